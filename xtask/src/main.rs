@@ -1,0 +1,2 @@
+//! Set-up, checks and the demo.
+fn main() {}
