@@ -1,6 +1,7 @@
 //! The crate's one error type.
 
 use crate::checkpoint::CheckpointError;
+use crate::corruption::{ApplyError, PlanError};
 
 /// Anything that can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +9,12 @@ pub enum Error {
     /// A model's files do not fit together.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A plan or selection is mistyped or does not fit the model.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A plan does not fit the tensors it is applied to.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// A tokenizer file cannot be used.
     #[error("tokenizer: {0}")]
     Tokenizer(String),

@@ -4,6 +4,7 @@
 //! browser page stand on the same code.
 
 pub mod checkpoint;
+pub mod corruption;
 pub mod dataset;
 mod error;
 pub mod model;

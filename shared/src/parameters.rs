@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 
+use crate::corruption::{Report, ResolvedPlan, TensorMut};
 use crate::error::{Error, Result};
 use crate::model::{Architecture, ParameterPath};
+use crate::seed::Seed;
 
 /// One parameter's storage.
 #[derive(Clone, Debug)]
@@ -104,6 +106,27 @@ impl Parameters {
             None => unreachable!("`get` has found it"),
         }
         Ok(())
+    }
+
+    /// Damages the parameters in place as `plan` says. Only what the plan touches is copied.
+    ///
+    /// # Errors
+    /// When the plan was resolved for another model.
+    pub fn corrupt(&mut self, plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
+        let mut touched = plan
+            .touched()
+            .into_iter()
+            .map(|path| Ok((path, self.get(path)?.dims().to_vec(), self.to_vec(path)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut tensors: Vec<TensorMut<'_>> = touched
+            .iter_mut()
+            .map(|(path, shape, data)| TensorMut { path: *path, shape: shape.clone(), data })
+            .collect();
+        let report = plan.apply(seed, &mut tensors)?;
+        for (path, _, data) in touched {
+            self.set(path, data)?;
+        }
+        Ok(report)
     }
 
     /// A copy that shares no memory with this one (a clone of a candle variable would).

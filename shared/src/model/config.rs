@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Architecture, LayerModule, Module, ParameterPath};
 use crate::checkpoint::CheckpointError;
+use crate::corruption::Anatomy;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
 const MAX_SIZE: usize = 1 << 24;
@@ -203,6 +204,12 @@ impl ModelConfig {
             classifier_dropout: probability,
             ..self.clone()
         }
+    }
+
+    /// What a corruption plan must know of the model.
+    #[must_use]
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy { architecture: self.architecture, n_layers: self.n_layers, n_heads: self.n_heads }
     }
 
     /// The shape of a parameter.

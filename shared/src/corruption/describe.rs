@@ -1,0 +1,115 @@
+//! A plan in words.
+
+use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
+use super::scheme::{BitField, Decimal, Scheme};
+
+/// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
+pub(super) fn plan(plan: &ResolvedPlan) -> String {
+    let steps: Vec<String> = plan.steps.iter().map(step).collect();
+    let mut sentence = steps.join("; then ");
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence + "."
+}
+
+fn step(step: &ResolvedStep) -> String {
+    let what = what(&step.selection);
+    match step.scheme {
+        Scheme::Kaiming => reinitialise(&what, "uniformly in ±√(6 / fan-in)"),
+        Scheme::KaimingLinear => reinitialise(&what, "uniformly in ±1 / √fan-in"),
+        Scheme::Normal { std } => {
+            reinitialise(&what, &format!("from a normal distribution of standard deviation {std}"))
+        }
+        Scheme::Gaussian { relative_std } => {
+            format!("add Gaussian noise of {} times each tensor's standard deviation to {what}", Decimal(relative_std))
+        }
+        Scheme::Zero { fraction } => format!("set {} of the values to zero in {what}", percent(fraction)),
+        Scheme::Shuffle { fraction } => {
+            format!("shuffle {} of the values within each tensor of {what}", percent(fraction))
+        }
+        Scheme::SignFlip { fraction } => format!("flip the sign of {} of the values in {what}", percent(fraction)),
+        Scheme::BitFlip { rate, field } => {
+            format!("flip {} with probability {} in {what}", bits(field), Decimal(rate))
+        }
+        Scheme::Quantize { bits: 1 } => format!("round to two values a tensor (1 bit) in {what}"),
+        Scheme::Quantize { bits } => format!("round to {bits} bits in {what}"),
+        Scheme::Permute => format!("swap {what} with one another in a random cycle"),
+    }
+}
+
+fn reinitialise(what: &str, how: &str) -> String {
+    format!("re-initialise {what} ({how}; LayerNorm weights to 1, biases to 0)")
+}
+
+fn bits(field: BitField) -> String {
+    match field {
+        BitField::All => "each bit".to_owned(),
+        BitField::Sign => "each sign bit".to_owned(),
+        BitField::Exponent => "each exponent bit".to_owned(),
+        BitField::Mantissa => "each mantissa bit".to_owned(),
+        BitField::Bit(bit) => format!("bit {bit} of each value"),
+    }
+}
+
+/// At most one decimal, unless that would read as another number.
+fn percent(fraction: f64) -> String {
+    let percent = fraction * 100.0;
+    let rounded = (percent * 10.0).round() / 10.0;
+    if (rounded - percent).abs() < 1e-9 { format!("{rounded} %") } else { format!("{} %", Decimal(percent)) }
+}
+
+/// The selected parts of the network and their components.
+fn what(selection: &ResolvedSelection) -> String {
+    let mut parts = Vec::new();
+    if selection.embeddings {
+        parts.push("the embeddings".to_owned());
+    }
+    let layer_indices = selection.layer_indices();
+    if !layer_indices.is_empty() {
+        parts.push(layers(&layer_indices, selection.layers.len()));
+    }
+    if selection.pooler {
+        parts.push("the pooler".to_owned());
+    }
+    if selection.classifier {
+        parts.push("the classifier".to_owned());
+    }
+    if parts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let parts = listed(&parts);
+    if selection.components.is_empty() {
+        return parts;
+    }
+    let components: Vec<String> = selection.components.iter().map(ToString::to_string).collect();
+    format!("{} of {parts}", listed(&components))
+}
+
+/// `layer 3 of 6`, `layers 0–2 and 5 of 6` or `all 6 layers`.
+fn layers(layer_indices: &[usize], n_layers: usize) -> String {
+    if layer_indices.len() == n_layers {
+        return match n_layers {
+            1 => "the only layer".to_owned(),
+            _ => format!("all {n_layers} layers"),
+        };
+    }
+    let runs = layer_indices.chunk_by(|a, b| a + 1 == *b);
+    let runs: Vec<String> = runs
+        .map(|run| match run {
+            [first, .., last] => format!("{first}–{last}"),
+            _ => run[0].to_string(),
+        })
+        .collect();
+    let noun = if layer_indices.len() == 1 { "layer" } else { "layers" };
+    format!("{noun} {} of {n_layers}", listed(&runs))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [init @ .., last] => format!("{} and {last}", init.join(", ")),
+    }
+}

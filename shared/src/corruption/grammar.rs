@@ -1,0 +1,276 @@
+//! Reads a plan: one function for each rule of the grammar in the [parent module](super).
+
+use super::cursor::{Cursor, Percent};
+use super::error::{PlanError, Typed};
+use super::plan::{Plan, Step};
+use super::scheme::{BitField, DEFAULT_STD, Scheme};
+use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+
+const PLACES: &str = "all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier";
+const COMPONENTS: &str = "attention, attention.query, attention.key, attention.value, attention.output, \
+     attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, weight or bias";
+
+/// `step *( ";" step )`
+pub(super) fn plan(input: &str) -> Result<Plan, PlanError> {
+    let cursor = &mut Cursor::new(input);
+    let mut steps = vec![step(cursor)?];
+    while cursor.eat(';') {
+        steps.push(step(cursor)?);
+    }
+    if !cursor.is_at_end() {
+        return Err(cursor.expected("\",\", \"/\", \";\" or the end"));
+    }
+    Ok(Plan { steps, input: Typed(input.to_owned()) })
+}
+
+/// `scheme [ ":" value *( "," value ) ] "@" selection`
+fn step(cursor: &mut Cursor<'_>) -> Result<Step, PlanError> {
+    let at = cursor.position();
+    let scheme = scheme(cursor)?;
+    if !cursor.eat('@') {
+        return Err(cursor.expected("\"@\" and a selection, such as @bottom:0.5"));
+    }
+    let selection = selection(cursor)?;
+    if scheme == Scheme::Permute {
+        if let Some(part) = selection.parts.iter().find(|part| !part.is_negated && part.place.is_outside_layers()) {
+            return Err(cursor.error(part.at.0, format!("permute swaps encoder layers, and {} is none", part.place)));
+        }
+        if let Some(heads) = selection.heads().next() {
+            return Err(cursor.error(heads.at.0, "permute swaps whole tensors between layers, not single heads"));
+        }
+    }
+    Ok(Step { scheme, selection, at: Typed(at) })
+}
+
+/// A keyword and its values.
+fn scheme(cursor: &mut Cursor<'_>) -> Result<Scheme, PlanError> {
+    let at = cursor.position();
+    let keyword = cursor.word();
+    let has_values = cursor.eat(':');
+    let needs = |cursor: &mut Cursor<'_>, what: &str| {
+        if has_values { Ok(()) } else { Err(cursor.expected(&format!("\":\" and {what}, such as {keyword}:0.1"))) }
+    };
+    let scheme = match keyword.as_str() {
+        "kaiming" => Scheme::Kaiming,
+        "kaiming-linear" => Scheme::KaimingLinear,
+        "permute" => Scheme::Permute,
+        "normal" if has_values => Scheme::Normal { std: magnitude(cursor, "a standard deviation", Percent::Refused)? },
+        "normal" => Scheme::Normal { std: DEFAULT_STD },
+        "gaussian" => {
+            needs(cursor, "a relative standard deviation")?;
+            Scheme::Gaussian { relative_std: magnitude(cursor, "a relative standard deviation", Percent::Allowed)? }
+        }
+        "zero" => {
+            needs(cursor, "a fraction of the values")?;
+            Scheme::Zero { fraction: fraction(cursor, "a fraction of the values")? }
+        }
+        "shuffle" => {
+            needs(cursor, "a fraction of the values")?;
+            Scheme::Shuffle { fraction: fraction(cursor, "a fraction of the values")? }
+        }
+        "signflip" => {
+            needs(cursor, "a fraction of the values")?;
+            Scheme::SignFlip { fraction: fraction(cursor, "a fraction of the values")? }
+        }
+        "bitflip" => {
+            needs(cursor, "a rate")?;
+            let rate = fraction(cursor, "a rate of bit flips")?;
+            Scheme::BitFlip { rate, field: if cursor.eat(',') { bit_field(cursor)? } else { BitField::All } }
+        }
+        "quantize" => {
+            if !has_values {
+                return Err(cursor.expected("\":\" and a number of bits, such as quantize:8"));
+            }
+            Scheme::Quantize { bits: bits(cursor)? }
+        }
+        "" => return Err(cursor.expected(&format!("a scheme: {}", Scheme::KEYWORDS))),
+        _ => {
+            let message = format!("unknown scheme {keyword:?}: expected {}", Scheme::KEYWORDS);
+            return Err(cursor.error(at, message));
+        }
+    };
+    let takes_values = !matches!(scheme, Scheme::Kaiming | Scheme::KaimingLinear | Scheme::Permute);
+    if has_values && !takes_values {
+        let position = cursor.position();
+        return Err(cursor.error(position, format!("{keyword} takes no value")));
+    }
+    Ok(scheme)
+}
+
+/// A number from 0 to 1, or a percentage.
+fn fraction(cursor: &mut Cursor<'_>, what: &str) -> Result<f64, PlanError> {
+    let position = cursor.position();
+    let value = cursor.decimal(&format!("{what} from 0 to 1"), Percent::Allowed)?;
+    if value > 1.0 {
+        return Err(cursor.error(position, format!("{what} is at most 1, got {value}")));
+    }
+    Ok(value)
+}
+
+/// A number from 0 on that an f32 can hold.
+fn magnitude(cursor: &mut Cursor<'_>, what: &str, percent: Percent) -> Result<f64, PlanError> {
+    let position = cursor.position();
+    let value = cursor.decimal(what, percent)?;
+    if value > f64::from(f32::MAX) {
+        return Err(cursor.error(position, format!("{value:e} is too large for {what}")));
+    }
+    Ok(value)
+}
+
+fn bits(cursor: &mut Cursor<'_>) -> Result<u32, PlanError> {
+    let position = cursor.position();
+    let bits = cursor.integer("a number of bits from 1 to 16")?;
+    if !(1..=16).contains(&bits) {
+        return Err(cursor.error(position, format!("quantize takes 1 to 16 bits, got {bits}")));
+    }
+    Ok(bits as u32)
+}
+
+fn bit_field(cursor: &mut Cursor<'_>) -> Result<BitField, PlanError> {
+    let at = cursor.position();
+    let word = cursor.word();
+    match word.as_str() {
+        "sign" => Ok(BitField::Sign),
+        "exponent" => Ok(BitField::Exponent),
+        "mantissa" => Ok(BitField::Mantissa),
+        _ => {
+            let bit = word.strip_prefix("bit").and_then(|bit| bit.parse().ok()).filter(|bit| *bit < 32);
+            bit.map(BitField::Bit).ok_or_else(|| {
+                let message = format!("unknown bits {word:?}: expected sign, exponent, mantissa or bit0 to bit31");
+                cursor.error(at, message)
+            })
+        }
+    }
+}
+
+/// `part *( "," part ) [ "/" component *( "," component ) ]`
+pub(super) fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
+    let mut parts = vec![part(cursor)?];
+    while cursor.eat(',') {
+        parts.push(part(cursor)?);
+    }
+    let mut components = Vec::new();
+    if cursor.eat('/') {
+        let at = cursor.position();
+        components.push(component(cursor)?);
+        while cursor.eat(',') {
+            components.push(component(cursor)?);
+        }
+        // Only what is named is selected, and `not-` parts alone stand for layers.
+        let mut added = parts.iter().filter(|part| !part.is_negated).peekable();
+        let has_layers = added.peek().is_none() || added.any(|part| !part.place.is_outside_layers());
+        if !has_layers && components.iter().all(Component::is_of_layers) {
+            let message =
+                "only encoder layers have these components, and none is selected: expected layernorm, weight or bias";
+            return Err(cursor.error(at, message));
+        }
+    }
+    Ok(Selection::new(parts, components, cursor.input().to_owned()))
+}
+
+/// `[ "not-" ] place`
+fn part(cursor: &mut Cursor<'_>) -> Result<Part, PlanError> {
+    let at = cursor.position();
+    let mut word_at = at;
+    let mut word = cursor.word();
+    let is_negated = word.starts_with("not-");
+    if is_negated {
+        word.drain(.."not-".len());
+        word_at += "not-".len();
+        if word.is_empty() {
+            word_at = cursor.position();
+            word = cursor.word();
+        }
+    }
+    let place = match word.as_str() {
+        "all" => Place::All,
+        "none" => Place::None,
+        "alternate" => Place::Alternate,
+        "embeddings" => Place::Embeddings,
+        "pooler" => Place::Pooler,
+        "classifier" => Place::Classifier,
+        "bottom" | "top" => {
+            if !cursor.eat(':') {
+                return Err(cursor.expected(&format!("\":\" and how many layers, such as {word}:0.5 or {word}:2L")));
+            }
+            let amount = amount(cursor)?;
+            if word == "bottom" { Place::Bottom(amount) } else { Place::Top(amount) }
+        }
+        "layers" => {
+            if !cursor.eat(':') {
+                return Err(cursor.expected("\":\" and layers, such as layers:0-2.5"));
+            }
+            let mut ranges = vec![range(cursor, "a layer")?];
+            while cursor.eat('.') {
+                ranges.push(range(cursor, "a layer")?);
+            }
+            Place::Layers(ranges)
+        }
+        "" => return Err(cursor.expected(PLACES)),
+        _ => return Err(cursor.error(word_at, format!("unknown selection {word:?}: expected {PLACES}"))),
+    };
+    Ok(Part { is_negated, place, at: Typed(at) })
+}
+
+/// A fraction, a percentage or whole layers.
+fn amount(cursor: &mut Cursor<'_>) -> Result<Amount, PlanError> {
+    let position = cursor.position();
+    let value = cursor.decimal("a fraction such as 0.5, a percentage or whole layers such as 2L", Percent::Allowed)?;
+    if cursor.eat('l') {
+        let text = cursor.input()[position..].trim_end();
+        let digits = &text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())];
+        let n = digits.parse().ok().filter(|n: &usize| *n as f64 == value);
+        return n
+            .map(|n| Amount::Layers(n, Typed(position)))
+            .ok_or_else(|| cursor.error(position, "expected whole layers, such as 2L"));
+    }
+    if value > 1.0 {
+        let hint = if value.fract() == 0.0 { format!("; {value} whole layers are {value}L") } else { String::new() };
+        return Err(cursor.error(position, format!("a fraction of the layers is at most 1, got {value}{hint}")));
+    }
+    Ok(Amount::Fraction(value))
+}
+
+/// `n [ "-" n ]`
+fn range(cursor: &mut Cursor<'_>, what: &str) -> Result<IndexRange, PlanError> {
+    let position = cursor.position();
+    let first = cursor.integer(what)?;
+    let last = if cursor.eat('-') { cursor.integer(what)? } else { first };
+    if last < first {
+        return Err(cursor.error(position, format!("the range {first}-{last} is reversed: expected {last}-{first}")));
+    }
+    Ok(IndexRange { first, last, at: Typed(position) })
+}
+
+fn component(cursor: &mut Cursor<'_>) -> Result<Component, PlanError> {
+    let at = cursor.position();
+    let word = cursor.word();
+    let is_dotted = matches!(word.as_str(), "attention" | "ffn") && cursor.eat('.');
+    let sub_at = cursor.position();
+    let sub = if is_dotted { cursor.word() } else { String::new() };
+    match (word.as_str(), sub.as_str()) {
+        ("attention", "") if !is_dotted => Ok(Component::Attention),
+        ("attention", "query") => Ok(Component::Query),
+        ("attention", "key") => Ok(Component::Key),
+        ("attention", "value") => Ok(Component::Value),
+        ("attention", "output") => Ok(Component::Output),
+        ("attention", "head") => {
+            if !cursor.eat(':') {
+                return Err(cursor.expected("\":\" and heads, such as attention.head:0-3"));
+            }
+            Ok(Component::Heads(range(cursor, "a head")?))
+        }
+        ("attention", _) => {
+            Err(cursor.error(sub_at, "expected query, key, value, output or head:n-n after attention."))
+        }
+        ("ffn", "") if !is_dotted => Ok(Component::Ffn),
+        ("ffn", "in") => Ok(Component::FfnIn),
+        ("ffn", "out") => Ok(Component::FfnOut),
+        ("ffn", _) => Err(cursor.error(sub_at, "expected in or out after ffn.")),
+        ("layernorm", _) => Ok(Component::LayerNorm),
+        ("weight", _) => Ok(Component::Weight),
+        ("bias", _) => Ok(Component::Bias),
+        ("", _) => Err(cursor.expected(COMPONENTS)),
+        _ => Err(cursor.error(at, format!("unknown component {word:?}: expected {COMPONENTS}"))),
+    }
+}

@@ -1,0 +1,228 @@
+//! A plan and a selection as they are meant for a certain model: fractions become layers, ranges are checked.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::PlanError;
+use super::plan::Plan;
+use super::scheme::Scheme;
+use super::selection::{Amount, Component, IndexRange, Place, Selection};
+use crate::model::{Architecture, Kind, LayerModule, Module, ParameterPath};
+
+/// What a plan must know of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anatomy {
+    /// It decides the parameters' names, which key the random numbers.
+    pub architecture: Architecture,
+    /// Number of encoder layers.
+    pub n_layers: usize,
+    /// Attention heads a layer.
+    pub n_heads: usize,
+}
+
+/// A plan that fits a certain model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedPlan {
+    pub(super) steps: Vec<ResolvedStep>,
+    pub(super) anatomy: Anatomy,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ResolvedStep {
+    pub(super) scheme: Scheme,
+    pub(super) selection: ResolvedSelection,
+}
+
+/// A selection that fits a certain model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedSelection {
+    /// For each encoder layer, from the bottom, whether it is selected.
+    pub(super) layers: Vec<bool>,
+    pub(super) embeddings: bool,
+    pub(super) pooler: bool,
+    pub(super) classifier: bool,
+    pub(super) components: Vec<Component>,
+}
+
+/// How much of a parameter is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Nothing,
+    Whole,
+    /// Rows, or for the attention's output weight columns, of these heads.
+    Heads(Vec<RangeInclusive<usize>>),
+}
+
+impl ResolvedPlan {
+    pub(super) fn new(plan: &Plan, anatomy: Anatomy) -> Result<Self, PlanError> {
+        let mut steps = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            let selection = step.selection.resolve(anatomy)?;
+            if step.scheme == Scheme::Permute && selection.layer_indices().len() == 1 {
+                return Err(PlanError {
+                    message: "permute needs at least two layers to swap, and one is selected".to_owned(),
+                    position: step.at.0,
+                    input: plan.input.0.clone(),
+                });
+            }
+            steps.push(ResolvedStep { scheme: step.scheme, selection });
+        }
+        Ok(Self { steps, anatomy })
+    }
+
+    /// Whether any step selects the parameter or a part of it.
+    #[must_use]
+    pub fn touches(&self, path: ParameterPath) -> bool {
+        self.steps.iter().any(|step| step.selection.contains(path))
+    }
+
+    /// The parameters that any step selects, in the order of a forward pass.
+    #[must_use]
+    pub fn touched(&self) -> Vec<ParameterPath> {
+        let Anatomy { architecture, n_layers, .. } = self.anatomy;
+        ParameterPath::all(architecture, n_layers).into_iter().filter(|path| self.touches(*path)).collect()
+    }
+
+    /// What the plan does, as a sentence for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        super::describe::plan(self)
+    }
+}
+
+impl ResolvedSelection {
+    pub(super) fn new(selection: &Selection, anatomy: Anatomy) -> Result<Self, PlanError> {
+        let error =
+            |position: usize, message: String| PlanError { message, position, input: selection.input.0.clone() };
+        let Anatomy { n_layers, n_heads, .. } = anatomy;
+        let mut resolved = Self {
+            layers: vec![false; n_layers],
+            embeddings: false,
+            pooler: false,
+            classifier: false,
+            components: selection.components.clone(),
+        };
+        // Canonical order puts plain parts before those that take away.
+        for part in &selection.parts {
+            let is_selected = !part.is_negated;
+            match &part.place {
+                Place::None => {}
+                Place::All => resolved.layers.fill(is_selected),
+                Place::Alternate => resolved.layers.iter_mut().step_by(2).for_each(|layer| *layer = is_selected),
+                Place::Bottom(amount) => {
+                    let n = layer_count(*amount, n_layers).map_err(|(position, message)| error(position, message))?;
+                    resolved.layers[..n].fill(is_selected);
+                }
+                Place::Top(amount) => {
+                    let n = layer_count(*amount, n_layers).map_err(|(position, message)| error(position, message))?;
+                    resolved.layers[n_layers - n..].fill(is_selected);
+                }
+                Place::Layers(ranges) => {
+                    for &IndexRange { first, last, at } in ranges {
+                        if last >= n_layers {
+                            return Err(error(at.0, out_of_range("layer", last, n_layers)));
+                        }
+                        resolved.layers[first..=last].fill(is_selected);
+                    }
+                }
+                Place::Embeddings => resolved.embeddings = is_selected,
+                Place::Pooler => resolved.pooler = is_selected,
+                Place::Classifier => resolved.classifier = is_selected,
+            }
+        }
+        if let Some(heads) = selection.heads().find(|heads| heads.last >= n_heads) {
+            return Err(error(heads.at.0, out_of_range("head", heads.last, n_heads)));
+        }
+        Ok(resolved)
+    }
+
+    /// Whether the parameter, or a part of it, is selected.
+    #[must_use]
+    pub fn contains(&self, path: ParameterPath) -> bool {
+        self.extent(path) != Extent::Nothing
+    }
+
+    /// The selected encoder layers, from the bottom.
+    #[must_use]
+    pub fn layer_indices(&self) -> Vec<usize> {
+        (0..self.layers.len()).filter(|layer_idx| self.layers[*layer_idx]).collect()
+    }
+
+    pub(super) fn extent(&self, path: ParameterPath) -> Extent {
+        let is_in_parts = match path.module {
+            Module::WordEmbeddings
+            | Module::PositionEmbeddings
+            | Module::TokenTypeEmbeddings
+            | Module::EmbeddingsLayerNorm => self.embeddings,
+            Module::Layer(layer_idx, _) => self.layers.get(layer_idx).copied().unwrap_or(false),
+            Module::Pooler => self.pooler,
+            Module::Classifier => self.classifier,
+        };
+        if !is_in_parts {
+            return Extent::Nothing;
+        }
+        if self.components.is_empty() || self.components.iter().any(|component| component.contains(path)) {
+            return Extent::Whole;
+        }
+        let heads: Vec<_> = self.components.iter().filter_map(Component::heads).map(|r| r.first..=r.last).collect();
+        if has_heads(path) && !heads.is_empty() { Extent::Heads(heads) } else { Extent::Nothing }
+    }
+}
+
+impl Component {
+    /// Whether the whole parameter is in the component.
+    fn contains(&self, path: ParameterPath) -> bool {
+        let module = match path.module {
+            Module::Layer(_, module) => Some(module),
+            _ => None,
+        };
+        match self {
+            Self::Attention => matches!(
+                module,
+                Some(LayerModule::Query | LayerModule::Key | LayerModule::Value | LayerModule::AttentionOutput)
+            ),
+            Self::Query => module == Some(LayerModule::Query),
+            Self::Key => module == Some(LayerModule::Key),
+            Self::Value => module == Some(LayerModule::Value),
+            Self::Output => module == Some(LayerModule::AttentionOutput),
+            Self::Heads(_) => false,
+            Self::Ffn => matches!(module, Some(LayerModule::FfnIn | LayerModule::FfnOut)),
+            Self::FfnIn => module == Some(LayerModule::FfnIn),
+            Self::FfnOut => module == Some(LayerModule::FfnOut),
+            Self::LayerNorm => path.module.is_layer_norm(),
+            Self::Weight => path.kind == Kind::Weight,
+            Self::Bias => path.kind == Kind::Bias,
+        }
+    }
+}
+
+/// Whether single heads own rows or columns of the parameter. The output's bias belongs to all heads together.
+fn has_heads(path: ParameterPath) -> bool {
+    match path.module {
+        Module::Layer(_, LayerModule::Query | LayerModule::Key | LayerModule::Value) => true,
+        Module::Layer(_, LayerModule::AttentionOutput) => path.kind == Kind::Weight,
+        _ => false,
+    }
+}
+
+/// How many of `n_layers` layers are meant, or where and why that cannot be.
+fn layer_count(amount: Amount, n_layers: usize) -> Result<usize, (usize, String)> {
+    match amount {
+        Amount::Fraction(fraction) if fraction == 0.0 || n_layers == 0 => Ok(0),
+        Amount::Fraction(fraction) => {
+            // Half up, of the number that was typed: 0.29 of 50 is 14.5, which in binary is 14.499999999999998.
+            let n = (fraction * n_layers as f64 + 0.5 + 1e-9).floor() as usize;
+            Ok(n.clamp(1, n_layers))
+        }
+        Amount::Layers(n, _) if n <= n_layers => Ok(n),
+        Amount::Layers(n, at) => Err((at.0, format!("{n} layers are out of range: the model has {n_layers}"))),
+    }
+}
+
+fn out_of_range(what: &str, index: usize, n: usize) -> String {
+    match n {
+        0 => format!("{what} {index} is out of range: the model has none"),
+        _ => format!("{what} {index} is out of range: the model has {what}s 0 to {}", n - 1),
+    }
+}

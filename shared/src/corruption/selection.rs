@@ -1,0 +1,339 @@
+//! Which parameters are meant: parts of the network, and components of those parts.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use super::cursor::Cursor;
+use super::error::{PlanError, Typed};
+use super::grammar;
+use super::resolve::{Anatomy, ResolvedSelection};
+use super::scheme::Decimal;
+
+/// Which parameters a step damages, or which ones stay frozen: `part[,part…][/component[,component…]]`.
+///
+/// A parameter is selected when it is in any plain part and in no `not-` part, in whatever order they stand; with
+/// `not-` parts alone, they are taken away from `all`. If components are given it must be in any of them too.
+///
+/// | part | selects |
+/// | --- | --- |
+/// | `all` | every encoder layer; not the embeddings, the pooler and the classifier, which are only selected by name |
+/// | `none` | nothing |
+/// | `alternate` | every second encoder layer, from the bottom: 0, 2, 4, … |
+/// | `bottom:x`, `top:x` | that many encoder layers from either end; a fraction is rounded half up, to at least one layer unless it is 0 |
+/// | `layers:0-2.5` | layers 0, 1, 2 and 5; layer 0 is the bottom |
+/// | `embeddings` | the look-up tables and their LayerNorm |
+/// | `pooler` | BERT's pooler, `DistilBERT`'s `pre_classifier` |
+/// | `classifier` | the last linear layer |
+///
+/// | component | selects |
+/// | --- | --- |
+/// | `attention` | weights and biases of query, key, value and output projection (not the LayerNorm after them) |
+/// | `attention.query`, `.key`, `.value`, `.output` | one of them |
+/// | `attention.head:0-3` | what belongs to these heads alone: their rows of the query, key and value weights and biases, and their columns of the output weight |
+/// | `ffn`, `ffn.in`, `ffn.out` | the feed-forward network's two linear layers, or one of them |
+/// | `layernorm` | weights and biases of LayerNorms |
+/// | `weight`, `bias` | every weight, every bias |
+///
+/// Its canonical form, which `Display` gives, has sorted parts and components, fractions instead of percentages, and
+/// merged ranges; whole layers (`2L`) stay whole layers, since they are a fraction only of a certain model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    pub(super) parts: Vec<Part>,
+    pub(super) components: Vec<Component>,
+    pub(super) input: Typed<String>,
+}
+
+/// One part of the network, added or taken away.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) is_negated: bool,
+    pub(super) place: Place,
+    pub(super) at: Typed<usize>,
+}
+
+/// A named part of the network. The order is that of the canonical form.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    None,
+    All,
+    Alternate,
+    Bottom(Amount),
+    Top(Amount),
+    Layers(Vec<IndexRange>),
+    Embeddings,
+    Pooler,
+    Classifier,
+}
+
+/// How many layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Amount {
+    /// 0 to 1.
+    Fraction(f64),
+    Layers(usize, Typed<usize>),
+}
+
+/// Indices `first..=last`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct IndexRange {
+    pub(super) first: usize,
+    pub(super) last: usize,
+    pub(super) at: Typed<usize>,
+}
+
+/// A part of a layer, or a kind of parameter. The order is that of the canonical form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Component {
+    Attention,
+    Query,
+    Key,
+    Value,
+    Output,
+    Heads(IndexRange),
+    Ffn,
+    FfnIn,
+    FfnOut,
+    LayerNorm,
+    Weight,
+    Bias,
+}
+
+impl Selection {
+    /// Reads a selection on its own, such as the value of `--freeze`: whole parameters, so no single heads.
+    ///
+    /// # Errors
+    /// [`PlanError`], which points at the character.
+    pub fn parse(input: &str) -> Result<Self, PlanError> {
+        let mut cursor = Cursor::new(input);
+        let selection = grammar::selection(&mut cursor)?;
+        if !cursor.is_at_end() {
+            return Err(cursor.expected("\",\", \"/\" or the end"));
+        }
+        if let Some(heads) = selection.heads().next() {
+            return Err(cursor.error(heads.at.0, "single heads are a part of a tensor; expected whole ones"));
+        }
+        Ok(selection)
+    }
+
+    /// Works out which layers are meant in a certain model.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a layer or a head is out of range.
+    pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedSelection, PlanError> {
+        ResolvedSelection::new(self, anatomy)
+    }
+
+    /// Brings parts and components into their canonical order.
+    pub(super) fn new(parts: Vec<Part>, mut components: Vec<Component>, input: String) -> Self {
+        let (mut negated, mut added): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.is_negated);
+        negated.retain(|part| part.place != Place::None);
+        if added.is_empty() {
+            added.push(Part { is_negated: false, place: Place::All, at: Typed(0) });
+        }
+        if added.iter().any(|part| part.place != Place::None) {
+            added.retain(|part| part.place != Place::None);
+        }
+        let mut parts = canonical_parts(added);
+        parts.extend(canonical_parts(negated));
+
+        let heads = merged(components.iter().filter_map(Component::heads).collect());
+        components.retain(|component| component.heads().is_none());
+        components.extend(heads.into_iter().map(Component::Heads));
+        components.sort_by_key(|component| (component.order(), component.heads().map(|range| range.first)));
+        components.dedup();
+        Self { parts, components, input: Typed(input) }
+    }
+
+    pub(super) fn heads(&self) -> impl Iterator<Item = IndexRange> {
+        self.components.iter().filter_map(Component::heads)
+    }
+}
+
+/// Sorts parts of one sign, drops repetitions and makes one part of all `layers:`.
+fn canonical_parts(parts: Vec<Part>) -> Vec<Part> {
+    let mut ranges = Vec::new();
+    let mut canonical: Vec<Part> = Vec::new();
+    for part in parts {
+        match part.place {
+            Place::Layers(more) => {
+                let is_first = ranges.is_empty();
+                ranges.extend(more);
+                if is_first {
+                    canonical.push(Part { place: Place::Layers(Vec::new()), ..part });
+                }
+            }
+            _ => canonical.push(part),
+        }
+    }
+    let ranges = merged(ranges);
+    for part in &mut canonical {
+        if let Place::Layers(slot) = &mut part.place {
+            slot.clone_from(&ranges);
+        }
+    }
+    canonical.sort_by_key(|part| (part.place.order(), part.place.to_string()));
+    canonical.dedup();
+    canonical
+}
+
+/// Sorts ranges and joins those that overlap or touch. A joined range points at the part that reaches furthest, since
+/// that is what can be out of range.
+fn merged(mut ranges: Vec<IndexRange>) -> Vec<IndexRange> {
+    ranges.sort_by_key(|range| range.first);
+    let mut merged: Vec<IndexRange> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.first <= last.last.saturating_add(1) => {
+                if range.last > last.last {
+                    (last.last, last.at) = (range.last, range.at);
+                }
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+impl Place {
+    fn order(&self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::All => 1,
+            Self::Alternate => 2,
+            Self::Bottom(_) => 3,
+            Self::Top(_) => 4,
+            Self::Layers(_) => 5,
+            Self::Embeddings => 6,
+            Self::Pooler => 7,
+            Self::Classifier => 8,
+        }
+    }
+
+    /// Whether it is a part of the network that is no encoder layer.
+    pub(super) fn is_outside_layers(&self) -> bool {
+        matches!(self, Self::Embeddings | Self::Pooler | Self::Classifier)
+    }
+}
+
+impl Component {
+    fn order(&self) -> u8 {
+        match self {
+            Self::Attention => 0,
+            Self::Query => 1,
+            Self::Key => 2,
+            Self::Value => 3,
+            Self::Output => 4,
+            Self::Heads(_) => 5,
+            Self::Ffn => 6,
+            Self::FfnIn => 7,
+            Self::FfnOut => 8,
+            Self::LayerNorm => 9,
+            Self::Weight => 10,
+            Self::Bias => 11,
+        }
+    }
+
+    pub(super) fn heads(&self) -> Option<IndexRange> {
+        match self {
+            Self::Heads(range) => Some(*range),
+            _ => None,
+        }
+    }
+
+    /// Whether only encoder layers have it.
+    pub(super) fn is_of_layers(&self) -> bool {
+        !matches!(self, Self::LayerNorm | Self::Weight | Self::Bias)
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, part) in self.parts.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            let not = if part.is_negated { "not-" } else { "" };
+            write!(f, "{comma}{not}{}", part.place)?;
+        }
+        for (i, component) in self.components.iter().enumerate() {
+            write!(f, "{}{component}", if i > 0 { "," } else { "/" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::All => f.write_str("all"),
+            Self::Alternate => f.write_str("alternate"),
+            Self::Bottom(amount) => write!(f, "bottom:{amount}"),
+            Self::Top(amount) => write!(f, "top:{amount}"),
+            Self::Layers(ranges) => {
+                f.write_str("layers:")?;
+                for (i, range) in ranges.iter().enumerate() {
+                    write!(f, "{}{range}", if i > 0 { "." } else { "" })?;
+                }
+                Ok(())
+            }
+            Self::Embeddings => f.write_str("embeddings"),
+            Self::Pooler => f.write_str("pooler"),
+            Self::Classifier => f.write_str("classifier"),
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fraction(fraction) => Decimal(*fraction).fmt(f),
+            Self::Layers(n, _) => write!(f, "{n}L"),
+        }
+    }
+}
+
+impl fmt::Display for IndexRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attention => f.write_str("attention"),
+            Self::Query => f.write_str("attention.query"),
+            Self::Key => f.write_str("attention.key"),
+            Self::Value => f.write_str("attention.value"),
+            Self::Output => f.write_str("attention.output"),
+            Self::Heads(range) => write!(f, "attention.head:{range}"),
+            Self::Ffn => f.write_str("ffn"),
+            Self::FfnIn => f.write_str("ffn.in"),
+            Self::FfnOut => f.write_str("ffn.out"),
+            Self::LayerNorm => f.write_str("layernorm"),
+            Self::Weight => f.write_str("weight"),
+            Self::Bias => f.write_str("bias"),
+        }
+    }
+}
+
+impl std::str::FromStr for Selection {
+    type Err = PlanError;
+
+    fn from_str(input: &str) -> Result<Self, PlanError> {
+        Self::parse(input)
+    }
+}
+
+/// As its canonical form.
+impl Serialize for Selection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Selection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
