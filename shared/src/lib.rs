@@ -4,6 +4,8 @@
 //! browser page stand on the same code.
 
 pub mod dataset;
+pub mod evaluation;
 pub mod model;
 pub mod seed;
+pub mod statistics;
 pub mod training;
