@@ -6,12 +6,12 @@
 pub mod checkpoint;
 pub mod corruption;
 pub mod dataset;
-mod error;
+pub mod evaluation;
 pub mod model;
 pub mod nn;
 mod parameters;
 pub mod seed;
-pub mod tokenizer;
+pub mod statistics;
 pub mod training;
 
 pub use error::{Error, Result};

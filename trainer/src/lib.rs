@@ -1,1 +1,3 @@
 //! The native program.
+
+pub mod datasets;
