@@ -6,12 +6,14 @@
 pub mod checkpoint;
 pub mod corruption;
 pub mod dataset;
+mod error;
 pub mod evaluation;
 pub mod model;
 pub mod nn;
 mod parameters;
 pub mod seed;
 pub mod statistics;
+pub mod tokenizer;
 pub mod training;
 
 pub use error::{Error, Result};

@@ -1,5 +1,8 @@
 //! Text → token ids. The one file that touches `tokenizers`.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy};
@@ -112,5 +115,46 @@ impl Tokenizer {
     #[must_use]
     pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
         ids.iter().map(|id| self.inner.id_to_token(*id).unwrap_or_else(|| "[UNK]".into())).collect()
+    }
+}
+
+/// A vocabulary for random weights where no tokenizer is at hand: the special tokens, every character of `texts` alone
+/// and as a continuation, then whole words by frequency, at most `vocab_size` pieces; `vocab.txt`, one piece a line.
+///
+/// It is a vocabulary of whole words, not WordPiece's learnt pieces, so it is good for shapes and speed, not for results.
+#[must_use]
+pub fn build_vocabulary(texts: &[&str], vocab_size: usize) -> Vec<u8> {
+    let mut characters = BTreeSet::new();
+    let mut words: BTreeMap<String, usize> = BTreeMap::new();
+    for text in texts {
+        for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            *words.entry(word.to_owned()).or_default() += 1;
+        }
+        characters.extend(text.to_lowercase().chars().filter(|c| !c.is_whitespace() && !c.is_control()));
+    }
+    let mut by_frequency: Vec<(String, usize)> = words.into_iter().filter(|(word, _)| word.chars().count() > 1).collect();
+    by_frequency.sort_by_key(|(_, n)| Reverse(*n)); // stable, so that words of one frequency stay in order
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
+    let alone = characters.iter().map(char::to_string);
+    let continued = characters.iter().filter(|c| c.is_alphanumeric()).map(|c| format!("##{c}"));
+    let mut pieces: Vec<String> = special.into_iter().chain(alone).chain(continued).collect();
+    pieces.extend(by_frequency.into_iter().map(|(word, _)| word));
+    pieces.truncate(vocab_size);
+    pieces.into_iter().flat_map(|piece| [piece, "\n".into()]).collect::<String>().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_vocabulary_knows_every_word_and_character_of_its_texts() {
+        let texts = ["The cat sat on the mat.", "the CAT ran!"];
+        let vocabulary = build_vocabulary(&texts, 100);
+        let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, 100).unwrap();
+        let ids = tokenizer.encode(&["the cat ran on a mat!", "tam"], 32).unwrap();
+        assert_eq!(tokenizer.pieces(&ids[0]), ["[CLS]", "the", "cat", "ran", "on", "a", "mat", "!", "[SEP]"]);
+        assert_eq!(tokenizer.pieces(&ids[1]), ["[CLS]", "t", "##a", "##m", "[SEP]"]);
+        assert_eq!(build_vocabulary(&texts, 7).iter().filter(|byte| **byte == b'\n').count(), 7);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::{LinearSchedule, Precision, TrainingArgs, TrainingState};
@@ -36,6 +36,8 @@ pub struct StepReport {
     pub gradient_norm: f64,
     /// Training rows it saw.
     pub n_rows: usize,
+    /// Of these, rows whose label it predicted, with dropout on.
+    pub n_correct: usize,
     /// Real tokens it saw, without padding.
     pub n_tokens: usize,
     /// Passes over the training rows that are complete after it.
@@ -51,6 +53,8 @@ pub struct MicroBatch {
     pub batch: Batch,
     /// Its mean cross-entropy.
     pub loss: f32,
+    /// Rows whose label was predicted.
+    pub n_correct: usize,
 }
 
 /// A fine-tuning under way.
@@ -206,7 +210,8 @@ impl FineTuning {
                     gradients.insert(path, sum);
                 }
             }
-            batches.push(MicroBatch { batch, loss: loss_value });
+            let n_correct = n_correct(&logits, &batch.labels)?;
+            batches.push(MicroBatch { batch, loss: loss_value, n_correct });
         }
 
         let average = 1.0 / batches.len().max(1) as f64;
@@ -230,6 +235,7 @@ impl FineTuning {
             learning_rate,
             gradient_norm,
             n_rows: batches.iter().map(|micro| micro.batch.n_rows).sum(),
+            n_correct: batches.iter().map(|micro| micro.n_correct).sum(),
             n_tokens: batches.iter().map(|micro| micro.batch.n_tokens()).sum(),
             epochs_done: step / self.steps_per_epoch(),
             batches,
@@ -272,4 +278,9 @@ impl FineTuning {
         self.step = state.step;
         Ok(())
     }
+}
+
+fn n_correct(logits: &Tensor, labels: &[u32]) -> Result<usize> {
+    let predicted: Vec<u32> = logits.detach().argmax(D::Minus1)?.to_vec1()?;
+    Ok(predicted.iter().zip(labels).filter(|(predicted, label)| predicted == label).count())
 }
