@@ -5,5 +5,6 @@
 
 pub mod dataset;
 pub mod model;
+pub mod record;
 pub mod seed;
 pub mod training;
