@@ -11,6 +11,7 @@ pub mod evaluation;
 pub mod model;
 pub mod nn;
 mod parameters;
+pub mod record;
 pub mod seed;
 pub mod statistics;
 pub mod tokenizer;
