@@ -16,7 +16,7 @@ pub use outcome::{
     CorruptionSummary, Deficit, Environment, Hashes, Interval, ModelResult, PhaseSummary, Recovery, ResultHashes,
     RunRecord, RunStatus, TrainSummary,
 };
-pub use prediction::{Prediction, PredictionRow};
+pub use prediction::Prediction;
 pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Seeds, SplitRows, canonical_json};
 
 /// The version of the layout of specs and records; raised when a field changes its name or meaning.

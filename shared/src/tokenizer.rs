@@ -132,7 +132,8 @@ pub fn build_vocabulary(texts: &[&str], vocab_size: usize) -> Vec<u8> {
         }
         characters.extend(text.to_lowercase().chars().filter(|c| !c.is_whitespace() && !c.is_control()));
     }
-    let mut by_frequency: Vec<(String, usize)> = words.into_iter().filter(|(word, _)| word.chars().count() > 1).collect();
+    let mut by_frequency: Vec<(String, usize)> =
+        words.into_iter().filter(|(word, _)| word.chars().count() > 1).collect();
     by_frequency.sort_by_key(|(_, n)| Reverse(*n)); // stable, so that words of one frequency stay in order
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
     let alone = characters.iter().map(char::to_string);

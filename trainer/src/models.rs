@@ -150,7 +150,12 @@ impl ModelSource {
     }
 
     /// Reads the weights, or draws them with `--random-init`.
-    pub fn load(&self, label_names: Option<Vec<String>>, head_seed: Seed, device: &Device) -> anyhow::Result<Checkpoint> {
+    pub fn load(
+        &self,
+        label_names: Option<Vec<String>>,
+        head_seed: Seed,
+        device: &Device,
+    ) -> anyhow::Result<Checkpoint> {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
         let folder = match (&self.origin, self.weights) {
             (Origin::Folder(folder), Weights::Read) => folder,
@@ -159,9 +164,8 @@ impl ModelSource {
         let files = weight_file_names(folder)?
             .into_iter()
             .map(|name| {
-                let bytes = fs::read(folder.join(&name)).map_err(|e| {
-                    bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display()))
-                })?;
+                let bytes = fs::read(folder.join(&name))
+                    .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
                 Ok(WeightFile { name, bytes })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;

@@ -22,7 +22,7 @@ use shared::{Error, Parameters};
 pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
-pub use prepare::{Encoded, Prepared, RunRequest, encode, training_seeds};
+pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode, training_seeds};
 
 use crate::cli::input::Which;
 use crate::environment::{environment, peak_rss_mib};
@@ -113,12 +113,7 @@ fn corrupt(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<(Parameters,
     Ok((parameters, report))
 }
 
-fn healed(
-    prepared: &Prepared,
-    run_dir: &RunDir,
-    interrupt: &Interrupt,
-    progress: &mut Progress,
-) -> anyhow::Result<()> {
+fn healed(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt, progress: &mut Progress) -> anyhow::Result<()> {
     let start = || Ok(corrupt(prepared, run_dir)?.0);
     fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healed, start)
 }
@@ -192,12 +187,9 @@ fn keep(
 
 fn failure(phase: Phase, error: &Error) -> anyhow::Result<Failure> {
     match error {
-        Error::Diverged { step, learning_rate, what, value } => Ok(Failure {
-            phase,
-            step: *step,
-            learning_rate: *learning_rate,
-            reason: format!("the {what} is {value}"),
-        }),
+        Error::Diverged { step, learning_rate, what, value } => {
+            Ok(Failure { phase, step: *step, learning_rate: *learning_rate, reason: format!("the {what} is {value}") })
+        }
         other => Err(anyhow!("{other}")),
     }
 }
@@ -219,7 +211,8 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
             reason: failure.reason.clone(),
         },
     };
-    let result = |judged: &Option<Judged>| -> Option<ModelResult> { judged.as_ref().map(|judged| judged.result.clone()) };
+    let result =
+        |judged: &Option<Judged>| -> Option<ModelResult> { judged.as_ref().map(|judged| judged.result.clone()) };
     Ok(RunRecord {
         run_id: prepared.spec.id(),
         spec: prepared.spec.clone(),

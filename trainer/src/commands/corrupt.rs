@@ -45,7 +45,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
 /// Each tensor that was touched.
 fn table(report: &Report) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["tensor", "scheme", "values", "changed", "norm before", "norm after", "not finite"]);
     for tensor in &report.tensors {
         table.add_row([

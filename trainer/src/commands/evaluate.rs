@@ -14,13 +14,14 @@ use shared::seed::Seed;
 use shared::statistics::wilson;
 
 use crate::cli::evaluate::{EvaluateArgs, SplitChoice};
+use crate::datasets::Purpose;
+use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
 use crate::progress::Progress;
 use crate::run_dir::{atomic, predictions};
 use crate::runner::{encode, predictions_of};
-use crate::{datasets, device};
 
 /// Confidence of the interval around the accuracy.
 const LEVEL: f64 = 0.95;
@@ -31,10 +32,11 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let (device, _) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model, args.which.which, false)?;
     crate::runner::check_length(args.batches.max_length, &source.config)?;
-    let opened = datasets::open(&args.dataset.dataset, &args.dataset.rows.options(), Seed(args.seed_data))?;
     let tokenizer = source.tokenizer(&[])?;
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
+    let own_names = Some(checkpoint.config.label_names.clone());
+    let opened = args.dataset.open(Purpose::Evaluate, Seed(args.seed_data), own_names)?;
     let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
     if n_model != n_data {
         return Err(bad_input(anyhow!(
@@ -62,8 +64,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     )?;
     let mut bar = Progress::phase(&format!("evaluating on {split}"), rows.len().div_ceil(args.batches.batch_size));
     let pad_token_id = checkpoint.config.pad_token_id;
-    let predictions =
-        predictions_of(&model, &encoded, args.batches.batch_size, pad_token_id, |n| bar.advance(n, 0))?;
+    let predictions = predictions_of(&model, &encoded, args.batches.batch_size, pad_token_id, |n| bar.advance(n, 0))?;
     bar.finish("done");
     let metrics = evaluate(&predictions, n_data)?;
     let n_right = predictions.iter().filter(|prediction| prediction.is_correct()).count();

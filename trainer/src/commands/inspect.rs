@@ -123,7 +123,7 @@ fn describe_memory(memory: &MemoryEstimate) -> String {
 
 fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["", "parameter", "shape", "values"]);
     for row in rows {
         let marks = [(row.is_touched, 'x'), (row.is_frozen, 'f')];

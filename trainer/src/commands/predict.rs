@@ -47,7 +47,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Ok);
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(std::iter::once("text").chain(args.models.iter().map(String::as_str)));
     for predictions in by_text {
@@ -65,12 +65,7 @@ fn say(prediction: &Prediction) -> String {
     }
 }
 
-fn predict(
-    name: &str,
-    args: &PredictArgs,
-    texts: &[&str],
-    device: &Device,
-) -> anyhow::Result<Vec<Prediction>> {
+fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
     let source = ModelSource::open(name, args.which.which, false)?;
     crate::runner::check_length(args.batches.max_length, &source.config)?;
     let tokenizer = source.tokenizer(&[])?.tokenizer;

@@ -43,7 +43,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// The record for people.
 fn summary(record: &RunRecord, path: &str) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["model", "accuracy", "macro-F1", "loss", "rows"]);
     let models = [("healthy", &record.healthy), ("corrupted", &record.corrupted), ("healed", &record.healed)];
     for (name, result) in models {

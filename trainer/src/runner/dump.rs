@@ -1,16 +1,15 @@
 //! Writing a fine-tuning's first checkpoint and batches, so that another program can repeat it step by step.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use serde_json::json;
 use shared::Parameters;
 use shared::training::{MicroBatch, StepReport};
 
 use super::Prepared;
-use crate::exit_code::bad_input;
 use crate::run_dir::atomic;
 
 /// The folder that `--dump-batches` names: `initial/` (Hugging Face layout), `training_args.json` and `batches.jsonl`,
@@ -29,10 +28,7 @@ impl BatchDump {
     /// # Errors
     /// Bad input when the folder holds something.
     pub fn new(folder: PathBuf) -> anyhow::Result<Self> {
-        let is_empty = fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
-        if !is_empty {
-            return Err(bad_input(anyhow!("--dump-batches {}: the folder is not empty", folder.display())));
-        }
+        atomic::require_empty(&folder).context("--dump-batches")?;
         Ok(Self { folder })
     }
 

@@ -152,7 +152,11 @@ pub fn fine_tune(
             (prepared.spec.training.early_stopping, &prepared.held_out, is_end_of_epoch)
         {
             let accuracy = judge::accuracy(prepared, &fine_tuning.evaluation_model()?, held_out)?;
-            bar.note(&format!("epoch {}: accuracy on the held-out part of train {:.1} %", report.epochs_done, 100.0 * accuracy));
+            bar.note(&format!(
+                "epoch {}: accuracy on the held-out part of train {:.1} %",
+                report.epochs_done,
+                100.0 * accuracy
+            ));
             let stopping = &mut journal.early_stopping;
             if stopping.best_accuracy.is_none_or(|best| accuracy > best) {
                 *stopping = EarlyStopping { best_accuracy: Some(accuracy), epochs_since_best: 0 };

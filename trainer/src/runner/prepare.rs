@@ -19,7 +19,7 @@ use shared::training::{TrainingArgs, TrainingSeeds};
 use super::dump::BatchDump;
 use crate::cli::device::DeviceChoice;
 use crate::cli::input::{DatasetFlags, ModelFlags, Which};
-use crate::datasets::{self, OpenedDataset};
+use crate::datasets::{OpenedDataset, Purpose};
 use crate::device;
 use crate::exit_code::bad_input;
 use crate::models::{ModelSource, TokenizerSource};
@@ -92,7 +92,10 @@ impl Prepared {
     pub fn new(request: RunRequest<'_>) -> anyhow::Result<Self> {
         let plan = request
             .corruption
-            .map(|(protocol, text)| Ok((protocol, Plan::parse(text).map_err(bad_input).context("--corrupt")?)))
+            .map(|(protocol, text)| {
+                let plan = Plan::parse(text).map_err(bad_input).context("--corrupt")?;
+                anyhow::Ok((protocol, plan))
+            })
             .transpose()?;
         let freeze = request
             .training
@@ -103,17 +106,15 @@ impl Prepared {
         let (device, device_name) = device::open(request.device)?;
         let source = ModelSource::open(&request.model.model, None, request.model.init.random_init)?;
         let anatomy = source.config.anatomy();
-        let resolved = plan
-            .as_ref()
-            .map(|(_, plan)| plan.resolve(anatomy).map_err(bad_input).context("--corrupt"))
-            .transpose()?;
+        let resolved =
+            plan.as_ref().map(|(_, plan)| plan.resolve(anatomy).map_err(bad_input).context("--corrupt")).transpose()?;
         let frozen = freeze
             .as_ref()
             .map(|selection| selection.resolve(anatomy).map_err(bad_input).context("--freeze"))
             .transpose()?;
         check_length(request.training.max_length, &source.config)?;
 
-        let opened = datasets::open(&request.dataset.dataset, &request.dataset.rows.options(), request.seeds.data)?;
+        let opened = request.dataset.open(Purpose::Train, request.seeds.data, None)?;
         let dataset = &opened.dataset;
         let mut notes: Vec<String> = opened.notes.clone();
         let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
@@ -134,10 +135,7 @@ impl Prepared {
         let (train, held_out) = (encode(&train)?, held_out.as_deref().map(encode).transpose()?);
         let report = encode(dataset.split(opened.report_split))?;
 
-        let training = TrainingArgs {
-            freeze: freeze.map(|selection| selection.to_string()),
-            ..request.training
-        };
+        let training = TrainingArgs { freeze: freeze.map(|selection| selection.to_string()), ..request.training };
         let spec = RunSpec::new(
             ModelSpec {
                 name: source.name.clone(),
@@ -229,10 +227,8 @@ pub fn checkpoint_files(
     parameters: &Parameters,
     tokenizer_files: &[(String, Vec<u8>)],
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let mut files = vec![
-        ("config.json".to_owned(), config.to_json()),
-        ("model.safetensors".to_owned(), save_weights(parameters)?),
-    ];
+    let mut files =
+        vec![("config.json".to_owned(), config.to_json()), ("model.safetensors".to_owned(), save_weights(parameters)?)];
     files.extend(tokenizer_files.iter().cloned());
     Ok(files)
 }
@@ -256,7 +252,9 @@ pub fn training_seeds(seeds: Seeds) -> TrainingSeeds {
 /// Refuses lengths that the model has no positions for.
 pub fn check_length(max_length: usize, config: &ModelConfig) -> anyhow::Result<()> {
     if max_length < 3 {
-        return Err(bad_input(anyhow!("--max-length {max_length}: expected 3 or more, since [CLS] and [SEP] take two")));
+        return Err(bad_input(anyhow!(
+            "--max-length {max_length}: expected 3 or more, since [CLS] and [SEP] take two"
+        )));
     }
     if max_length > config.max_positions {
         return Err(bad_input(anyhow!(
@@ -274,7 +272,7 @@ fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {
         content_sha256: dataset.content_hash(),
         n_labels: dataset.label_names.len(),
         rows: SplitRows { train: dataset.train.len(), validation: dataset.validation.len(), test: dataset.test.len() },
-        n_bad_rows_skipped: opened.n_bad_rows_skipped,
+        n_bad_rows_skipped: opened.n_skipped,
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) fn healthy(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<O
         if record.healthy.is_none() || record.spec.healthy().id() != wanted || !checkpoint.is_dir() {
             continue;
         }
-        let Some(summary) = record.train.phases.iter().find(|summary| summary.phase == Phase::Healthy) else { continue };
+        let Some(summary) = record.train.phases.iter().find(|summary| summary.phase == Phase::Healthy) else {
+            continue;
+        };
         let mut files = Vec::new();
         for entry in fs::read_dir(&checkpoint)? {
             let entry = entry?;

@@ -11,19 +11,20 @@ use shared::training::Precision;
 
 use super::{compare, median};
 use crate::cli::bench::BenchEvaluateArgs;
+use crate::datasets::Purpose;
+use crate::device;
 use crate::environment::{environment, peak_rss_mib};
 use crate::exit_code::ExitCode;
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
 use crate::runner::{encode, predictions_of};
-use crate::{datasets, device};
 
 pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, device_name) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
     crate::runner::check_length(args.batches.max_length, &source.config)?;
-    let opened = datasets::open(&args.dataset.dataset, &args.dataset.rows.options(), Seed(0))?;
+    let opened = args.dataset.open(Purpose::Evaluate, Seed(0), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;
@@ -56,6 +57,10 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         text.push_str(&format!("\nagainst the other program: {ratio:.2} × its samples/s"));
         value["compare"] = json!({"samples_per_sec_ratio": ratio, "theirs": theirs});
     }
-    if args.output.json { print_json(&value)? } else { print(&text)? }
+    if args.output.json {
+        print_json(&value)?
+    } else {
+        print(&text)?
+    }
     Ok(ExitCode::Ok)
 }

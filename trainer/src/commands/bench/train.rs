@@ -58,7 +58,11 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
             "tokens_per_sec_ratio": finite(speed), "peak_rss_ratio": finite(memory), "theirs": theirs, "ours": ours,
         });
     }
-    if args.output.json { print_json(&value)? } else { print(&lines.join("\n"))? }
+    if args.output.json {
+        print_json(&value)?
+    } else {
+        print(&lines.join("\n"))?
+    }
     Ok(ExitCode::Ok)
 }
 
