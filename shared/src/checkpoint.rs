@@ -8,11 +8,13 @@ mod error;
 mod load;
 mod names;
 mod save;
+mod write;
 
 pub use error::CheckpointError;
 pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
 pub use names::{NameMatch, match_name};
 pub use save::save_weights;
+pub(crate) use write::{LazyTensor, Values, safetensors_file};
 
 /// Tokenizer files that travel with a checkpoint, where they exist.
 pub const TOKENIZER_FILES: [&str; 4] =

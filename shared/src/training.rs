@@ -2,7 +2,7 @@
 //!
 //! [`FineTuning::step`] is Hugging Face's recipe: forward with dropout, backward, averaging over accumulated batches,
 //! clipping by the global norm, AdamW with a linear schedule. Where a step stands is a function of its number and the
-//! seeds alone, so [`TrainingState`] needs parameters, moments and a counter to resume bit for bit.
+//! seeds alone, so parameters, moments and a counter ([`StatePart`]) are enough to resume bit for bit.
 
 mod args;
 mod fine_tuning;
@@ -14,4 +14,4 @@ pub use args::{Precision, TrainingArgs};
 pub use fine_tuning::{FineTuning, MicroBatch, StepReport, TrainingSeeds};
 pub use inference::logits;
 pub use schedule::LinearSchedule;
-pub use state::TrainingState;
+pub use state::StatePart;

@@ -1,6 +1,10 @@
 //! The command line as users and scripts see it.
 
+mod experiment;
+mod faults;
+mod fixture;
 mod help;
+mod models;
 mod schemas;
 mod usage;
 

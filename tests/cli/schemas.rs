@@ -18,7 +18,7 @@ fn validator(name: &str) -> Validator {
 }
 
 /// Every way in which `value` is not what the schema called `name` says.
-fn violations(name: &str, value: &Value) -> Vec<String> {
+pub(crate) fn violations(name: &str, value: &Value) -> Vec<String> {
     let validator = validator(name);
     validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }

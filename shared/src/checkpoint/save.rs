@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
-
-use super::CheckpointError;
+use super::write::{LazyTensor, Values, safetensors_file};
 use crate::error::Result;
 use crate::parameters::Parameters;
 
@@ -15,21 +12,10 @@ pub fn save_weights(parameters: &Parameters) -> Result<Vec<u8>> {
     let tensors = parameters
         .paths()
         .map(|path| {
-            let tensor = parameters.get(path)?;
-            let bytes: Vec<u8> = parameters.to_vec(path)?.into_iter().flat_map(f32::to_le_bytes).collect();
-            Ok((path.name(parameters.architecture()), tensor.dims().to_vec(), bytes))
+            let tensor = parameters.get_detached(path)?;
+            let lazy = LazyTensor::new(&tensor.dims().to_vec(), Values::Tensor(tensor));
+            Ok((path.name(parameters.architecture()), lazy))
         })
         .collect::<Result<Vec<_>>>()?;
-    let unwritable = |e: safetensors::SafeTensorError| CheckpointError::Safetensors {
-        file: "model.safetensors".into(),
-        reason: e.to_string(),
-    };
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| {
-            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(unwritable)?))
-        })
-        .collect::<Result<Vec<_>, CheckpointError>>()?;
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    Ok(safetensors::serialize(views, Some(metadata)).map_err(unwritable)?)
+    safetensors_file(tensors, HashMap::from([("format".to_owned(), "pt".to_owned())]))
 }

@@ -30,18 +30,6 @@ pub enum AdamWState {
     },
 }
 
-impl AdamWState {
-    /// m and v as flat vectors, for saving.
-    pub fn to_vecs(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        match self {
-            Self::Host { mean, mean_square } => Ok((mean.clone(), mean_square.clone())),
-            Self::Device { mean, mean_square } => {
-                Ok((mean.flatten_all()?.to_vec1()?, mean_square.flatten_all()?.to_vec1()?))
-            }
-        }
-    }
-}
-
 /// AdamW as `torch.optim.AdamW` computes it; the caller names the learning rate of each step.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
-use super::{LinearSchedule, Precision, TrainingArgs, TrainingState};
+use super::state::{self, StatePart};
+use super::{LinearSchedule, Precision, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
@@ -255,27 +256,35 @@ impl FineTuning {
         batches
     }
 
-    /// Everything needed to go on from here.
-    pub fn save(&self) -> Result<TrainingState> {
-        TrainingState::pack(self.step, &self.parameters, self.moments.iter())
+    /// One part of what is needed to go on from here; the number of steps is [`FineTuning::steps_done`].
+    pub fn save_part(&self, part: StatePart) -> Result<Vec<u8>> {
+        state::pack(part, &self.parameters, &self.moments)
     }
 
-    /// Goes on from a state that a fine-tuning of the same model, rows, arguments and seeds has saved.
+    /// Goes on after `steps_done` steps from parts that a fine-tuning of the same model, rows, arguments and seeds has
+    /// saved; `read` gives the bytes of each.
     ///
     /// # Errors
-    /// When the state belongs to another model.
-    pub fn restore(&mut self, state: &TrainingState) -> Result<()> {
+    /// When `read` fails, or the state belongs to another model.
+    pub fn restore<E: From<Error>>(
+        &mut self,
+        steps_done: usize,
+        mut read: impl FnMut(StatePart) -> Result<Vec<u8>, E>,
+    ) -> Result<(), E> {
         let architecture = self.parameters.architecture();
-        let reader = state.reader()?;
         let trained: Vec<ParameterPath> = self.parameters.trained().map(|(path, _)| path).collect();
-        for path in trained {
+        let mut unpack = |part| Ok::<_, E>(state::unpack(part, &read(part)?, &trained, architecture)?);
+        for (path, values) in trained.iter().zip(unpack(StatePart::Parameters)?) {
             // In place: the model holds the same storage.
-            self.parameters.set(path, reader.parameter(path, architecture)?)?;
-            let (mean, mean_square) = reader.moments(path, architecture)?;
-            let parameter = self.parameters.get(path)?;
-            self.moments.insert(path, self.optimizer.restored_state(&parameter, mean, mean_square)?);
+            self.parameters.set(*path, values)?;
         }
-        self.step = state.step;
+        let (means, mean_squares) = (unpack(StatePart::Mean)?, unpack(StatePart::MeanSquare)?);
+        for (path, (mean, mean_square)) in trained.iter().zip(means.into_iter().zip(mean_squares)) {
+            let parameter = self.parameters.get(*path)?;
+            let moments = self.optimizer.restored_state(&parameter, mean, mean_square).map_err(Error::from)?;
+            self.moments.insert(*path, moments);
+        }
+        self.step = steps_done;
         Ok(())
     }
 }

@@ -47,14 +47,22 @@ fn finish(file: NamedTempFile, path: &Path) -> io::Result<()> {
 ///
 /// A folder cannot be replaced in one step: killed in between, the place is empty, which is absent and not torn.
 pub fn write_dir(path: &Path, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
+    write_dir_with(path, |write| files.iter().try_for_each(|(name, bytes)| write(name, bytes)))
+}
+
+/// Writes one file, by name, into a folder that is being made.
+pub type WriteFile<'a> = dyn FnMut(&str, &[u8]) -> anyhow::Result<()> + 'a;
+
+/// As [`write_dir`], with the files that `fill` writes one after another.
+pub fn write_dir_with(path: &Path, fill: impl FnOnce(&mut WriteFile<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let context = || format!("cannot write {}", path.display());
     let folder = parent(path);
     create_dirs(folder)?;
     let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder).with_context(context)?;
-    for (name, bytes) in files {
+    fill(&mut |name, bytes| {
         let mut file = File::create(temporary.path().join(name)).with_context(context)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
-    }
+        file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)
+    })?;
     replace_dir(temporary, path).with_context(context)
 }
 

@@ -65,17 +65,30 @@ impl StateStore {
     }
 
     /// Saves the state of `phase` after `step` steps, and removes all but it and the one before.
-    pub fn save(&self, phase: &str, step: usize, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
-        let described = files.iter().map(|(name, bytes)| ManifestFile {
-            name: (*name).to_owned(),
-            size_bytes: bytes.len(),
-            sha256: hex::encode(Sha256::digest(bytes)),
-        });
-        let manifest = serde_json::to_vec_pretty(&Manifest { files: described.collect() })?;
-        let mut files = files.to_vec();
-        files.push((MANIFEST, &manifest));
+    ///
+    /// `content` gives the bytes of each of the files `names`; one is written before the next is asked for, since the
+    /// state of a large model would not fit into memory beside the model.
+    pub fn save(
+        &self,
+        phase: &str,
+        step: usize,
+        names: &[&str],
+        mut content: impl FnMut(&str) -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<()> {
         let folder = self.path.join(phase);
-        atomic::write_dir(&folder.join(format!("step-{step}")), &files)?;
+        atomic::write_dir_with(&folder.join(format!("step-{step}")), |write| {
+            let mut files = Vec::new();
+            for name in names {
+                let bytes = content(name)?;
+                write(name, &bytes)?;
+                files.push(ManifestFile {
+                    name: (*name).to_owned(),
+                    size_bytes: bytes.len(),
+                    sha256: hex::encode(Sha256::digest(&bytes)),
+                });
+            }
+            write(MANIFEST, &serde_json::to_vec_pretty(&Manifest { files })?)
+        })?;
         // States of later steps exist only where they were damaged and passed over.
         let (older, later): (Vec<usize>, Vec<usize>) = steps(&folder)?.into_iter().partition(|other| *other <= step);
         for stale in later.into_iter().chain(older.into_iter().rev().skip(KEPT)) {
@@ -156,7 +169,8 @@ mod tests {
 
     fn save(store: &StateStore, step: usize) {
         let weights = format!("weights of step {step}");
-        store.save("healthy", step, &[("weights", weights.as_bytes()), ("optimiser", b"m, v")]).unwrap();
+        let content = |name: &str| Ok(if name == "weights" { weights.clone().into_bytes() } else { b"m, v".to_vec() });
+        store.save("healthy", step, &["weights", "optimiser"], content).unwrap();
     }
 
     #[test]

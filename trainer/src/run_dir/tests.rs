@@ -78,7 +78,7 @@ fn a_run_that_wrote_something_stays() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let run_dir = RunDir::open(&out, &spec()).unwrap();
-    run_dir.states().save("healthy", 50, &[("weights", b"w")]).unwrap();
+    run_dir.states().save("healthy", 50, &["weights"], |_| Ok(b"w".to_vec())).unwrap();
     drop(run_dir);
     assert!(is_run_dir(&out));
     let run_dir = RunDir::open(&out, &spec()).unwrap();

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use shared::checkpoint::save_weights;
 use shared::record::{MetricsLine, Phase, PhaseSummary};
-use shared::training::{FineTuning, StepReport, TrainingState};
+use shared::training::{FineTuning, StatePart, StepReport};
 use shared::{Error, Parameters};
 
 use super::{Prepared, judge, kernels, training_seeds};
@@ -19,7 +19,6 @@ use crate::run_dir::metrics::MetricsLog;
 /// The longest time between two saved states.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
-const TENSORS: &str = "training.safetensors";
 const JOURNAL: &str = "journal.json";
 const BEST: &str = "best.safetensors";
 
@@ -91,7 +90,7 @@ pub fn fine_tune(
         for passed_over in &saved.passed_over {
             eprintln!("note: {passed_over}; going on from step {}", saved.step);
         }
-        fine_tuning.restore(&TrainingState::from_bytes(saved.file(TENSORS)?.to_vec())?)?;
+        fine_tuning.restore(saved.step, |part| Ok::<_, anyhow::Error>(saved.file(part.file_name())?.to_vec()))?;
         journal = serde_json::from_slice(saved.file(JOURNAL)?)?;
         journal.resumed_from.push(saved.step);
         best = saved.file(BEST).ok().map(<[u8]>::to_vec);
@@ -118,11 +117,16 @@ pub fn fine_tune(
     };
     let save = |fine_tuning: &FineTuning, journal: &Journal, best: &Option<Vec<u8>>, metrics: &MetricsLog| {
         metrics.sync()?;
-        let state = fine_tuning.save()?;
-        let journal = serde_json::to_vec(journal)?;
-        let mut files: Vec<(&str, &[u8])> = vec![(TENSORS, &state.tensors), (JOURNAL, &journal)];
-        files.extend(best.as_ref().map(|best| (BEST, best.as_slice())));
-        states.save(phase.as_str(), state.step, &files)
+        let mut names = vec![JOURNAL];
+        names.extend(StatePart::ALL.map(StatePart::file_name));
+        names.extend(best.as_ref().map(|_| BEST));
+        states.save(phase.as_str(), fine_tuning.steps_done(), &names, |name| {
+            match (StatePart::ALL.into_iter().find(|part| part.file_name() == name), best) {
+                (Some(part), _) => Ok(fine_tuning.save_part(part)?),
+                (None, Some(best)) if name == BEST => Ok(best.clone()),
+                _ => Ok(serde_json::to_vec(journal)?),
+            }
+        })
     };
 
     while fine_tuning.steps_done() < n_steps && !is_stopped {
