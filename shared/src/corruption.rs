@@ -71,3 +71,6 @@ pub use report::{Report, TensorReport, Totals};
 pub use resolve::{Anatomy, ResolvedPlan, ResolvedSelection};
 pub use scheme::{BitField, Scheme};
 pub use selection::Selection;
+
+#[cfg(test)]
+mod tests;

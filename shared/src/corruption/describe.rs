@@ -2,6 +2,7 @@
 
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
 use super::scheme::{BitField, Decimal, Scheme};
+use super::selection::Component;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
 pub(super) fn plan(plan: &ResolvedPlan) -> String {
@@ -14,7 +15,9 @@ pub(super) fn plan(plan: &ResolvedPlan) -> String {
 }
 
 fn step(step: &ResolvedStep) -> String {
-    let what = what(&step.selection);
+    let Some(what) = what(&step.selection) else {
+        return "change nothing, since no parameter is selected".to_owned();
+    };
     match step.scheme {
         Scheme::Kaiming => reinitialise(&what, "uniformly in ±√(6 / fan-in)"),
         Scheme::KaimingLinear => reinitialise(&what, "uniformly in ±1 / √fan-in"),
@@ -59,8 +62,8 @@ fn percent(fraction: f64) -> String {
     if (rounded - percent).abs() < 1e-9 { format!("{rounded} %") } else { format!("{} %", Decimal(percent)) }
 }
 
-/// The selected parts of the network and their components.
-fn what(selection: &ResolvedSelection) -> String {
+/// The selected parts of the network and their components; nothing without any part.
+fn what(selection: &ResolvedSelection) -> Option<String> {
     let mut parts = Vec::new();
     if selection.embeddings {
         parts.push("the embeddings".to_owned());
@@ -76,14 +79,33 @@ fn what(selection: &ResolvedSelection) -> String {
         parts.push("the classifier".to_owned());
     }
     if parts.is_empty() {
-        return "nothing".to_owned();
+        return None;
     }
     let parts = listed(&parts);
     if selection.components.is_empty() {
-        return parts;
+        return Some(parts);
     }
-    let components: Vec<String> = selection.components.iter().map(ToString::to_string).collect();
-    format!("{} of {parts}", listed(&components))
+    let components: Vec<String> = selection.components.iter().map(component).collect();
+    Some(format!("{} of {parts}", listed(&components)))
+}
+
+fn component(component: &Component) -> String {
+    let text = match component {
+        Component::Attention => "the attention",
+        Component::Query => "the query projection",
+        Component::Key => "the key projection",
+        Component::Value => "the value projection",
+        Component::Output => "the attention's output projection",
+        Component::Heads(heads) if heads.first == heads.last => return format!("head {}", heads.first),
+        Component::Heads(heads) => return format!("heads {}–{}", heads.first, heads.last),
+        Component::Ffn => "the feed-forward network",
+        Component::FfnIn => "the feed-forward network's first half",
+        Component::FfnOut => "the feed-forward network's second half",
+        Component::LayerNorm => "the LayerNorms",
+        Component::Weight => "the weights",
+        Component::Bias => "the biases",
+    };
+    text.to_owned()
 }
 
 /// `layer 3 of 6`, `layers 0–2 and 5 of 6` or `all 6 layers`.
