@@ -98,11 +98,11 @@ mod tests {
     fn batch_lengths_do_not_trend_within_an_epoch() {
         let lengths = lengths(4000);
         let batches = epoch_batches(&lengths, 32, Seed(1), 0, Grouping::ByLength);
-        let (first, second) = batches.split_at(batches.len() / 2);
-        let mean =
-            |half: &[Vec<usize>]| padded(half, &lengths) as f64 / half.iter().map(Vec::len).sum::<usize>() as f64;
-        // Descending megabatches alone would differ by about 60 tokens.
-        assert!((mean(first) - mean(second)).abs() < 15.0, "{} and {}", mean(first), mean(second));
+        let longest: Vec<usize> =
+            batches.iter().map(|batch| batch.iter().map(|&row| lengths[row]).max().unwrap()).collect();
+        let n_longer = longest.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        // Descending megabatches would get longer only at their four starts, of 125 batches.
+        assert!((40..85).contains(&n_longer), "{n_longer} of {} batches are longer than the one before", batches.len());
     }
 
     #[test]

@@ -79,10 +79,11 @@ pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<
     for other in others {
         first.check_paired(other)?;
     }
-    let (n_seeds, n_rows) = (first.n_seeds(), first.n_rows());
+    let n_seeds = first.n_seeds();
     let over_seeds = bootstrap.resampling == Resampling::SeedsAndRows && n_seeds > 1;
 
-    let mut times_drawn = vec![0_u32; n_rows];
+    let kinds = RowKinds::new(conditions);
+    let mut times_drawn = vec![0_u32; kinds.example_rows.len()];
     let means = (0..bootstrap.n_resamples as u64)
         .map(|draw| {
             let weights = if over_seeds {
@@ -95,8 +96,8 @@ pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<
             } else {
                 vec![1.0; n_seeds]
             };
-            draw_rows(&mut times_drawn, bootstrap.seed, draw);
-            conditions.iter().map(|scores| weighted_mean(scores, &weights, &times_drawn)).collect()
+            kinds.draw(&mut times_drawn, bootstrap.seed, draw);
+            conditions.iter().map(|scores| kinds.weighted_mean(scores, &weights, &times_drawn)).collect()
         })
         .collect();
 
@@ -109,29 +110,62 @@ pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<
     })
 }
 
-/// Draws as many rows as there are, with replacement, and counts how often each was drawn.
-fn draw_rows(times_drawn: &mut [u32], seed: Seed, draw: u64) {
-    times_drawn.fill(0);
-    let n_rows = times_drawn.len();
-    let stream = seed.stream_at("bootstrap", "rows", draw);
-    for block in 0..n_rows.div_ceil(4) {
-        for bits in stream.block(block as u64).into_iter().take(n_rows - 4 * block) {
-            // Multiplication maps 32 bits to 0..n_rows; a row's chance is off by less than n_rows / 2^32.
-            times_drawn[((u64::from(bits) * n_rows as u64) >> 32) as usize] += 1;
-        }
-    }
+/// Rows by what all conditions and seeds score on them. Scores of 0 and 1 give few kinds, and a mean over drawn rows is
+/// then a short sum: on 25,000 rows this leaves little but the drawing itself.
+struct RowKinds {
+    /// The kind of each row: `[n_rows]`.
+    of_row: Vec<u32>,
+    /// One row of each kind: `[n_kinds]`.
+    example_rows: Vec<usize>,
 }
 
-/// The weights sum to the number of seeds and the draws to the number of rows.
-fn weighted_mean(scores: &Scores, weights: &[f64], times_drawn: &[u32]) -> f64 {
-    let mut sum = 0.0;
-    for (row, &times) in times_drawn.iter().enumerate() {
-        if times > 0 {
-            let of_row: f64 = scores.of_row(row).iter().zip(weights).map(|(score, weight)| score * weight).sum();
-            sum += f64::from(times) * of_row;
+impl RowKinds {
+    fn new(conditions: &[&Scores]) -> Self {
+        let n_rows = conditions.first().map_or(0, |scores| scores.n_rows());
+        let compare = |&a: &usize, &b: &usize| {
+            let bits =
+                |row: usize| conditions.iter().flat_map(move |scores| scores.of_row(row)).map(|score| score.to_bits());
+            bits(a).cmp(bits(b))
+        };
+        let mut rows: Vec<usize> = (0..n_rows).collect();
+        rows.sort_by(compare);
+        let mut kinds = Self { of_row: vec![0; n_rows], example_rows: Vec::new() };
+        for same in rows.chunk_by(|a, b| compare(a, b).is_eq()) {
+            for &row in same {
+                kinds.of_row[row] = kinds.example_rows.len() as u32;
+            }
+            kinds.example_rows.push(same[0]);
+        }
+        kinds
+    }
+
+    /// Draws as many rows as there are, with replacement, and counts how often each kind was drawn.
+    fn draw(&self, times_drawn: &mut [u32], seed: Seed, draw: u64) {
+        times_drawn.fill(0);
+        let n_rows = self.of_row.len();
+        let stream = seed.stream_at("bootstrap", "rows", draw);
+        for block in 0..n_rows.div_ceil(4) {
+            for bits in stream.block(block as u64).into_iter().take(n_rows - 4 * block) {
+                // Multiplication maps 32 bits to 0..n_rows; a row's chance is off by less than n_rows / 2^32.
+                let row = ((u64::from(bits) * n_rows as u64) >> 32) as usize;
+                times_drawn[self.of_row[row] as usize] += 1;
+            }
         }
     }
-    sum / (scores.n_seeds() * scores.n_rows()) as f64
+
+    /// The mean over drawn rows and weighted seeds; the weights sum to the number of seeds.
+    fn weighted_mean(&self, scores: &Scores, weights: &[f64], times_drawn: &[u32]) -> f64 {
+        let sum: f64 = self
+            .example_rows
+            .iter()
+            .zip(times_drawn)
+            .map(|(&row, &times)| {
+                let of_row: f64 = scores.of_row(row).iter().zip(weights).map(|(score, weight)| score * weight).sum();
+                f64::from(times) * of_row
+            })
+            .sum();
+        sum / (scores.n_seeds() * scores.n_rows()) as f64
+    }
 }
 
 /// The central interval of `values` that holds the share `level`, by linear interpolation between order statistics
@@ -201,6 +235,22 @@ mod tests {
         let half_width = (over_both.high - over_both.low) / 2.0;
         assert!((half_width / (1.96 * error) - 1.0).abs() < 0.06, "{half_width} and {}", 1.96 * error);
         assert_eq!(over_both.method, Method::MultiBootstrap);
+    }
+
+    #[test]
+    fn rows_of_one_kind_are_drawn_as_often_as_they_are_there() {
+        let scores = Scores::new(&[(0..500).map(|row| f64::from(row % 97)).collect()]).unwrap();
+        let kinds = RowKinds::new(&[&scores]);
+        assert_eq!(kinds.example_rows.len(), 97);
+        let mut times_drawn = vec![0; 97];
+        for draw in 0..20 {
+            kinds.draw(&mut times_drawn, Seed(3), draw);
+            let stream = Seed(3).stream_at("bootstrap", "rows", draw);
+            let rows = (0..500).map(|i| ((u64::from(stream.u32_at(i)) * 500) >> 32) as usize);
+            let expected = rows.map(|row| scores.of_row(row)[0]).sum::<f64>() / 500.0;
+            let mean = kinds.weighted_mean(&scores, &[1.0], &times_drawn);
+            assert!((mean - expected).abs() < 1e-9, "{mean} and {expected}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::bootstrap::{difference, resample};
 use super::{Bootstrap, Equivalence, Estimate, Scores, StatisticsError};
 
 /// The fewest seeds that a claim about one pair of conditions may rest on: the exact sign-flip test with n pairs cannot
-/// go below 2^(1−n), and 2^(1−6) is the first that is below 0.05 with room to spare.
+/// go below 2^(1−n), which is 0.0625 for five and 0.031 for six.
 pub const MIN_SEEDS_FOR_A_CLAIM: usize = 6;
 
 /// (healed − corrupted) / (healthy − corrupted), 1 for full recovery; may exceed 1.
