@@ -1,8 +1,11 @@
-"""Texts on which tokenisers disagree: (name, text), in the order of tokenizer/awkward.json.
+"""Texts on which tokenizers disagree, and how their ids are written down.
 
 Everything outside printable ASCII is escaped, so that no editor or checkout can change it.
 """
 
+import json
+
+# (name, text), in the order of tokenizer/awkward.json.
 TEXTS = [
     ("plain", "The film was good, the plot was not."),
     ("empty", ""),
@@ -67,3 +70,18 @@ TEXTS = [
     ("one_over_the_limit", "a b c d e f g h i j k l m n o"),
     ("truncated_before_a_special", "a b c d e f g h i j k l m [SEP] o p"),
 ]
+
+
+def token_rows(tokenizer, texts: list[tuple[str, str]], max_length: int) -> list[dict]:
+    """Each text with its ids as they are and cut to `max_length`, whatever padding the tokenizer's own file asks for."""
+    rows = []
+    for name, text in texts:
+        whole = tokenizer(text, truncation=False, padding=False)["input_ids"]
+        cut = tokenizer(text, truncation=True, max_length=max_length, padding=False)["input_ids"]
+        rows.append({"name": name, "text": text, "ids": whole, f"ids_max_length_{max_length}": cut})
+    return rows
+
+
+def as_json(rows: list[dict]) -> str:
+    """One row a line, in ASCII."""
+    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n"

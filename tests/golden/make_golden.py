@@ -24,7 +24,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import numpy as np
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForPreTraining,
@@ -38,7 +38,7 @@ from transformers import (
 )
 
 sys.dont_write_bytecode = True
-from awkward_texts import TEXTS
+from awkward_texts import TEXTS, as_json, token_rows
 from reference import KEY_BIASES, LABEL_NAMES, TRAINING, expected_values, expected_training, forward_batch, training_batches
 from sensitivity import assert_sensitive
 from tiny_vocabulary import tokens
@@ -181,7 +181,7 @@ def make_variants(bert, distilbert, out: Path):
     n_shards = len(list((out / "tiny-bert-sharded").glob("model-*.safetensors")))
     assert n_shards == 2, f"{n_shards} shards"
 
-    plain = BertConfig(**{k: v for k, v in bert.config.to_dict().items() if k not in ("id2label", "label2id", "architectures")})
+    plain = BertConfig(**without_head(bert.config))
     encoder = BertModel(plain, add_pooling_layer=False)
     encoder.load_state_dict({k: v for k, v in bert.bert.state_dict().items() if not k.startswith("pooler.")})
     save_model(encoder, out / "tiny-bert-encoder-only")
@@ -204,8 +204,7 @@ def make_variants(bert, distilbert, out: Path):
     everything["bert.embeddings.position_ids"] = torch.arange(plain.max_position_embeddings).unsqueeze(0)
     save_file(everything, folder / "model.safetensors", FORMAT)
 
-    config = {k: v for k, v in distilbert.config.to_dict().items() if k not in ("id2label", "label2id", "architectures")}
-    masked_lm = randomised(DistilBertForMaskedLM(DistilBertConfig(**config)), seed=4)
+    masked_lm = randomised(DistilBertForMaskedLM(DistilBertConfig(**without_head(distilbert.config))), seed=4)
     masked_lm.distilbert.load_state_dict(distilbert.distilbert.state_dict())
     save_model(masked_lm, out / "tiny-distilbert-masked-lm")
 
@@ -217,6 +216,11 @@ def make_variants(bert, distilbert, out: Path):
     logits = expected_values(large_eps, batch, torch.float64)["logits"]
     save_expected({"logits": logits}, out / "tiny-bert-large-eps" / "expected.safetensors")
     check_variants(bert, distilbert, out)
+
+
+def without_head(config) -> dict:
+    """The settings of the encoder alone."""
+    return {k: v for k, v in config.to_dict().items() if k not in ("id2label", "label2id", "architectures")}
 
 
 def check_variants(bert, distilbert, out: Path):
@@ -234,19 +238,13 @@ def check_variants(bert, distilbert, out: Path):
 
 
 def make_tokenizer_golden(out: Path):
-    rows = []
-    for folder in ("tiny-bert", "tiny-distilbert"):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(out / folder)
-        again = []
-        for name, text in TEXTS:
-            whole = tokenizer(text, truncation=False, padding=False)["input_ids"]
-            cut = tokenizer(text, truncation=True, max_length=MAX_LENGTH, padding=False)["input_ids"]
-            again.append({"name": name, "text": text, "ids": whole, f"ids_max_length_{MAX_LENGTH}": cut})
-        assert not rows or rows == again, "both models have the same tokenizer"
-        rows = again
-    lines = ",\n".join(json.dumps(row) for row in rows)
+    rows, again = (
+        token_rows(transformers.AutoTokenizer.from_pretrained(out / model), TEXTS, MAX_LENGTH)
+        for model in ("tiny-bert", "tiny-distilbert")
+    )
+    assert rows == again, "both models have the same tokenizer"
     (out / "tokenizer").mkdir()
-    (out / "tokenizer" / "awkward.json").write_text(f"[\n{lines}\n]\n", encoding="ascii")
+    (out / "tokenizer" / "awkward.json").write_text(as_json(rows), encoding="ascii")
 
 
 def rounding_of_f32(exact: dict, rounded: dict) -> list[str]:
