@@ -12,6 +12,7 @@ mod cross_entropy;
 mod dropout;
 mod embedding;
 mod gelu;
+mod gradient;
 mod host;
 pub(crate) mod kernels;
 mod layer_norm;
@@ -23,9 +24,10 @@ pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use gelu::gelu;
+pub use gradient::{Gradient, Gradients, RowGradient, collect};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
-pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor, squared_norm};
+pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 
 use candle_core::Device;
 

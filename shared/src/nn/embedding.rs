@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
+use super::gradient::{Gradient, RowGradient, hand_over};
 use super::host::{HostSlice, slice};
-use super::kernels::{gather_rows, scatter_add_rows};
+use super::kernels::gather_rows;
 use super::{Kernel, Kernels};
 
 /// Rows `ids` of `table` `[rows, hidden]`, as `[ids.len(), hidden]`.
@@ -40,8 +41,7 @@ impl CustomOp1 for FusedEmbedding {
     fn bwd(&self, table: &Tensor, _out: &Tensor, dout: &Tensor) -> Result<Option<Tensor>> {
         let (_, n_columns) = table.dims2()?;
         let dout = dout.contiguous()?;
-        let mut dtable = vec![0.0; table.elem_count()];
-        scatter_add_rows(HostSlice::new(&dout)?.as_slice(), n_columns, &self.0, &mut dtable);
-        Tensor::from_vec(dtable, table.shape(), table.device()).map(Some)
+        let rows = RowGradient::new(&self.0, HostSlice::new(&dout)?.as_slice(), n_columns);
+        hand_over(table, Gradient::Rows(rows))
     }
 }

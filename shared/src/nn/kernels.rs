@@ -15,9 +15,9 @@ mod math;
 mod matmul;
 mod pointwise;
 
-pub(crate) use adamw::{AdamWStep, adamw, sum_of_squares};
+pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
-pub(crate) use gather::{gather_rows, scatter_add_rows};
+pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, Parallel, matmul};
 pub(crate) use pointwise::{DropoutMask, column_sums, dropout, gelu, gelu_backward};

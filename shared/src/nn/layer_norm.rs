@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
+use super::gradient::{Gradient, hand_over};
 use super::host::{HostSlice, slice};
 use super::kernels::{layer_norm, layer_norm_backward};
 use super::{Kernel, Kernels};
@@ -87,10 +88,14 @@ impl CustomOp3 for FusedLayerNorm {
             self.eps,
             HostSlice::new(&dy)?.as_slice(),
         );
-        Ok((
-            if x.track_op() { Some(Tensor::from_vec(dx, x.shape(), x.device())?) } else { None },
-            if weight.track_op() { Some(Tensor::from_vec(dweight, weight.shape(), weight.device())?) } else { None },
-            if bias.track_op() { Some(Tensor::from_vec(dbias, bias.shape(), bias.device())?) } else { None },
-        ))
+        let of_parameter = |parameter: &Tensor, gradient: Vec<f32>| {
+            if !parameter.track_op() {
+                return Ok(None);
+            }
+            let gradient = Tensor::from_vec(gradient, parameter.shape(), parameter.device())?;
+            hand_over(parameter, Gradient::Dense(gradient))
+        };
+        let dx = if x.track_op() { Some(Tensor::from_vec(dx, x.shape(), x.device())?) } else { None };
+        Ok((dx, of_parameter(weight, dweight)?, of_parameter(bias, dbias)?))
     }
 }

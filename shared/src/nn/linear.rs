@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
+use super::gradient::{Gradient, hand_over};
 use super::host::{HostSlice, slice};
 use super::kernels::{Accumulate, MatrixMut, MatrixRef, Parallel, column_sums, matmul};
 use super::{Kernel, Kernels};
@@ -118,12 +119,13 @@ impl CustomOp3 for FusedLinear {
         let dweight = if weight.track_op() {
             let x = HostSlice::new(x)?;
             let dweight = product(dy_matrix.t(), MatrixRef::new(x.as_slice(), m, n_in, n_in), n_out);
-            Some(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?)
+            hand_over(weight, Gradient::Dense(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?))?
         } else {
             None
         };
         let dbias = if bias.track_op() {
-            Some(Tensor::from_vec(column_sums(dy_slice.as_slice(), n_out), n_out, bias.device())?)
+            let dbias = column_sums(dy_slice.as_slice(), n_out);
+            hand_over(bias, Gradient::Dense(Tensor::from_vec(dbias, n_out, bias.device())?))?
         } else {
             None
         };

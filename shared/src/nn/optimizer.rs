@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 
-use super::host::{HostSlice, slice};
-use super::kernels::{AdamWStep, adamw, sum_of_squares};
+use super::gradient::{Gradient, RowGradient};
+use super::host::slice;
+use super::kernels::{AdamWStep, adamw, adamw_rows};
 use super::{Kernel, Kernels};
 use crate::training::TrainingArgs;
 
@@ -20,6 +21,8 @@ pub enum AdamWState {
         mean: Vec<f32>,
         /// v
         mean_square: Vec<f32>,
+        /// For a table, the rows whose moments are not all 0; empty for other parameters.
+        live_rows: Vec<bool>,
     },
     /// Device memory, for the composite update.
     Device {
@@ -80,7 +83,13 @@ impl AdamW {
             bail!("optimiser state: expected {n} elements, got {} and {}", mean.len(), mean_square.len());
         }
         match self.kernel {
-            Kernel::Fused => Ok(AdamWState::Host { mean, mean_square }),
+            Kernel::Fused => {
+                let live_rows = match parameter.dims() {
+                    [_, n_columns] => mean_square.chunks(*n_columns).map(|row| row.iter().any(|v| *v != 0.0)).collect(),
+                    _ => Vec::new(),
+                };
+                Ok(AdamWState::Host { mean, mean_square, live_rows })
+            }
             Kernel::Composite => Ok(AdamWState::Device {
                 mean: Tensor::from_vec(mean, parameter.shape(), parameter.device())?,
                 mean_square: Tensor::from_vec(mean_square, parameter.shape(), parameter.device())?,
@@ -94,7 +103,7 @@ impl AdamW {
     pub fn update(
         &self,
         parameter: &Var,
-        gradient: &Tensor,
+        gradient: &Gradient,
         state: &mut AdamWState,
         weight_decay: WeightDecay,
         scale: UpdateScale,
@@ -106,7 +115,7 @@ impl AdamW {
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(scale.step).unwrap_or(i32::MAX));
         let (correction1, correction2) = (correction(self.beta1), correction(self.beta2));
         match state {
-            AdamWState::Host { mean, mean_square } => {
+            AdamWState::Host { mean, mean_square, live_rows } => {
                 let step = AdamWStep {
                     learning_rate: scale.learning_rate as f32,
                     beta1: self.beta1 as f32,
@@ -117,11 +126,17 @@ impl AdamW {
                     bias_correction2: correction2 as f32,
                     gradient_scale: scale.gradient_scale as f32,
                 };
-                let moments = RefCell::new((mean.as_mut_slice(), mean_square.as_mut_slice()));
-                parameter.inplace_op2(&gradient.contiguous()?, &FusedAdamW { moments, step })
+                let moments = RefCell::new((mean.as_mut_slice(), mean_square.as_mut_slice(), live_rows.as_mut_slice()));
+                match gradient {
+                    Gradient::Dense(tensor) => {
+                        moments.borrow_mut().2.fill(true);
+                        parameter.inplace_op2(&tensor.contiguous()?, &FusedAdamW { moments, step })
+                    }
+                    Gradient::Rows(rows) => parameter.inplace_op1(&FusedAdamWRows { moments, step, rows }),
+                }
             }
             AdamWState::Device { mean, mean_square } => {
-                let gradient = (gradient * scale.gradient_scale)?;
+                let gradient = (gradient.to_dense(parameter)? * scale.gradient_scale)?;
                 *mean = ((&*mean * self.beta1)? + (&gradient * (1.0 - self.beta1))?)?;
                 *mean_square = ((&*mean_square * self.beta2)? + (gradient.sqr()? * (1.0 - self.beta2))?)?;
                 let denominator = ((&*mean_square / correction2)?.sqrt()? + self.epsilon)?;
@@ -142,9 +157,26 @@ pub enum WeightDecay {
     Exempt,
 }
 
+/// m, v and the live rows, lent to an operation that candle gives only the parameter mutably.
+type LentMoments<'a> = RefCell<(&'a mut [f32], &'a mut [f32], &'a mut [bool])>;
+
 struct FusedAdamW<'a> {
-    moments: RefCell<(&'a mut [f32], &'a mut [f32])>,
+    moments: LentMoments<'a>,
     step: AdamWStep,
+}
+
+struct FusedAdamWRows<'a> {
+    moments: LentMoments<'a>,
+    step: AdamWStep,
+    rows: &'a RowGradient,
+}
+
+/// The slice of the parameter that is updated.
+fn parameter_slice<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((start, end))) => Ok(&mut data[start..end]),
+        _ => bail!("adamw: expected a contiguous f32 parameter, got {:?}", layout.shape()),
+    }
 }
 
 impl InplaceOp2 for FusedAdamW<'_> {
@@ -159,25 +191,24 @@ impl InplaceOp2 for FusedAdamW<'_> {
         gradient: &CpuStorage,
         gradient_layout: &Layout,
     ) -> Result<()> {
+        let (mean, mean_square, _) = &mut *self.moments.borrow_mut();
         let gradient = slice(gradient, gradient_layout, "adamw")?;
-        let (CpuStorage::F32(parameter), Some((start, end))) = (parameter, parameter_layout.contiguous_offsets())
-        else {
-            bail!("adamw: expected a contiguous f32 parameter, got {:?}", parameter_layout.shape())
-        };
-        let mut moments = self.moments.borrow_mut();
-        let (mean, mean_square) = &mut *moments;
-        adamw(&mut parameter[start..end], gradient, mean, mean_square, self.step);
+        adamw(parameter_slice(parameter, parameter_layout)?, gradient, mean, mean_square, self.step);
         Ok(())
     }
 }
 
-/// Σ g² of one gradient, in f64: squared norms of all parameters are added in parameter order.
-pub fn squared_norm(gradient: &Tensor) -> Result<f64> {
-    let gradient = gradient.contiguous()?;
-    if gradient.device().is_cpu() {
-        Ok(sum_of_squares(HostSlice::new(&gradient)?.as_slice()))
-    } else {
-        Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
+impl InplaceOp1 for FusedAdamWRows<'_> {
+    fn name(&self) -> &'static str {
+        "adamw-rows"
+    }
+
+    fn cpu_fwd(&self, parameter: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (_, n_columns) = layout.shape().dims2()?;
+        let (mean, mean_square, live_rows) = &mut *self.moments.borrow_mut();
+        let parameter = parameter_slice(parameter, layout)?;
+        adamw_rows(parameter, n_columns, |id| self.rows.row(id), mean, mean_square, live_rows, self.step);
+        Ok(())
     }
 }
 

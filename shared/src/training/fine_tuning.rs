@@ -11,7 +11,7 @@ use super::{LinearSchedule, Precision, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
-use crate::nn::{AdamW, AdamWState, Kernels, UpdateScale, WeightDecay, clip_factor, cross_entropy, squared_norm};
+use crate::nn::{AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy};
 use crate::parameters::Parameters;
 use crate::seed::Seed;
 
@@ -186,7 +186,7 @@ impl FineTuning {
         let step = self.step + 1;
         let learning_rate = self.schedule.learning_rate(step);
         let diverged = |what: &'static str, value: f64| Error::Diverged { step, learning_rate, what, value };
-        let mut gradients: BTreeMap<ParameterPath, Tensor> = BTreeMap::new();
+        let mut gradients: BTreeMap<ParameterPath, Gradient> = BTreeMap::new();
         let mut batches = Vec::with_capacity(inputs.len());
         for (index, batch) in inputs.into_iter().enumerate() {
             let micro_step = self.step * self.args.gradient_accumulation_steps + index;
@@ -200,12 +200,12 @@ impl FineTuning {
             if !loss_value.is_finite() {
                 return Err(diverged("loss", f64::from(loss_value)));
             }
-            let mut store = loss.backward()?;
+            let mut of_batch = collect(&loss)?;
             for (path, var) in self.parameters.trained() {
                 // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
-                if let Some(gradient) = store.remove(var) {
+                if let Some(gradient) = of_batch.remove(var)? {
                     let sum = match gradients.remove(&path) {
-                        Some(sum) => (sum + gradient)?,
+                        Some(sum) => sum.plus(gradient, var)?,
                         None => gradient,
                     };
                     gradients.insert(path, sum);
@@ -216,7 +216,7 @@ impl FineTuning {
         }
 
         let average = 1.0 / batches.len().max(1) as f64;
-        let squares: f64 = gradients.values().map(squared_norm).sum::<candle_core::Result<f64>>()?;
+        let squares: f64 = gradients.values().map(Gradient::squared_norm).sum::<candle_core::Result<f64>>()?;
         let gradient_norm = squares.sqrt() * average;
         if !gradient_norm.is_finite() {
             return Err(diverged("gradient norm", gradient_norm));

@@ -25,7 +25,24 @@ pub(crate) struct AdamWStep {
     pub gradient_scale: f32,
 }
 
-/// The update of `torch.optim.AdamW`: decay first, then the bias-corrected step.
+impl AdamWStep {
+    /// Decay first, then the bias-corrected step, as `torch.optim.AdamW`.
+    #[inline(always)]
+    fn update(self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
+        let g = g * self.gradient_scale;
+        *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+        *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+        let denominator = v.sqrt() * (1.0 / self.bias_correction2.sqrt()) + self.epsilon;
+        *p = *p * self.keep() - self.learning_rate / self.bias_correction1 * *m / denominator;
+    }
+
+    /// What weight decay leaves of a parameter.
+    fn keep(self) -> f32 {
+        1.0 - self.learning_rate * self.weight_decay
+    }
+}
+
+/// Updates a parameter and its moments.
 pub(crate) fn adamw(
     parameter: &mut [f32],
     gradient: &[f32],
@@ -33,10 +50,6 @@ pub(crate) fn adamw(
     mean_square: &mut [f32],
     step: AdamWStep,
 ) {
-    let AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay, .. } = step;
-    let keep = 1.0 - learning_rate * weight_decay;
-    let step_size = learning_rate / step.bias_correction1;
-    let inverse_root = 1.0 / step.bias_correction2.sqrt();
     (
         parameter.par_chunks_mut(SERIAL_BELOW),
         gradient.par_chunks(SERIAL_BELOW),
@@ -47,12 +60,62 @@ pub(crate) fn adamw(
         .for_each(|(parameter, gradient, mean, mean_square)| {
             pulp::Arch::new().dispatch(|| {
                 for (((p, g), m), v) in parameter.iter_mut().zip(gradient).zip(mean).zip(mean_square) {
-                    let g = g * step.gradient_scale;
-                    *m = beta1 * *m + (1.0 - beta1) * g;
-                    *v = beta2 * *v + (1.0 - beta2) * g * g;
-                    *p = *p * keep - step_size * *m / (v.sqrt() * inverse_root + epsilon);
+                    step.update(p, *g, m, v);
                 }
             });
+        });
+}
+
+/// As [`adamw`] for a table of rows of which `gradient` gives some; all others have gradient 0.
+///
+/// A row that never had a gradient (not in `is_live`) has zero moments, so only weight decay moves it: the same result
+/// without reading its moments.
+pub(crate) fn adamw_rows<'a>(
+    parameter: &mut [f32],
+    n_columns: usize,
+    gradient: impl Fn(u32) -> Option<&'a [f32]> + Sync,
+    mean: &mut [f32],
+    mean_square: &mut [f32],
+    is_live: &mut [bool],
+    step: AdamWStep,
+) {
+    let n_rows = SERIAL_BELOW.div_ceil(n_columns);
+    let chunk = n_rows * n_columns;
+    (
+        parameter.par_chunks_mut(chunk),
+        mean.par_chunks_mut(chunk),
+        mean_square.par_chunks_mut(chunk),
+        is_live.par_chunks_mut(n_rows),
+    )
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(chunk_idx, (parameter, mean, mean_square, is_live))| {
+            let rows = parameter
+                .chunks_exact_mut(n_columns)
+                .zip(mean.chunks_exact_mut(n_columns))
+                .zip(mean_square.chunks_exact_mut(n_columns))
+                .zip(is_live)
+                .zip((chunk_idx * n_rows) as u32..);
+            for ((((p, m), v), is_live), id) in rows {
+                let gradient = gradient(id);
+                *is_live |= gradient.is_some();
+                pulp::Arch::new().dispatch(|| match gradient {
+                    Some(gradient) => {
+                        for (((p, g), m), v) in p.iter_mut().zip(gradient).zip(m).zip(v) {
+                            step.update(p, *g, m, v);
+                        }
+                    }
+                    None if *is_live => {
+                        for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
+                            step.update(p, 0.0, m, v);
+                        }
+                    }
+                    None => {
+                        let keep = step.keep();
+                        p.iter_mut().for_each(|p| *p *= keep);
+                    }
+                });
+            }
         });
 }
 

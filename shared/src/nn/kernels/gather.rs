@@ -1,4 +1,4 @@
-//! Rows of a look-up table, and their gradient.
+//! Rows of a look-up table.
 
 use rayon::prelude::*;
 
@@ -8,12 +8,4 @@ pub(crate) fn gather_rows(table: &[f32], n_columns: usize, ids: &[u32], out: &mu
         let start = *id as usize * n_columns;
         row.copy_from_slice(&table[start..start + n_columns]);
     });
-}
-
-/// table[ids[i]] += rows[i], in the order of i: serial, since ids repeat and the order of additions must not vary.
-pub(crate) fn scatter_add_rows(rows: &[f32], n_columns: usize, ids: &[u32], table: &mut [f32]) {
-    for (row, id) in rows.chunks_exact(n_columns).zip(ids) {
-        let start = *id as usize * n_columns;
-        table[start..start + n_columns].iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-    }
 }
