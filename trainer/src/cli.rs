@@ -42,7 +42,7 @@ Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 some runs failed, 4 inte
     arg_required_else_help = true,
 )]
 pub struct Cli {
-    /// Threads of the CPU [default: RAYON_NUM_THREADS, else one for each core]
+    /// Threads of the CPU [default: `RAYON_NUM_THREADS`, else one for each core]
     #[arg(long, global = true, value_name = "N", value_parser = values::count, help_heading = "Device")]
     pub threads: Option<usize>,
 

@@ -195,7 +195,7 @@ pub(super) fn canonical(spec: &Value) -> Value {
 
 /// The keys of every object in ascending order, and floating-point numbers as Rust's shortest text, such as `5e-5`.
 ///
-/// serde_json keeps whatever order it is given, and prints such numbers in one way or another from version to version.
+/// `serde_json` keeps whatever order it is given, and prints such numbers differently from version to version.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(object) => {

@@ -6,14 +6,14 @@ use super::training::{SeedFlags, TrainingFlags};
 use super::values;
 use clap::{Args, Subcommand};
 
-/// Steps or batches that are timed when the user does not say how many.
+/// Steps that `bench train` times without `--max-steps`.
 pub const TIMED_STEPS: usize = 30;
 
 const EXAMPLES: &str = "\
 Examples:
   bert-heal bench train --model all-MiniLM-L6-v2/ --dataset rotten_tomatoes/ --max-steps 33 --json
-  bert-heal bench train --model all-MiniLM-L6-v2/ --dataset rotten_tomatoes/ \\
-      --compare 'python torch_finetune.py all-MiniLM-L6-v2 rotten_tomatoes/train.tsv --steps 33 --no-eval'";
+  bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
+  bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'";
 
 /// Measure speed and memory on this machine
 #[derive(Args, Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct BenchArgs {
 /// What can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchWhat {
-    /// Fine-tuning steps, as `run` takes them; the first 3 are not counted
+    /// Fine-tuning steps, as `run` takes them: 30, or --max-steps, after 3 that are not counted
     Train(Box<BenchTrainArgs>),
     /// Forward passes over the test split, as `evaluate` makes them
     Evaluate(BenchEvaluateArgs),

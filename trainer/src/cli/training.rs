@@ -34,7 +34,7 @@ pub struct TrainingFlags {
     #[arg(long, value_name = "FRACTION", default_value = "0.1", value_parser = values::fraction)]
     pub warmup_ratio: f64,
 
-    /// AdamW's weight decay; biases and LayerNorms have none
+    /// AdamW's weight decay; biases and LayerNorm weights have none
     #[arg(long, value_name = "DECAY", default_value = "0.01", value_parser = values::zero_or_more)]
     pub weight_decay: f64,
 

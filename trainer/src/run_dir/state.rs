@@ -192,8 +192,9 @@ mod tests {
 
     #[test]
     fn a_damaged_state_is_passed_over_with_its_reason_and_gone_after_the_next_save() {
-        let damages: [(&str, fn(&Path)); 4] = [
-            ("expected 20", |state| fs::write(state.join("weights"), "short").unwrap()),
+        type Damage = fn(&Path);
+        let damages: [(&str, Damage); 4] = [
+            ("expected 19", |state| fs::write(state.join("weights"), "short").unwrap()),
             ("hash", |state| fs::write(state.join("weights"), "weights of step 101").unwrap()),
             ("optimiser", |state| fs::remove_file(state.join("optimiser")).unwrap()),
             (MANIFEST, |state| fs::remove_file(state.join(MANIFEST)).unwrap()),
