@@ -18,6 +18,8 @@ pub(crate) mod kernels;
 mod layer_norm;
 mod linear;
 mod optimizer;
+#[cfg(test)]
+mod tests;
 
 pub use attention::{AttentionMask, attention, attention_probabilities};
 pub use cross_entropy::cross_entropy;
