@@ -26,20 +26,19 @@ impl fmt::Display for SpecDifference {
     }
 }
 
-/// The first field, in the order of [`RunSpec`](super::RunSpec), that decides the outcome and differs.
+/// What is compared first: versions, since they explain every other difference, then what the user typed, since it is
+/// more telling than the hash of rows that a seed or a limit chose.
+const FIRST: [&str; 7] = ["schema", "numerics_version", "corruption", "protocol", "training", "seeds", "report_split"];
+
+/// The first field that decides the outcome and differs; what a user types comes before what follows from it.
 ///
 /// Both are JSON, so that a spec written by another version of this program can be compared as well: it then differs in
-/// `schema` or `numerics_version`, which come first.
+/// `schema` or `numerics_version`.
 #[must_use]
 pub fn first_difference(there: &Value, asked: &Value) -> Option<SpecDifference> {
     let (there, asked) = (canonical(there), canonical(asked));
-    // Corruption decides which fields count at all, so it is looked at before the fields it hides.
-    let is_corrupted = |spec: &Value| spec.get("corruption").is_some_and(|plan| !plan.is_null());
-    let versions = ["schema", "numerics_version"].iter().find_map(|key| differ(key, there.get(key), asked.get(key)));
-    if versions.is_none() && is_corrupted(&there) != is_corrupted(&asked) {
-        return differ("corruption", there.get("corruption"), asked.get("corruption"));
-    }
-    versions.or_else(|| differ("", Some(&there), Some(&asked)))
+    let first = FIRST.iter().find_map(|key| differ(key, there.get(key), asked.get(key)));
+    first.or_else(|| differ("", Some(&there), Some(&asked)))
 }
 
 fn differ(path: &str, there: Option<&Value>, asked: Option<&Value>) -> Option<SpecDifference> {
@@ -83,6 +82,17 @@ mod tests {
     fn a_missing_plan_is_said_to_be_the_difference() {
         let asked = spec().healthy();
         assert_eq!(message(&spec(), &asked).unwrap(), "corruption: \"kaiming@bottom:0.5\" there, null asked");
+    }
+
+    #[test]
+    fn the_seed_is_named_rather_than_the_rows_it_chose() {
+        let mut asked = spec();
+        asked.seeds.data = crate::seed::Seed(8);
+        asked.dataset.content_sha256 = "e5".repeat(32);
+        assert_eq!(message(&spec(), &asked).unwrap(), "seeds.data: 7 there, 8 asked");
+        asked.seeds.data = spec().seeds.data;
+        asked.dataset.rows.train = 100;
+        assert_eq!(message(&spec(), &asked).unwrap(), "dataset.rows.train: 5452 there, 100 asked");
     }
 
     #[test]

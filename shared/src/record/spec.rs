@@ -54,14 +54,14 @@ pub struct ModelSpec {
 pub struct DatasetSpec {
     /// A short name to show: catalogue name, hub id or the last component of the path. Not part of the [`RunId`].
     pub name: String,
-    /// SHA-256 (hex) of all rows of all splits, before limits.
-    pub content_sha256: String,
     /// Number of classes.
     pub n_labels: usize,
     /// Rows used of each split, after limits, seeded splitting and skipping.
     pub rows: SplitRows,
     /// Rows left out because they could not be read and the user said to skip such rows.
     pub n_bad_rows_skipped: usize,
+    /// SHA-256 (hex) of the rows used of all splits, in order.
+    pub content_sha256: String,
 }
 
 /// A number of rows for each split.

@@ -27,7 +27,7 @@ pub struct BenchArgs {
 /// What can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchWhat {
-    /// Fine-tuning steps, as `run` takes them: 30, or --max-steps, after 3 that are not counted
+    /// Fine-tuning steps, as `run` takes them: 33, or --max-steps; the first 3 are not counted
     Train(Box<BenchTrainArgs>),
     /// Forward passes over the test split, as `evaluate` makes them
     Evaluate(BenchEvaluateArgs),
