@@ -11,6 +11,7 @@ mod attention;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod encoder_layer;
 mod gelu;
 mod gradient;
 mod host;
@@ -25,6 +26,7 @@ pub use attention::{AttentionMask, attention, attention_probabilities};
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
+pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
 pub use gradient::{Gradient, Gradients, RowGradient, collect};
 pub use layer_norm::LayerNorm;
@@ -45,6 +47,8 @@ pub enum Kernel {
 /// The form of every operation, so that a test can turn each fused one off in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernels {
+    /// A whole encoder layer as one operation; otherwise it is spelled out in those below.
+    pub encoder_layer: Kernel,
     /// `x·Wᵀ + b`
     pub linear: Kernel,
     /// LayerNorm.
@@ -68,6 +72,7 @@ impl Kernels {
     #[must_use]
     pub fn all(kernel: Kernel) -> Self {
         Self {
+            encoder_layer: kernel,
             linear: kernel,
             layer_norm: kernel,
             attention: kernel,

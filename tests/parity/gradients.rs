@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::model::{ForwardMode, Kind, LayerModule, Module, ParameterPath};
-use shared::nn::{Kernels, cross_entropy};
+use shared::nn::{Kernels, collect, cross_entropy};
 use shared::seed::Seed;
 
 use crate::golden::{
@@ -27,14 +27,15 @@ fn loss_and_every_gradient_are_those_of_pytorch() {
                 .unwrap();
             let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &kernels).unwrap();
             assert_close(&format!("{name}, {set}, loss"), &floats(&loss), &expected.floats("loss"), FORWARD_TOLERANCE);
-            let gradients = loss.backward().unwrap();
+            let mut gradients = collect(&loss).unwrap();
             let mut n_compared = 0;
             for (path, var) in checkpoint.parameters.trained() {
                 let parameter = path.name(checkpoint.config.architecture);
-                let gradient =
-                    gradients.get(var).unwrap_or_else(|| panic!("{name}, {set}: no gradient for {parameter}"));
+                let gradient = gradients.remove(var).unwrap();
+                let gradient = gradient.unwrap_or_else(|| panic!("{name}, {set}: no gradient for {parameter}"));
+                let gradient = gradient.to_dense(var).unwrap();
                 let expected = expected.floats(&format!("gradients.{parameter}"));
-                assert_close(&format!("{name}, {set}, {parameter}"), &floats(gradient), &expected, GRADIENT_TOLERANCE);
+                assert_close(&format!("{name}, {set}, {parameter}"), &floats(&gradient), &expected, GRADIENT_TOLERANCE);
                 n_compared += 1;
             }
             assert_eq!(
@@ -58,9 +59,11 @@ fn every_trainable_tensor_gets_a_finite_gradient_that_is_not_zero() {
             let model = model(&checkpoint.config, &checkpoint.parameters, &kernels);
             let logits = model.forward(&batch, ForwardMode::Training(&stream)).unwrap();
             let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &kernels).unwrap();
-            let gradients = loss.backward().unwrap();
+            let mut gradients = collect(&loss).unwrap();
             for (path, var) in checkpoint.parameters.trained() {
-                let gradient = floats(gradients.get(var).unwrap_or_else(|| panic!("{name}: no gradient for {path}")));
+                let gradient =
+                    gradients.remove(var).unwrap().unwrap_or_else(|| panic!("{name}: no gradient for {path}"));
+                let gradient = floats(&gradient.to_dense(var).unwrap());
                 assert!(gradient.iter().all(|g| g.is_finite()), "{name}: {path} has a gradient that is not finite");
                 let largest = gradient.iter().fold(0.0_f32, |max, g| max.max(g.abs()));
                 assert!(is_key_bias(path) || largest > 1e-6, "{name}: the gradient of {path} is zero");
@@ -77,10 +80,10 @@ fn frozen_parameters_get_no_gradient_at_all() {
     let kernels = Kernels::all(shared::nn::Kernel::Fused);
     let logits =
         model(&checkpoint.config, &checkpoint.parameters, &kernels).forward(&batch, ForwardMode::Evaluation).unwrap();
-    let gradients = cross_entropy(&logits, &Arc::new(batch.labels), &kernels).unwrap().backward().unwrap();
+    let mut gradients = collect(&cross_entropy(&logits, &Arc::new(batch.labels), &kernels).unwrap()).unwrap();
     for path in checkpoint.parameters.paths() {
         let frozen = path.layer_idx() == Some(0) || path.module.is_embedding();
-        let gradient = gradients.get(&checkpoint.parameters.get(path).unwrap());
+        let gradient = gradients.remove(&checkpoint.parameters.get(path).unwrap()).unwrap();
         assert_eq!(gradient.is_none(), frozen, "{path}");
     }
 }

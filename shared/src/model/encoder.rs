@@ -8,7 +8,8 @@ use super::{Architecture, LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{
-    AttentionMask, Dropout, Kernels, LayerNorm, Linear, attention, attention_probabilities, dropout, embedding, gelu,
+    AttentionMask, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, Linear, Pair, attention,
+    attention_probabilities, dropout, embedding, encoder_layer, gelu,
 };
 use crate::seed::Stream;
 
@@ -126,14 +127,8 @@ impl Encoder {
 pub struct EncoderLayer {
     layer_idx: usize,
     n_heads: usize,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attention_output: Linear,
-    attention_layer_norm: LayerNorm,
-    ffn_in: Linear,
-    ffn_out: Linear,
-    ffn_layer_norm: LayerNorm,
+    parameters: Arc<LayerParameters>,
+    layer_norm_eps: f64,
     attention_dropout: f64,
     /// Dropout behind the attention's dense layer, which `DistilBERT` does not have.
     attention_output_dropout: f64,
@@ -148,19 +143,22 @@ impl EncoderLayer {
         kernels: &Kernels,
         get: &dyn Fn(ParameterPath) -> Result<Tensor>,
     ) -> Result<Self> {
-        let dense = |module| linear(Module::Layer(layer_idx, module), kernels, get);
-        let norm = |module| layer_norm(Module::Layer(layer_idx, module), config, kernels, get);
+        let pair = |module| pair(Module::Layer(layer_idx, module), get);
+        let parameters = LayerParameters {
+            query: pair(LayerModule::Query)?,
+            key: pair(LayerModule::Key)?,
+            value: pair(LayerModule::Value)?,
+            attention_output: pair(LayerModule::AttentionOutput)?,
+            attention_layer_norm: pair(LayerModule::AttentionLayerNorm)?,
+            ffn_in: pair(LayerModule::FfnIn)?,
+            ffn_out: pair(LayerModule::FfnOut)?,
+            ffn_layer_norm: pair(LayerModule::FfnLayerNorm)?,
+        };
         Ok(Self {
             layer_idx,
             n_heads: config.n_heads,
-            query: dense(LayerModule::Query)?,
-            key: dense(LayerModule::Key)?,
-            value: dense(LayerModule::Value)?,
-            attention_output: dense(LayerModule::AttentionOutput)?,
-            attention_layer_norm: norm(LayerModule::AttentionLayerNorm)?,
-            ffn_in: dense(LayerModule::FfnIn)?,
-            ffn_out: dense(LayerModule::FfnOut)?,
-            ffn_layer_norm: norm(LayerModule::FfnLayerNorm)?,
+            parameters: Arc::new(parameters),
+            layer_norm_eps: config.layer_norm_eps,
             attention_dropout: config.attention_dropout,
             attention_output_dropout: match config.architecture {
                 Architecture::Bert => config.hidden_dropout,
@@ -177,24 +175,48 @@ impl EncoderLayer {
 
     /// `[batch, seq, hidden]` → `[batch, seq, hidden]`.
     pub fn forward(&self, x: &Tensor, mask: &AttentionMask, mode: ForwardMode<'_>) -> Result<Tensor> {
-        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        let drop = mode.dropout(self.site(0), self.attention_dropout);
-        let context = attention(&q, &k, &v, mask, self.n_heads, drop.as_ref(), &self.kernels)?;
-        let drop = mode.dropout(self.site(1), self.attention_output_dropout);
-        let attended = dropout(&self.attention_output.forward(&context)?, drop.as_ref(), &self.kernels)?;
-        let x = self.attention_layer_norm.forward(&(attended + x)?)?;
+        let sites = LayerDropout {
+            attention: mode.dropout(self.site(0), self.attention_dropout),
+            attention_output: mode.dropout(self.site(1), self.attention_output_dropout),
+            ffn: mode.dropout(self.site(2), self.ffn_dropout),
+        };
+        match self.kernels.encoder_layer {
+            Kernel::Fused => Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, self.layer_norm_eps, sites)?),
+            Kernel::Composite => self.forward_by_operations(x, mask, sites),
+        }
+    }
 
-        let inner = gelu(&self.ffn_in.forward(&x)?, &self.kernels)?; // [batch, seq, intermediate]
-        let drop = mode.dropout(self.site(2), self.ffn_dropout);
-        let out = dropout(&self.ffn_out.forward(&inner)?, drop.as_ref(), &self.kernels)?;
-        Ok(self.ffn_layer_norm.forward(&(out + x)?)?)
+    fn forward_by_operations(&self, x: &Tensor, mask: &AttentionMask, sites: LayerDropout) -> Result<Tensor> {
+        let p = &self.parameters;
+        let (q, k, v) = (self.dense(&p.query, x)?, self.dense(&p.key, x)?, self.dense(&p.value, x)?);
+        let context = attention(&q, &k, &v, mask, self.n_heads, sites.attention.as_ref(), &self.kernels)?;
+        let attended = self.dense(&p.attention_output, &context)?;
+        let attended = dropout(&attended, sites.attention_output.as_ref(), &self.kernels)?;
+        let x = self.norm(&p.attention_layer_norm, &(attended + x)?)?;
+
+        let inner = gelu(&self.dense(&p.ffn_in, &x)?, &self.kernels)?; // [batch, seq, intermediate]
+        let out = dropout(&self.dense(&p.ffn_out, &inner)?, sites.ffn.as_ref(), &self.kernels)?;
+        self.norm(&p.ffn_layer_norm, &(out + x)?)
     }
 
     /// The attention probabilities this layer computes from its input: `[batch, heads, seq, seq]`.
     pub fn attention_probabilities(&self, x: &Tensor, mask: &AttentionMask) -> Result<Tensor> {
-        let (q, k) = (self.query.forward(x)?, self.key.forward(x)?);
+        let (q, k) = (self.dense(&self.parameters.query, x)?, self.dense(&self.parameters.key, x)?);
         Ok(attention_probabilities(&q, &k, mask, self.n_heads, &self.kernels)?)
     }
+
+    fn dense(&self, pair: &Pair, x: &Tensor) -> Result<Tensor> {
+        Ok(Linear::new(pair.weight.clone(), pair.bias.clone(), &self.kernels).forward(x)?)
+    }
+
+    fn norm(&self, pair: &Pair, x: &Tensor) -> Result<Tensor> {
+        let norm = LayerNorm::new(pair.weight.clone(), pair.bias.clone(), self.layer_norm_eps, &self.kernels);
+        Ok(norm.forward(x)?)
+    }
+}
+
+fn pair(module: Module, get: &dyn Fn(ParameterPath) -> Result<Tensor>) -> Result<Pair> {
+    Ok(Pair { weight: get(ParameterPath::weight(module))?, bias: get(ParameterPath::bias(module))? })
 }
 
 pub(super) fn linear(
@@ -202,7 +224,8 @@ pub(super) fn linear(
     kernels: &Kernels,
     get: &dyn Fn(ParameterPath) -> Result<Tensor>,
 ) -> Result<Linear> {
-    Ok(Linear::new(get(ParameterPath::weight(module))?, get(ParameterPath::bias(module))?, kernels))
+    let Pair { weight, bias } = pair(module, get)?;
+    Ok(Linear::new(weight, bias, kernels))
 }
 
 fn layer_norm(
@@ -211,6 +234,6 @@ fn layer_norm(
     kernels: &Kernels,
     get: &dyn Fn(ParameterPath) -> Result<Tensor>,
 ) -> Result<LayerNorm> {
-    let (weight, bias) = (get(ParameterPath::weight(module))?, get(ParameterPath::bias(module))?);
+    let Pair { weight, bias } = pair(module, get)?;
     Ok(LayerNorm::new(weight, bias, config.layer_norm_eps, kernels))
 }

@@ -40,7 +40,7 @@ impl AttentionMask {
         Ok(Self { n_rows, n_tokens, mask, additive })
     }
 
-    fn shape(&self, n_heads: usize, hidden_size: usize, dropout: Option<&Dropout>) -> AttentionShape {
+    pub(super) fn shape(&self, n_heads: usize, hidden_size: usize, dropout: Option<&Dropout>) -> AttentionShape {
         AttentionShape {
             n_rows: self.n_rows,
             n_tokens: self.n_tokens,

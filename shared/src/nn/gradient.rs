@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::backprop::GradStore;
-use candle_core::{Result, Tensor, TensorId};
+use candle_core::{Result, Tensor, TensorId, bail};
 
 use super::host::HostSlice;
 use super::kernels::sum_of_squares;
@@ -137,19 +137,32 @@ pub fn collect(loss: &Tensor) -> Result<Gradients> {
 /// What an operation's `bwd` returns for an argument: nothing when the argument is a parameter and its gradient is being
 /// collected, else the gradient as a tensor.
 pub(super) fn hand_over(argument: &Tensor, gradient: Gradient) -> Result<Option<Tensor>> {
-    if argument.is_variable() {
-        let left = COLLECTOR.with_borrow_mut(|collector| match collector {
-            None => Ok(Some(gradient)),
-            Some(gradients) => {
-                let sum = match gradients.remove(&argument.id()) {
-                    Some(sum) => sum.plus(gradient, argument)?,
-                    None => gradient,
-                };
-                gradients.insert(argument.id(), sum);
-                Ok::<_, candle_core::Error>(None)
-            }
-        })?;
-        return left.map(|gradient| gradient.to_dense(argument)).transpose();
+    let left = if argument.is_variable() { offer(argument, gradient)? } else { Some(gradient) };
+    left.map(|gradient| gradient.to_dense(argument)).transpose()
+}
+
+/// Hands over the gradient of a parameter that is no argument of the operation, so that candle could not take it.
+///
+/// # Errors
+/// When gradients are not being collected: it would be lost.
+pub(super) fn hand_over_parameter(parameter: &Tensor, gradient: Gradient) -> Result<()> {
+    match offer(parameter, gradient)? {
+        None => Ok(()),
+        Some(_) => bail!("this operation's gradients are only had by nn::collect, not by Tensor::backward"),
     }
-    gradient.to_dense(argument).map(Some)
+}
+
+/// Gives a parameter's gradient to the collector; what is left when there is none.
+fn offer(parameter: &Tensor, gradient: Gradient) -> Result<Option<Gradient>> {
+    COLLECTOR.with_borrow_mut(|collector| match collector {
+        None => Ok(Some(gradient)),
+        Some(gradients) => {
+            let sum = match gradients.remove(&parameter.id()) {
+                Some(sum) => sum.plus(gradient, parameter)?,
+                None => gradient,
+            };
+            gradients.insert(parameter.id(), sum);
+            Ok(None)
+        }
+    })
 }

@@ -11,6 +11,7 @@ mod adamw;
 mod attention;
 mod gather;
 mod layer_norm;
+mod linear;
 mod math;
 mod matmul;
 mod pointwise;
@@ -19,8 +20,9 @@ pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
 pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
+pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient};
 pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, Parallel, matmul};
-pub(crate) use pointwise::{DropoutMask, column_sums, dropout, gelu, gelu_backward};
+pub(crate) use pointwise::{DropoutMask, column_sums, dropout, dropout_add, gelu, gelu_backward};
 
 /// Elements below which a kernel stays on the calling thread: handing work over costs about as much.
 const SERIAL_BELOW: usize = 16 * 1024;

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::gradient::{Gradient, hand_over};
 use super::host::{HostSlice, slice};
-use super::kernels::{Accumulate, MatrixMut, MatrixRef, Parallel, column_sums, matmul};
+use super::kernels::{Accumulate, column_sums, linear, linear_input_gradient, linear_weight_gradient};
 use super::{Kernel, Kernels};
 
 /// A dense layer with Hugging Face's weight layout, `[out, in]`.
@@ -43,13 +43,13 @@ impl Linear {
 struct FusedLinear;
 
 impl FusedLinear {
-    fn check(x: &Shape, weight: &Shape, bias: &Shape) -> Result<(usize, usize, usize)> {
+    fn check(x: &Shape, weight: &Shape, bias: &Shape) -> Result<(usize, usize)> {
         let (n_out, n_in) = weight.dims2()?;
         let last = x.dims().last().copied().unwrap_or_default();
         if last != n_in || bias.dims() != [n_out] {
             candle_core::bail!("linear: input {x:?} and bias {bias:?} do not fit a weight of shape {weight:?}");
         }
-        Ok((x.elem_count() / n_in.max(1), n_in, n_out))
+        Ok((n_in, n_out))
     }
 }
 
@@ -67,22 +67,11 @@ impl CustomOp3 for FusedLinear {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (m, n_in, n_out) = Self::check(x_layout.shape(), weight_layout.shape(), bias_layout.shape())?;
+        let (n_in, n_out) = Self::check(x_layout.shape(), weight_layout.shape(), bias_layout.shape())?;
         let x = slice(x, x_layout, "linear")?;
         let weight = slice(weight, weight_layout, "linear")?;
         let bias = slice(bias, bias_layout, "linear")?;
-        let mut y = Vec::with_capacity(m * n_out);
-        for _ in 0..m {
-            y.extend_from_slice(bias);
-        }
-        matmul(
-            MatrixMut::new(&mut y, m, n_out, n_out),
-            MatrixRef::new(x, m, n_in, n_in),
-            MatrixRef::new(weight, n_out, n_in, n_in).t(),
-            1.0,
-            Accumulate::Add,
-            Parallel::Threads,
-        );
+        let y = linear(x, weight, bias, n_in);
         let mut dims = x_layout.dims().to_vec();
         if let Some(last) = dims.last_mut() {
             *last = n_out;
@@ -99,26 +88,19 @@ impl CustomOp3 for FusedLinear {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (m, n_in, n_out) = Self::check(x.shape(), weight.shape(), bias.shape())?;
+        let (n_in, n_out) = Self::check(x.shape(), weight.shape(), bias.shape())?;
         let dy = dy.contiguous()?;
         let dy_slice = HostSlice::new(&dy)?;
-        let dy_matrix = MatrixRef::new(dy_slice.as_slice(), m, n_out, n_out);
-        let product = |a: MatrixRef<'_>, b: MatrixRef<'_>, rows: usize| {
-            let mut out = vec![0.0; rows * n_in];
-            let matrix = MatrixMut::new(&mut out, rows, n_in, n_in);
-            matmul(matrix, a, b, 1.0, Accumulate::Set, Parallel::Threads);
-            out
-        };
         let dx = if x.track_op() {
+            let mut dx = vec![0.0; x.elem_count()];
             let weight = HostSlice::new(weight)?;
-            let dx = product(dy_matrix, MatrixRef::new(weight.as_slice(), n_out, n_in, n_in), m);
+            linear_input_gradient(dy_slice.as_slice(), weight.as_slice(), n_out, &mut dx, Accumulate::Set);
             Some(Tensor::from_vec(dx, x.shape(), x.device())?)
         } else {
             None
         };
         let dweight = if weight.track_op() {
-            let x = HostSlice::new(x)?;
-            let dweight = product(dy_matrix.t(), MatrixRef::new(x.as_slice(), m, n_in, n_in), n_out);
+            let dweight = linear_weight_gradient(dy_slice.as_slice(), HostSlice::new(x)?.as_slice(), n_out, n_in);
             hand_over(weight, Gradient::Dense(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?))?
         } else {
             None

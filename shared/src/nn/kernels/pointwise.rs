@@ -75,6 +75,23 @@ pub(crate) fn dropout(x: &[f32], mask: DropoutMask, y: &mut [f32]) {
     });
 }
 
+/// x ← x · mask + residual, or x + residual without a mask.
+pub(crate) fn dropout_add(x: &mut [f32], residual: &[f32], mask: Option<DropoutMask>) {
+    x.par_chunks_mut(SERIAL_BELOW).zip(residual.par_chunks(SERIAL_BELOW)).enumerate().for_each(
+        |(chunk_idx, (x, residual))| {
+            let start = (chunk_idx * SERIAL_BELOW) as u32;
+            pulp::Arch::new().dispatch(|| match mask {
+                Some(mask) => {
+                    for ((x, residual), index) in x.iter_mut().zip(residual).zip(start..) {
+                        *x = *x * mask.factor(index) + residual;
+                    }
+                }
+                None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
+            });
+        },
+    );
+}
+
 /// Sums over the rows of `[rows, n_columns]`: the gradient of a bias.
 pub(crate) fn column_sums(x: &[f32], n_columns: usize) -> Vec<f32> {
     let n_rows = x.len() / n_columns.max(1);
