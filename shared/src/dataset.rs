@@ -1,1 +1,234 @@
-//! Labelled texts.
+//! Labelled texts: from bytes to splits, and from token ids to batches.
+//!
+//! Invariants: nothing here depends on the order of a hash map, on a clock or on a file system; every random choice
+//! comes from a [`Seed`] through streams of its own, so the same bytes and seed give the same splits, subsets and
+//! batches everywhere. A row is never dropped without being counted.
+
+mod batch;
+mod content;
+mod error;
+mod labels;
+mod order;
+mod report;
+mod split;
+mod tsv;
+
+use serde::{Deserialize, Serialize};
+
+pub use batch::{Batch, EncodedExample};
+pub use content::row_hash;
+pub use error::{BadRow, BadRowReason, DatasetError};
+pub use labels::{default_label_names, parse_label_names};
+pub use order::{Grouping, epoch_batches, evaluation_batches};
+pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
+pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
+pub use tsv::{LabelRange, OnBadRow, ParsedTsv, Rows, Skipped, parse_tsv};
+
+use crate::seed::Seed;
+
+/// One text with its class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The text as it stands in the file, leading and trailing spaces included.
+    pub text: String,
+    /// The class, an index into [`Dataset::label_names`].
+    pub label: u32,
+}
+
+/// A part of a dataset, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Rows that gradients are computed on.
+    Train,
+    /// Rows to look at while developing.
+    Validation,
+    /// Rows to report on.
+    Test,
+}
+
+impl Split {
+    /// All splits, in the order of reports and hashes.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name used in files and records: `train`, `validation` or `test`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl std::fmt::Display for Split {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The most rows to take of each split; `None` takes all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// For [`Split::Train`].
+    pub train: Option<usize>,
+    /// For [`Split::Validation`].
+    pub validation: Option<usize>,
+    /// For [`Split::Test`].
+    pub test: Option<usize>,
+}
+
+impl Limits {
+    /// The limit of one split.
+    #[must_use]
+    pub fn of(&self, split: Split) -> Option<usize> {
+        match split {
+            Split::Train => self.train,
+            Split::Validation => self.validation,
+            Split::Test => self.test,
+        }
+    }
+}
+
+/// A text-classification dataset. A split without rows is one that does not exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// What the user calls it.
+    pub name: String,
+    /// Class names by label id.
+    pub label_names: Vec<String>,
+    /// Rows of [`Split::Train`].
+    pub train: Vec<Example>,
+    /// Rows of [`Split::Validation`].
+    pub validation: Vec<Example>,
+    /// Rows of [`Split::Test`].
+    pub test: Vec<Example>,
+    /// Class counts, duplicates, overlaps and contradictions of exactly these rows.
+    pub report: DatasetReport,
+}
+
+impl Dataset {
+    /// Puts splits together and counts what a reader of the results has to know about them.
+    ///
+    /// # Errors
+    /// When there are fewer than two classes, or a label has no name.
+    pub fn new(
+        name: String,
+        label_names: Vec<String>,
+        train: Vec<Example>,
+        validation: Vec<Example>,
+        test: Vec<Example>,
+    ) -> Result<Self, DatasetError> {
+        if label_names.len() < 2 {
+            return Err(DatasetError::TooFewClasses { name, got: label_names.len() });
+        }
+        for (split, rows) in Split::ALL.into_iter().zip([&train, &validation, &test]) {
+            if let Some(example) = rows.iter().find(|example| example.label as usize >= label_names.len()) {
+                return Err(DatasetError::LabelWithoutName {
+                    name,
+                    split,
+                    label: example.label,
+                    n_labels: label_names.len(),
+                });
+            }
+        }
+        let report = DatasetReport::new(label_names.len(), &[&train, &validation, &test]);
+        Ok(Self { name, label_names, train, validation, test, report })
+    }
+
+    /// The rows of one split.
+    #[must_use]
+    pub fn split(&self, split: Split) -> &[Example] {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        }
+    }
+
+    /// The same dataset with at most so many rows a split, chosen by [`limit`], and its report counted anew.
+    ///
+    /// # Errors
+    /// When a limit is 0.
+    pub fn limited(mut self, limits: &Limits, seed: Seed) -> Result<Self, DatasetError> {
+        if *limits == Limits::default() {
+            return Ok(self);
+        }
+        if let Some(split) = Split::ALL.into_iter().find(|&split| limits.of(split) == Some(0)) {
+            return Err(DatasetError::ZeroLimit { split });
+        }
+        for (split, rows) in Split::ALL.into_iter().zip([&mut self.train, &mut self.validation, &mut self.test]) {
+            if let Some(n) = limits.of(split) {
+                *rows = limit(std::mem::take(rows), n, seed, split);
+            }
+        }
+        self.report = DatasetReport::new(self.label_names.len(), &[&self.train, &self.validation, &self.test]);
+        Ok(self)
+    }
+
+    /// SHA-256 in hex over the rows of every split, independent of the files they came from.
+    ///
+    /// For each split in the order of [`Split::ALL`] it reads the split's name, its number of rows (u64) and each
+    /// row's label (u32) and text, every string behind its length in bytes (u64), all numbers little-endian. The
+    /// class names are left out: they change no result.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        content::content_hash(Split::ALL.into_iter().map(|split| (split.name(), self.split(split))))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// `n` rows with distinct texts whose labels go round `0..n_labels`.
+    pub(crate) fn examples(n: usize, n_labels: u32) -> Vec<Example> {
+        (0..n as u32).map(|i| Example { text: format!("text {i}"), label: i % n_labels }).collect()
+    }
+
+    fn names(n: usize) -> Vec<String> {
+        default_label_names(n)
+    }
+
+    #[test]
+    fn limits_shorten_each_split_and_its_report() {
+        let dataset = Dataset::new("toy".into(), names(2), examples(40, 2), examples(20, 2), examples(10, 2)).unwrap();
+        let limits = Limits { train: Some(10), validation: None, test: Some(99) };
+        let limited = dataset.clone().limited(&limits, Seed(1)).unwrap();
+        assert_eq!((limited.train.len(), limited.validation.len(), limited.test.len()), (10, 20, 10));
+        assert_eq!(limited.report.splits[0].class_counts, [5, 5]);
+        assert_ne!(limited.content_hash(), dataset.content_hash());
+        let zero = Limits { test: Some(0), ..Limits::default() };
+        assert_eq!(
+            dataset.limited(&zero, Seed(1)).unwrap_err().to_string(),
+            "the limit of test rows is 0: expected at least 1"
+        );
+    }
+
+    #[test]
+    fn a_dataset_needs_two_classes_and_a_name_for_each_label() {
+        let one = Dataset::new("toy".into(), names(1), examples(4, 1), vec![], vec![]).unwrap_err();
+        assert_eq!(one.to_string(), "dataset \"toy\": expected at least two classes, got 1");
+        let unnamed = Dataset::new("toy".into(), names(2), examples(4, 2), vec![], examples(4, 3)).unwrap_err();
+        assert_eq!(unnamed.to_string(), "dataset \"toy\", test: expected labels 0 to 1, got 2");
+    }
+
+    #[test]
+    fn content_hash_sees_label_text_and_split_but_not_the_name() {
+        let hash = |train: Vec<Example>, test: Vec<Example>| {
+            Dataset::new("a".into(), names(3), train, vec![], test).unwrap().content_hash()
+        };
+        let base = hash(examples(4, 2), examples(2, 2));
+        assert_eq!(base.len(), 64);
+        let renamed = Dataset::new("b".into(), names(2), examples(4, 2), vec![], examples(2, 2)).unwrap();
+        assert_eq!(renamed.content_hash(), base);
+        let mut relabelled = examples(4, 2);
+        relabelled[0].label = 2;
+        let mut retyped = examples(4, 2);
+        retyped[0].text.push('.');
+        let moved = hash(examples(4, 2).split_off(1), [examples(2, 2), examples(1, 1)].concat());
+        assert!([hash(relabelled, examples(2, 2)), hash(retyped, examples(2, 2)), moved].iter().all(|h| *h != base));
+    }
+}

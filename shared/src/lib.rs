@@ -3,8 +3,19 @@
 //! This crate is bytes in, bytes out: it knows no files, network, clock or screen, so the native trainer and the
 //! browser page stand on the same code.
 
+pub mod checkpoint;
 pub mod corruption;
 pub mod dataset;
+mod error;
+pub mod evaluation;
 pub mod model;
+pub mod nn;
+mod parameters;
+pub mod record;
 pub mod seed;
+pub mod statistics;
+pub mod tokenizer;
 pub mod training;
+
+pub use error::{Error, Result};
+pub use parameters::Parameters;

@@ -1,5 +1,17 @@
-//! BERT and `DistilBERT` for sequence classification.
+//! BERT and `DistilBERT` for sequence classification, as Hugging Face's `BertForSequenceClassification` and
+//! `DistilBertForSequenceClassification` compute them.
+//!
+//! The two share one encoder: embeddings, then post-norm layers of self-attention and a feed-forward network. They
+//! differ in parameter names, token types, where dropout sits, and the activation of the head.
 
+mod classifier;
+mod config;
+mod encoder;
 mod parameter_path;
+mod trace;
 
+pub use classifier::TextClassifier;
+pub use config::{ModelConfig, shape_config};
+pub use encoder::{Encoder, EncoderLayer, ForwardMode};
 pub use parameter_path::{Architecture, Kind, LayerModule, Module, ParameterPath};
+pub use trace::Trace;

@@ -1,1 +1,54 @@
-//! The native program.
+//! The native program `bert-heal`: files, devices and processes around what `shared` computes.
+//!
+//! [`main`] is the whole program. [`cli`] is what users type, [`commands`] what it leads to, [`runner`] one run of the
+//! experiment, [`run_dir`] what it leaves on disk, [`exit_code`] how it ends.
+
+pub mod cli;
+pub mod commands;
+pub mod datasets;
+pub mod device;
+pub mod environment;
+pub mod estimate;
+pub mod exit_code;
+pub mod interrupt;
+pub mod models;
+pub mod output;
+pub mod progress;
+pub mod run_dir;
+pub mod runner;
+pub mod threads;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit_code::{ExitCode, exit_code_of};
+
+/// The whole program: reads the command line, does what it says, and tells how it ended.
+///
+/// An error is one line on stderr, from the outermost context to the cause; wrong usage is clap's message.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    // The default hook has printed the panic; a bug must not end with a code that means something else to a script.
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(cli))).unwrap_or(Ok(ExitCode::Unexpected));
+    let exit_code = outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        exit_code_of(&error)
+    });
+    exit_code.into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    threads::fix(cli.threads)?;
+    match cli.command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Corrupt(args) => commands::corrupt::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Export(args) => commands::export::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+    }
+}

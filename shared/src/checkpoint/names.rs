@@ -1,0 +1,97 @@
+//! Which parameter a tensor of a checkpoint is.
+
+use std::collections::HashMap;
+
+use crate::model::{Architecture, ParameterPath};
+
+/// What a tensor's name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameMatch {
+    /// A parameter of the classifier.
+    Parameter(ParameterPath),
+    /// Part of a checkpoint that a classifier does not use: a buffer, or the head of a pre-training task.
+    Ignored(&'static str),
+    /// None of these.
+    Unknown,
+}
+
+/// Names of a config's parameters, for matching.
+pub(super) struct Names {
+    architecture: Architecture,
+    by_name: HashMap<String, ParameterPath>,
+}
+
+impl Names {
+    pub(super) fn new(architecture: Architecture, n_layers: usize) -> Self {
+        let by_name = ParameterPath::all(architecture, n_layers)
+            .into_iter()
+            .map(|path| (path.name(architecture), path))
+            .collect();
+        Self { architecture, by_name }
+    }
+
+    pub(super) fn matches(&self, name: &str) -> NameMatch {
+        // TensorFlow's names for a LayerNorm's gain and bias, in checkpoints converted from the original release.
+        let name = match (name.strip_suffix(".gamma"), name.strip_suffix(".beta")) {
+            (Some(stem), _) => format!("{stem}.weight"),
+            (_, Some(stem)) => format!("{stem}.bias"),
+            _ => name.to_owned(),
+        };
+        let prefix = self.architecture.prefix();
+        let prefixed = format!("{prefix}.{name}");
+        if let Some(path) = self.by_name.get(&name).or_else(|| self.by_name.get(&prefixed)) {
+            return NameMatch::Parameter(*path);
+        }
+        let bare = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
+        if bare == "embeddings.position_ids" {
+            return NameMatch::Ignored("the position_ids buffer");
+        }
+        let pretraining_heads: &[&str] = match self.architecture {
+            Architecture::Bert => &["cls.predictions.", "cls.seq_relationship."],
+            Architecture::DistilBert => &["vocab_transform.", "vocab_layer_norm.", "vocab_projector."],
+        };
+        if pretraining_heads.iter().any(|head| name.starts_with(head)) {
+            return NameMatch::Ignored("the head of the pre-training task");
+        }
+        NameMatch::Unknown
+    }
+}
+
+/// Matches one tensor's name against a classifier with `n_layers` encoder layers.
+#[must_use]
+pub fn match_name(architecture: Architecture, n_layers: usize, name: &str) -> NameMatch {
+    Names::new(architecture, n_layers).matches(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LayerModule, Module};
+
+    #[test]
+    fn old_and_bare_spellings_name_the_same_parameter() {
+        let norm = ParameterPath::weight(Module::Layer(1, LayerModule::FfnLayerNorm));
+        for name in [
+            "bert.encoder.layer.1.output.LayerNorm.weight",
+            "encoder.layer.1.output.LayerNorm.weight",
+            "bert.encoder.layer.1.output.LayerNorm.gamma",
+            "encoder.layer.1.output.LayerNorm.gamma",
+        ] {
+            assert_eq!(match_name(Architecture::Bert, 2, name), NameMatch::Parameter(norm), "{name}");
+        }
+        let query = ParameterPath::bias(Module::Layer(0, LayerModule::Query));
+        for name in ["distilbert.transformer.layer.0.attention.q_lin.bias", "transformer.layer.0.attention.q_lin.bias"]
+        {
+            assert_eq!(match_name(Architecture::DistilBert, 2, name), NameMatch::Parameter(query), "{name}");
+        }
+    }
+
+    #[test]
+    fn buffers_and_pretraining_heads_are_known_and_other_tensors_are_not() {
+        let of = |name| match_name(Architecture::Bert, 2, name);
+        assert!(matches!(of("bert.embeddings.position_ids"), NameMatch::Ignored(_)));
+        assert!(matches!(of("cls.predictions.transform.dense.weight"), NameMatch::Ignored(_)));
+        assert_eq!(of("bert.encoder.layer.2.output.dense.weight"), NameMatch::Unknown);
+        assert_eq!(of("roberta.embeddings.word_embeddings.weight"), NameMatch::Unknown);
+    }
+}

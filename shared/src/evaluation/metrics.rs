@@ -1,0 +1,155 @@
+//! Accuracy, macro-F1, loss and the confusion matrix of one set of predictions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EvaluationError, Prediction, cross_entropy, expected_calibration_error};
+
+/// Counts of rows by true class (outer) and predicted class (inner): `[n_labels][n_labels]`. Rows without a predicted
+/// class are in none, so it sums to `n − n_non_finite`.
+pub type Confusion = Vec<Vec<u64>>;
+
+/// How good one set of predictions is. Fractions are 0–1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Rows.
+    pub n: usize,
+    /// Share of rows whose predicted class is the true one.
+    pub accuracy: f64,
+    /// Mean F1 over the classes that occur, as true or as predicted class; see [`evaluate`].
+    pub macro_f1: f64,
+    /// Mean cross-entropy in nats; `None` when a row is not finite.
+    pub loss: Option<f64>,
+    /// See [`expected_calibration_error`]; `None` when a row is not finite.
+    pub expected_calibration_error: Option<f64>,
+    /// Rows with a NaN or infinite logit, all counted as wrong.
+    pub n_non_finite: usize,
+    /// Counts by true and predicted class.
+    pub confusion: Confusion,
+}
+
+/// Evaluates predictions over `n_labels` classes.
+///
+/// `F1_c = 2·tp / (2·tp + fp + fn)`, and macro-F1 is its plain mean over the classes present among the true or the
+/// predicted ones. That is scikit-learn's `f1_score(average="macro")` with its default `labels=None`: a class that
+/// occurs on neither side is left out rather than counted as 0, so its `zero_division` never comes into play. A row
+/// that is not finite is a false negative of its class and no one's false positive.
+///
+/// # Errors
+/// When there are no rows, a label is not below `n_labels` or a row has another number of logits.
+pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, EvaluationError> {
+    if predictions.is_empty() {
+        return Err(EvaluationError::Empty);
+    }
+    let n = predictions.len();
+    let mut confusion = vec![vec![0_u64; n_labels]; n_labels];
+    let mut n_of_class = vec![0_u64; n_labels];
+    let mut loss = 0.0;
+    let mut n_non_finite = 0;
+    for (index, prediction) in predictions.iter().enumerate() {
+        if prediction.logits.len() != n_labels {
+            return Err(EvaluationError::LogitCount { index, expected: n_labels, got: prediction.logits.len() });
+        }
+        let label = prediction.label as usize;
+        if label >= n_labels {
+            return Err(EvaluationError::Label { index, n_labels, got: prediction.label });
+        }
+        n_of_class[label] += 1;
+        if let Some(predicted) = prediction.predicted() {
+            confusion[label][predicted as usize] += 1;
+            loss += cross_entropy(&prediction.logits, label);
+        } else {
+            n_non_finite += 1;
+        }
+    }
+
+    let n_correct: u64 = (0..n_labels).map(|label| confusion[label][label]).sum();
+    Ok(Metrics {
+        n,
+        accuracy: n_correct as f64 / n as f64,
+        macro_f1: macro_f1(&confusion, &n_of_class),
+        loss: (n_non_finite == 0).then_some(loss / n as f64),
+        expected_calibration_error: expected_calibration_error(predictions),
+        n_non_finite,
+        confusion,
+    })
+}
+
+fn macro_f1(confusion: &Confusion, n_of_class: &[u64]) -> f64 {
+    let n_predicted = |label: usize| confusion.iter().map(|row| row[label]).sum::<u64>();
+    // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
+    let f1: Vec<f64> = (0..n_of_class.len())
+        .filter_map(|label| {
+            let rows = n_of_class[label] + n_predicted(label);
+            (rows > 0).then(|| 2.0 * confusion[label][label] as f64 / rows as f64)
+        })
+        .collect();
+    f1.iter().sum::<f64>() / f1.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sums of f64 in another order differ in the last digits.
+    const TOLERANCE: f64 = 1e-12;
+
+    fn predictions(rows: &[(u32, [f32; 4])]) -> Vec<Prediction> {
+        rows.iter()
+            .map(|&(label, logits)| Prediction { row_hash: String::new(), label, logits: logits.to_vec() })
+            .collect()
+    }
+
+    /// Class 3 never occurs; class 2 is predicted but never true.
+    fn fixture() -> Vec<Prediction> {
+        predictions(&[
+            (0, [2.0, 1.0, 0.5, -1.0]),
+            (0, [0.25, 1.5, 0.0, 0.125]),
+            (0, [3.5, -1.0, 2.0, 0.0]),
+            (1, [0.5, 0.75, -0.5, 0.25]),
+            (1, [1.0, 0.0, 1.25, -2.0]),
+            (1, [-1.0, 4.0, 0.0, 1.0]),
+            (1, [0.0, 0.5, 0.25, 0.125]),
+        ])
+    }
+
+    /// The figures are scikit-learn's, from `tests/scripts/metrics_reference.py`.
+    #[test]
+    fn metrics_equal_scikit_learns() {
+        let metrics = evaluate(&fixture(), 4).unwrap();
+        assert_eq!(metrics.n, 7);
+        assert!((metrics.accuracy - 5.0 / 7.0).abs() < TOLERANCE);
+        assert!((metrics.macro_f1 - 0.516_666_666_666_666_7).abs() < TOLERANCE, "{}", metrics.macro_f1);
+        assert!((metrics.loss.unwrap() - 0.959_696_396_097_666_1).abs() < TOLERANCE, "{:?}", metrics.loss);
+        assert!((metrics.expected_calibration_error.unwrap() - 0.430_317_873_071_365_2).abs() < TOLERANCE);
+        assert_eq!(metrics.confusion, [[2, 1, 0, 0], [0, 3, 1, 0], [0; 4], [0; 4]]);
+    }
+
+    #[test]
+    fn a_row_that_is_not_finite_is_wrong_and_counted() {
+        let mut rows = fixture();
+        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0, 0.0, 0.0] });
+        let metrics = evaluate(&rows, 4).unwrap();
+        assert_eq!((metrics.n, metrics.n_non_finite), (8, 1));
+        assert_eq!((metrics.loss, metrics.expected_calibration_error), (None, None));
+        assert!((metrics.accuracy - 5.0 / 8.0).abs() < TOLERANCE);
+        // F1 of class 0 is 2·2 / (4 + 2), of class 1 2·3 / (4 + 4), of class 2 is 0.
+        assert!((metrics.macro_f1 - (4.0 / 6.0 + 6.0 / 8.0) / 3.0).abs() < TOLERANCE);
+        assert_eq!(metrics.confusion.iter().flatten().sum::<u64>(), 7);
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_an_error() {
+        let message = |rows: &[Prediction], n_labels| evaluate(rows, n_labels).unwrap_err().to_string();
+        assert_eq!(message(&[], 4), "expected at least one prediction, got none");
+        assert_eq!(message(&fixture(), 5), "prediction 0: expected 5 logits, got 4");
+        let wrong = predictions(&[(4, [0.0; 4])]);
+        assert_eq!(message(&wrong, 4), "prediction 0: expected a label below 4, got 4");
+    }
+
+    #[test]
+    fn metrics_survive_json() {
+        let metrics = evaluate(&fixture(), 4).unwrap();
+        let json = serde_json::to_string(&metrics).unwrap();
+        assert_eq!(serde_json::from_str::<Metrics>(&json).unwrap(), metrics);
+    }
+}

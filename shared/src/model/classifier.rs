@@ -1,0 +1,89 @@
+//! The encoder with a classification head on its first token.
+
+use candle_core::{DType, Tensor};
+
+use super::encoder::{SITE_HEAD, linear};
+use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module, ParameterPath};
+use crate::dataset::Batch;
+use crate::error::Result;
+use crate::nn::{Kernels, Linear, dropout};
+use crate::parameters::Parameters;
+
+/// `BertForSequenceClassification` or `DistilBertForSequenceClassification`.
+#[derive(Debug)]
+pub struct TextClassifier {
+    architecture: Architecture,
+    encoder: Encoder,
+    pooler: Linear,
+    classifier: Linear,
+    classifier_dropout: f64,
+    kernels: Kernels,
+}
+
+impl TextClassifier {
+    /// A model whose operations are tracked for `backward`; it sees later updates of `parameters`.
+    pub fn for_training(
+        config: &ModelConfig,
+        parameters: &Parameters,
+        kernels: &Kernels,
+        dtype: DType,
+    ) -> Result<Self> {
+        Self::new(config, kernels, dtype, &|path| parameters.get(path))
+    }
+
+    /// A model on the same storage that builds no graph.
+    pub fn for_evaluation(
+        config: &ModelConfig,
+        parameters: &Parameters,
+        kernels: &Kernels,
+        dtype: DType,
+    ) -> Result<Self> {
+        Self::new(config, kernels, dtype, &|path| parameters.get_detached(path))
+    }
+
+    fn new(
+        config: &ModelConfig,
+        kernels: &Kernels,
+        dtype: DType,
+        get: &dyn Fn(ParameterPath) -> Result<Tensor>,
+    ) -> Result<Self> {
+        Ok(Self {
+            architecture: config.architecture,
+            encoder: Encoder::new(config, kernels, dtype, get)?,
+            pooler: linear(Module::Pooler, kernels, get)?,
+            classifier: linear(Module::Classifier, kernels, get)?,
+            classifier_dropout: config.classifier_dropout,
+            kernels: *kernels,
+        })
+    }
+
+    /// The part below the head.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Logits in f32, `[batch, labels]`.
+    pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
+        let hidden = self.encoder.forward(batch, mode)?;
+        self.classify(&self.pool(&hidden)?, mode)
+    }
+
+    /// The first token through the head's dense layer, `[batch, hidden]`: tanh in BERT's pooler, ReLU in `DistilBERT`'s
+    /// `pre_classifier`.
+    pub fn pool(&self, hidden: &Tensor) -> Result<Tensor> {
+        let first = hidden.narrow(1, 0, 1)?.squeeze(1)?; // [batch, hidden]
+        let pooled = self.pooler.forward(&first)?;
+        Ok(match self.architecture {
+            Architecture::Bert => pooled.tanh()?,
+            Architecture::DistilBert => pooled.relu()?,
+        })
+    }
+
+    /// Dropout and the classifier: `[batch, hidden]` → logits in f32, `[batch, labels]`.
+    pub fn classify(&self, pooled: &Tensor, mode: ForwardMode<'_>) -> Result<Tensor> {
+        let site = mode.dropout(SITE_HEAD, self.classifier_dropout);
+        let pooled = dropout(pooled, site.as_ref(), &self.kernels)?;
+        Ok(self.classifier.forward(&pooled)?.to_dtype(DType::F32)?)
+    }
+}

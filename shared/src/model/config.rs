@@ -1,0 +1,306 @@
+//! `config.json` of a BERT or `DistilBERT`.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Architecture, LayerModule, Module, ParameterPath};
+use crate::checkpoint::CheckpointError;
+use crate::corruption::Anatomy;
+
+/// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
+const MAX_SIZE: usize = 1 << 24;
+const MAX_LAYERS: usize = 1 << 10;
+
+/// What decides the shapes and the arithmetic of a model, under BERT's names for both architectures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// BERT or `DistilBERT`.
+    pub architecture: Architecture,
+    /// Rows of the word embeddings.
+    pub vocab_size: usize,
+    /// Width of hidden states.
+    pub hidden_size: usize,
+    /// Encoder layers.
+    pub n_layers: usize,
+    /// Attention heads of a layer.
+    pub n_heads: usize,
+    /// Width inside the feed-forward network.
+    pub intermediate_size: usize,
+    /// Longest input in tokens.
+    pub max_positions: usize,
+    /// Rows of the token-type embeddings; 0 for `DistilBERT`.
+    pub type_vocab_size: usize,
+    /// Added to the variance in LayerNorm.
+    pub layer_norm_eps: f64,
+    /// Dropout of hidden states.
+    pub hidden_dropout: f64,
+    /// Dropout of attention probabilities.
+    pub attention_dropout: f64,
+    /// Dropout before the classifier.
+    pub classifier_dropout: f64,
+    /// Standard deviation of new weights.
+    pub initializer_range: f64,
+    /// Id of the padding token.
+    pub pad_token_id: u32,
+    /// Class names in label-id order; empty when the file has no head.
+    pub label_names: Vec<String>,
+    /// The file as it was read, so that saving keeps fields this crate does not know.
+    raw: Map<String, Value>,
+}
+
+impl ModelConfig {
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// When it is not JSON, not one of the two architectures, or a field is missing, ill-typed or impossible.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let raw: Map<String, Value> = serde_json::from_slice(bytes)
+            .map_err(|e| CheckpointError::Config(format!("config.json is not a JSON object: {e}")))?;
+        let fields = Fields(&raw);
+        let model_type: String = fields.required("model_type")?;
+        let architecture = match model_type.as_str() {
+            "bert" => Architecture::Bert,
+            "distilbert" => Architecture::DistilBert,
+            other => {
+                return Err(CheckpointError::Config(format!(
+                    "config.json: model_type is \"{other}\", expected \"bert\" or \"distilbert\""
+                )));
+            }
+        };
+        let config = match architecture {
+            Architecture::Bert => {
+                let hidden_dropout = fields.or("hidden_dropout_prob", 0.1)?;
+                Self {
+                    architecture,
+                    vocab_size: fields.required("vocab_size")?,
+                    hidden_size: fields.required("hidden_size")?,
+                    n_layers: fields.required("num_hidden_layers")?,
+                    n_heads: fields.required("num_attention_heads")?,
+                    intermediate_size: fields.required("intermediate_size")?,
+                    max_positions: fields.required("max_position_embeddings")?,
+                    type_vocab_size: fields.or("type_vocab_size", 2)?,
+                    layer_norm_eps: fields.or("layer_norm_eps", 1e-12)?,
+                    hidden_dropout,
+                    attention_dropout: fields.or("attention_probs_dropout_prob", 0.1)?,
+                    classifier_dropout: fields.optional("classifier_dropout")?.unwrap_or(hidden_dropout),
+                    initializer_range: fields.or("initializer_range", 0.02)?,
+                    pad_token_id: fields.or("pad_token_id", 0)?,
+                    label_names: fields.label_names()?,
+                    raw: raw.clone(),
+                }
+            }
+            Architecture::DistilBert => Self {
+                architecture,
+                vocab_size: fields.required("vocab_size")?,
+                hidden_size: fields.required("dim")?,
+                n_layers: fields.required("n_layers")?,
+                n_heads: fields.required("n_heads")?,
+                intermediate_size: fields.required("hidden_dim")?,
+                max_positions: fields.required("max_position_embeddings")?,
+                type_vocab_size: 0,
+                layer_norm_eps: 1e-12, // a constant in Hugging Face's modeling_distilbert.py
+                hidden_dropout: fields.or("dropout", 0.1)?,
+                attention_dropout: fields.or("attention_dropout", 0.1)?,
+                classifier_dropout: fields.or("seq_classif_dropout", 0.2)?,
+                initializer_range: fields.or("initializer_range", 0.02)?,
+                pad_token_id: fields.or("pad_token_id", 0)?,
+                label_names: fields.label_names()?,
+                raw: raw.clone(),
+            },
+        };
+        let activation_field = match architecture {
+            Architecture::Bert => "hidden_act",
+            Architecture::DistilBert => "activation",
+        };
+        let activation: String = fields.or(activation_field, "gelu".into())?;
+        if activation != "gelu" {
+            return Err(CheckpointError::Config(format!(
+                "config.json: {activation_field} is \"{activation}\", only \"gelu\" is supported"
+            )));
+        }
+        let position: String = fields.or("position_embedding_type", "absolute".into())?;
+        if position != "absolute" {
+            return Err(CheckpointError::Config(format!(
+                "config.json: position_embedding_type is \"{position}\", only \"absolute\" is supported"
+            )));
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), CheckpointError> {
+        let sizes = [
+            ("the vocabulary", self.vocab_size, MAX_SIZE),
+            ("the hidden size", self.hidden_size, MAX_SIZE),
+            ("the number of layers", self.n_layers, MAX_LAYERS),
+            ("the number of heads", self.n_heads, MAX_SIZE),
+            ("the intermediate size", self.intermediate_size, MAX_SIZE),
+            ("the number of positions", self.max_positions, MAX_SIZE),
+        ];
+        for (what, size, max) in sizes {
+            if size == 0 || size > max {
+                return Err(CheckpointError::Config(format!("config.json: {what} is {size}, expected 1 to {max}")));
+            }
+        }
+        if !self.hidden_size.is_multiple_of(self.n_heads) {
+            return Err(CheckpointError::Config(format!(
+                "config.json: a hidden size of {} cannot be divided among {} heads",
+                self.hidden_size, self.n_heads
+            )));
+        }
+        for (what, p) in [
+            ("hidden", self.hidden_dropout),
+            ("attention", self.attention_dropout),
+            ("classifier", self.classifier_dropout),
+        ] {
+            if !(0.0..1.0).contains(&p) {
+                return Err(CheckpointError::Config(format!(
+                    "config.json: {what} dropout is {p}, expected 0 to below 1"
+                )));
+            }
+        }
+        if !(self.layer_norm_eps > 0.0 && self.initializer_range >= 0.0) {
+            return Err(CheckpointError::Config("config.json: layer_norm_eps must be above 0".into()));
+        }
+        Ok(())
+    }
+
+    /// `config.json` with today's labels, ready for `transformers`.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut raw = self.raw.clone();
+        let class = match self.architecture {
+            Architecture::Bert => "BertForSequenceClassification",
+            Architecture::DistilBert => "DistilBertForSequenceClassification",
+        };
+        let by_id: Map<String, Value> =
+            self.label_names.iter().enumerate().map(|(id, name)| (id.to_string(), name.clone().into())).collect();
+        let by_name: Map<String, Value> =
+            self.label_names.iter().enumerate().map(|(id, name)| (name.clone(), id.into())).collect();
+        raw.insert("architectures".into(), Value::from(vec![class]));
+        raw.insert("id2label".into(), by_id.into());
+        raw.insert("label2id".into(), by_name.into());
+        raw.insert("problem_type".into(), "single_label_classification".into());
+        raw.shift_remove("torch_dtype");
+        raw.shift_remove("num_labels");
+        raw.insert("dtype".into(), "float32".into());
+        let mut bytes = serde_json::to_vec_pretty(&raw).expect("a JSON map can always be written");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The same model for other classes.
+    #[must_use]
+    pub fn with_labels(&self, label_names: Vec<String>) -> Self {
+        Self { label_names, ..self.clone() }
+    }
+
+    /// The same model with every dropout probability replaced.
+    #[must_use]
+    pub fn with_dropout(&self, probability: f64) -> Self {
+        Self {
+            hidden_dropout: probability,
+            attention_dropout: probability,
+            classifier_dropout: probability,
+            ..self.clone()
+        }
+    }
+
+    /// What a corruption plan must know of the model.
+    #[must_use]
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy { architecture: self.architecture, n_layers: self.n_layers, n_heads: self.n_heads }
+    }
+
+    /// The shape of a parameter.
+    #[must_use]
+    pub fn shape_of(&self, path: ParameterPath) -> Vec<usize> {
+        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
+        let (n_out, n_in) = match path.module {
+            Module::WordEmbeddings => (self.vocab_size, hidden),
+            Module::PositionEmbeddings => (self.max_positions, hidden),
+            Module::TokenTypeEmbeddings => (self.type_vocab_size, hidden),
+            Module::Layer(_, LayerModule::FfnIn) => (inner, hidden),
+            Module::Layer(_, LayerModule::FfnOut) => (hidden, inner),
+            Module::Classifier => (self.label_names.len(), hidden),
+            _ => (hidden, hidden),
+        };
+        if path.module.is_layer_norm() || path.kind == super::Kind::Bias { vec![n_out] } else { vec![n_out, n_in] }
+    }
+
+    /// Every parameter in forward order.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<ParameterPath> {
+        ParameterPath::all(self.architecture, self.n_layers)
+    }
+
+    /// Number of scalars in all parameters.
+    #[must_use]
+    pub fn n_parameters(&self) -> usize {
+        self.parameters().into_iter().map(|path| self.shape_of(path).iter().product::<usize>()).sum()
+    }
+}
+
+/// A built-in config for runs with random weights: `bert-base`, `bert-large` or `distilbert`, with the published sizes
+/// (Devlin et al. 2018, table 1; Sanh et al. 2019) and the uncased vocabulary's 30,522 entries.
+#[must_use]
+pub fn shape_config(name: &str) -> Option<ModelConfig> {
+    let bert = |hidden: usize, layers: usize, heads: usize| {
+        serde_json::json!({
+            "model_type": "bert", "vocab_size": 30522, "hidden_size": hidden, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "intermediate_size": 4 * hidden, "max_position_embeddings": 512,
+            "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1,
+            "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02, "pad_token_id": 0
+        })
+    };
+    let json = match name {
+        "bert-base" => bert(768, 12, 12),
+        "bert-large" => bert(1024, 24, 16),
+        "distilbert" => serde_json::json!({
+            "model_type": "distilbert", "vocab_size": 30522, "dim": 768, "n_layers": 6, "n_heads": 12,
+            "hidden_dim": 3072, "max_position_embeddings": 512, "activation": "gelu", "dropout": 0.1,
+            "attention_dropout": 0.1, "seq_classif_dropout": 0.2, "initializer_range": 0.02, "pad_token_id": 0
+        }),
+        _ => return None,
+    };
+    ModelConfig::from_json(json.to_string().as_bytes()).ok()
+}
+
+/// Typed access to a JSON object with errors that name the field.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl Fields<'_> {
+    fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CheckpointError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => serde_json::from_value(value.clone())
+                .map(Some)
+                .map_err(|e| CheckpointError::Config(format!("config.json: {name} is {value}: {e}"))),
+        }
+    }
+
+    fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, CheckpointError> {
+        self.optional(name)?.ok_or_else(|| CheckpointError::Config(format!("config.json: field {name} is missing")))
+    }
+
+    fn or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, CheckpointError> {
+        Ok(self.optional(name)?.unwrap_or(default))
+    }
+
+    fn label_names(&self) -> Result<Vec<String>, CheckpointError> {
+        let Some(by_id) = self.optional::<Map<String, Value>>("id2label")? else {
+            let n: Option<usize> = self.optional("num_labels")?;
+            return Ok((0..n.unwrap_or_default()).map(|id| format!("LABEL_{id}")).collect());
+        };
+        (0..by_id.len())
+            .map(|id| {
+                by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+                    CheckpointError::Config(format!(
+                        "config.json: id2label has {} entries but no name for {id}",
+                        by_id.len()
+                    ))
+                })
+            })
+            .collect()
+    }
+}

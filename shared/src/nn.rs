@@ -1,0 +1,87 @@
+//! Layers and fused operations, each with a forward and a backward pass.
+//!
+//! Every operation exists twice: *fused*, hand-written for f32 on a CPU (and wasm32), and *composite*, spelled out in
+//! differentiable candle operations. The composite is the reference that the fused one is tested against, and it is what
+//! runs on CUDA. [`Kernels`] says which of the two each operation uses.
+//!
+//! Nothing here uses candle-nn's `LayerNorm` or `softmax_last_dim`: their fused forms have no backward pass, and a model
+//! built on them silently trains only its head (huggingface/candle #2168).
+
+mod attention;
+mod cross_entropy;
+mod dropout;
+mod embedding;
+mod gelu;
+mod gradient;
+mod host;
+pub(crate) mod kernels;
+mod layer_norm;
+mod linear;
+mod optimizer;
+#[cfg(test)]
+mod tests;
+
+pub use attention::{AttentionMask, attention, attention_probabilities};
+pub use cross_entropy::cross_entropy;
+pub use dropout::{Dropout, dropout};
+pub use embedding::embedding;
+pub use gelu::gelu;
+pub use gradient::{Gradient, Gradients, RowGradient, collect};
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
+
+use candle_core::Device;
+
+/// Which form of an operation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// One hand-written pass over f32 slices; CPU and wasm32.
+    Fused,
+    /// Differentiable candle operations; every device and number format.
+    Composite,
+}
+
+/// The form of every operation, so that a test can turn each fused one off in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    /// `x·Wᵀ + b`
+    pub linear: Kernel,
+    /// LayerNorm.
+    pub layer_norm: Kernel,
+    /// Attention with its mask, softmax and dropout.
+    pub attention: Kernel,
+    /// The exact GELU.
+    pub gelu: Kernel,
+    /// Dropout of hidden states.
+    pub dropout: Kernel,
+    /// Look-up tables.
+    pub embedding: Kernel,
+    /// Softmax cross-entropy.
+    pub cross_entropy: Kernel,
+    /// The optimiser's update.
+    pub adamw: Kernel,
+}
+
+impl Kernels {
+    /// Every operation in the same form.
+    #[must_use]
+    pub fn all(kernel: Kernel) -> Self {
+        Self {
+            linear: kernel,
+            layer_norm: kernel,
+            attention: kernel,
+            gelu: kernel,
+            dropout: kernel,
+            embedding: kernel,
+            cross_entropy: kernel,
+            adamw: kernel,
+        }
+    }
+
+    /// Fused on a CPU, composite elsewhere.
+    #[must_use]
+    pub fn for_device(device: &Device) -> Self {
+        Self::all(if device.is_cpu() { Kernel::Fused } else { Kernel::Composite })
+    }
+}

@@ -1,0 +1,134 @@
+//! The affine map y = x·Wᵀ + b.
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+
+use super::gradient::{Gradient, hand_over};
+use super::host::{HostSlice, slice};
+use super::kernels::{Accumulate, MatrixMut, MatrixRef, Parallel, column_sums, matmul};
+use super::{Kernel, Kernels};
+
+/// A dense layer with Hugging Face's weight layout, `[out, in]`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+    kernel: Kernel,
+}
+
+impl Linear {
+    /// A layer from its weight `[out, in]` and bias `[out]`.
+    #[must_use]
+    pub fn new(weight: Tensor, bias: Tensor, kernels: &Kernels) -> Self {
+        Self { weight, bias, kernel: kernels.linear }
+    }
+
+    /// `[.., in]` → `[.., out]`, in the number format of `x`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self.kernel {
+            Kernel::Fused => x.contiguous()?.apply_op3(&self.weight, &self.bias, FusedLinear),
+            Kernel::Composite => {
+                let (weight, bias) = (self.weight.to_dtype(x.dtype())?, self.bias.to_dtype(x.dtype())?);
+                let (n_out, n_in) = weight.dims2()?;
+                let mut dims = x.dims().to_vec();
+                let y = x.reshape(((), n_in))?.matmul(&weight.t()?)?.broadcast_add(&bias)?;
+                if let Some(last) = dims.last_mut() {
+                    *last = n_out;
+                }
+                y.reshape(dims)
+            }
+        }
+    }
+}
+
+struct FusedLinear;
+
+impl FusedLinear {
+    fn check(x: &Shape, weight: &Shape, bias: &Shape) -> Result<(usize, usize, usize)> {
+        let (n_out, n_in) = weight.dims2()?;
+        let last = x.dims().last().copied().unwrap_or_default();
+        if last != n_in || bias.dims() != [n_out] {
+            candle_core::bail!("linear: input {x:?} and bias {bias:?} do not fit a weight of shape {weight:?}");
+        }
+        Ok((x.elem_count() / n_in.max(1), n_in, n_out))
+    }
+}
+
+impl CustomOp3 for FusedLinear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (m, n_in, n_out) = Self::check(x_layout.shape(), weight_layout.shape(), bias_layout.shape())?;
+        let x = slice(x, x_layout, "linear")?;
+        let weight = slice(weight, weight_layout, "linear")?;
+        let bias = slice(bias, bias_layout, "linear")?;
+        let mut y = Vec::with_capacity(m * n_out);
+        for _ in 0..m {
+            y.extend_from_slice(bias);
+        }
+        matmul(
+            MatrixMut::new(&mut y, m, n_out, n_out),
+            MatrixRef::new(x, m, n_in, n_in),
+            MatrixRef::new(weight, n_out, n_in, n_in).t(),
+            1.0,
+            Accumulate::Add,
+            Parallel::Threads,
+        );
+        let mut dims = x_layout.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = n_out;
+        }
+        Ok((CpuStorage::F32(y), dims.into()))
+    }
+
+    /// dx = dy·W, dW = dyᵀ·x (written in W's own layout), db = Σ dy; only for arguments that are tracked.
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (m, n_in, n_out) = Self::check(x.shape(), weight.shape(), bias.shape())?;
+        let dy = dy.contiguous()?;
+        let dy_slice = HostSlice::new(&dy)?;
+        let dy_matrix = MatrixRef::new(dy_slice.as_slice(), m, n_out, n_out);
+        let product = |a: MatrixRef<'_>, b: MatrixRef<'_>, rows: usize| {
+            let mut out = vec![0.0; rows * n_in];
+            let matrix = MatrixMut::new(&mut out, rows, n_in, n_in);
+            matmul(matrix, a, b, 1.0, Accumulate::Set, Parallel::Threads);
+            out
+        };
+        let dx = if x.track_op() {
+            let weight = HostSlice::new(weight)?;
+            let dx = product(dy_matrix, MatrixRef::new(weight.as_slice(), n_out, n_in, n_in), m);
+            Some(Tensor::from_vec(dx, x.shape(), x.device())?)
+        } else {
+            None
+        };
+        let dweight = if weight.track_op() {
+            let x = HostSlice::new(x)?;
+            let dweight = product(dy_matrix.t(), MatrixRef::new(x.as_slice(), m, n_in, n_in), n_out);
+            hand_over(weight, Gradient::Dense(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?))?
+        } else {
+            None
+        };
+        let dbias = if bias.track_op() {
+            let dbias = column_sums(dy_slice.as_slice(), n_out);
+            hand_over(bias, Gradient::Dense(Tensor::from_vec(dbias, n_out, bias.device())?))?
+        } else {
+            None
+        };
+        Ok((dx, dweight, dbias))
+    }
+}

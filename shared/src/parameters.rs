@@ -1,0 +1,170 @@
+//! The parameters of a model: an ordered list of named tensors, each either trained or frozen.
+//!
+//! A frozen parameter is a plain tensor, not a variable left out of the optimiser: candle computes and keeps a gradient
+//! for every variable, so only a plain tensor costs nothing. Iteration is always in forward order, so that norms and
+//! files do not depend on a hash.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor, Var};
+
+use crate::corruption::{Report, ResolvedPlan, TensorMut};
+use crate::error::{Error, Result};
+use crate::model::{Architecture, ParameterPath};
+use crate::seed::Seed;
+
+/// One parameter's storage.
+#[derive(Clone, Debug)]
+enum Entry {
+    Trained(Var),
+    Frozen(Tensor),
+}
+
+/// Name → tensor for one model, in forward order.
+#[derive(Debug)]
+pub struct Parameters {
+    architecture: Architecture,
+    entries: BTreeMap<ParameterPath, Entry>,
+}
+
+impl Parameters {
+    /// All parameters trained. Tensors are taken as they are (f32, on the device of the model).
+    pub fn new(architecture: Architecture, tensors: impl IntoIterator<Item = (ParameterPath, Tensor)>) -> Result<Self> {
+        let entries = tensors
+            .into_iter()
+            .map(|(path, tensor)| Ok((path, Entry::Trained(Var::from_tensor(&tensor)?))))
+            .collect::<Result<_>>()?;
+        Ok(Self { architecture, entries })
+    }
+
+    /// The family, which decides names.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// The tensor of a parameter: tracked by autograd when it is trained.
+    ///
+    /// # Errors
+    /// When the model has no such parameter.
+    pub fn get(&self, path: ParameterPath) -> Result<Tensor> {
+        match self.entries.get(&path) {
+            Some(Entry::Trained(var)) => Ok(var.as_tensor().clone()),
+            Some(Entry::Frozen(tensor)) => Ok(tensor.clone()),
+            None => Err(Error::Training(format!("the model has no parameter {}", path.name(self.architecture)))),
+        }
+    }
+
+    /// The same storage without gradients, for evaluation: later updates are seen through it.
+    ///
+    /// # Errors
+    /// When the model has no such parameter.
+    pub fn get_detached(&self, path: ParameterPath) -> Result<Tensor> {
+        Ok(self.get(path)?.detach())
+    }
+
+    /// All paths in forward order.
+    pub fn paths(&self) -> impl Iterator<Item = ParameterPath> + '_ {
+        self.entries.keys().copied()
+    }
+
+    /// Trained parameters in forward order.
+    pub fn trained(&self) -> impl Iterator<Item = (ParameterPath, &Var)> + '_ {
+        self.entries.iter().filter_map(|(path, entry)| match entry {
+            Entry::Trained(var) => Some((*path, var)),
+            Entry::Frozen(_) => None,
+        })
+    }
+
+    /// Freezes the parameters for which `is_frozen` says so and trains all others.
+    pub fn freeze(&mut self, mut is_frozen: impl FnMut(ParameterPath) -> bool) -> Result<()> {
+        for (path, entry) in &mut self.entries {
+            let tensor = match entry {
+                Entry::Trained(var) => var.as_detached_tensor(),
+                Entry::Frozen(tensor) => tensor.clone(),
+            };
+            *entry = if is_frozen(*path) { Entry::Frozen(tensor) } else { Entry::Trained(Var::from_tensor(&tensor)?) };
+        }
+        Ok(())
+    }
+
+    /// The values of a parameter on the host.
+    pub fn to_vec(&self, path: ParameterPath) -> Result<Vec<f32>> {
+        Ok(self.get(path)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
+    }
+
+    /// Overwrites a parameter's values in place, so that models built on it see them.
+    ///
+    /// # Errors
+    /// When the length is not the parameter's.
+    pub fn set(&mut self, path: ParameterPath, values: Vec<f32>) -> Result<()> {
+        let current = self.get(path)?;
+        let new = Tensor::from_vec(values, current.shape(), current.device())?;
+        match self.entries.get_mut(&path) {
+            Some(Entry::Trained(var)) => var.set(&new)?,
+            Some(Entry::Frozen(tensor)) => *tensor = new,
+            None => unreachable!("`get` has found it"),
+        }
+        Ok(())
+    }
+
+    /// Damages the parameters in place as `plan` says. Only what the plan touches is copied.
+    ///
+    /// # Errors
+    /// When the plan was resolved for another model.
+    pub fn corrupt(&mut self, plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
+        let mut touched = plan
+            .touched()
+            .into_iter()
+            .map(|path| Ok((path, self.get(path)?.dims().to_vec(), self.to_vec(path)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut tensors: Vec<TensorMut<'_>> = touched
+            .iter_mut()
+            .map(|(path, shape, data)| TensorMut { path: *path, shape: shape.clone(), data })
+            .collect();
+        let report = plan.apply(seed, &mut tensors)?;
+        for (path, _, data) in touched {
+            self.set(path, data)?;
+        }
+        Ok(report)
+    }
+
+    /// A copy that shares no memory with this one (a clone of a candle variable would).
+    pub fn snapshot(&self) -> Result<Self> {
+        let entries = self
+            .entries
+            .iter()
+            .map(|(path, entry)| {
+                Ok((
+                    *path,
+                    match entry {
+                        Entry::Trained(var) => Entry::Trained(Var::from_tensor(&var.as_detached_tensor().copy()?)?),
+                        Entry::Frozen(tensor) => Entry::Frozen(tensor.copy()?),
+                    },
+                ))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { architecture: self.architecture, entries })
+    }
+
+    /// A copy on another device.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let tensors = self
+            .paths()
+            .map(|path| Ok((path, self.get_detached(path)?.copy()?.to_device(device)?)))
+            .collect::<Result<Vec<_>>>()?;
+        Self::new(self.architecture, tensors)
+    }
+
+    /// Scalars in all parameters.
+    #[must_use]
+    pub fn n_elements(&self) -> usize {
+        self.entries
+            .values()
+            .map(|entry| match entry {
+                Entry::Trained(var) => var.elem_count(),
+                Entry::Frozen(tensor) => tensor.elem_count(),
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,54 @@
+//! What a run was asked to do and what came of it: the types of `run.json`, `metrics.jsonl` and `predictions/*`.
+//!
+//! Invariant: every number that is reported comes from one of these on disk. A [`RunSpec`] holds exactly what decides a
+//! result, so two runs with one [`RunId`] have one outcome; paths, thread counts and device names are in the
+//! [`Environment`] instead. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
+
+mod difference;
+mod measurement;
+mod outcome;
+mod prediction;
+mod spec;
+
+pub use difference::{SpecDifference, first_difference};
+pub use measurement::{BenchThroughput, BenchTrain, MetricsLine, Phase};
+pub use outcome::{
+    CorruptionSummary, Deficit, Environment, Hashes, Interval, ModelResult, PhaseSummary, Recovery, ResultHashes,
+    RunRecord, RunStatus, TrainSummary,
+};
+pub use prediction::Prediction;
+pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Seeds, SplitRows, canonical_json};
+
+/// The version of the layout of specs and records; raised when a field changes its name or meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The version of the arithmetic; raised when the same spec may give other results than before.
+pub const NUMERICS_VERSION: u32 = 1;
+
+/// JSON has no NaN and no infinities: they are written as `null`, and `null` is read as NaN.
+mod null_if_not_finite {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}
+
+/// As [`null_if_not_finite`], for each element of a list.
+mod nulls_if_not_finite {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| Some(*value).filter(|value| value.is_finite())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let values = Vec::<Option<f32>>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|value| value.unwrap_or(f32::NAN)).collect())
+    }
+}

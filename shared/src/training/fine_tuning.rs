@@ -1,0 +1,295 @@
+//! The training step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candle_core::{D, DType, Device, Tensor};
+
+use super::schedule::steps_per_epoch;
+use super::state::{self, StatePart};
+use super::{LinearSchedule, Precision, TrainingArgs};
+use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
+use crate::error::{Error, Result};
+use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
+use crate::nn::{AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy};
+use crate::parameters::Parameters;
+use crate::seed::Seed;
+
+/// The seeds a fine-tuning draws from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainingSeeds {
+    /// Dropout.
+    pub head: Seed,
+    /// Order of rows.
+    pub data: Seed,
+}
+
+/// What one optimiser step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// Its number, from 1.
+    pub step: usize,
+    /// Mean cross-entropy over the step's batches.
+    pub loss: f64,
+    /// The learning rate it used.
+    pub learning_rate: f64,
+    /// L2 norm of all gradients before clipping.
+    pub gradient_norm: f64,
+    /// Training rows it saw.
+    pub n_rows: usize,
+    /// Of these, rows whose label it predicted, with dropout on.
+    pub n_correct: usize,
+    /// Real tokens it saw, without padding.
+    pub n_tokens: usize,
+    /// Passes over the training rows that are complete after it.
+    pub epochs_done: usize,
+    /// Each micro-batch in turn.
+    pub batches: Vec<MicroBatch>,
+}
+
+/// One forward and backward pass within a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MicroBatch {
+    /// The rows.
+    pub batch: Batch,
+    /// Its mean cross-entropy.
+    pub loss: f32,
+    /// Rows whose label was predicted.
+    pub n_correct: usize,
+}
+
+/// A fine-tuning under way.
+#[derive(Debug)]
+pub struct FineTuning {
+    config: ModelConfig,
+    args: TrainingArgs,
+    seeds: TrainingSeeds,
+    kernels: Kernels,
+    device: Device,
+    examples: Arc<Vec<EncodedExample>>,
+    lengths: Vec<usize>,
+    parameters: Parameters,
+    model: TextClassifier,
+    optimizer: AdamW,
+    moments: BTreeMap<ParameterPath, AdamWState>,
+    schedule: LinearSchedule,
+    step: usize,
+    /// The batches of the epoch they belong to.
+    order: Option<(usize, Vec<Vec<usize>>)>,
+}
+
+impl FineTuning {
+    /// A fine-tuning of `parameters` (frozen ones stay as they are) on `examples` that has not begun.
+    ///
+    /// # Errors
+    /// When there is nothing to train, or bf16 is asked of a CPU.
+    pub fn new(
+        config: &ModelConfig,
+        parameters: Parameters,
+        examples: Arc<Vec<EncodedExample>>,
+        args: &TrainingArgs,
+        seeds: TrainingSeeds,
+        kernels: Kernels,
+        device: &Device,
+    ) -> Result<Self> {
+        if examples.is_empty() {
+            return Err(Error::Training("there are no training rows".into()));
+        }
+        if parameters.trained().next().is_none() {
+            return Err(Error::Training("every parameter is frozen: there is nothing to train".into()));
+        }
+        let config = match args.dropout {
+            Some(probability) => config.with_dropout(probability),
+            None => config.clone(),
+        };
+        let dtype = match args.dtype {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 if device.is_cuda() => DType::BF16,
+            Precision::Bf16 => return Err(Error::Training("bf16 needs a CUDA device, this is a CPU".into())),
+        };
+        let model = TextClassifier::for_training(&config, &parameters, &kernels, dtype)?;
+        let optimizer = AdamW::new(args, &kernels);
+        let moments =
+            parameters.trained().map(|(path, var)| Ok((path, optimizer.initial_state(var)?))).collect::<Result<_>>()?;
+        Ok(Self {
+            lengths: examples.iter().map(|example| example.input_ids.len()).collect(),
+            schedule: LinearSchedule::new(args, examples.len()),
+            args: args.clone(),
+            config,
+            seeds,
+            kernels,
+            device: device.clone(),
+            examples,
+            parameters,
+            model,
+            optimizer,
+            moments,
+            step: 0,
+            order: None,
+        })
+    }
+
+    /// Optimiser steps in all.
+    #[must_use]
+    pub fn n_steps(&self) -> usize {
+        self.schedule.n_steps()
+    }
+
+    /// Optimiser steps that are done.
+    #[must_use]
+    pub fn steps_done(&self) -> usize {
+        self.step
+    }
+
+    /// Optimiser steps in one pass over the rows.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> usize {
+        steps_per_epoch(&self.args, self.examples.len())
+    }
+
+    /// The parameters as they are now.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Ends the fine-tuning and hands its parameters over.
+    #[must_use]
+    pub fn into_parameters(self) -> Parameters {
+        self.parameters
+    }
+
+    /// A model on the current parameters that builds no graph and drops nothing.
+    pub fn evaluation_model(&self) -> Result<TextClassifier> {
+        TextClassifier::for_evaluation(&self.config, &self.parameters, &self.kernels, DType::F32)
+    }
+
+    /// Runs the next optimiser step on the rows that the data seed puts there.
+    ///
+    /// # Errors
+    /// As [`FineTuning::step_on`].
+    pub fn step(&mut self) -> Result<StepReport> {
+        let (epoch, step_in_epoch) = (self.step / self.steps_per_epoch(), self.step % self.steps_per_epoch());
+        let per_step = self.args.gradient_accumulation_steps;
+        let groups: Vec<Vec<usize>> =
+            self.batches_of_epoch(epoch).chunks(per_step).nth(step_in_epoch).map(<[_]>::to_vec).unwrap_or_default();
+        let batches = groups.iter().map(|rows| Batch::new(&self.examples, rows, self.config.pad_token_id)).collect();
+        self.step_on(batches)
+    }
+
+    /// Runs the next optimiser step on these batches, whose gradients are averaged.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite; the parameters are then those of the
+    /// step before.
+    pub fn step_on(&mut self, inputs: Vec<Batch>) -> Result<StepReport> {
+        let step = self.step + 1;
+        let learning_rate = self.schedule.learning_rate(step);
+        let diverged = |what: &'static str, value: f64| Error::Diverged { step, learning_rate, what, value };
+        let mut gradients: BTreeMap<ParameterPath, Gradient> = BTreeMap::new();
+        let mut batches = Vec::with_capacity(inputs.len());
+        for (index, batch) in inputs.into_iter().enumerate() {
+            let micro_step = self.step * self.args.gradient_accumulation_steps + index;
+            let stream = self.seeds.head.stream_at("dropout", "", micro_step as u64);
+            if !self.device.is_cpu() {
+                self.device.set_seed(stream.u64_at(u64::MAX >> 8))?;
+            }
+            let logits = self.model.forward(&batch, ForwardMode::Training(&stream))?;
+            let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &self.kernels)?;
+            let loss_value = loss.to_scalar::<f32>()?;
+            if !loss_value.is_finite() {
+                return Err(diverged("loss", f64::from(loss_value)));
+            }
+            let mut of_batch = collect(&loss)?;
+            for (path, var) in self.parameters.trained() {
+                // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
+                if let Some(gradient) = of_batch.remove(var)? {
+                    let sum = match gradients.remove(&path) {
+                        Some(sum) => sum.plus(gradient, var)?,
+                        None => gradient,
+                    };
+                    gradients.insert(path, sum);
+                }
+            }
+            let n_correct = n_correct(&logits, &batch.labels)?;
+            batches.push(MicroBatch { batch, loss: loss_value, n_correct });
+        }
+
+        let average = 1.0 / batches.len().max(1) as f64;
+        let squares: f64 = gradients.values().map(Gradient::squared_norm).sum::<candle_core::Result<f64>>()?;
+        let gradient_norm = squares.sqrt() * average;
+        if !gradient_norm.is_finite() {
+            return Err(diverged("gradient norm", gradient_norm));
+        }
+        let gradient_scale = average * clip_factor(gradient_norm, self.args.max_grad_norm);
+        for (path, var) in self.parameters.trained() {
+            let (Some(gradient), Some(state)) = (gradients.remove(&path), self.moments.get_mut(&path)) else {
+                continue;
+            };
+            let decay = if path.has_weight_decay() { WeightDecay::Applies } else { WeightDecay::Exempt };
+            self.optimizer.update(var, &gradient, state, decay, UpdateScale { learning_rate, gradient_scale, step })?;
+        }
+        self.step = step;
+        Ok(StepReport {
+            step,
+            loss: batches.iter().map(|micro| f64::from(micro.loss)).sum::<f64>() * average,
+            learning_rate,
+            gradient_norm,
+            n_rows: batches.iter().map(|micro| micro.batch.n_rows).sum(),
+            n_correct: batches.iter().map(|micro| micro.n_correct).sum(),
+            n_tokens: batches.iter().map(|micro| micro.batch.n_tokens()).sum(),
+            epochs_done: step / self.steps_per_epoch(),
+            batches,
+        })
+    }
+
+    fn batches_of_epoch(&mut self, epoch: usize) -> &[Vec<usize>] {
+        let grouping = if self.args.group_by_length { Grouping::ByLength } else { Grouping::Shuffled };
+        let (_, batches) = match self.order.take() {
+            Some(order) if order.0 == epoch => self.order.insert(order),
+            _ => {
+                let batches =
+                    epoch_batches(&self.lengths, self.args.batch_size, self.seeds.data, epoch as u64, grouping);
+                self.order.insert((epoch, batches))
+            }
+        };
+        batches
+    }
+
+    /// One part of what is needed to go on from here; the number of steps is [`FineTuning::steps_done`].
+    pub fn save_part(&self, part: StatePart) -> Result<Vec<u8>> {
+        state::pack(part, &self.parameters, &self.moments)
+    }
+
+    /// Goes on after `steps_done` steps from parts that a fine-tuning of the same model, rows, arguments and seeds has
+    /// saved; `read` gives the bytes of each.
+    ///
+    /// # Errors
+    /// When `read` fails, or the state belongs to another model.
+    pub fn restore<E: From<Error>>(
+        &mut self,
+        steps_done: usize,
+        mut read: impl FnMut(StatePart) -> Result<Vec<u8>, E>,
+    ) -> Result<(), E> {
+        let architecture = self.parameters.architecture();
+        let trained: Vec<ParameterPath> = self.parameters.trained().map(|(path, _)| path).collect();
+        let mut unpack = |part| Ok::<_, E>(state::unpack(part, &read(part)?, &trained, architecture)?);
+        for (path, values) in trained.iter().zip(unpack(StatePart::Parameters)?) {
+            // In place: the model holds the same storage.
+            self.parameters.set(*path, values)?;
+        }
+        let (means, mean_squares) = (unpack(StatePart::Mean)?, unpack(StatePart::MeanSquare)?);
+        for (path, (mean, mean_square)) in trained.iter().zip(means.into_iter().zip(mean_squares)) {
+            let parameter = self.parameters.get(*path)?;
+            let moments = self.optimizer.restored_state(&parameter, mean, mean_square).map_err(Error::from)?;
+            self.moments.insert(*path, moments);
+        }
+        self.step = steps_done;
+        Ok(())
+    }
+}
+
+fn n_correct(logits: &Tensor, labels: &[u32]) -> Result<usize> {
+    let predicted: Vec<u32> = logits.detach().argmax(D::Minus1)?.to_vec1()?;
+    Ok(predicted.iter().zip(labels).filter(|(predicted, label)| predicted == label).count())
+}

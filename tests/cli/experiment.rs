@@ -1,0 +1,237 @@
+//! Whole runs on a tiny model: what they report, keep, repeat and resume.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::bert_heal;
+use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
+use crate::schemas::violations;
+
+/// A run that learns something in a second or two.
+fn run_args<'a>(model: &'a Path, data: &'a Path, out: &'a Path) -> Vec<&'a str> {
+    let mut args = vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(out), "--json"];
+    args.extend([
+        "--learning-rate",
+        "2e-3",
+        "--epochs",
+        "4",
+        "--batch-size",
+        "16",
+        "--max-length",
+        "32",
+        "--seed",
+        "3",
+    ]);
+    args
+}
+
+fn accuracy(record: &Value, which: &str) -> f64 {
+    record[which]["accuracy"].as_f64().unwrap_or_else(|| panic!("{which} has no accuracy: {record}"))
+}
+
+#[test]
+fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 300, 120);
+    for (model, protocol) in [(tiny_model(), "finetuned"), (tiny_distilbert(), "pretrained")] {
+        let out = folder.path().join(protocol);
+        let mut args = run_args(&model, &data, &out);
+        args.extend(["--corrupt", "kaiming@top:50%", "--protocol", protocol]);
+        let record = json(&args);
+        assert_eq!(violations("run", &record), Vec::<String>::new(), "{protocol}");
+        assert_eq!(record["spec"]["corruption"], "kaiming@top:0.5");
+        assert!(accuracy(&record, "healthy") > 0.9, "{protocol}: {record:#}");
+        assert!(accuracy(&record, "healed") > accuracy(&record, "corrupted") + 0.1, "{protocol}: {record:#}");
+        assert_eq!(record["healthy"]["n"], 120);
+        assert_eq!(record["spec"]["dataset"]["rows"]["train"], 300);
+        assert_eq!(record["train"]["steps"], 2 * 4 * 19);
+        let note = record["recovery"]["note"].as_str();
+        assert_eq!(note == Some("corrupted = untrained head"), protocol == "pretrained", "{record:#}");
+        for which in ["healthy", "corrupted", "healed"] {
+            let predictions = out.join(record[which]["predictions"].as_str().unwrap());
+            let lines = zstd::decode_all(fs::File::open(predictions).unwrap()).unwrap();
+            assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 120);
+            // Every model is a checkpoint that evaluates to what the record says.
+            let again = out.join(format!("again-{which}"));
+            let evaluation = json(&[
+                "evaluate",
+                "--model",
+                text(&out),
+                "--which",
+                which,
+                "--dataset",
+                text(&data),
+                "--out",
+                text(&again),
+                "--max-length",
+                "32",
+                "--json",
+            ]);
+            assert_eq!(evaluation["accuracy"], record[which]["accuracy"], "{protocol}, {which}");
+        }
+        let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+        assert_eq!(lines.lines().count(), 2 * 4 * 19);
+        // The finished run is not computed again.
+        let started = Instant::now();
+        assert_eq!(json(&args), record);
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn without_corruption_there_is_only_a_healthy_model_and_no_recovery() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let out = folder.path().join("out");
+    let record = json(&run_args(&tiny_model(), &data, &out));
+    assert_eq!(violations("run", &record), Vec::<String>::new());
+    for field in ["corrupted", "healed", "recovery", "deficit"] {
+        assert!(record[field].is_null(), "{field}: {record:#}");
+    }
+}
+
+#[test]
+fn the_same_healthy_model_is_not_trained_twice_in_one_folder_of_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (first, second) = (folder.path().join("runs/a"), folder.path().join("runs/b"));
+    let model = tiny_model();
+    let mut args = run_args(&model, &data, &first);
+    let healthy = json(&args);
+    args = run_args(&model, &data, &second);
+    args.extend(["--corrupt", "kaiming@bottom:0.5"]);
+    let corrupted = json(&args);
+    assert_eq!(corrupted["train"]["phases"][0]["reused_from"], healthy["run_id"]);
+    assert_eq!(corrupted["hashes"]["checkpoints"]["healthy"], healthy["hashes"]["checkpoints"]["healthy"]);
+    assert_eq!(corrupted["healthy"]["accuracy"], healthy["healthy"]["accuracy"]);
+    assert_eq!(corrupted["train"]["steps"], 4 * 4, "only the healing was trained");
+}
+
+#[test]
+fn another_spec_in_the_same_folder_is_refused_with_the_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let mut args = run_args(&model, &data, &out);
+    json(&args);
+    args.extend(["--weight-decay", "0.5"]);
+    let output = bert_heal().args(&args).assert().code(2);
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(stderr.contains("training.weight_decay: 0.01 there, 0.5 asked"), "{stderr}");
+}
+
+/// A learning rate that no model survives.
+#[test]
+fn a_run_that_diverges_is_a_result_with_its_step_and_exit_code_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let mut args = run_args(&model, &data, &out);
+    let rate = args.iter().position(|arg| *arg == "2e-3").unwrap();
+    args[rate] = "1e38";
+    let output = bert_heal().args(&args).assert().code(3);
+    let record: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(violations("run", &record), Vec::<String>::new(), "{record:#}");
+    assert_eq!(record["status"]["state"], "failed");
+    assert!(record["status"]["step"].as_u64().unwrap() >= 2, "{record:#}");
+    assert!(record["status"]["learning_rate"].as_f64().unwrap() > 0.0);
+    assert!(record["healthy"].is_null());
+    assert!(out.join("state/healthy").is_dir(), "the last good state is kept");
+}
+
+#[test]
+fn early_stopping_ends_a_run_that_no_longer_improves_and_keeps_the_best_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 200, 60);
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let mut args = run_args(&model, &data, &out);
+    let epochs = args.iter().position(|arg| *arg == "--epochs").unwrap();
+    args[epochs + 1] = "40";
+    args.extend(["--early-stopping", "2"]);
+    let record = json(&args);
+    let phase = &record["train"]["phases"][0];
+    assert!(phase["epochs"].as_f64().unwrap() < 40.0, "{record:#}");
+    assert!(accuracy(&record, "healthy") > 0.9, "{record:#}");
+}
+
+/// `kill -9` at three moments, the same command each time: the weights are those of the undisturbed run, to the bit.
+#[test]
+fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 300, 60);
+    let model = tiny_model();
+    let (calm, disturbed) = (folder.path().join("calm/run"), folder.path().join("disturbed/run"));
+    let args = |out| {
+        let mut args = run_args(&model, &data, out);
+        args.extend(["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--save-steps", "5"]);
+        args
+    };
+    let expected = json(&args(&calm));
+    let n_steps = expected["train"]["steps"].as_u64().unwrap();
+    for lines in [12, 60, 120] {
+        kill_after(&args(&disturbed), &disturbed.join("metrics.jsonl"), lines);
+    }
+    let record = json(&args(&disturbed));
+    for which in ["healthy", "corrupted", "healed"] {
+        let path = format!("checkpoint/{which}/model.safetensors");
+        assert_eq!(hash(&disturbed.join(&path)), hash(&calm.join(&path)), "{which}");
+        assert_eq!(record[which], expected[which]);
+    }
+    let resumed_from: Vec<u64> =
+        record["train"]["resumed_from"].as_array().unwrap().iter().map(|step| step.as_u64().unwrap()).collect();
+    assert!(!resumed_from.is_empty() && resumed_from.iter().all(|step| *step > 0), "{resumed_from:?}");
+    assert_eq!(record["train"]["steps"], n_steps);
+    assert!(record["train"]["steps_this_process"].as_u64().unwrap() < n_steps, "{record:#}");
+    let metrics = |out: &Path| fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics(&disturbed), metrics(&calm));
+}
+
+/// Starts the program and kills it (SIGKILL) when its log has so many lines.
+fn kill_after(args: &[&str], log: &Path, lines: usize) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"))
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while fs::read(log).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count()) < lines {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be killed at {lines} lines");
+        assert!(started.elapsed() < Duration::from_secs(120), "no progress");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_the_step_saves_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 300, 30);
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let mut args = run_args(&model, &data, &out);
+    args.extend(["--save-steps", "100000"]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"))
+        .args(&args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = out.join("metrics.jsonl");
+    while fs::read(&log).map_or(0, |bytes| bytes.len()) == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended too early");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("interrupted after step") && stderr.contains("goes on from there"), "{stderr}");
+    let record = json(&args);
+    assert_eq!(record["train"]["resumed_from"].as_array().unwrap().len(), 1, "{record:#}");
+}

@@ -1,0 +1,150 @@
+//! predict, corrupt, inspect, export and bench on a tiny model.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::bert_heal;
+use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
+use crate::schemas::violations;
+
+#[test]
+fn predictions_of_several_models_stand_side_by_side_and_fit_their_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("texts.txt");
+    fs::write(&texts, "the film is good\n\nthe plot was bad <b>\n").unwrap();
+    let (bert, distilbert) = (tiny_model(), tiny_distilbert());
+    let one = json(&["predict", "--model", text(&bert), "--input", text(&texts), "--max-length", "32", "--json"]);
+    assert_eq!(violations("predict", &one), Vec::<String>::new());
+    assert_eq!(one.as_array().unwrap().len(), 3, "an empty line is a text");
+    let both = json(&[
+        "predict",
+        "--model",
+        text(&bert),
+        "--model",
+        text(&distilbert),
+        "--input",
+        text(&texts),
+        "--max-length",
+        "32",
+        "--json",
+    ]);
+    assert_eq!(violations("predict", &both), Vec::<String>::new());
+    let of = |i: usize| (both[i]["text"].as_str().unwrap(), both[i]["model"].as_str().unwrap());
+    assert_eq!((of(0), of(1)), (("the film is good", text(&bert)), ("the film is good", text(&distilbert))));
+    assert_eq!(one[0]["logits"], both[0]["logits"]);
+    let table = bert_heal()
+        .args(["predict", "--model", text(&bert), "--max-length", "32"])
+        .write_stdin("the film\n")
+        .assert()
+        .success();
+    assert!(String::from_utf8_lossy(&table.get_output().stdout).contains('%'));
+}
+
+#[test]
+fn corrupting_twice_gives_the_same_bits_and_the_report_says_what_was_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    let model = tiny_model();
+    let args = |out, seed| {
+        [
+            "corrupt",
+            "--model",
+            text(&model),
+            "--corrupt",
+            "kaiming@bottom:0.5",
+            "--seed",
+            seed,
+            "--out",
+            text(out),
+            "--json",
+        ]
+    };
+    let report = json(&args(&a, "5"));
+    assert_eq!(report["totals"]["n_tensors"], 16);
+    json(&args(&b, "5"));
+    assert_eq!(hash(&a.join("model.safetensors")), hash(&b.join("model.safetensors")));
+    let other = folder.path().join("c");
+    json(&args(&other, "6"));
+    assert_ne!(hash(&a.join("model.safetensors")), hash(&other.join("model.safetensors")));
+    let refused = bert_heal().args(args(&a, "5")).assert().code(2);
+    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("not empty"));
+}
+
+#[test]
+fn exporting_an_unchanged_model_keeps_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("exported");
+    let model = tiny_model();
+    bert_heal().args(["export", "--model", text(&model), "--for", "hub", "--out", text(&out)]).assert().success();
+    let load = |folder: &std::path::Path| {
+        candle_core::safetensors::load(folder.join("model.safetensors"), &candle_core::Device::Cpu).unwrap()
+    };
+    let (ours, theirs) = (load(&out), load(&model));
+    assert_eq!(ours.len(), theirs.len());
+    for name in ["bert.embeddings.word_embeddings.weight", "classifier.bias"] {
+        let flat = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(flat(&ours[name]), flat(&theirs[name]));
+    }
+    let config: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["id2label"]["2"], "positive");
+    assert_eq!(config["architectures"][0], "BertForSequenceClassification");
+    assert!(out.join("tokenizer.json").is_file());
+}
+
+#[test]
+fn inspect_counts_parameters_and_marks_what_a_plan_touches() {
+    let model = tiny_model();
+    let value = json(&["inspect", text(&model), "--corrupt", "kaiming@top:1L/ffn", "--max-length", "32", "--json"]);
+    let touched: Vec<&str> = value["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|parameter| parameter["touched"] == true)
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        touched,
+        [
+            "bert.encoder.layer.1.intermediate.dense.weight",
+            "bert.encoder.layer.1.intermediate.dense.bias",
+            "bert.encoder.layer.1.output.dense.weight",
+            "bert.encoder.layer.1.output.dense.bias"
+        ]
+    );
+    let shape = json(&["inspect", "bert-base", "--random-init", "--json"]);
+    // BertForSequenceClassification with two labels, as transformers counts it.
+    assert_eq!(shape["n_parameters"], 109_483_778);
+}
+
+#[test]
+fn a_built_in_shape_refuses_to_have_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 30, 10);
+    let output = bert_heal().args(["run", "--model", "bert-base", "--dataset", text(&data)]).assert().code(2);
+    assert!(String::from_utf8_lossy(&output.get_output().stderr).contains("--random-init"));
+}
+
+#[test]
+fn bench_prints_what_its_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 300, 30);
+    let model = tiny_model();
+    let value = json(&[
+        "bench",
+        "train",
+        "--model",
+        text(&model),
+        "--dataset",
+        text(&data),
+        "--max-steps",
+        "6",
+        "--max-length",
+        "32",
+        "--json",
+    ]);
+    assert_eq!(violations("bench-train", &value), Vec::<String>::new(), "{value:#}");
+    assert_eq!(value["train"]["steps"], 3);
+    let value = json(&["bench", "corrupt", "--model", text(&model), "--repeat", "2", "--json"]);
+    assert!(value["corrupt"]["values"].as_u64().unwrap() > 10_000, "{value:#}");
+}

@@ -1,0 +1,176 @@
+//! The JSON that others rely on has a JSON Schema each, and what the program writes is valid by it.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use shared::model::Architecture;
+use shared::record::{
+    BenchThroughput, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval, ModelResult,
+    ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Recovery, ReportSplit, ResultHashes, RunRecord, RunSpec,
+    RunStatus, Seeds, SplitRows, TrainSummary,
+};
+use shared::training::{Precision, TrainingArgs};
+
+fn validator(name: &str) -> Validator {
+    let path = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(path).expect("the schema is committed");
+    let schema: Value = serde_json::from_slice(&bytes).expect("the schema is JSON");
+    jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+    jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Every way in which `value` is not what the schema called `name` says.
+pub(crate) fn violations(name: &str, value: &Value) -> Vec<String> {
+    let validator = validator(name);
+    validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+fn environment() -> Environment {
+    let (version, commit, device) = ("0.1.0".into(), "68afa02b5b92".into(), "cpu".into());
+    Environment { version, commit, device, dtype: Precision::F32, threads: 2 }
+}
+
+fn result(which: &str, accuracy: f64) -> ModelResult {
+    let predictions = format!("predictions/{which}.jsonl.zst");
+    ModelResult { accuracy, macro_f1: accuracy - 0.02, loss: 0.31, n: 500, n_non_finite: 0, predictions }
+}
+
+fn phase(phase: Phase) -> PhaseSummary {
+    PhaseSummary {
+        phase,
+        steps: 513,
+        steps_this_process: 213,
+        epochs: 3.0,
+        secs: 260.5,
+        samples: 16_356,
+        tokens: 220_000,
+        loss_first: Some(1.8),
+        loss_last: Some(0.1),
+        resumed_from: vec![150, 300],
+        reused_from: None,
+    }
+}
+
+fn record() -> RunRecord {
+    let model = ModelSpec {
+        name: "all-MiniLM-L6-v2".into(),
+        architecture: Architecture::Bert,
+        config_sha256: "c0".repeat(32),
+        tokenizer_sha256: "70".repeat(32),
+        weights_sha256: Some("a1".repeat(32)),
+        random: false,
+    };
+    let dataset = DatasetSpec {
+        name: "trec6".into(),
+        content_sha256: "d4".repeat(32),
+        n_labels: 6,
+        rows: SplitRows { train: 5452, validation: 0, test: 500 },
+        n_bad_rows_skipped: 0,
+    };
+    let corruption = Some((Protocol::Pretrained, "kaiming@bottom:0.5".into()));
+    let spec = RunSpec::new(model, dataset, corruption, TrainingArgs::default(), Seeds::all(0), ReportSplit::Test);
+    let interval = |low, high| Interval { low, high, level: 0.95 };
+    RunRecord {
+        run_id: spec.id(),
+        status: RunStatus::Ok,
+        healthy: Some(result("healthy", 0.968)),
+        corrupted: Some(result("corrupted", 0.17)),
+        healed: Some(result("healed", 0.95)),
+        recovery: Some(Recovery {
+            value: Some(0.977),
+            interval: Some(interval(0.95, 1.0)),
+            note: Some("corrupted = untrained head".into()),
+        }),
+        deficit: Some(Deficit { points: 1.8, interval: interval(0.2, 3.4) }),
+        train: TrainSummary::from_phases(vec![phase(Phase::Healthy), phase(Phase::Healed)]),
+        corruption: Some(CorruptionSummary {
+            n_tensors: 48,
+            n_elements_changed: 5_000_000,
+            n_non_finite: 0,
+            norm_before: 80.0,
+            norm_after: 110.0,
+        }),
+        hashes: Hashes {
+            weights: Some("a1".repeat(32)),
+            data: "d4".repeat(32),
+            checkpoints: ResultHashes { healthy: Some("11".repeat(32)), ..ResultHashes::default() },
+        },
+        peak_rss_mib: Some(912.5),
+        environment: environment(),
+        notes: vec!["The classifier is new.".into()],
+        spec,
+    }
+}
+
+fn prediction(model: Option<&str>) -> Prediction {
+    Prediction {
+        model: model.map(str::to_owned),
+        text: "Who wrote Hamlet?".into(),
+        label: "human".into(),
+        label_id: 3,
+        probabilities: vec![0.1, 0.1, 0.1, 0.7],
+        logits: vec![-1.0, -1.0, -1.0, 0.95],
+    }
+}
+
+#[test]
+fn a_run_record_is_valid_and_survives_its_file() {
+    let value = serde_json::to_value(record()).unwrap();
+    assert_eq!(violations("run", &value), Vec::<String>::new());
+    let text = serde_json::to_string_pretty(&record()).unwrap();
+    assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record());
+}
+
+#[test]
+fn a_run_without_corruption_and_a_failed_run_are_valid() {
+    let healthy = RunRecord {
+        corrupted: None,
+        healed: None,
+        recovery: None,
+        deficit: None,
+        corruption: None,
+        spec: record().spec.healthy(),
+        ..record()
+    };
+    assert_eq!(violations("run", &serde_json::to_value(&healthy).unwrap()), Vec::<String>::new());
+    let reason = "loss is NaN".to_owned();
+    let status = RunStatus::Failed { phase: Phase::Healthy, step: 12, learning_rate: 1.0, reason };
+    let failed = RunRecord { healthy: None, status, ..healthy };
+    assert_eq!(violations("run", &serde_json::to_value(&failed).unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn the_schema_of_a_run_refuses_what_is_missing_unknown_or_out_of_range() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 5] = [
+        ("deficit", |run| {
+            run.as_object_mut().unwrap().shift_remove("deficit");
+        }),
+        ("extra", |run| run["train"]["extra"] = json!(1)),
+        ("/healthy", |run| run["healthy"]["accuracy"] = json!(96.8)),
+        ("/train/resumed_from", |run| run["train"]["resumed_from"] = json!("150")),
+        ("/run_id", |run| run["run_id"] = json!("short")),
+    ];
+    for (named, change) in changes {
+        let mut value = serde_json::to_value(record()).unwrap();
+        change(&mut value);
+        let violations = violations("run", &value);
+        assert!(violations.iter().any(|violation| violation.contains(named)), "{named}: {violations:?}");
+    }
+}
+
+#[test]
+fn predictions_of_one_model_and_of_several_are_valid() {
+    let one = serde_json::to_value([prediction(None)]).unwrap();
+    assert_eq!(violations("predict", &one), Vec::<String>::new());
+    let several = serde_json::to_value([prediction(Some("healthy")), prediction(Some("healed"))]).unwrap();
+    assert_eq!(violations("predict", &several), Vec::<String>::new());
+    assert!(!violations("predict", &json!([{ "text": "no label" }])).is_empty());
+}
+
+#[test]
+fn a_training_benchmark_is_valid() {
+    let train = BenchThroughput { steps: 30, secs: 15.0, samples_per_sec: 64.0, tokens_per_sec: 1800.0 };
+    let bench = BenchTrain { train, peak_rss_mib: Some(900.0), matmul_share: 0.4, environment: environment() };
+    assert_eq!(violations("bench-train", &serde_json::to_value(bench).unwrap()), Vec::<String>::new());
+    assert!(!violations("bench-train", &json!({ "train": {} })).is_empty());
+}

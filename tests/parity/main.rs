@@ -1,0 +1,8 @@
+//! Our numbers against those of Hugging Face's own code, from the golden files (see `tests/golden/README.md`).
+
+mod checkpoints;
+mod forward;
+mod golden;
+mod gradients;
+mod tokenizer;
+mod training;

@@ -1,0 +1,123 @@
+//! `bert-heal evaluate`: a fine-tuned model on a dataset.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use candle_core::DType;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use shared::dataset::Split;
+use shared::evaluation::evaluate;
+use shared::model::TextClassifier;
+use shared::nn::Kernels;
+use shared::seed::Seed;
+use shared::statistics::wilson;
+
+use crate::cli::evaluate::{EvaluateArgs, SplitChoice};
+use crate::datasets::Purpose;
+use crate::device;
+use crate::exit_code::{ExitCode, bad_input};
+use crate::models::ModelSource;
+use crate::output::{print, print_json};
+use crate::progress::Progress;
+use crate::run_dir::{atomic, predictions};
+use crate::runner::{encode, predictions_of};
+
+/// Confidence of the interval around the accuracy.
+const LEVEL: f64 = 0.95;
+
+/// Runs the command.
+pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
+    args.device.check()?;
+    let (device, _) = device::open(args.device.device)?;
+    let source = ModelSource::open(&args.model, args.which.which, false)?;
+    crate::runner::check_length(args.batches.max_length, &source.config)?;
+    let tokenizer = source.tokenizer(&[])?;
+    // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
+    let checkpoint = source.load(None, Seed(0), &device)?;
+    let own_names = Some(checkpoint.config.label_names.clone());
+    let opened = args.dataset.open(Purpose::Evaluate, Seed(args.seed_data), own_names)?;
+    let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
+    if n_model != n_data {
+        return Err(bad_input(anyhow!(
+            "model {} has {n_model} classes ({}), dataset {} has {n_data} ({})",
+            source.name,
+            checkpoint.config.label_names.join(", "),
+            opened.dataset.name,
+            opened.dataset.label_names.join(", ")
+        )));
+    }
+    for note in opened.notes.iter().chain(&checkpoint.notes) {
+        eprintln!("note: {note}");
+    }
+    let split = args.split.map_or(opened.report_split, Split::from);
+    let rows = opened.dataset.split(split);
+    if rows.is_empty() {
+        return Err(bad_input(anyhow!("dataset {} has no {split} rows", opened.dataset.name)));
+    }
+    let encoded = encode(&tokenizer.tokenizer, rows, args.batches.max_length)?;
+    let model = TextClassifier::for_evaluation(
+        &checkpoint.config,
+        &checkpoint.parameters,
+        &Kernels::for_device(&device),
+        DType::F32,
+    )?;
+    let mut bar = Progress::phase(&format!("evaluating on {split}"), rows.len().div_ceil(args.batches.batch_size));
+    let pad_token_id = checkpoint.config.pad_token_id;
+    let predictions = predictions_of(&model, &encoded, args.batches.batch_size, pad_token_id, |n| bar.advance(n, 0))?;
+    bar.finish("done");
+    let metrics = evaluate(&predictions, n_data)?;
+    let n_right = predictions.iter().filter(|prediction| prediction.is_correct()).count();
+    let interval = wilson(n_right as u64, metrics.n as u64, LEVEL)?;
+
+    let out = args.out.clone().unwrap_or_else(|| {
+        let key = format!("{}{}{split}", checkpoint.weights_hash, opened.dataset.content_hash());
+        let id = hex::encode(Sha256::digest(key));
+        PathBuf::from("runs").join(format!("evaluate-{}", &id[..12]))
+    });
+    let predictions_path = out.join("predictions.jsonl.zst");
+    predictions::write(&predictions_path, &predictions).context("--out")?;
+    let value = json!({
+        "model": source.name,
+        "dataset": opened.dataset.name,
+        "split": split.name(),
+        "accuracy": metrics.accuracy,
+        "accuracy_interval": {"low": interval.low, "high": interval.high, "level": interval.level},
+        "macro_f1": metrics.macro_f1,
+        "loss": metrics.loss,
+        "expected_calibration_error": metrics.expected_calibration_error,
+        "n": metrics.n,
+        "n_non_finite": metrics.n_non_finite,
+        "confusion": metrics.confusion,
+        "labels": checkpoint.config.label_names,
+        "predictions": predictions_path,
+        "hashes": {"weights": checkpoint.weights_hash, "data": opened.dataset.content_hash()},
+    });
+    atomic::write_json(&out.join("evaluation.json"), &value)?;
+    if args.json {
+        print_json(&value)?;
+    } else {
+        let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
+        print(&format!(
+            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nrows      {} of {split}\nkept in   {}",
+            percent(metrics.accuracy),
+            percent(interval.low),
+            percent(interval.high),
+            percent(metrics.macro_f1),
+            metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
+            metrics.n,
+            out.display()
+        ))?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+impl From<SplitChoice> for Split {
+    fn from(choice: SplitChoice) -> Self {
+        match choice {
+            SplitChoice::Train => Self::Train,
+            SplitChoice::Validation => Self::Validation,
+            SplitChoice::Test => Self::Test,
+        }
+    }
+}

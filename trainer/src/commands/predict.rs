@@ -1,0 +1,114 @@
+//! `bert-heal predict`: texts through one model or several.
+
+use std::fs;
+use std::io::Read;
+
+use anyhow::{Context, anyhow};
+use candle_core::{DType, Device};
+use comfy_table::{Table, presets};
+use shared::dataset::EncodedExample;
+use shared::evaluation::softmax;
+use shared::model::TextClassifier;
+use shared::nn::Kernels;
+use shared::record::Prediction;
+use shared::seed::Seed;
+use shared::training::logits;
+
+use crate::cli::predict::PredictArgs;
+use crate::device;
+use crate::exit_code::{ExitCode, bad_input};
+use crate::models::ModelSource;
+use crate::output::{print, print_json};
+
+/// Runs the command.
+pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
+    args.device.check()?;
+    let (device, _) = device::open(args.device.device)?;
+    let (text, name) = match &args.input {
+        Some(path) => {
+            (fs::read(path).map_err(bad_input).with_context(|| path.display().to_string())?, path.display().to_string())
+        }
+        None => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("stdin")?;
+            (bytes, "stdin".into())
+        }
+    };
+    let texts = lines(&text, &name)?;
+    let columns = args
+        .models
+        .iter()
+        .map(|model| predict(model, args, &texts, &device))
+        .collect::<anyhow::Result<Vec<Vec<Prediction>>>>()?;
+    // Texts outermost, so that what the models say of one text stands together.
+    let by_text = (0..texts.len()).map(|i| columns.iter().map(|column| &column[i]).collect::<Vec<_>>());
+    if args.json {
+        print_json(&by_text.flatten().collect::<Vec<_>>())?;
+        return Ok(ExitCode::Ok);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    table.set_header(std::iter::once("text").chain(args.models.iter().map(String::as_str)));
+    for predictions in by_text {
+        let text = predictions.first().map_or(String::new(), |prediction| prediction.text.clone());
+        table.add_row(std::iter::once(text).chain(predictions.iter().map(|prediction| say(prediction))));
+    }
+    print(&table.to_string())?;
+    Ok(ExitCode::Ok)
+}
+
+fn say(prediction: &Prediction) -> String {
+    match prediction.probabilities.get(prediction.label_id) {
+        Some(p) if p.is_finite() => format!("{} {:.1} %", prediction.label, 100.0 * p),
+        _ => "not finite".into(),
+    }
+}
+
+fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
+    let source = ModelSource::open(name, args.which.which, false)?;
+    crate::runner::check_length(args.batches.max_length, &source.config)?;
+    let tokenizer = source.tokenizer(&[])?.tokenizer;
+    let checkpoint = source.load(None, Seed(0), device)?;
+    for note in &checkpoint.notes {
+        eprintln!("note: {name}: {note}");
+    }
+    let config = &checkpoint.config;
+    let kernels = Kernels::for_device(device);
+    let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
+    let examples: Vec<EncodedExample> = tokenizer
+        .encode(texts, args.batches.max_length)?
+        .into_iter()
+        .map(|input_ids| EncodedExample { input_ids, label: 0 })
+        .collect();
+    let rows = logits(&model, &examples, args.batches.batch_size, config.pad_token_id, |_| {})?;
+    let is_one_of_several = args.models.len() > 1;
+    Ok(texts
+        .iter()
+        .zip(rows)
+        .map(|(text, logits)| {
+            let label_id = (0..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best });
+            Prediction {
+                model: is_one_of_several.then(|| name.to_owned()),
+                text: (*text).to_owned(),
+                label: config.label_names.get(label_id).cloned().unwrap_or_default(),
+                label_id,
+                probabilities: softmax(&logits).into_iter().map(|p| p as f32).collect(),
+                logits,
+            }
+        })
+        .collect())
+}
+
+/// The texts, one a line; a last line without a line feed counts.
+fn lines<'a>(bytes: &'a [u8], name: &str) -> anyhow::Result<Vec<&'a str>> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        bad_input(anyhow!("{name} line {line}: not UTF-8"))
+    })?;
+    let texts: Vec<&str> = text.lines().collect();
+    if texts.is_empty() {
+        return Err(bad_input(anyhow!("{name}: no texts: expected one a line")));
+    }
+    Ok(texts)
+}

@@ -1,0 +1,150 @@
+//! Datasets on this machine: from a folder or file to splits, with everything said that was decided on the way.
+//!
+//! A folder has `train.tsv`, optionally `validation.tsv` (also called `dev.tsv` or `valid.tsv`) and `test.tsv`, and
+//! optionally `labels.txt` with the class names; a single file holds all rows. The format is that of
+//! [`shared::dataset::parse_tsv`].
+
+mod error;
+mod folder;
+
+use std::path::Path;
+
+use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
+use shared::seed::Seed;
+
+pub use error::OpenDatasetError;
+use folder::{Files, ReadSplit};
+
+/// What a dataset is opened for, which decides what must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Train is needed, and what is missing to report on is carved out of it.
+    Train,
+    /// Any labelled split will do, nothing is carved; the rows of a single file are all reported on.
+    Evaluate,
+}
+
+/// How to open a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// What for.
+    pub purpose: Purpose,
+    /// What to do with rows that cannot be used.
+    pub on_bad_row: OnBadRow,
+    /// The most rows of each split, chosen after missing splits were carved.
+    pub limits: Limits,
+    /// The run's data seed.
+    pub seed: Seed,
+    /// Class names where there is no `labels.txt`, such as those of the model to evaluate; else they are counted.
+    pub label_names: Option<Vec<String>>,
+}
+
+/// A dataset and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenedDataset {
+    /// The rows to use.
+    pub dataset: Dataset,
+    /// Sentences for the log and the record: what was carved, skipped, left out or found twice.
+    pub notes: Vec<String>,
+    /// The split to report on: test if it is labelled, else validation.
+    pub report_split: Split,
+    /// Rows skipped as bad, over all files.
+    pub n_skipped: usize,
+}
+
+impl OpenedDataset {
+    /// The rows to report on.
+    #[must_use]
+    pub fn report_rows(&self) -> &[Example] {
+        self.dataset.split(self.report_split)
+    }
+}
+
+/// Opens a folder of splits or a single TSV file.
+///
+/// Missing splits under [`Purpose::Train`]: when neither validation nor test has labels, a stratified tenth of train
+/// becomes test and another validation, by the data seed. When only one of them is missing nothing is carved, so that
+/// the rest of train stays what others train on too.
+///
+/// # Errors
+/// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.
+pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
+    let files = Files::find(path, options.purpose)?;
+    let mut read = folder::read(&files, options.on_bad_row, options.label_names.as_deref())?;
+    let mut notes = std::mem::take(&mut read.notes);
+
+    let [mut train, mut validation, mut test] = [Split::Train, Split::Validation, Split::Test]
+        .map(|split| labelled(read.splits.iter_mut().find(|other| other.split == split), &mut notes));
+    if options.purpose == Purpose::Train {
+        if train.is_empty() {
+            let path = files.path_of(Split::Train).unwrap_or(path).to_owned();
+            return Err(OpenDatasetError::UnlabelledTrain { path });
+        }
+        if validation.is_empty() && test.is_empty() {
+            test = carve(&mut train, CarveOut::Test, Split::Test, options.seed, &mut notes);
+            validation = carve(&mut train, CarveOut::Validation, Split::Validation, options.seed, &mut notes);
+        }
+    }
+
+    let report_split = if !test.is_empty() {
+        Split::Test
+    } else if !validation.is_empty() {
+        Split::Validation
+    } else {
+        return Err(OpenDatasetError::NothingToReportOn { path: path.to_owned() });
+    };
+    notes.push(format!("reported on {report_split}"));
+
+    let n_skipped = read.splits.iter().map(|split| split.skipped.n_rows).sum();
+    let dataset = Dataset::new(files.name, read.label_names, train, validation, test)?;
+    let dataset = limited(dataset, options, &mut notes)?;
+    notes.extend(dataset.report.warnings());
+    Ok(OpenedDataset { dataset, notes, report_split, n_skipped })
+}
+
+/// Takes the rows of a split out, none when there is no such split or it has no labels.
+fn labelled(split: Option<&mut ReadSplit>, notes: &mut Vec<String>) -> Vec<Example> {
+    let Some(split) = split else {
+        return Vec::new();
+    };
+    match std::mem::replace(&mut split.rows, Rows::Unlabelled { n_rows: 0 }) {
+        Rows::Labelled(examples) => examples,
+        Rows::Unlabelled { n_rows } => {
+            notes.push(format!("{}: all {n_rows} rows have the label -1, so it is not used", split.file));
+            Vec::new()
+        }
+    }
+}
+
+fn carve(
+    train: &mut Vec<Example>,
+    purpose: CarveOut,
+    split: Split,
+    seed: Seed,
+    notes: &mut Vec<String>,
+) -> Vec<Example> {
+    let carved = carve_out(std::mem::take(train), purpose, seed);
+    notes.push(format!(
+        "no {split} split: {} rows were carved out of train by data seed {}, stratified; {} are left",
+        carved.held_out.len(),
+        seed.0,
+        carved.kept.len()
+    ));
+    *train = carved.kept;
+    carved.held_out
+}
+
+fn limited(dataset: Dataset, options: &OpenOptions, notes: &mut Vec<String>) -> Result<Dataset, OpenDatasetError> {
+    let before = Split::ALL.map(|split| dataset.split(split).len());
+    let dataset = dataset.limited(&options.limits, options.seed)?;
+    for (split, before) in Split::ALL.into_iter().zip(before) {
+        let after = dataset.split(split).len();
+        if after < before {
+            notes.push(format!(
+                "{split} is limited to {after} of {before} rows, stratified, by data seed {}",
+                options.seed.0
+            ));
+        }
+    }
+    Ok(dataset)
+}

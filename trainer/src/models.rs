@@ -1,0 +1,243 @@
+//! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, or a built-in shape.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use candle_core::Device;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile};
+use shared::model::{ModelConfig, shape_config};
+use shared::seed::Seed;
+use shared::tokenizer::{Tokenizer, build_vocabulary};
+
+use crate::cli::input::Which;
+use crate::exit_code::bad_input;
+
+/// Names of the shapes that need no file, for `--random-init`.
+pub const BUILT_IN_SHAPES: [&str; 3] = ["bert-base", "bert-large", "distilbert"];
+
+/// A model whose config is read and whose weights are not yet.
+#[derive(Debug)]
+pub struct ModelSource {
+    /// A short name to show: the folder's last component, or the shape's name.
+    pub name: String,
+    /// Sizes and labels.
+    pub config: ModelConfig,
+    /// SHA-256 (hex) of the config's bytes.
+    pub config_sha256: String,
+    origin: Origin,
+    weights: Weights,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Folder(PathBuf),
+    BuiltIn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weights {
+    Read,
+    Random,
+}
+
+/// A tokenizer with the files it came from, which travel with every checkpoint.
+#[derive(Debug)]
+pub struct TokenizerSource {
+    /// Ready to encode.
+    pub tokenizer: Tokenizer,
+    /// Name and content of each file.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// SHA-256 (hex) of the file that decides the ids.
+    pub sha256: String,
+    /// What a user should know.
+    pub note: Option<String>,
+}
+
+impl ModelSource {
+    /// Opens what `--model` names. `which` chooses among the models of a run's folder.
+    pub fn open(name: &str, which: Option<Which>, random_init: bool) -> anyhow::Result<Self> {
+        let weights = if random_init { Weights::Random } else { Weights::Read };
+        let path = Path::new(name);
+        if !path.exists() {
+            return Self::built_in(name, weights);
+        }
+        if !path.is_dir() {
+            return Err(bad_input(anyhow!(
+                "model {name} is a file: expected a folder with config.json, model.safetensors and tokenizer.json"
+            )));
+        }
+        let folder = checkpoint_folder(path, which)?;
+        let config_path = folder.join("config.json");
+        let bytes = fs::read(&config_path)
+            .map_err(|e| bad_input(anyhow!("model {name}: cannot read {}: {e}", config_path.display())))?;
+        let config =
+            ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
+        Ok(Self {
+            name: display_name(path),
+            config,
+            config_sha256: hex::encode(Sha256::digest(&bytes)),
+            origin: Origin::Folder(folder),
+            weights,
+        })
+    }
+
+    fn built_in(name: &str, weights: Weights) -> anyhow::Result<Self> {
+        let Some(config) = shape_config(name) else {
+            return Err(bad_input(anyhow!(
+                "model {name}: there is no such folder; expected a folder with config.json, model.safetensors and \
+                 tokenizer.json, or with --random-init one of {}",
+                BUILT_IN_SHAPES.join(", ")
+            )));
+        };
+        if weights == Weights::Read {
+            return Err(bad_input(anyhow!(
+                "model {name}: there is no such folder, and the built-in shape of that name has no weights: give a folder, \
+                 or add --random-init"
+            )));
+        }
+        let config_sha256 = hex::encode(Sha256::digest(config.to_json()));
+        Ok(Self { name: name.to_owned(), config, config_sha256, origin: Origin::BuiltIn, weights })
+    }
+
+    /// Whether the weights are drawn from the head seed.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        self.weights == Weights::Random
+    }
+
+    /// The tokenizer of the folder. A built-in shape has none: a vocabulary is then made of `texts`.
+    pub fn tokenizer(&self, texts: &[&str]) -> anyhow::Result<TokenizerSource> {
+        let Origin::Folder(folder) = &self.origin else {
+            let vocabulary = build_vocabulary(texts, self.config.vocab_size);
+            let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
+            let note = format!("a vocabulary of {} pieces was made of the training texts", lines(&vocabulary));
+            return Ok(TokenizerSource {
+                tokenizer,
+                sha256: hex::encode(Sha256::digest(&vocabulary)),
+                files: vec![("vocab.txt".into(), vocabulary)],
+                note: Some(note),
+            });
+        };
+        let mut files = Vec::new();
+        for name in TOKENIZER_FILES {
+            match fs::read(folder.join(name)) {
+                Ok(bytes) => files.push((name.to_owned(), bytes)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => bail!("cannot read {}: {e}", folder.join(name).display()),
+            }
+        }
+        let file = |name: &str| files.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
+        let vocab_size = self.config.vocab_size;
+        let (tokenizer, bytes) = match (file("tokenizer.json"), file("vocab.txt")) {
+            (Some(json), _) => (Tokenizer::from_json(json, vocab_size), json),
+            (None, Some(vocabulary)) => {
+                (Tokenizer::from_vocabulary(vocabulary, file("tokenizer_config.json"), vocab_size), vocabulary)
+            }
+            (None, None) => {
+                return Err(bad_input(anyhow!(
+                    "model {}: no tokenizer: expected tokenizer.json or vocab.txt in that folder",
+                    folder.display()
+                )));
+            }
+        };
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        let tokenizer = tokenizer.map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
+        Ok(TokenizerSource { tokenizer, files, sha256, note: None })
+    }
+
+    /// Reads the weights, or draws them with `--random-init`.
+    pub fn load(
+        &self,
+        label_names: Option<Vec<String>>,
+        head_seed: Seed,
+        device: &Device,
+    ) -> anyhow::Result<Checkpoint> {
+        let options = LoadOptions { label_names, head_seed, device: device.clone() };
+        let folder = match (&self.origin, self.weights) {
+            (Origin::Folder(folder), Weights::Read) => folder,
+            _ => return Ok(Checkpoint::random(&self.config, &options)?),
+        };
+        let files = weight_file_names(folder)?
+            .into_iter()
+            .map(|name| {
+                let bytes = fs::read(folder.join(&name))
+                    .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
+                Ok(WeightFile { name, bytes })
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        Checkpoint::load(&self.config, files, &options)
+            .map_err(bad_input)
+            .with_context(|| format!("model {}", folder.display()))
+    }
+}
+
+/// The folder of the checkpoint itself, when `path` is a run's.
+fn checkpoint_folder(path: &Path, which: Option<Which>) -> anyhow::Result<PathBuf> {
+    if path.join("config.json").is_file() || !path.join("checkpoint").is_dir() {
+        if let Some(which) = which {
+            return Err(bad_input(anyhow!(
+                "--which {} chooses a model of a run's folder, and {} is not one",
+                which.as_str(),
+                path.display()
+            )));
+        }
+        return Ok(path.to_owned());
+    }
+    let candidates = which.map_or_else(|| vec![Which::Healed, Which::Healthy], |which| vec![which]);
+    candidates
+        .iter()
+        .map(|which| path.join("checkpoint").join(which.as_str()))
+        .find(|folder| folder.join("config.json").is_file())
+        .ok_or_else(|| {
+            let names: Vec<&str> = candidates.iter().map(|which| which.as_str()).collect();
+            bad_input(anyhow!("run {} has no {} model (is it finished?)", path.display(), names.join(" or ")))
+        })
+}
+
+/// The last component of a path, looking through a trailing slash and `.`.
+fn display_name(path: &Path) -> String {
+    let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    resolved.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order.
+fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: serde_json::Map<String, serde_json::Value>,
+    }
+    if folder.join("model.safetensors").is_file() {
+        return Ok(vec!["model.safetensors".into()]);
+    }
+    let index_path = folder.join("model.safetensors.index.json");
+    let Ok(bytes) = fs::read(&index_path) else {
+        let hint = if folder.join("pytorch_model.bin").is_file() {
+            "; pytorch_model.bin is not read: open it in transformers and save it with safe_serialization=True"
+        } else {
+            ""
+        };
+        return Err(bad_input(anyhow!("model {}: model.safetensors is missing{hint}", folder.display())));
+    };
+    let index: Index = serde_json::from_slice(&bytes)
+        .map_err(|e| bad_input(anyhow!("{}: not an index of shards: {e}", index_path.display())))?;
+    let names: BTreeSet<&str> = index.weight_map.values().filter_map(serde_json::Value::as_str).collect();
+    if names.is_empty() {
+        return Err(bad_input(anyhow!("{}: weight_map names no file", index_path.display())));
+    }
+    for name in &names {
+        // An index must not reach outside its folder.
+        let mut parts = Path::new(name).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+            return Err(bad_input(anyhow!("{}: {name} is not the name of a file", index_path.display())));
+        }
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}

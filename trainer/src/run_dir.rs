@@ -1,0 +1,219 @@
+//! The folder of a run.
+//!
+//! ```text
+//! <out>/  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst
+//!         checkpoint/{healthy,corrupted,healed}/  state/<phase>/step-<n>/
+//! ```
+//!
+//! Invariants: only one process at a time holds a [`RunDir`]; a file or folder in it is complete or absent (but for the
+//! last line of `metrics.jsonl`); all of it belongs to the one spec in `spec.json`, which is written first. A folder
+//! that got nothing else when its [`RunDir`] is dropped is removed again, so bad input leaves no trace.
+
+pub mod atomic;
+pub mod metrics;
+pub mod predictions;
+pub mod state;
+
+use crate::cli::input::Which;
+use crate::exit_code::bad_input;
+use anyhow::{Context, anyhow};
+use metrics::MetricsLog;
+use serde::Serialize;
+use serde_json::Value;
+use shared::record::{RunRecord, RunSpec, first_difference};
+use state::StateStore;
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = ".lock";
+const SPEC: &str = "spec.json";
+const RECORD: &str = "run.json";
+
+/// A run's folder, held by this process.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    /// The lock is the open file; it ends with the process, however that ends.
+    _lock: File,
+    /// The folders that did not exist before, outermost first.
+    created: Vec<PathBuf>,
+    /// Whether this process wrote `spec.json`.
+    is_new: bool,
+}
+
+impl RunDir {
+    /// Takes the folder `path` for a run of `spec`, making it when it does not exist.
+    ///
+    /// # Errors
+    /// Bad input when another process holds it, when it holds a run of another spec (the message names the first field
+    /// that differs), or when it holds something that is not a run.
+    pub fn open(path: &Path, spec: &RunSpec) -> anyhow::Result<Self> {
+        let created = atomic::create_dirs(path)?;
+        // From here on, dropping it on an error removes what was made.
+        let mut run_dir = Self { path: path.to_owned(), _lock: lock(path)?, created, is_new: false };
+        for folder in [path.to_owned(), path.join("checkpoint"), path.join("predictions")] {
+            if folder.exists() {
+                atomic::remove_leftovers(&folder)?;
+            }
+        }
+        run_dir.claim(spec).with_context(|| path.display().to_string())?;
+        Ok(run_dir)
+    }
+
+    /// Writes `spec.json`, or compares with the one that is there.
+    fn claim(&mut self, spec: &RunSpec) -> anyhow::Result<()> {
+        let asked = serde_json::to_value(spec)?;
+        let spec_path = self.path.join(SPEC);
+        if spec_path.exists() {
+            let there: Value = serde_json::from_slice(&fs::read(&spec_path)?)
+                .map_err(|error| bad_input(anyhow!(error).context(format!("{SPEC} is not JSON"))))?;
+            return match first_difference(&there, &asked) {
+                None => Ok(()),
+                Some(difference) => Err(bad_input(anyhow!("holds another run; {difference} (choose another --out)"))),
+            };
+        }
+        if let Some(name) = self.content()? {
+            let name = name.display();
+            return Err(bad_input(anyhow!("has {name} but no {SPEC}, so it is not a run's (choose another --out)")));
+        }
+        self.is_new = true;
+        atomic::write_json(&spec_path, &asked)
+    }
+
+    /// The name of something that is more than the frame of a run's folder, when there is such a thing.
+    fn content(&self) -> anyhow::Result<Option<OsString>> {
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            if name != LOCK && name != SPEC {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the checkpoint of one of the models lies.
+    #[must_use]
+    pub fn checkpoint_path(&self, which: Which) -> PathBuf {
+        checkpoint_path(&self.path, which)
+    }
+
+    /// Puts a checkpoint in place as a whole; `files` are names and contents.
+    pub fn write_checkpoint(&self, which: Which, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
+        atomic::write_dir(&self.checkpoint_path(which), files)
+    }
+
+    /// The training states of this run.
+    #[must_use]
+    pub fn states(&self) -> StateStore {
+        StateStore::new(self.path.join("state"))
+    }
+
+    /// The log of optimiser steps.
+    pub fn metrics(&self) -> anyhow::Result<MetricsLog> {
+        MetricsLog::open(&self.path.join("metrics.jsonl"))
+    }
+
+    /// Where the predictions called `name` lie, absolutely.
+    #[must_use]
+    pub fn predictions_path(&self, name: &str) -> PathBuf {
+        self.path.join(predictions_name(name))
+    }
+
+    /// Writes the record of the finished run; with it the run is done.
+    pub fn write_record(&self, record: &RunRecord) -> anyhow::Result<()> {
+        atomic::write_json(&self.path.join(RECORD), record)
+    }
+
+    /// Puts another JSON file in place as a whole.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        atomic::write_json(&self.path.join(name), value)
+    }
+
+    /// The record, when this run is finished.
+    pub fn read_record(&self) -> anyhow::Result<Option<RunRecord>> {
+        read_record(&self.path)
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        if self.is_new && matches!(self.content(), Ok(None)) {
+            atomic::remove_file_if_there(&self.path.join(SPEC));
+        }
+        // A run of an earlier process stays, and so does one of this process that has content.
+        if !self.path.join(SPEC).exists() {
+            atomic::remove_file_if_there(&self.path.join(LOCK));
+            // Only empty folders go, innermost first.
+            for folder in self.created.iter().rev() {
+                if fs::remove_dir(folder).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Where the checkpoint of one of the models of the run in `run` lies.
+#[must_use]
+pub fn checkpoint_path(run: &Path, which: Which) -> PathBuf {
+    run.join("checkpoint").join(which.as_str())
+}
+
+/// The path of the predictions called `name`, relative to the run's folder, as records have it.
+#[must_use]
+pub fn predictions_name(name: &str) -> String {
+    format!("predictions/{name}.jsonl.zst")
+}
+
+/// Whether `path` is the folder of a run, finished or not.
+#[must_use]
+pub fn is_run_dir(path: &Path) -> bool {
+    path.join(SPEC).is_file()
+}
+
+/// The record of the run in `path`; none when it is not finished.
+///
+/// # Errors
+/// When there is a record that this version cannot read.
+pub fn read_record(path: &Path) -> anyhow::Result<Option<RunRecord>> {
+    let path = path.join(RECORD);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.with_context(|| path.display().to_string())?,
+    };
+    let record = serde_json::from_slice(&bytes);
+    Ok(Some(record.with_context(|| format!("{} is not a record of this version", path.display()))?))
+}
+
+/// Locks a folder against other processes.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join(LOCK);
+    let context = || format!("cannot lock {}", folder.display());
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(false).open(&path).with_context(context)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // For people who wonder; the lock itself is in the kernel and goes with the process.
+            file.set_len(0)?;
+            writeln!(file, "{}", std::process::id())?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            let holder = holder.trim();
+            Err(bad_input(anyhow!("{}: another process (pid {holder}) is working in this folder", folder.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(context),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! One run of the experiment: fine-tune a healthy model, corrupt and fine-tune a copy, judge all three.
+//!
+//! A run is a sequence of parts, each of which is durable before the next starts: a part that is there is not made
+//! again, so the same command on the same folder goes on where it was stopped, however that happened.
+
+mod dump;
+mod fine_tune;
+mod judge;
+mod prepare;
+mod reuse;
+
+use anyhow::{Context, anyhow};
+use shared::corruption::Report;
+use shared::nn::Kernels;
+use shared::record::{
+    CorruptionSummary, Hashes, ModelResult, Phase, PhaseSummary, Protocol, ResultHashes, RunRecord, RunStatus,
+    TrainSummary,
+};
+use shared::seed::Seed;
+use shared::{Error, Parameters};
+
+pub use dump::BatchDump;
+pub use fine_tune::{Outcome, fine_tune};
+pub use judge::{Judged, predictions_of};
+pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode, training_seeds};
+
+use crate::cli::input::Which;
+use crate::environment::{environment, peak_rss_mib};
+use crate::interrupt::Interrupt;
+use crate::run_dir::RunDir;
+
+/// A fine-tuning that broke off.
+#[derive(Clone, Debug)]
+struct Failure {
+    phase: Phase,
+    step: usize,
+    learning_rate: f64,
+    reason: String,
+}
+
+/// What a run has so far.
+#[derive(Default)]
+struct Progress {
+    healthy: Option<Judged>,
+    corrupted: Option<Judged>,
+    healed: Option<Judged>,
+    corruption: Option<Report>,
+    phases: Vec<PhaseSummary>,
+    hashes: ResultHashes,
+    failure: Option<Failure>,
+    notes: Vec<String>,
+}
+
+/// Carries the run out in its folder, and returns its record. A run that is already finished returns the record it has.
+///
+/// # Errors
+/// When the user interrupts, or the disk fails. A fine-tuning that diverges is no error but a record with that status.
+pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyhow::Result<RunRecord> {
+    if let Some(record) = run_dir.read_record()? {
+        eprintln!("{}: already finished; nothing was computed", run_dir.path().display());
+        return Ok(record);
+    }
+    let mut progress = Progress::default();
+    healthy(prepared, run_dir, interrupt, &mut progress)?;
+    if prepared.plan.is_some() && progress.failure.is_none() {
+        corrupted(prepared, run_dir, &mut progress)?;
+        healed(prepared, run_dir, interrupt, &mut progress)?;
+    }
+    let record = record(prepared, progress)?;
+    run_dir.write_record(&record)?;
+    for phase in [Phase::Healthy, Phase::Healed] {
+        if !matches!(&record.status, RunStatus::Failed { phase: failed, .. } if *failed == phase) {
+            run_dir.states().clear(phase.as_str())?;
+        }
+    }
+    Ok(record)
+}
+
+fn healthy(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    interrupt: &Interrupt,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    if prepared.dump.is_none()
+        && let Some(summary) = reuse::healthy(prepared, run_dir)?
+    {
+        progress.notes.push(format!(
+            "The healthy model is that of run {}, which has the same spec.",
+            summary.reused_from.as_ref().map_or("?", |id| id.as_str())
+        ));
+        run_dir.write_json(&phase_file(Phase::Healthy), &summary)?;
+    }
+    let start = || Ok(prepared.load()?.parameters);
+    fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healthy, start)
+}
+
+/// Corrupts what the protocol says, and judges it.
+fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> anyhow::Result<()> {
+    let (parameters, report) = corrupt(prepared, run_dir)?;
+    progress.corruption = Some(report);
+    keep(prepared, run_dir, Which::Corrupted, &parameters, progress)
+}
+
+/// The corrupted parameters: a function of the spec, so they are made again rather than read.
+fn corrupt(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<(Parameters, Report)> {
+    let plan = prepared.plan.as_ref().ok_or_else(|| anyhow!("there is no plan to apply"))?;
+    let mut parameters = match prepared.spec.protocol {
+        Protocol::Pretrained => prepared.load()?.parameters,
+        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Which::Healthy))?,
+    };
+    let report = parameters.corrupt(plan, prepared.spec.seeds.corruption)?;
+    Ok((parameters, report))
+}
+
+fn healed(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt, progress: &mut Progress) -> anyhow::Result<()> {
+    let start = || Ok(corrupt(prepared, run_dir)?.0);
+    fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healed, start)
+}
+
+/// One fine-tuning with its checkpoint and judgement, or what is already there of them.
+fn fine_tuned(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    interrupt: &Interrupt,
+    progress: &mut Progress,
+    phase: Phase,
+    start: impl FnOnce() -> anyhow::Result<Parameters>,
+) -> anyhow::Result<()> {
+    let which = match phase {
+        Phase::Healthy => Which::Healthy,
+        Phase::Healed => Which::Healed,
+    };
+    let summary_path = run_dir.path().join(phase_file(phase));
+    let is_done = summary_path.is_file() && run_dir.checkpoint_path(which).is_dir();
+    let parameters = if is_done {
+        let summary: PhaseSummary = serde_json::from_slice(&std::fs::read(&summary_path)?)
+            .with_context(|| format!("cannot read {}", summary_path.display()))?;
+        // Another process took these steps.
+        progress.phases.push(PhaseSummary { steps_this_process: 0, ..summary });
+        prepared.load_checkpoint(&run_dir.checkpoint_path(which))?
+    } else {
+        match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
+            Outcome::Done { parameters, summary } => {
+                prepared.write_checkpoint(run_dir, which, &parameters)?;
+                run_dir.write_json(&phase_file(phase), &summary)?;
+                progress.phases.push(summary);
+                parameters
+            }
+            Outcome::Failed { error, summary } => {
+                progress.phases.push(summary);
+                progress.failure = Some(failure(phase, &error)?);
+                progress.notes.push(format!(
+                    "The last good state of the {} model is kept in state/{}.",
+                    phase.as_str(),
+                    phase.as_str()
+                ));
+                return Ok(());
+            }
+        }
+    };
+    keep(prepared, run_dir, which, &parameters, progress)
+}
+
+/// Writes and judges one of the three models.
+fn keep(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    which: Which,
+    parameters: &Parameters,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    if !run_dir.checkpoint_path(which).is_dir() {
+        prepared.write_checkpoint(run_dir, which, parameters)?;
+    }
+    let hash = prepared.checkpoint_hash(run_dir, which)?;
+    let judged = judge::judge(prepared, run_dir, which, parameters)?;
+    let (slot, hash_slot) = match which {
+        Which::Healthy => (&mut progress.healthy, &mut progress.hashes.healthy),
+        Which::Corrupted => (&mut progress.corrupted, &mut progress.hashes.corrupted),
+        Which::Healed => (&mut progress.healed, &mut progress.hashes.healed),
+    };
+    *slot = Some(judged);
+    *hash_slot = Some(hash);
+    Ok(())
+}
+
+fn failure(phase: Phase, error: &Error) -> anyhow::Result<Failure> {
+    match error {
+        Error::Diverged { step, learning_rate, what, value } => {
+            Ok(Failure { phase, step: *step, learning_rate: *learning_rate, reason: format!("the {what} is {value}") })
+        }
+        other => Err(anyhow!("{other}")),
+    }
+}
+
+fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> {
+    let (recovery, deficit) = judge::compare(
+        progress.healthy.as_ref(),
+        progress.corrupted.as_ref(),
+        progress.healed.as_ref(),
+        prepared.spec.protocol,
+        Seed(0),
+    )?;
+    let status = match &progress.failure {
+        None => RunStatus::Ok,
+        Some(failure) => RunStatus::Failed {
+            phase: failure.phase,
+            step: failure.step,
+            learning_rate: failure.learning_rate,
+            reason: failure.reason.clone(),
+        },
+    };
+    let result =
+        |judged: &Option<Judged>| -> Option<ModelResult> { judged.as_ref().map(|judged| judged.result.clone()) };
+    Ok(RunRecord {
+        run_id: prepared.spec.id(),
+        spec: prepared.spec.clone(),
+        status,
+        healthy: result(&progress.healthy),
+        corrupted: result(&progress.corrupted),
+        healed: result(&progress.healed),
+        recovery,
+        deficit,
+        train: TrainSummary::from_phases(progress.phases),
+        corruption: progress.corruption.as_ref().map(corruption_summary),
+        hashes: Hashes {
+            weights: prepared.spec.model.weights_sha256.clone(),
+            data: prepared.spec.dataset.content_sha256.clone(),
+            checkpoints: progress.hashes,
+        },
+        peak_rss_mib: peak_rss_mib(),
+        environment: environment(&prepared.device_name, prepared.spec.training.dtype),
+        notes: prepared.notes.iter().cloned().chain(progress.notes).collect(),
+    })
+}
+
+/// Sums over the tensors of a report; norms add up as squares.
+#[must_use]
+pub fn corruption_summary(report: &Report) -> CorruptionSummary {
+    let norm = |of: fn(&shared::corruption::TensorReport) -> f64| {
+        report.tensors.iter().map(|tensor| of(tensor).powi(2)).sum::<f64>().sqrt()
+    };
+    CorruptionSummary {
+        n_tensors: report.totals.n_tensors,
+        n_elements_changed: report.totals.n_changed,
+        n_non_finite: report.totals.n_non_finite,
+        norm_before: norm(|tensor| tensor.norm_before),
+        norm_after: norm(|tensor| tensor.norm_after),
+    }
+}
+
+fn phase_file(phase: Phase) -> String {
+    format!("phases/{}.json", phase.as_str())
+}
+
+/// The kernels for a prepared run's device.
+fn kernels(prepared: &Prepared) -> Kernels {
+    Kernels::for_device(&prepared.device)
+}

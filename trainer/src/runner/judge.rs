@@ -1,0 +1,116 @@
+//! Judging models on the reported rows, and comparing them.
+
+use candle_core::DType;
+use shared::Parameters;
+use shared::evaluation::{Metrics, Prediction, evaluate};
+use shared::model::TextClassifier;
+use shared::record::{Deficit, Interval, ModelResult, Protocol, Recovery};
+use shared::seed::Seed;
+use shared::statistics::{self, Bootstrap, Estimate, Scores};
+use shared::training::logits;
+
+use super::{Encoded, Prepared, kernels};
+use crate::cli::input::Which;
+use crate::progress::Progress;
+use crate::run_dir::{RunDir, predictions, predictions_name};
+
+/// Rows in one forward pass without a graph.
+const BATCH_SIZE: usize = 64;
+
+/// One model's figures with the predictions behind them.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What the record says.
+    pub result: ModelResult,
+    /// One for each reported row, in the dataset's order.
+    pub predictions: Vec<Prediction>,
+}
+
+/// What a model says about rows, in their order.
+pub fn predictions_of(
+    model: &TextClassifier,
+    rows: &Encoded,
+    batch_size: usize,
+    pad_token_id: u32,
+    on_batch: impl FnMut(usize),
+) -> anyhow::Result<Vec<Prediction>> {
+    let logits = logits(model, &rows.examples, batch_size, pad_token_id, on_batch)?;
+    let predictions = logits.into_iter().zip(rows.examples.iter()).zip(&rows.row_hashes);
+    Ok(predictions
+        .map(|((logits, example), row_hash)| Prediction { row_hash: row_hash.clone(), label: example.label, logits })
+        .collect())
+}
+
+/// Judges one of a run's models, or reads the judgement that is there.
+pub(super) fn judge(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    which: Which,
+    parameters: &Parameters,
+) -> anyhow::Result<Judged> {
+    let path = run_dir.predictions_path(which.as_str());
+    let predictions = if path.is_file() {
+        predictions::read(&path)?
+    } else {
+        let model = TextClassifier::for_evaluation(&prepared.config, parameters, &kernels(prepared), DType::F32)?;
+        let n_batches = prepared.report.examples.len().div_ceil(BATCH_SIZE);
+        let mut bar = Progress::phase(&format!("evaluating {}", which.as_str()), n_batches);
+        let on_batch = |n_rows| bar.advance(n_rows, 0);
+        let predictions = predictions_of(&model, &prepared.report, BATCH_SIZE, prepared.pad_token_id(), on_batch)?;
+        let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
+        bar.finish(&format!("accuracy {:.1} % of {} rows", 100.0 * metrics.accuracy, metrics.n));
+        predictions::write(&path, &predictions)?;
+        predictions
+    };
+    let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
+    Ok(Judged { result: model_result(&metrics, predictions_name(which.as_str())), predictions })
+}
+
+/// The part of metrics that records keep.
+#[must_use]
+pub fn model_result(metrics: &Metrics, predictions: String) -> ModelResult {
+    ModelResult {
+        accuracy: metrics.accuracy,
+        macro_f1: metrics.macro_f1,
+        loss: metrics.loss.unwrap_or(f64::NAN),
+        n: metrics.n,
+        n_non_finite: metrics.n_non_finite,
+        predictions,
+    }
+}
+
+/// The share of rows that a model gets right.
+pub(super) fn accuracy(prepared: &Prepared, model: &TextClassifier, rows: &Encoded) -> anyhow::Result<f64> {
+    let predictions = predictions_of(model, rows, BATCH_SIZE, prepared.pad_token_id(), |_| {})?;
+    Ok(evaluate(&predictions, prepared.config.label_names.len())?.accuracy)
+}
+
+/// Recovery and deficit of one run, with intervals over its rows: one seed says nothing about other seeds.
+pub(super) fn compare(
+    healthy: Option<&Judged>,
+    corrupted: Option<&Judged>,
+    healed: Option<&Judged>,
+    protocol: Protocol,
+    seed: Seed,
+) -> anyhow::Result<(Option<Recovery>, Option<Deficit>)> {
+    let (Some(healthy), Some(corrupted), Some(healed)) = (healthy, corrupted, healed) else { return Ok((None, None)) };
+    let scores = |judged: &Judged| Scores::from_predictions(&[&judged.predictions]);
+    let (healthy, corrupted, healed) = (scores(healthy)?, scores(corrupted)?, scores(healed)?);
+    let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
+    let recovery = statistics::recovery(&healthy, &corrupted, &healed, &bootstrap)?;
+    let deficit = statistics::deficit(&healthy, &healed, &bootstrap)?;
+    let note = match protocol {
+        Protocol::Pretrained => Some("corrupted = untrained head".to_owned()),
+        Protocol::Finetuned => None,
+    };
+    let recovery = Recovery {
+        value: recovery.recovered.as_ref().map(|estimate| estimate.value),
+        interval: recovery.recovered.as_ref().map(interval),
+        note: recovery.undefined_because.map(|reason| format!("undefined: {reason}")).or(note),
+    };
+    Ok((Some(recovery), Some(Deficit { points: deficit.points.value, interval: interval(&deficit.points) })))
+}
+
+fn interval(estimate: &Estimate) -> Interval {
+    Interval { low: estimate.low, high: estimate.high, level: estimate.level }
+}

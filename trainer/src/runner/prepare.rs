@@ -1,0 +1,284 @@
+//! Everything a run needs before its first step: checked cheapest first, so that a mistake costs seconds.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use candle_core::Device;
+use sha2::{Digest, Sha256};
+use shared::Parameters;
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights};
+use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
+use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
+use shared::model::ModelConfig;
+use shared::record::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunSpec, Seeds, SplitRows};
+use shared::tokenizer::Tokenizer;
+use shared::training::{TrainingArgs, TrainingSeeds};
+
+use super::dump::BatchDump;
+use crate::cli::device::DeviceChoice;
+use crate::cli::input::{DatasetFlags, ModelFlags, Which};
+use crate::datasets::{OpenedDataset, Purpose};
+use crate::device;
+use crate::exit_code::bad_input;
+use crate::models::{ModelSource, TokenizerSource};
+use crate::run_dir::RunDir;
+
+/// What the user asked for.
+#[derive(Debug)]
+pub struct RunRequest<'a> {
+    /// `--model` and `--random-init`.
+    pub model: &'a ModelFlags,
+    /// `--dataset` and which rows of it.
+    pub dataset: &'a DatasetFlags,
+    /// `--corrupt` with `--protocol`.
+    pub corruption: Option<(Protocol, &'a str)>,
+    /// The recipe.
+    pub training: TrainingArgs,
+    /// All three.
+    pub seeds: Seeds,
+    /// `--device`.
+    pub device: DeviceChoice,
+    /// Steps between two saved states.
+    pub save_steps: usize,
+    /// Where batches are dumped.
+    pub dump: Option<BatchDump>,
+}
+
+/// Rows as the model reads them, with the hashes that name them.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Token ids and labels.
+    pub examples: Arc<Vec<EncodedExample>>,
+    /// [`row_hash`] of each.
+    pub row_hashes: Vec<String>,
+}
+
+/// A run that can start.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Everything that decides the outcome.
+    pub spec: RunSpec,
+    /// Training rows.
+    pub train: Encoded,
+    /// A part of train for early stopping.
+    pub held_out: Option<Encoded>,
+    /// The rows that are reported on.
+    pub report: Encoded,
+    /// Sizes, with the dataset's labels.
+    pub config: ModelConfig,
+    /// The plan, resolved for this model.
+    pub plan: Option<ResolvedPlan>,
+    /// What is frozen, resolved for this model.
+    pub frozen: Option<ResolvedSelection>,
+    /// Where tensors live.
+    pub device: Device,
+    /// Its name in records.
+    pub device_name: String,
+    /// Steps between two saved states.
+    pub save_steps: usize,
+    /// Where batches are dumped.
+    pub dump: Option<BatchDump>,
+    /// What a reader of the figures should know.
+    pub notes: Vec<String>,
+    source: ModelSource,
+    tokenizer: TokenizerSource,
+    label_names: Vec<String>,
+}
+
+impl Prepared {
+    /// Checks the request, reads the data and the weights once, and says on stderr what a user should know.
+    pub fn new(request: RunRequest<'_>) -> anyhow::Result<Self> {
+        let plan = request
+            .corruption
+            .map(|(protocol, text)| {
+                let plan = Plan::parse(text).map_err(bad_input).context("--corrupt")?;
+                anyhow::Ok((protocol, plan))
+            })
+            .transpose()?;
+        let freeze = request
+            .training
+            .freeze
+            .as_deref()
+            .map(|text| Selection::parse(text).map_err(bad_input).context("--freeze"))
+            .transpose()?;
+        let (device, device_name) = device::open(request.device)?;
+        let source = ModelSource::open(&request.model.model, None, request.model.init.random_init)?;
+        let anatomy = source.config.anatomy();
+        let resolved =
+            plan.as_ref().map(|(_, plan)| plan.resolve(anatomy).map_err(bad_input).context("--corrupt")).transpose()?;
+        let frozen = freeze
+            .as_ref()
+            .map(|selection| selection.resolve(anatomy).map_err(bad_input).context("--freeze"))
+            .transpose()?;
+        check_length(request.training.max_length, &source.config)?;
+
+        let opened = request.dataset.open(Purpose::Train, request.seeds.data, None)?;
+        let dataset = &opened.dataset;
+        let mut notes: Vec<String> = opened.notes.clone();
+        let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
+        let tokenizer = source.tokenizer(&texts)?;
+        notes.extend(tokenizer.note.clone());
+        let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &Device::Cpu)?;
+        notes.extend(checkpoint.notes.iter().cloned());
+
+        let (train, held_out) = match request.training.early_stopping {
+            None => (dataset.train.clone(), None),
+            Some(_) => {
+                let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.data);
+                (carved.kept, Some(carved.held_out))
+            }
+        };
+        let max_length = request.training.max_length;
+        let encode = |rows: &[Example]| encode(&tokenizer.tokenizer, rows, max_length);
+        let (train, held_out) = (encode(&train)?, held_out.as_deref().map(encode).transpose()?);
+        let report = encode(dataset.split(opened.report_split))?;
+
+        let training = TrainingArgs { freeze: freeze.map(|selection| selection.to_string()), ..request.training };
+        let spec = RunSpec::new(
+            ModelSpec {
+                name: source.name.clone(),
+                architecture: source.config.architecture,
+                config_sha256: source.config_sha256.clone(),
+                tokenizer_sha256: tokenizer.sha256.clone(),
+                weights_sha256: (!source.is_random()).then(|| checkpoint.weights_hash.clone()),
+                random: source.is_random(),
+            },
+            dataset_spec(&opened),
+            plan.map(|(protocol, plan)| (protocol, plan.to_string())),
+            training,
+            request.seeds,
+            report_split(opened.report_split),
+        );
+        for note in &notes {
+            eprintln!("note: {note}");
+        }
+        Ok(Self {
+            spec,
+            train,
+            held_out,
+            report,
+            config: checkpoint.config,
+            plan: resolved,
+            frozen,
+            device,
+            device_name,
+            save_steps: request.save_steps,
+            dump: request.dump,
+            notes,
+            label_names: opened.dataset.label_names,
+            source,
+            tokenizer,
+        })
+    }
+
+    /// The model the run starts from, fresh, on the run's device.
+    pub fn load(&self) -> anyhow::Result<Checkpoint> {
+        self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)
+    }
+
+    /// The id of the padding token.
+    #[must_use]
+    pub fn pad_token_id(&self) -> u32 {
+        self.config.pad_token_id
+    }
+
+    /// The parameters of a checkpoint that this run wrote.
+    pub fn load_checkpoint(&self, folder: &Path) -> anyhow::Result<Parameters> {
+        let path = folder.join("model.safetensors");
+        self.parameters_from(fs::read(&path).with_context(|| path.display().to_string())?)
+    }
+
+    /// Parameters from the bytes of a weight file that this program wrote.
+    pub fn parameters_from(&self, bytes: Vec<u8>) -> anyhow::Result<Parameters> {
+        let name = "model.safetensors".to_owned();
+        let options = LoadOptions {
+            label_names: Some(self.label_names.clone()),
+            head_seed: self.spec.seeds.head,
+            device: self.device.clone(),
+        };
+        Ok(Checkpoint::load(&self.config, vec![WeightFile { name, bytes }], &options)?.parameters)
+    }
+
+    /// Writes one of the run's models in Hugging Face's layout.
+    pub fn write_checkpoint(&self, run_dir: &RunDir, which: Which, parameters: &Parameters) -> anyhow::Result<()> {
+        let files = self.checkpoint_files(parameters)?;
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        run_dir.write_checkpoint(which, &files)
+    }
+
+    /// The files of a checkpoint in Hugging Face's layout.
+    pub fn checkpoint_files(&self, parameters: &Parameters) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        checkpoint_files(&self.config, parameters, &self.tokenizer.files)
+    }
+
+    /// SHA-256 (hex) of a written model's weights.
+    pub fn checkpoint_hash(&self, run_dir: &RunDir, which: Which) -> anyhow::Result<String> {
+        let path = run_dir.checkpoint_path(which).join("model.safetensors");
+        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(hex::encode(Sha256::digest(bytes)))
+    }
+}
+
+/// The files of a checkpoint in Hugging Face's layout: config, weights and tokenizer.
+pub fn checkpoint_files(
+    config: &ModelConfig,
+    parameters: &Parameters,
+    tokenizer_files: &[(String, Vec<u8>)],
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut files =
+        vec![("config.json".to_owned(), config.to_json()), ("model.safetensors".to_owned(), save_weights(parameters)?)];
+    files.extend(tokenizer_files.iter().cloned());
+    Ok(files)
+}
+
+/// Token ids of rows, cut to `max_length`.
+pub fn encode(tokenizer: &Tokenizer, rows: &[Example], max_length: usize) -> anyhow::Result<Encoded> {
+    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    let ids = tokenizer.encode(&texts, max_length)?;
+    let examples =
+        ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label }).collect();
+    let row_hashes = rows.iter().map(|row| row_hash(&row.text, row.label)).collect();
+    Ok(Encoded { examples: Arc::new(examples), row_hashes })
+}
+
+/// The seeds that a fine-tuning draws from.
+#[must_use]
+pub fn training_seeds(seeds: Seeds) -> TrainingSeeds {
+    TrainingSeeds { head: seeds.head, data: seeds.data }
+}
+
+/// Refuses lengths that the model has no positions for.
+pub fn check_length(max_length: usize, config: &ModelConfig) -> anyhow::Result<()> {
+    if max_length < 3 {
+        return Err(bad_input(anyhow!(
+            "--max-length {max_length}: expected 3 or more, since [CLS] and [SEP] take two"
+        )));
+    }
+    if max_length > config.max_positions {
+        return Err(bad_input(anyhow!(
+            "--max-length {max_length}: the model has positions for {} tokens",
+            config.max_positions
+        )));
+    }
+    Ok(())
+}
+
+fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {
+    let dataset = &opened.dataset;
+    DatasetSpec {
+        name: dataset.name.clone(),
+        content_sha256: dataset.content_hash(),
+        n_labels: dataset.label_names.len(),
+        rows: SplitRows { train: dataset.train.len(), validation: dataset.validation.len(), test: dataset.test.len() },
+        n_bad_rows_skipped: opened.n_skipped,
+    }
+}
+
+fn report_split(split: Split) -> ReportSplit {
+    match split {
+        Split::Test => ReportSplit::Test,
+        Split::Train | Split::Validation => ReportSplit::Validation,
+    }
+}
