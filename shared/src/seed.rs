@@ -8,6 +8,8 @@
 //! a SHA-256 of what the numbers are for. Normal samples use the `libm` crate on every target, since the platforms' own
 //! `ln` and `cos` differ in the last bit.
 
+mod vector;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -56,27 +58,8 @@ impl Stream {
     }
 
     /// Many numbers at once: elements from `4·first_block` on, the same as one by one from [`Stream::block`].
-    #[expect(clippy::inline_always, reason = "a caller's vector instructions only reach what is inlined")]
-    #[inline(always)]
     pub fn fill(&self, first_block: u64, words: &mut [u32]) {
-        let mut block = first_block;
-        let mut groups = words.chunks_exact_mut(4 * LANES);
-        for group in &mut groups {
-            let mut counters = [[0; LANES]; 4];
-            for lane in 0..LANES {
-                let counter = block + lane as u64;
-                (counters[0][lane], counters[1][lane]) = (counter as u32, (counter >> 32) as u32);
-                (counters[2][lane], counters[3][lane]) = (self.counter_high[0], self.counter_high[1]);
-            }
-            let lanes = philox4x32_10_lanes(counters, self.key);
-            for (lane, four) in group.chunks_exact_mut(4).enumerate() {
-                four.copy_from_slice(&[lanes[0][lane], lanes[1][lane], lanes[2][lane], lanes[3][lane]]);
-            }
-            block += LANES as u64;
-        }
-        for (four, block) in groups.into_remainder().chunks_mut(4).zip(block..) {
-            four.copy_from_slice(&self.block(block)[..four.len()]);
-        }
+        pulp::Arch::new().dispatch(vector::Fill { stream: *self, first_block, words });
     }
 
     /// Element `index` of the stream, uniform over all 32-bit numbers.
@@ -140,44 +123,26 @@ pub fn normal(a: u32, b: u32) -> f64 {
     libm::sqrt(-2.0 * libm::log(u)) * libm::cos(angle)
 }
 
+/// The paper's multipliers, table 2.
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+
+/// The paper's Weyl constants, by which the key grows each round.
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
 /// One block of Philox4x32 with ten rounds.
 fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    // Multipliers and Weyl constants of the paper, table 2.
     for _ in 0..10 {
-        let product0 = 0xD251_1F53_u64 * u64::from(counter[0]);
-        let product1 = 0xCD9E_8D57_u64 * u64::from(counter[2]);
+        let product0 = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
+        let product1 = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
         counter = [
             (product1 >> 32) as u32 ^ counter[1] ^ key[0],
             product1 as u32,
             (product0 >> 32) as u32 ^ counter[3] ^ key[1],
             product0 as u32,
         ];
-        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
     counter
-}
-
-/// Blocks worked on side by side, so that the compiler can use vector instructions.
-const LANES: usize = 8;
-
-/// [`LANES`] blocks of Philox4x32-10: element `[word][lane]` is a word of block `lane`.
-#[expect(clippy::inline_always, reason = "a caller's vector instructions only reach what is inlined")]
-#[inline(always)]
-fn philox4x32_10_lanes(mut counters: [[u32; LANES]; 4], mut key: [u32; 2]) -> [[u32; LANES]; 4] {
-    for _ in 0..10 {
-        let mut next = [[0; LANES]; 4];
-        for lane in 0..LANES {
-            let product0 = 0xD251_1F53_u64 * u64::from(counters[0][lane]);
-            let product1 = 0xCD9E_8D57_u64 * u64::from(counters[2][lane]);
-            next[0][lane] = (product1 >> 32) as u32 ^ counters[1][lane] ^ key[0];
-            next[1][lane] = product1 as u32;
-            next[2][lane] = (product0 >> 32) as u32 ^ counters[3][lane] ^ key[1];
-            next[3][lane] = product0 as u32;
-        }
-        counters = next;
-        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
-    }
-    counters
 }
 
 #[cfg(test)]

@@ -47,8 +47,8 @@ impl Key<'_> {
     }
 }
 
-/// The random numbers of a step on the parameter called `name`. A scheme's values are not part of the key: the same
-/// fraction-of-a-fraction of values is chosen when only the fraction grows.
+/// The random numbers of a step on the parameter called `name`. A scheme's values are not part of the key, so a larger
+/// fraction chooses the same values and more.
 pub(super) fn stream(seed: Seed, scheme: Scheme, step_idx: usize, name: &str, purpose: &str) -> Stream {
     seed.stream_at(&format!("corruption/{}{purpose}", scheme.keyword()), name, step_idx as u64)
 }

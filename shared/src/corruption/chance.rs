@@ -83,6 +83,17 @@ mod tests {
     }
 
     #[test]
+    fn neighbouring_groups_are_independent() {
+        let stream = Seed(8).stream("test", "neighbours");
+        // With 1/32 a bit looks at five words, one more than a block has: groups that shared a block would agree.
+        let chance = Chance::new(1.0 / 32.0);
+        let group = |group| chance.bits(&stream, group, u32::MAX);
+        let n: u32 = (0..20_000).map(|i| (group(i) & group(i + 1)).count_ones()).sum();
+        let expected = 32.0 * 20_000.0 / 1024.0;
+        assert!((f64::from(n) - expected).abs() < 5.0 * f64::sqrt(expected), "{n} pairs, expected {expected}");
+    }
+
+    #[test]
     fn asking_for_fewer_bits_does_not_change_them() {
         let stream = Seed(7).stream("test", "subset");
         let chance = Chance::new(0.37);

@@ -26,6 +26,11 @@ impl<'a> Cursor<'a> {
         self.position
     }
 
+    /// What has been read from a byte offset on.
+    pub(super) fn since(&self, position: usize) -> &'a str {
+        &self.input[position..self.position]
+    }
+
     fn rest(&mut self) -> &'a str {
         let position = self.position();
         &self.input[position..]

@@ -216,13 +216,11 @@ fn part(cursor: &mut Cursor<'_>) -> Result<Part, PlanError> {
 fn amount(cursor: &mut Cursor<'_>) -> Result<Amount, PlanError> {
     let position = cursor.position();
     let value = cursor.decimal("a fraction such as 0.5, a percentage or whole layers such as 2L", Percent::Allowed)?;
+    let text = cursor.since(position);
     if cursor.eat('l') {
-        let text = cursor.input()[position..].trim_end();
-        let digits = &text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())];
-        let n = digits.parse().ok().filter(|n: &usize| *n as f64 == value);
-        return n
-            .map(|n| Amount::Layers(n, Typed(position)))
-            .ok_or_else(|| cursor.error(position, "expected whole layers, such as 2L"));
+        // `1.5L` and `50%L` are no whole layers.
+        let n = text.parse().map_err(|_| cursor.error(position, "expected whole layers, such as 2L"))?;
+        return Ok(Amount::Layers(n, Typed(position)));
     }
     if value > 1.0 {
         let hint = if value.fract() == 0.0 { format!("; {value} whole layers are {value}L") } else { String::new() };

@@ -56,7 +56,9 @@ pub(super) fn apply(
         }
         // Place `i` receives what was in place `sources[i]`.
         let mut sources: Vec<usize> = (0..group.len()).collect();
-        swaps.iter().for_each(|(a, b)| sources.swap(*a, *b));
+        for (a, b) in &swaps {
+            sources.swap(*a, *b);
+        }
         let squares: Vec<f64> = group.iter().map(|idx| statistics::squares(tensors[*idx].data)).collect();
         for (place, source) in sources.into_iter().enumerate() {
             let tally = statistics::Tally::of_tensor(tensors[group[place]].data, tensors[group[source]].data);

@@ -32,7 +32,7 @@ use super::scheme::Decimal;
 /// | `attention.query`, `.key`, `.value`, `.output` | one of them |
 /// | `attention.head:0-3` | what belongs to these heads alone: their rows of the query, key and value weights and biases, and their columns of the output weight |
 /// | `ffn`, `ffn.in`, `ffn.out` | the feed-forward network's two linear layers, or one of them |
-/// | `layernorm` | weights and biases of LayerNorms |
+/// | `layernorm` | the weight and bias of every LayerNorm |
 /// | `weight`, `bias` | every weight, every bias |
 ///
 /// Its canonical form, which `Display` gives, has sorted parts and components, fractions instead of percentages, and

@@ -14,10 +14,15 @@ fn sum(data: &[f32], f: impl Fn(f32) -> f64 + Sync) -> f64 {
         .par_chunks(CHUNK)
         .map(|chunk| {
             let mut lanes = [0.0; LANES];
-            for group in chunk.chunks(LANES) {
-                for (lane, x) in lanes.iter_mut().zip(group) {
-                    *lane += f(*x);
+            // Groups of a fixed size first: only those become vector instructions.
+            let (groups, rest) = chunk.as_chunks::<LANES>();
+            for group in groups {
+                for lane in 0..LANES {
+                    lanes[lane] += f(group[lane]);
                 }
+            }
+            for (lane, x) in lanes.iter_mut().zip(rest) {
+                *lane += f(*x);
             }
             lanes.iter().sum::<f64>()
         })
@@ -57,6 +62,27 @@ pub(super) fn squares(data: &[f32]) -> f64 {
     sum(data, finite(|x| x * x))
 }
 
+/// A [`Tally`] in the making, as [`LANES`] tallies side by side.
+#[derive(Default)]
+struct TallyLanes {
+    n_changed: [u32; LANES],
+    n_non_finite: [u32; LANES],
+    squares_before: [f64; LANES],
+    squares_after: [f64; LANES],
+}
+
+impl TallyLanes {
+    #[expect(clippy::inline_always, reason = "the caller's vector instructions only reach what is inlined")]
+    #[inline(always)]
+    fn add(&mut self, lane: usize, old: f32, new: f32) {
+        let square = |x: f32| if x.is_finite() { f64::from(x) * f64::from(x) } else { 0.0 };
+        self.n_changed[lane] += u32::from(old.to_bits() != new.to_bits());
+        self.n_non_finite[lane] += u32::from(!new.is_finite());
+        self.squares_before[lane] += square(old);
+        self.squares_after[lane] += square(new);
+    }
+}
+
 /// What a change did to some values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Tally {
@@ -71,24 +97,22 @@ impl Tally {
     #[expect(clippy::inline_always, reason = "the caller's vector instructions only reach what is inlined")]
     #[inline(always)]
     pub(super) fn new(before: &[f32], after: &[f32]) -> Self {
-        let mut n_changed = [0_u32; LANES];
-        let mut n_non_finite = [0_u32; LANES];
-        let mut squares_before = [0.0; LANES];
-        let mut squares_after = [0.0; LANES];
-        let square = |x: f32| if x.is_finite() { f64::from(x) * f64::from(x) } else { 0.0 };
-        for (before, after) in before.chunks(LANES).zip(after.chunks(LANES)) {
-            for (lane, (old, new)) in before.iter().zip(after).enumerate() {
-                n_changed[lane] += u32::from(old.to_bits() != new.to_bits());
-                n_non_finite[lane] += u32::from(!new.is_finite());
-                squares_before[lane] += square(*old);
-                squares_after[lane] += square(*new);
+        let mut lanes = TallyLanes::default();
+        let (groups_before, rest_before) = before.as_chunks::<LANES>();
+        let (groups_after, rest_after) = after.as_chunks::<LANES>();
+        for (old, new) in groups_before.iter().zip(groups_after) {
+            for lane in 0..LANES {
+                lanes.add(lane, old[lane], new[lane]);
             }
         }
+        for (lane, (old, new)) in rest_before.iter().zip(rest_after).enumerate() {
+            lanes.add(lane, *old, *new);
+        }
         Self {
-            n_changed: n_changed.iter().sum::<u32>() as usize,
-            n_non_finite: n_non_finite.iter().sum::<u32>() as usize,
-            squares_before: squares_before.iter().sum(),
-            squares_after: squares_after.iter().sum(),
+            n_changed: lanes.n_changed.iter().sum::<u32>() as usize,
+            n_non_finite: lanes.n_non_finite.iter().sum::<u32>() as usize,
+            squares_before: lanes.squares_before.iter().sum(),
+            squares_after: lanes.squares_after.iter().sum(),
         }
     }
 

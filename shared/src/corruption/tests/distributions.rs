@@ -168,7 +168,8 @@ fn fractions_choose_that_many_values_anywhere() {
 fn a_larger_fraction_chooses_the_same_values_and_more() {
     let (before, few) = before_and_after("zero:0.2");
     let (_, many) = before_and_after("zero:0.5");
-    let n_grown = before.iter().zip(few.iter().zip(&many)).filter(|(_, (few, many))| **few != **many).count();
+    let n_grown =
+        before.iter().zip(few.iter().zip(&many)).filter(|(_, (few, many))| few.to_bits() != many.to_bits()).count();
     assert!(few.iter().zip(&many).all(|(few, many)| *few != 0.0 || *many == 0.0));
     assert_fraction(n_grown, N, 0.3);
 }
@@ -224,7 +225,7 @@ fn each_bit_of_the_field_flips_at_the_given_rate() {
 fn quantising_rounds_to_the_nearest_of_equally_spaced_levels() {
     for n_bits in 2..=16_u32 {
         let (before, after) = before_and_after(&format!("quantize:{n_bits}"));
-        let n_levels = 2_f64.powi(n_bits as i32 - 1) - 1.0;
+        let n_levels = f64::from((1_u32 << (n_bits - 1)) - 1);
         let max = before.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
         let step = f64::from(max) / n_levels;
         for (old, new) in as_f64(&before).into_iter().zip(as_f64(&after)) {

@@ -75,9 +75,7 @@ fn missing_and_superfluous_pieces_are_named() {
     assert_mistake(
         "kaiming@layers:1,2",
         "2",
-        concat!(
-            "expected all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier, found \"2\""
-        ),
+        "expected all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier, found \"2\"",
     );
 }
 
