@@ -16,9 +16,9 @@ fn run_args<'a>(model: &'a Path, data: &'a Path, out: &'a Path) -> Vec<&'a str> 
     let mut args = vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(out), "--json"];
     args.extend([
         "--learning-rate",
-        "2e-3",
+        "3e-3",
         "--epochs",
-        "4",
+        "10",
         "--batch-size",
         "16",
         "--max-length",
@@ -48,7 +48,7 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
         assert!(accuracy(&record, "healed") > accuracy(&record, "corrupted") + 0.1, "{protocol}: {record:#}");
         assert_eq!(record["healthy"]["n"], 120);
         assert_eq!(record["spec"]["dataset"]["rows"]["train"], 300);
-        assert_eq!(record["train"]["steps"], 2 * 4 * 19);
+        assert_eq!(record["train"]["steps"], 2 * 10 * 19);
         let note = record["recovery"]["note"].as_str();
         assert_eq!(note == Some("corrupted = untrained head"), protocol == "pretrained", "{record:#}");
         for which in ["healthy", "corrupted", "healed"] {
@@ -74,7 +74,7 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
             assert_eq!(evaluation["accuracy"], record[which]["accuracy"], "{protocol}, {which}");
         }
         let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-        assert_eq!(lines.lines().count(), 2 * 4 * 19);
+        assert_eq!(lines.lines().count(), 2 * 10 * 19);
         // The finished run is not computed again.
         let started = Instant::now();
         assert_eq!(json(&args), record);
@@ -108,7 +108,7 @@ fn the_same_healthy_model_is_not_trained_twice_in_one_folder_of_runs() {
     assert_eq!(corrupted["train"]["phases"][0]["reused_from"], healthy["run_id"]);
     assert_eq!(corrupted["hashes"]["checkpoints"]["healthy"], healthy["hashes"]["checkpoints"]["healthy"]);
     assert_eq!(corrupted["healthy"]["accuracy"], healthy["healthy"]["accuracy"]);
-    assert_eq!(corrupted["train"]["steps"], 4 * 4, "only the healing was trained");
+    assert_eq!(corrupted["train"]["steps"], 10 * 4, "only the healing was trained");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_run_that_diverges_is_a_result_with_its_step_and_exit_code_3() {
     let data = dataset(folder.path(), 60, 30);
     let (model, out) = (tiny_model(), folder.path().join("out"));
     let mut args = run_args(&model, &data, &out);
-    let rate = args.iter().position(|arg| *arg == "2e-3").unwrap();
+    let rate = args.iter().position(|arg| *arg == "3e-3").unwrap();
     args[rate] = "1e38";
     let output = bert_heal().args(&args).assert().code(3);
     let record: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
@@ -146,12 +146,12 @@ fn a_run_that_diverges_is_a_result_with_its_step_and_exit_code_3() {
 #[test]
 fn early_stopping_ends_a_run_that_no_longer_improves_and_keeps_the_best_epoch() {
     let folder = tempfile::tempdir().unwrap();
-    let data = dataset(folder.path(), 200, 60);
+    let data = dataset(folder.path(), 300, 60);
     let (model, out) = (tiny_model(), folder.path().join("out"));
     let mut args = run_args(&model, &data, &out);
     let epochs = args.iter().position(|arg| *arg == "--epochs").unwrap();
     args[epochs + 1] = "40";
-    args.extend(["--early-stopping", "2"]);
+    args.extend(["--early-stopping", "6"]);
     let record = json(&args);
     let phase = &record["train"]["phases"][0];
     assert!(phase["epochs"].as_f64().unwrap() < 40.0, "{record:#}");
@@ -172,7 +172,7 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
     };
     let expected = json(&args(&calm));
     let n_steps = expected["train"]["steps"].as_u64().unwrap();
-    for lines in [12, 60, 120] {
+    for lines in [12, 120, 260] {
         kill_after(&args(&disturbed), &disturbed.join("metrics.jsonl"), lines);
     }
     let record = json(&args(&disturbed));
