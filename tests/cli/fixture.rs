@@ -44,15 +44,14 @@ fn rows(split: &str, n: usize) -> String {
     let words = [["bad", "sad", "worst"], ["slow", "cold", "was"], ["good", "happy", "warm"]];
     let stream = Seed(17).stream("test/rows", split);
     let pick = |index: usize, bound: usize| stream.below_at(index as u64, bound as u64) as usize;
-    let mut text = String::from("label\ttext\n");
-    for i in 0..n {
+    let row = |i: usize| {
         let label = pick(4 * i, 3);
         let noun = ["film", "plot", "actor", "cafe"][pick(4 * i + 1, 4)];
         let filler = "the and of ".repeat(pick(4 * i + 2, 4));
         let adjective = words[label][pick(4 * i + 3, 3)];
-        text.push_str(&format!("{label}\t{filler}the {noun} {i} is {adjective}\n"));
-    }
-    text
+        format!("{label}\t{filler}the {noun} {i} is {adjective}\n")
+    };
+    std::iter::once("label\ttext\n".to_owned()).chain((0..n).map(row)).collect()
 }
 
 /// Runs the program to its end and reads the one JSON value it prints.

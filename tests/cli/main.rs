@@ -1,5 +1,7 @@
 //! The command line as users and scripts see it.
 
+#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
+
 mod experiment;
 mod faults;
 mod fixture;

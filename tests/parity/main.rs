@@ -1,5 +1,7 @@
 //! Our numbers against those of Hugging Face's own code, from the golden files (see `tests/golden/README.md`).
 
+#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
+
 mod checkpoints;
 mod forward;
 mod golden;

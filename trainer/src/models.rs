@@ -157,9 +157,8 @@ impl ModelSource {
         device: &Device,
     ) -> anyhow::Result<Checkpoint> {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
-        let folder = match (&self.origin, self.weights) {
-            (Origin::Folder(folder), Weights::Read) => folder,
-            _ => return Ok(Checkpoint::random(&self.config, &options)?),
+        let (Origin::Folder(folder), Weights::Read) = (&self.origin, self.weights) else {
+            return Ok(Checkpoint::random(&self.config, &options)?);
         };
         let files = weight_file_names(folder)?
             .into_iter()

@@ -13,7 +13,8 @@ pub fn save_weights(parameters: &Parameters) -> Result<Vec<u8>> {
         .paths()
         .map(|path| {
             let tensor = parameters.get_detached(path)?;
-            let lazy = LazyTensor::new(&tensor.dims().to_vec(), Values::Tensor(tensor));
+            let shape = tensor.dims().to_vec();
+            let lazy = LazyTensor::new(&shape, Values::Tensor(tensor));
             Ok((path.name(parameters.architecture()), lazy))
         })
         .collect::<Result<Vec<_>>>()?;

@@ -166,6 +166,9 @@ impl ModelConfig {
     }
 
     /// `config.json` with today's labels, ready for `transformers`.
+    ///
+    /// # Panics
+    /// Never: a JSON map can always be written.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut raw = self.raw.clone();

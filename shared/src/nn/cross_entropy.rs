@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor
 use super::host::{HostSlice, slice};
 use super::{Kernel, Kernels};
 
-/// mean over rows of log Σⱼ exp(xⱼ) − x_label, a scalar in f32, for logits `[rows, labels]`.
+/// The mean over rows of log Σⱼ exp(xⱼ) − x at the label, a scalar in f32, for logits `[rows, labels]`.
 ///
 /// # Errors
 /// When there is not one label a row, or a label is not a column.

@@ -212,7 +212,7 @@ impl InplaceOp1 for FusedAdamWRows<'_> {
     }
 }
 
-/// The factor of `torch.nn.utils.clip_grad_norm_`: min(1, max_norm / (norm + 1e-6)); 1 when `max_norm` is 0.
+/// The factor of `torch.nn.utils.clip_grad_norm_`: `min(1, max_norm / (norm + 1e-6))`; 1 when `max_norm` is 0.
 #[must_use]
 pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
     if max_norm > 0.0 { (max_norm / (norm + 1e-6)).min(1.0) } else { 1.0 }

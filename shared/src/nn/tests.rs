@@ -32,7 +32,7 @@ fn weighted_sum(y: &Tensor) -> f64 {
 type Operation<'a> = dyn Fn(&[Tensor]) -> Result<Tensor> + 'a;
 
 fn evaluate(inputs: &[Var], operation: &Operation<'_>) -> Tensor {
-    operation(&inputs.iter().map(|input| input.as_detached_tensor()).collect::<Vec<_>>()).unwrap()
+    operation(&inputs.iter().map(Var::as_detached_tensor).collect::<Vec<_>>()).unwrap()
 }
 
 fn gradients(inputs: &[Var], operation: &Operation<'_>) -> Vec<Vec<f32>> {

@@ -309,7 +309,7 @@ pub(super) mod tests {
     #[test]
     fn a_spec_survives_its_file() {
         let mut spec = spec();
-        spec.training.learning_rate = 2.000_000_000_000_000_3e-5;
+        spec.training.learning_rate = 2e-5_f64.next_up();
         let text = serde_json::to_string_pretty(&spec).unwrap();
         assert_eq!(serde_json::from_str::<RunSpec>(&text).unwrap(), spec);
     }

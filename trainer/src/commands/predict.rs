@@ -24,15 +24,12 @@ use crate::output::{print, print_json};
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, _) = device::open(args.device.device)?;
-    let (text, name) = match &args.input {
-        Some(path) => {
-            (fs::read(path).map_err(bad_input).with_context(|| path.display().to_string())?, path.display().to_string())
-        }
-        None => {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).context("stdin")?;
-            (bytes, "stdin".into())
-        }
+    let (text, name) = if let Some(path) = &args.input {
+        (fs::read(path).map_err(bad_input).with_context(|| path.display().to_string())?, path.display().to_string())
+    } else {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("stdin")?;
+        (bytes, "stdin".into())
     };
     let texts = lines(&text, &name)?;
     let columns = args

@@ -81,10 +81,10 @@ fn summary(record: &RunRecord, path: &str) -> String {
 }
 
 fn row(name: &str, result: &ModelResult) -> [String; 5] {
-    let mut rows = result.n.to_string();
-    if result.n_non_finite > 0 {
-        rows.push_str(&format!(" ({} not finite)", result.n_non_finite));
-    }
+    let rows = match result.n_non_finite {
+        0 => result.n.to_string(),
+        n => format!("{} ({n} not finite)", result.n),
+    };
     let loss = if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() };
     [
         name.to_owned(),

@@ -17,7 +17,7 @@ use crate::run_dir::RunDir;
 use crate::run_dir::metrics::MetricsLog;
 
 /// The longest time between two saved states.
-const SAVE_INTERVAL: Duration = Duration::from_secs(60);
+const SAVE_INTERVAL: Duration = Duration::from_mins(1);
 
 const JOURNAL: &str = "journal.json";
 const BEST: &str = "best.safetensors";

@@ -123,12 +123,11 @@ impl Prepared {
         let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &Device::Cpu)?;
         notes.extend(checkpoint.notes.iter().cloned());
 
-        let (train, held_out) = match request.training.early_stopping {
-            None => (dataset.train.clone(), None),
-            Some(_) => {
-                let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.data);
-                (carved.kept, Some(carved.held_out))
-            }
+        let (train, held_out) = if request.training.early_stopping.is_none() {
+            (dataset.train.clone(), None)
+        } else {
+            let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.data);
+            (carved.kept, Some(carved.held_out))
         };
         let max_length = request.training.max_length;
         let encode = |rows: &[Example]| encode(&tokenizer.tokenizer, rows, max_length);

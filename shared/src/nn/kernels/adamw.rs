@@ -112,7 +112,9 @@ pub(crate) fn adamw_rows<'a>(
                     }
                     None => {
                         let keep = step.keep();
-                        p.iter_mut().for_each(|p| *p *= keep);
+                        for p in p {
+                            *p *= keep;
+                        }
                     }
                 });
             }

@@ -73,8 +73,9 @@ pub(crate) fn matmul(
     mode: Accumulate,
     parallel: Parallel,
 ) {
-    assert_eq!((out.rows, out.columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
-    if out.rows == 0 || out.columns == 0 {
+    let MatrixMut { data, rows, columns, row_stride } = out;
+    assert_eq!((rows, columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
+    if rows == 0 || columns == 0 {
         return;
     }
     let parallelism = match (parallel, rayon::current_num_threads()) {
@@ -87,12 +88,12 @@ pub(crate) fn matmul(
     #[expect(unsafe_code, reason = "gemm's only entry point takes raw pointers")]
     unsafe {
         gemm::gemm(
-            out.rows,
-            out.columns,
+            rows,
+            columns,
             a.columns,
-            out.data.as_mut_ptr(),
+            data.as_mut_ptr(),
             1,
-            out.row_stride as isize,
+            row_stride as isize,
             mode == Accumulate::Add,
             a.data.as_ptr(),
             a.column_stride as isize,

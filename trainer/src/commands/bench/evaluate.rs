@@ -54,13 +54,13 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     if !theirs.is_empty() {
         let other = median(theirs.iter().filter_map(|v| compare::number(v, "eval", "samples_per_sec")).collect());
         let ratio = samples_per_sec / other;
-        text.push_str(&format!("\nagainst the other program: {ratio:.2} × its samples/s"));
+        text = format!("{text}\nagainst the other program: {ratio:.2} × its samples/s");
         value["compare"] = json!({"samples_per_sec_ratio": ratio, "theirs": theirs});
     }
     if args.output.json {
-        print_json(&value)?
+        print_json(&value)?;
     } else {
-        print(&text)?
+        print(&text)?;
     }
     Ok(ExitCode::Ok)
 }

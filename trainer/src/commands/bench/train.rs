@@ -59,9 +59,9 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         });
     }
     if args.output.json {
-        print_json(&value)?
+        print_json(&value)?;
     } else {
-        print(&lines.join("\n"))?
+        print(&lines.join("\n"))?;
     }
     Ok(ExitCode::Ok)
 }
