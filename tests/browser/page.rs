@@ -1,0 +1,236 @@
+//! The page as its visitor sees it: what can be done and read, in the page's own words.
+
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, Locator};
+use http::Method;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use url::{ParseError, Url};
+
+/// How long the page may take to answer on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An open page.
+pub struct Page {
+    client: Client,
+    origin: String,
+}
+
+impl Page {
+    /// The page in `client`, which is served at `origin`.
+    pub fn new(client: Client, origin: String) -> Self {
+        Self { client, origin }
+    }
+
+    /// Goes to `url`.
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// The title of the document.
+    pub async fn title(&self) -> String {
+        self.client.title().await.expect("the page has a title")
+    }
+
+    /// Waits until the worker's answer for the plan, in its canonical form, and the seed is shown; the fingerprint of
+    /// the corrupted weights.
+    pub async fn fingerprint_of(&self, plan: &str, seed: &str) -> String {
+        let script = "const { plan, seed } = document.querySelector('#model')?.dataset ?? {};
+            return `${plan} ${seed}` === arguments[0]";
+        self.wait_until(script, &format!("{plan} {seed}")).await;
+        self.text_of("#fingerprint").await
+    }
+
+    /// The share of changed values as the page says it, from the classifier down to the embeddings.
+    pub async fn changed_shares(&self) -> Vec<String> {
+        let shares = self.run("return [...document.querySelectorAll('.share')].map(share => share.textContent)").await;
+        serde_json::from_value(shares).expect("the cells hold text")
+    }
+
+    /// Replaces what stands in the field called `id` and confirms it with Enter, by the keyboard only.
+    pub async fn type_into(&self, id: &str, text: &str) {
+        let field = self.client.find(Locator::Css(id)).await.expect("there is such a field");
+        let select_all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
+        field.send_keys(&select_all).await.expect("the field takes keys");
+        field.send_keys(&format!("{text}{}", char::from(Key::Enter))).await.expect("the field takes keys");
+    }
+
+    /// Goes from the seed field to the second button with Tab and presses it with the space bar; the new seed.
+    pub async fn roll_another_seed_by_keyboard(&self) -> String {
+        let address = self.address().await;
+        let field = self.client.find(Locator::Css("#seed")).await.expect("there is a seed field");
+        let two_tabs = String::from_iter([char::from(Key::Tab), char::from(Key::Tab)]);
+        field.send_keys(&two_tabs).await.expect("the field takes keys");
+        let button = self.client.active_element().await.expect("something has the focus");
+        assert_eq!(button.text().await.expect("the button has a text"), "Roll another seed");
+        button.send_keys(" ").await.expect("the button takes keys");
+        self.wait_until("return location.hash !== arguments[0]", &address).await;
+        let address = self.address().await;
+        address.split_once("&seed=").expect("the address has a seed").1.to_owned()
+    }
+
+    /// The part of the address after the path.
+    pub async fn address(&self) -> String {
+        let hash = self.run("return location.hash").await;
+        hash.as_str().expect("the address is text").to_owned()
+    }
+
+    /// The browser's back button.
+    pub async fn go_back(&self) {
+        self.client.back().await.expect("there is a page before");
+    }
+
+    /// The sentence about what went wrong; empty when nothing did.
+    pub async fn failure(&self) -> String {
+        self.text_of("[role=alert]").await
+    }
+
+    /// Waits for such a sentence that begins with `start`.
+    pub async fn failure_that_begins(&self, start: &str) -> String {
+        self.wait_until("return document.querySelector('[role=alert]')?.textContent.startsWith(arguments[0])", start)
+            .await;
+        self.failure().await
+    }
+
+    /// Takes the size and the pixels of a phone; a window alone cannot get that narrow.
+    pub async fn become_a_phone(&self) {
+        let metrics = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Takes the dark theme of the visitor's system.
+    pub async fn become_dark(&self) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// The sums of red, green and blue, each up to 255, of the text's colour and the background's.
+    pub async fn brightness_of_ink_and_ground(&self) -> (u64, u64) {
+        let script = "const { color, backgroundColor } = getComputedStyle(document.body);
+            return [color, backgroundColor].map(rgb => rgb.match(/[0-9]+/g).slice(0, 3).reduce((a, b) => a + +b, 0))";
+        serde_json::from_value(self.run(script).await).expect("colours are numbers")
+    }
+
+    /// The widths of the content and of the screen; a phone widens the window to what does not fit.
+    pub async fn widths(&self) -> (u64, u64) {
+        let widths = self.run("return [document.documentElement.scrollWidth, screen.width]").await;
+        serde_json::from_value(widths).expect("widths are whole numbers")
+    }
+
+    /// The names by which a screen reader announces the elements that match `selector`.
+    pub async fn accessible_names(&self, selector: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for element in self.client.find_all(Locator::Css(selector)).await.expect("the selector is right") {
+            let id = element.element_id();
+            let command = Command { path: format!("element/{}/computedlabel", &*id), body: None };
+            let name = self.client.issue_cmd(command).await.expect("chromedriver computes names");
+            names.push(name.as_str().expect("a name is text").to_owned());
+        }
+        names
+    }
+
+    /// Lets the page fetch from an origin other than its own; what its Content-Security-Policy said about it.
+    pub async fn try_to_reach_another_origin(&self) -> String {
+        let script = "const done = arguments[0];
+            addEventListener('securitypolicyviolation', event => done(`${event.violatedDirective} blocked`));
+            const late = () => setTimeout(() => done('nothing blocked'), 1000);
+            fetch('http://127.0.0.1:9/').then(late, late);";
+        let answer = self.client.execute_async(script, Vec::new()).await.expect("the script runs");
+        answer.as_str().expect("the script answers with text").to_owned()
+    }
+
+    /// Reads the console away, where the test itself caused what stands there.
+    pub async fn forget_expected_console_errors(&self) {
+        self.log("browser").await;
+    }
+
+    /// Fails when the console holds an error or a request went to another origin.
+    pub async fn assert_silent(&self) {
+        let errors: Vec<Value> =
+            self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
+        assert!(errors.is_empty(), "the console holds errors: {errors:#?}");
+
+        let urls: Vec<String> = self.log("performance").await.iter().filter_map(requested_url).collect();
+        assert!(!urls.is_empty(), "the performance log lists requests");
+        let own = format!("{}/", self.origin);
+        let foreign: Vec<_> = urls.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:")).collect();
+        assert!(foreign.is_empty(), "requests left the page's origin: {foreign:?}");
+    }
+
+    /// Writes what is on the screen to `target/screenshots/<name>.png`.
+    pub async fn save_screenshot(&self, name: &str) {
+        let image = self.client.screenshot().await.expect("the screen can be captured");
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+        fs::create_dir_all(&dir).expect("target/ can be written");
+        fs::write(dir.join(format!("{name}.png")), image).expect("target/ can be written");
+    }
+
+    async fn text_of(&self, selector: &str) -> String {
+        let script = "return document.querySelector(arguments[0]).textContent";
+        let text = self.client.execute(script, vec![json!(selector)]).await.expect("the element is there");
+        text.as_str().expect("an element has a text").to_owned()
+    }
+
+    async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.expect("the script runs")
+    }
+
+    /// Waits until `script`, given `argument`, returns true.
+    async fn wait_until(&self, script: &str, argument: &str) {
+        let is_true = async {
+            while self.client.execute(script, vec![json!(argument)]).await.expect("the script runs") != json!(true) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, is_true).await.is_err() {
+            let text = self.run("return document.body.innerText").await;
+            panic!("waited in vain for `{script}` with {argument:?}; the page says {text}");
+        }
+    }
+
+    async fn log(&self, kind: &str) -> Vec<Value> {
+        let command = Command { path: "se/log".to_owned(), body: Some(json!({ "type": kind })) };
+        let entries = self.client.issue_cmd(command).await.expect("chromedriver keeps a log");
+        entries.as_array().expect("a log is a list").clone()
+    }
+
+    async fn devtools(&self, name: &str, parameters: Value) {
+        let body = json!({ "cmd": name, "params": parameters });
+        let command = Command { path: "goog/cdp/execute".to_owned(), body: Some(body) };
+        self.client.issue_cmd(command).await.expect("chromedriver passes the command on");
+    }
+}
+
+/// The address of a request, if that is what the entry of the performance log is about.
+fn requested_url(entry: &Value) -> Option<String> {
+    let message: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
+    let message = &message["message"];
+    (message["method"] == "Network.requestWillBeSent")
+        .then(|| message["params"]["request"]["url"].as_str().map(str::to_owned))?
+}
+
+/// A command of chromedriver that the client crate has no function for.
+#[derive(Debug)]
+struct Command {
+    /// What follows the session's own path.
+    path: String,
+    /// Posted when there is one.
+    body: Option<Value>,
+}
+
+impl WebDriverCompatibleCommand for Command {
+    fn endpoint(&self, base_url: &Url, session_id: Option<&str>) -> Result<Url, ParseError> {
+        let session_id = session_id.expect("a session is open");
+        base_url.join(&format!("session/{session_id}/{}", self.path))
+    }
+
+    fn method_and_body(&self, _request_url: &Url) -> (Method, Option<String>) {
+        match &self.body {
+            Some(body) => (Method::POST, Some(body.to_string())),
+            None => (Method::GET, None),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Chromium and its driver, which the page's tests run in.
+
+use crate::shell::{Shell, run};
+use anyhow::{Context as _, Result, bail};
+use std::env;
+use std::path::PathBuf;
+
+/// The names Chromium and Chrome go by.
+const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+
+/// Finds Chromium and chromedriver, or installs them from Debian's packages when this is root; returns the driver's
+/// path.
+///
+/// # Errors
+/// When they are missing and cannot be installed; the message says what to do.
+pub fn ensure(shell: &Shell) -> Result<PathBuf> {
+    if let Some(driver) = find() {
+        eprintln!("chromedriver: found at {}", driver.display());
+        return Ok(driver);
+    }
+    let is_root = shell.output("id", &["-u"]).as_deref() == Some("0");
+    if !is_root || shell.output("apt-get", &["--version"]).is_none() {
+        bail!(
+            "Chromium and chromedriver are needed and not on PATH: install them (on Debian: `sudo apt-get install \
+             chromium chromium-driver`), or leave their checks out with `--skip wasm,browser`"
+        );
+    }
+    eprintln!("chromium, chromium-driver: installing Debian's packages (about 1 minute)");
+    for args in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]] {
+        run(shell.command("apt-get", args)?.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    find().context("the packages chromium and chromium-driver are installed, yet their programs are not on PATH")
+}
+
+/// The driver, if a browser is there as well.
+fn find() -> Option<PathBuf> {
+    BROWSERS.iter().find_map(|name| on_path(name))?;
+    let named = env::var_os("CHROMEDRIVER").map(PathBuf::from).filter(|path| path.is_file());
+    named.or_else(|| on_path("chromedriver"))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}

@@ -1,0 +1,184 @@
+//! The checks, each a few commands that can also be typed.
+
+use crate::shell::{Shell, run};
+use crate::{browser, tools};
+use anyhow::Result;
+
+/// The target of the page and its worker.
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// One check. The order of the variants is the order they run in: what fails fast comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Step {
+    /// Formatting.
+    Format,
+    /// Lints, natively and for WebAssembly.
+    Clippy,
+    /// Native tests and the examples in the documentation.
+    Native,
+    /// Tests of `shared` and `web` inside a browser.
+    Wasm,
+    /// The page, built as it is published.
+    Page,
+    /// The built page in a browser.
+    Browser,
+    /// The documentation.
+    Docs,
+    /// Licences and sources of the dependencies.
+    Deny,
+}
+
+impl Step {
+    /// Every step in its order.
+    pub const ALL: [Self; 8] =
+        [Self::Format, Self::Clippy, Self::Native, Self::Wasm, Self::Page, Self::Browser, Self::Docs, Self::Deny];
+
+    /// The name it is chosen by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Clippy => "clippy",
+            Self::Native => "native",
+            Self::Wasm => "wasm",
+            Self::Page => "page",
+            Self::Browser => "browser",
+            Self::Docs => "docs",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// What it does, in one line.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Format => "every file is formatted by rustfmt",
+            Self::Clippy => "no warning of clippy, natively and for WebAssembly",
+            Self::Native => "tests on this machine, and the examples in the documentation",
+            Self::Wasm => "tests of `shared` and `web` in headless Chromium",
+            Self::Page => "Trunk builds the page in release mode",
+            Self::Browser => "headless Chromium opens the built page",
+            Self::Docs => "rustdoc without warnings",
+            Self::Deny => "licences and sources of every dependency are allowed ones",
+        }
+    }
+}
+
+/// How a step ended that did not fail.
+pub enum Outcome {
+    /// Everything was checked.
+    Passed,
+    /// It cannot run here, for this reason.
+    Skipped(String),
+}
+
+/// The machine as far as it has been set up; a step sets up only what it needs itself.
+pub struct Setting {
+    shell: Shell,
+    are_page_tools_ready: bool,
+}
+
+impl Setting {
+    /// Nothing set up yet.
+    pub fn new(shell: Shell) -> Self {
+        Self { shell, are_page_tools_ready: false }
+    }
+
+    /// Runs one step, setting up what it needs.
+    ///
+    /// # Errors
+    /// When a command of the step or of its set-up fails.
+    pub fn run(&mut self, step: Step) -> Result<Outcome> {
+        match step {
+            Step::Format => self.format(),
+            Step::Clippy => self.clippy(),
+            Step::Native => self.native(),
+            Step::Wasm => self.wasm(),
+            Step::Page => self.page(),
+            Step::Browser => self.browser(),
+            Step::Docs => self.docs(),
+            Step::Deny => self.deny(),
+        }
+    }
+
+    fn format(&self) -> Result<Outcome> {
+        tools::ensure_components(&self.shell)?;
+        self.shell.cargo(&["fmt", "--all", "--check"])?;
+        Ok(Outcome::Passed)
+    }
+
+    fn clippy(&mut self) -> Result<Outcome> {
+        tools::ensure_components(&self.shell)?;
+        self.page_tools()?;
+        let native = ["clippy", "--locked", "--workspace", "--exclude", "web", "--all-targets", "--", "-D", "warnings"];
+        self.shell.cargo(&native)?;
+        let wasm = ["clippy", "--locked", "-p", "shared", "-p", "web", "--all-targets", "--target", WASM];
+        self.shell.cargo(&[&wasm[..], &["--", "-D", "warnings"]].concat())?;
+        Ok(Outcome::Passed)
+    }
+
+    fn native(&self) -> Result<Outcome> {
+        let packages = ["--locked", "--workspace", "--exclude", "web"];
+        let has_nextest = self.shell.output("cargo", &["nextest", "--version"]).is_some();
+        let (runner, profile): (&[_], &[_]) = if has_nextest {
+            (&["nextest", "run"], &["--profile", "ci"])
+        } else {
+            (&["test"], &["--lib", "--bins", "--tests"])
+        };
+        let mut tests = self.shell.command("cargo", [runner, &packages, profile].concat())?;
+        // The page it would open may be an old one; the step `browser` opens the new one.
+        run(tests.env("BERT_HEAL_REQUIRE_BROWSER", "0"))?;
+        self.shell.cargo(&[&["test", "--doc"], &packages[..]].concat())?;
+        Ok(Outcome::Passed)
+    }
+
+    fn wasm(&mut self) -> Result<Outcome> {
+        self.page_tools()?;
+        let chromedriver = browser::ensure(&self.shell)?;
+        // `--lib --tests` leaves out the documentation's examples, which have run natively.
+        let args = ["test", "--locked", "--target", WASM, "-p", "shared", "-p", "web", "--lib", "--tests"];
+        run(self.shell.command("cargo", args)?.env("CHROMEDRIVER", chromedriver))?;
+        Ok(Outcome::Passed)
+    }
+
+    fn page(&mut self) -> Result<Outcome> {
+        self.page_tools()?;
+        // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
+        run(&mut self.shell.command("trunk", ["build", "--release", "--locked", "--offline"])?)?;
+        Ok(Outcome::Passed)
+    }
+
+    fn browser(&self) -> Result<Outcome> {
+        let chromedriver = browser::ensure(&self.shell)?;
+        // All packages, as in `native`: naming one would select other features and compile everything again.
+        let args = ["test", "--locked", "--workspace", "--exclude", "web", "--test", "browser"];
+        let mut tests = self.shell.command("cargo", args)?;
+        run(tests.env("CHROMEDRIVER", chromedriver).env("BERT_HEAL_REQUIRE_BROWSER", "1"))?;
+        Ok(Outcome::Passed)
+    }
+
+    fn docs(&mut self) -> Result<Outcome> {
+        self.page_tools()?;
+        let native = ["doc", "--locked", "--no-deps", "--workspace", "--exclude", "web"];
+        let wasm = ["doc", "--locked", "--no-deps", "-p", "web", "--target", WASM];
+        for args in [&native[..], &wasm] {
+            run(self.shell.command("cargo", args)?.env("RUSTDOCFLAGS", "-D warnings"))?;
+        }
+        Ok(Outcome::Passed)
+    }
+
+    fn deny(&self) -> Result<Outcome> {
+        if self.shell.output("cargo", &["deny", "--version"]).is_none() {
+            return Ok(Outcome::Skipped("cargo-deny is not installed".to_owned()));
+        }
+        // Advisories change without a commit and need the network: ask for them with `cargo deny check advisories`.
+        self.shell.cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"])?;
+        Ok(Outcome::Passed)
+    }
+
+    fn page_tools(&mut self) -> Result<()> {
+        if !self.are_page_tools_ready {
+            tools::ensure_page_tools(&mut self.shell)?;
+            self.are_page_tools_ready = true;
+        }
+        Ok(())
+    }
+}
