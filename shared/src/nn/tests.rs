@@ -69,10 +69,16 @@ fn check(name: &str, inputs: &[Var], operation: &Operation<'_>) {
 
 /// Checks both forms by finite differences, and that they agree in values and gradients.
 fn check_both(name: &str, inputs: &[Var], operation: impl Fn(&[Tensor], &Kernels) -> Result<Tensor>) {
+    for kernel in [Kernel::Fused, Kernel::Composite] {
+        check(&format!("{name} {kernel:?}"), inputs, &|x| operation(x, &Kernels::all(kernel)));
+    }
+    check_agreement(name, inputs, operation);
+}
+
+/// Checks that both forms agree in values and gradients.
+fn check_agreement(name: &str, inputs: &[Var], operation: impl Fn(&[Tensor], &Kernels) -> Result<Tensor>) {
     let forms = [Kernel::Fused, Kernel::Composite].map(|kernel| {
-        let kernels = Kernels::all(kernel);
-        let operation = |x: &[Tensor]| operation(x, &kernels);
-        check(&format!("{name} {kernel:?}"), inputs, &operation);
+        let operation = |x: &[Tensor]| operation(x, &Kernels::all(kernel));
         let values: Vec<f32> = evaluate(inputs, &operation).flatten_all().unwrap().to_vec1().unwrap();
         (values, gradients(inputs, &operation))
     });
@@ -136,11 +142,13 @@ fn attention_has_its_gradients_with_padding_holes_and_dropout() {
     }
 }
 
+/// Beside `f32::MIN` a score is rounded away, so finite differences are 0 while automatic differentiation, here and in
+/// PyTorch, passes the sum's gradient on: the forms are only compared with each other.
 #[test]
 fn a_row_without_any_token_is_attended_to_evenly_and_not_nan() {
     let (tokens, hidden) = (4, 6);
     let inputs = ["q", "k", "v"].map(|name| var(name, &[1, tokens, hidden]));
-    check_both("attention over nothing", &inputs, |x, kernels| {
+    check_agreement("attention over nothing", &inputs, |x, kernels| {
         let mask = AttentionMask::new(Arc::new(vec![0; tokens]), 1, tokens, &Device::Cpu, kernels)?;
         attention(&x[0], &x[1], &x[2], &mask, 2, None, kernels)
     });
