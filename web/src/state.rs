@@ -91,6 +91,11 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
+    fn plus_sign_typed_into_the_address_stays_a_plus_sign() {
+        assert_eq!(State::from_hash("#plan=zero:1e+0@all&seed=1"), state("zero:1e+0@all", "1"));
+    }
+
+    #[wasm_bindgen_test]
     fn seed_that_is_no_whole_number_is_named_as_it_was_typed() {
         for text in ["-1", "1.5", "", "18446744073709551616", "a b"] {
             assert_eq!(state("", text).seed(), Err(Failure::BadSeed { text: text.to_owned() }));

@@ -1,14 +1,15 @@
 //! `cargo xtask demo`: from a fresh checkout to a page in the browser.
 
-use crate::shell::{Shell, display};
+use crate::shell::{Shell, display, run as run_command};
 use crate::tools;
 use anyhow::{Context as _, Result, bail};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Options of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -31,14 +32,20 @@ pub fn run(mut shell: Shell, args: &DemoArgs) -> Result<()> {
     TcpListener::bind(address)
         .with_context(|| format!("cannot serve at {address}; choose another port with `--port`"))?;
 
-    eprintln!("[1/2] Tools for WebAssembly (about 6 minutes on 2 cores the first time, later none)");
+    eprintln!("[1/3] Tools for WebAssembly (about 6 minutes on 2 cores the first time, later none)");
     tools::ensure_page_tools(&mut shell)?;
 
-    eprintln!("[2/2] Building the page (about 5 minutes on 2 cores the first time, later seconds) and serving it");
-    let port = args.port.to_string();
+    // Built on its own first: `trunk serve` would go on and serve nothing after a failed build.
+    eprintln!("[2/3] Building the page (about 5 minutes on 2 cores the first time, later seconds)");
     // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
+    run_command(shell.command("trunk", ["build", "--release", "--offline"])?.stdout(io::stderr()))?;
+
+    eprintln!("[3/3] Serving it on this machine only (seconds)");
+    let port = args.port.to_string();
     let serve = ["serve", "--release", "--offline", "--address", "127.0.0.1", "--port", &port];
     let mut command = shell.command("trunk", serve)?;
+    // Only the address goes to stdout.
+    command.stdout(io::stderr());
     eprintln!("$ {}", display(&command));
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -54,7 +61,6 @@ pub fn run(mut shell: Shell, args: &DemoArgs) -> Result<()> {
 
 /// Says where the page is once the server answers, then waits for `stop`.
 fn attend(server: &mut Child, address: SocketAddr, stop: &AtomicBool) -> Result<()> {
-    let started = Instant::now();
     let mut is_announced = false;
     while !stop.load(Ordering::Relaxed) {
         if let Some(status) = server.try_wait()? {
@@ -68,8 +74,7 @@ fn attend(server: &mut Child, address: SocketAddr, stop: &AtomicBool) -> Result<
         // Trunk listens once the first build is done.
         if !is_announced && TcpStream::connect_timeout(&address, POLL_INTERVAL).is_ok() {
             is_announced = true;
-            let wall_secs = started.elapsed().as_secs();
-            eprintln!("\nBuilt in {wall_secs} s. Open the page, stop with Ctrl-C:");
+            eprintln!("\nOpen the page; Ctrl-C stops it:");
             println!("http://{address}/");
         }
         thread::sleep(POLL_INTERVAL);
