@@ -22,7 +22,7 @@ use shared::{Error, Parameters};
 pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
-pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode, training_seeds};
+pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode};
 
 use crate::cli::input::Which;
 use crate::environment::{environment, peak_rss_mib};

@@ -9,7 +9,7 @@ use shared::record::{MetricsLine, Phase, PhaseSummary};
 use shared::training::{FineTuning, StatePart, StepReport};
 use shared::{Error, Parameters};
 
-use super::{Prepared, judge, kernels, training_seeds};
+use super::{Prepared, judge};
 use crate::exit_code::interrupted;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -64,25 +64,14 @@ pub fn fine_tune(
     prepared: &Prepared,
     run_dir: &RunDir,
     phase: Phase,
-    mut parameters: Parameters,
+    parameters: Parameters,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Outcome> {
-    if let Some(frozen) = &prepared.frozen {
-        parameters.freeze(|path| frozen.contains(path))?;
-    }
     let mut dump = match (&prepared.dump, phase) {
         (Some(dump), Phase::Healthy) => Some(dump.start(prepared, &parameters)?),
         _ => None,
     };
-    let mut fine_tuning = FineTuning::new(
-        &prepared.config,
-        parameters,
-        prepared.train.examples.clone(),
-        &prepared.spec.training,
-        training_seeds(prepared.spec.seeds),
-        kernels(prepared),
-        &prepared.device,
-    )?;
+    let mut fine_tuning = prepared.fine_tuning(parameters)?;
     let states = run_dir.states();
     let mut journal = Journal::default();
     let mut best: Option<Vec<u8>> = None;

@@ -14,7 +14,7 @@ use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_h
 use shared::model::ModelConfig;
 use shared::record::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunSpec, Seeds, SplitRows};
 use shared::tokenizer::Tokenizer;
-use shared::training::{TrainingArgs, TrainingSeeds};
+use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::dump::BatchDump;
 use crate::cli::device::DeviceChoice;
@@ -177,6 +177,23 @@ impl Prepared {
         self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)
     }
 
+    /// A fine-tuning of `parameters` by the run's recipe that has not begun; what the run freezes is frozen.
+    pub fn fine_tuning(&self, mut parameters: Parameters) -> anyhow::Result<FineTuning> {
+        if let Some(frozen) = &self.frozen {
+            parameters.freeze(|path| frozen.contains(path))?;
+        }
+        let seeds = TrainingSeeds { head: self.spec.seeds.head, data: self.spec.seeds.data };
+        Ok(FineTuning::new(
+            &self.config,
+            parameters,
+            self.train.examples.clone(),
+            &self.spec.training,
+            seeds,
+            super::kernels(self),
+            &self.device,
+        )?)
+    }
+
     /// The id of the padding token.
     #[must_use]
     pub fn pad_token_id(&self) -> u32 {
@@ -240,12 +257,6 @@ pub fn encode(tokenizer: &Tokenizer, rows: &[Example], max_length: usize) -> any
         ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label }).collect();
     let row_hashes = rows.iter().map(|row| row_hash(&row.text, row.label)).collect();
     Ok(Encoded { examples: Arc::new(examples), row_hashes })
-}
-
-/// The seeds that a fine-tuning draws from.
-#[must_use]
-pub fn training_seeds(seeds: Seeds) -> TrainingSeeds {
-    TrainingSeeds { head: seeds.head, data: seeds.data }
 }
 
 /// Refuses lengths that the model has no positions for.

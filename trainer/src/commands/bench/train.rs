@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
-use shared::nn::Kernels;
 use shared::record::{BenchThroughput, BenchTrain};
-use shared::training::FineTuning;
 
 use super::{compare, median};
 use crate::cli::bench::{BenchTrainArgs, TIMED_STEPS};
@@ -14,7 +12,7 @@ use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
-use crate::runner::{Prepared, RunRequest, training_seeds};
+use crate::runner::{Prepared, RunRequest};
 
 /// Steps that warm up caches, allocator and threads.
 const WARM_UP_STEPS: usize = 3;
@@ -72,19 +70,7 @@ fn finite(x: f64) -> Value {
 
 fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
     let rate = estimate::matmul_flops_per_sec()?;
-    let mut parameters = prepared.load()?.parameters;
-    if let Some(frozen) = &prepared.frozen {
-        parameters.freeze(|path| frozen.contains(path))?;
-    }
-    let mut fine_tuning = FineTuning::new(
-        &prepared.config,
-        parameters,
-        prepared.train.examples.clone(),
-        &prepared.spec.training,
-        training_seeds(prepared.spec.seeds),
-        Kernels::for_device(&prepared.device),
-        &prepared.device,
-    )?;
+    let mut fine_tuning = prepared.fine_tuning(prepared.load()?.parameters)?;
     for _ in 0..WARM_UP_STEPS {
         fine_tuning.step()?;
     }
