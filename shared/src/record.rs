@@ -8,6 +8,7 @@ mod difference;
 mod measurement;
 mod outcome;
 mod prediction;
+mod provenance;
 mod spec;
 
 pub use difference::{SpecDifference, first_difference};
@@ -17,6 +18,7 @@ pub use outcome::{
     RunRecord, RunStatus, TrainSummary,
 };
 pub use prediction::Prediction;
+pub use provenance::{Provenance, Source, SourceFile, SourceKind};
 pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Seeds, SplitRows, canonical_json};
 
 /// The version of the layout of specs and records; raised when a field changes its name or meaning.

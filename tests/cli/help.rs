@@ -15,6 +15,11 @@ fn help_of_the_program() {
 }
 
 #[test]
+fn help_of_fetch() {
+    insta::assert_snapshot!(help(&["help", "fetch"]));
+}
+
+#[test]
 fn help_of_run() {
     insta::assert_snapshot!(help(&["help", "run"]));
     assert_eq!(help(&["run", "--help"]), help(&["help", "run"]));

@@ -6,6 +6,7 @@ mod experiment;
 mod faults;
 mod fixture;
 mod help;
+mod hub;
 mod models;
 mod schemas;
 mod usage;
@@ -16,5 +17,10 @@ use assert_cmd::Command;
 fn bert_heal() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"));
     command.env_remove("RAYON_NUM_THREADS").env("NO_COLOR", "1");
+    for variable in ["HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_DOWNLOAD_TIMEOUT"] {
+        command.env_remove(variable);
+    }
+    // What a test does not serve itself is not to be had.
+    command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", "/nonexistent").env("BERT_HEAL_CACHE", "/nonexistent");
     command
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shared::model::Architecture;
 use shared::record::{
     BenchThroughput, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval, ModelResult,
-    ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Recovery, ReportSplit, ResultHashes, RunRecord, RunSpec,
-    RunStatus, Seeds, SplitRows, TrainSummary,
+    ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes, RunRecord,
+    RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
 };
 use shared::training::{Precision, TrainingArgs};
 
@@ -93,6 +93,15 @@ fn record() -> RunRecord {
             weights: Some("a1".repeat(32)),
             data: "d4".repeat(32),
             checkpoints: ResultHashes { healthy: Some("11".repeat(32)), ..ResultHashes::default() },
+        },
+        provenance: Provenance {
+            model: Some(Source {
+                kind: SourceKind::Hub,
+                id: "sentence-transformers/all-MiniLM-L6-v2".into(),
+                revision: Some("1a".repeat(20)),
+                files: vec![SourceFile { name: "config.json".into(), size_bytes: 612, sha256: "c0".repeat(32) }],
+            }),
+            dataset: None,
         },
         peak_rss_mib: Some(912.5),
         environment: environment(),

@@ -13,6 +13,7 @@ pub mod corrupt;
 pub mod device;
 pub mod evaluate;
 pub mod export;
+pub mod fetch;
 pub mod input;
 pub mod inspect;
 pub mod predict;
@@ -25,7 +26,8 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --corrupt kaiming@bottom:0.5
+  bert-heal fetch --list
+  bert-heal run --model minilm-l6 --dataset trec6 --corrupt kaiming@bottom:0.5
   bert-heal help run
 
 Results go to stdout, log and progress to stderr; --json prints one JSON value.
@@ -49,6 +51,10 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "N", value_parser = values::count, help_heading = "Device")]
     pub threads: Option<usize>,
 
+    /// Take models and datasets from this machine only, as `HF_HUB_OFFLINE=1` does
+    #[arg(long, global = true, help_heading = "Model and data")]
+    pub offline: bool,
+
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -58,6 +64,8 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     #[expect(missing_docs, reason = "clap takes the description from the flags' type")]
+    Fetch(fetch::FetchArgs),
+    #[expect(missing_docs, reason = "as above")]
     Run(Box<run::RunArgs>),
     #[expect(missing_docs, reason = "as above")]
     Evaluate(evaluate::EvaluateArgs),

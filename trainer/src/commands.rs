@@ -4,6 +4,7 @@ pub mod bench;
 pub mod corrupt;
 pub mod evaluate;
 pub mod export;
+pub mod fetch;
 pub mod inspect;
 pub mod predict;
 pub mod run;

@@ -7,13 +7,37 @@
 mod error;
 mod folder;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
 use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
 use folder::{Files, ReadSplit};
+
+/// Files of a dataset and what is known of them, wherever they came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetFiles {
+    /// What the dataset is called.
+    pub name: String,
+    /// Files of each split, in order.
+    pub splits: Vec<(Split, Vec<PathBuf>)>,
+    /// Which columns hold text and label.
+    pub columns: ColumnChoice,
+    /// Class names in the order of ids, where known.
+    pub label_names: Option<Vec<String>>,
+    /// Sentences for the log and the record about how the files were come by.
+    pub notes: Vec<String>,
+}
+
+/// Which columns hold what, where somebody has said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnChoice {
+    /// The columns of the text.
+    pub text: Option<Vec<String>>,
+    /// The column of the label.
+    pub label: Option<String>,
+}
 
 /// What a dataset is opened for, which decides what must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +93,25 @@ impl OpenedDataset {
 /// # Errors
 /// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
-    let files = Files::find(path, options.purpose)?;
+    opened(Files::find(path, options.purpose)?, path, options)
+}
+
+/// Opens files that are known already.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
+    let path = PathBuf::from(&files.name);
+    let options = OpenOptions {
+        label_names: files.label_names.clone().or_else(|| options.label_names.clone()),
+        ..options.clone()
+    };
+    let mut opened = opened(Files::known(&files), &path, &options)?;
+    opened.notes.splice(0..0, files.notes);
+    Ok(opened)
+}
+
+fn opened(files: Files, path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
     let mut read = folder::read(&files, options.on_bad_row, options.label_names.as_deref())?;
     let mut notes = std::mem::take(&mut read.notes);
 

@@ -1,7 +1,8 @@
 //! The native program `bert-heal`: files, devices and processes around what `shared` computes.
 //!
-//! [`main`] is the whole program. [`cli`] is what users type, [`commands`] what it leads to, [`runner`] one run of the
-//! experiment, [`run_dir`] what it leaves on disk, [`exit_code`] how it ends.
+//! [`main`] is the whole program. [`cli`] is what users type, [`commands`] what it leads to, [`hub`] where models and
+//! data come from that are not here, [`runner`] one run of the experiment, [`run_dir`] what it leaves on disk,
+//! [`exit_code`] how it ends.
 
 pub mod cli;
 pub mod commands;
@@ -10,6 +11,7 @@ pub mod device;
 pub mod environment;
 pub mod estimate;
 pub mod exit_code;
+pub mod hub;
 pub mod interrupt;
 pub mod models;
 pub mod output;
@@ -42,7 +44,9 @@ pub fn main() -> std::process::ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     threads::fix(cli.threads)?;
+    hub::fix_offline(cli.offline);
     match cli.command {
+        Command::Fetch(args) => commands::fetch::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Predict(args) => commands::predict::run(&args),

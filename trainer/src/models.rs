@@ -1,4 +1,5 @@
-//! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, or a built-in shape.
+//! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, what the catalogue or the hub
+//! calls so, or a built-in shape.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,11 +11,13 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile};
 use shared::model::{ModelConfig, shape_config};
+use shared::record::Source;
 use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, build_vocabulary};
 
 use crate::cli::input::Which;
 use crate::exit_code::bad_input;
+use crate::hub::{self, ModelParts, RepoKind};
 
 /// Names of the shapes that need no file, for `--random-init`.
 pub const BUILT_IN_SHAPES: [&str; 3] = ["bert-base", "bert-large", "distilbert"];
@@ -28,6 +31,8 @@ pub struct ModelSource {
     pub config: ModelConfig,
     /// SHA-256 (hex) of the config's bytes.
     pub config_sha256: String,
+    /// Where it was fetched from; none for what lay here.
+    pub fetched_from: Option<Source>,
     origin: Origin,
     weights: Weights,
 }
@@ -62,45 +67,62 @@ impl ModelSource {
     pub fn open(name: &str, which: Option<Which>, random_init: bool) -> anyhow::Result<Self> {
         let weights = if random_init { Weights::Random } else { Weights::Read };
         let path = Path::new(name);
-        if !path.exists() {
-            return Self::built_in(name, weights);
+        if path.exists() {
+            if !path.is_dir() {
+                return Err(bad_input(anyhow!(
+                    "model {name} is a file: expected a folder with config.json, model.safetensors and tokenizer.json"
+                )));
+            }
+            hub::say_local_comes_first(RepoKind::Model, name);
+            return Self::in_folder(name, display_name(path), checkpoint_folder(path, which)?, weights, None);
         }
-        if !path.is_dir() {
+        if random_init && BUILT_IN_SHAPES.contains(&name) {
+            return Self::built_in(name);
+        }
+        if let Some(which) = which {
             return Err(bad_input(anyhow!(
-                "model {name} is a file: expected a folder with config.json, model.safetensors and tokenizer.json"
+                "--which {} chooses a model of a run's folder, and there is no folder {name}",
+                which.as_str()
             )));
         }
-        let folder = checkpoint_folder(path, which)?;
-        let config_path = folder.join("config.json");
-        let bytes = fs::read(&config_path)
-            .map_err(|e| bad_input(anyhow!("model {name}: cannot read {}: {e}", config_path.display())))?;
-        let config =
-            ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
-        Ok(Self {
-            name: display_name(path),
-            config,
-            config_sha256: hex::encode(Sha256::digest(&bytes)),
-            origin: Origin::Folder(folder),
-            weights,
-        })
+        let parts = if random_init { ModelParts::Shape } else { ModelParts::Everything };
+        let fetched = hub::model(name, parts).map_err(|failed| {
+            if BUILT_IN_SHAPES.contains(&name) {
+                failed.error.context(format!("model {name} (its shape with random weights: add --random-init)"))
+            } else {
+                failed.error
+            }
+        })?;
+        Self::in_folder(name, name.to_owned(), fetched.folder, weights, Some(fetched.source))
     }
 
-    fn built_in(name: &str, weights: Weights) -> anyhow::Result<Self> {
-        let Some(config) = shape_config(name) else {
-            return Err(bad_input(anyhow!(
-                "model {name}: there is no such folder; expected a folder with config.json, model.safetensors and \
-                 tokenizer.json, or with --random-init one of {}",
-                BUILT_IN_SHAPES.join(", ")
-            )));
-        };
-        if weights == Weights::Read {
-            return Err(bad_input(anyhow!(
-                "model {name}: there is no such folder, and the built-in shape of that name has no weights: give a folder, \
-                 or add --random-init"
-            )));
-        }
+    fn in_folder(
+        given: &str,
+        name: String,
+        folder: PathBuf,
+        weights: Weights,
+        fetched_from: Option<Source>,
+    ) -> anyhow::Result<Self> {
+        let config_path = folder.join("config.json");
+        let bytes = fs::read(&config_path)
+            .map_err(|e| bad_input(anyhow!("model {given}: cannot read {}: {e}", config_path.display())))?;
+        let config =
+            ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
+        let config_sha256 = hex::encode(Sha256::digest(&bytes));
+        Ok(Self { name, config, config_sha256, fetched_from, origin: Origin::Folder(folder), weights })
+    }
+
+    fn built_in(name: &str) -> anyhow::Result<Self> {
+        let config = shape_config(name).ok_or_else(|| anyhow!("there is no built-in shape {name}"))?;
         let config_sha256 = hex::encode(Sha256::digest(config.to_json()));
-        Ok(Self { name: name.to_owned(), config, config_sha256, origin: Origin::BuiltIn, weights })
+        Ok(Self {
+            name: name.to_owned(),
+            config,
+            config_sha256,
+            fetched_from: None,
+            origin: Origin::BuiltIn,
+            weights: Weights::Random,
+        })
     }
 
     /// Whether the weights are drawn from the head seed.

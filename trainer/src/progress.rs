@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar for people, one plain line every ten seconds for logs.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -118,6 +118,71 @@ impl Progress {
         }
         parts.join("  ")
     }
+}
+
+/// Progress of a download in bytes.
+pub struct Transfer {
+    name: String,
+    total_bytes: u64,
+    n_bytes: u64,
+    last_line: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Transfer {
+    /// Starts a download of `total_bytes` bytes.
+    #[must_use]
+    pub fn start(name: &str, total_bytes: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| transfer_bar(name, total_bytes));
+        if bar.is_none() {
+            eprintln!("{name}: {}", HumanBytes(total_bytes));
+        }
+        Self { name: name.to_owned(), total_bytes, n_bytes: 0, last_line: Instant::now(), bar }
+    }
+
+    /// So many bytes more are here.
+    pub fn advance(&mut self, n_bytes: u64) {
+        self.n_bytes += n_bytes;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.n_bytes);
+        } else if self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            eprintln!("{}: {} of {}", self.name, HumanBytes(self.n_bytes), HumanBytes(self.total_bytes));
+        }
+    }
+
+    /// So many bytes have to be fetched again.
+    pub fn go_back(&mut self, n_bytes: u64) {
+        self.n_bytes = self.n_bytes.saturating_sub(n_bytes);
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.n_bytes);
+        }
+    }
+
+    /// Puts `text` on a line of its own, above the bar.
+    pub fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        // Also on the way out of an error: its message then stands alone.
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn transfer_bar(name: &str, total_bytes: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr_with_hz(5));
+    let style = ProgressStyle::with_template("{prefix} [{bar:24}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    bar.set_style(style.expect("the template is a constant and well-formed").progress_chars("=> "));
+    bar.set_prefix(name.to_owned());
+    bar
 }
 
 fn bar(name: &str, total_steps: usize, first_step: usize) -> ProgressBar {

@@ -229,6 +229,7 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
             data: prepared.spec.dataset.content_sha256.clone(),
             checkpoints: progress.hashes,
         },
+        provenance: prepared.provenance.clone(),
         peak_rss_mib: peak_rss_mib(),
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),
         notes: prepared.notes.iter().cloned().chain(progress.notes).collect(),

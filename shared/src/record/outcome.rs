@@ -1,6 +1,6 @@
 //! What came of a run: `run.json`.
 
-use super::{Phase, RunId, RunSpec, null_if_not_finite};
+use super::{Phase, Provenance, RunId, RunSpec, null_if_not_finite};
 use crate::training::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct RunRecord {
     pub corruption: Option<CorruptionSummary>,
     /// What it started from and what it made.
     pub hashes: Hashes,
+    /// Where model and dataset were fetched from; records of before there was fetching lack it.
+    #[serde(default)]
+    pub provenance: Provenance,
     /// The largest resident set of the process that ended the run, in MiB; none where the system does not tell.
     pub peak_rss_mib: Option<f64>,
     /// Where and with what it ran.

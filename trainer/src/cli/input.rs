@@ -3,8 +3,10 @@
 use super::values;
 use crate::datasets::{self, OpenOptions, OpenedDataset, Purpose};
 use crate::exit_code::bad_input;
+use crate::hub::{self, RepoKind};
 use clap::{Args, ValueEnum};
 use shared::dataset::{Limits, OnBadRow};
+use shared::record::Source;
 use shared::seed::Seed;
 use std::path::Path;
 
@@ -62,13 +64,14 @@ pub struct RowFlags {
 }
 
 impl DatasetFlags {
-    /// Opens the dataset.
+    /// Opens the dataset: the file or folder of that name, else what the catalogue or the hub calls so. With it comes
+    /// where it was fetched from.
     pub fn open(
         &self,
         purpose: Purpose,
         seed: Seed,
         label_names: Option<Vec<String>>,
-    ) -> anyhow::Result<OpenedDataset> {
+    ) -> anyhow::Result<(OpenedDataset, Option<Source>)> {
         let options = OpenOptions {
             purpose,
             on_bad_row: if self.rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
@@ -80,7 +83,14 @@ impl DatasetFlags {
             seed,
             label_names,
         };
-        datasets::open(Path::new(&self.dataset), &options).map_err(bad_input)
+        let path = Path::new(&self.dataset);
+        if path.exists() {
+            hub::say_local_comes_first(RepoKind::Dataset, &self.dataset);
+            return Ok((datasets::open(path, &options).map_err(bad_input)?, None));
+        }
+        let (fetched, files) = hub::dataset(&self.dataset).map_err(|failed| failed.error)?;
+        let opened = datasets::open_files(files, &options).map_err(bad_input)?;
+        Ok((opened, Some(fetched.source)))
     }
 }
 

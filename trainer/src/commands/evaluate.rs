@@ -36,7 +36,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
     let own_names = Some(checkpoint.config.label_names.clone());
-    let opened = args.dataset.open(Purpose::Evaluate, Seed(args.seed_data), own_names)?;
+    let (opened, fetched_from) = args.dataset.open(Purpose::Evaluate, Seed(args.seed_data), own_names)?;
     let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
     if n_model != n_data {
         return Err(bad_input(anyhow!(
@@ -92,6 +92,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "labels": checkpoint.config.label_names,
         "predictions": predictions_path,
         "hashes": {"weights": checkpoint.weights_hash, "data": opened.dataset.content_hash()},
+        "provenance": {"model": source.fetched_from, "dataset": fetched_from},
     });
     atomic::write_json(&out.join("evaluation.json"), &value)?;
     if args.json {

@@ -83,6 +83,11 @@ impl Files {
         Ok(Self { name: name_of(folder), splits, labels, is_single_file: false })
     }
 
+    pub(super) fn known(files: &super::DatasetFiles) -> Self {
+        let splits = files.splits.iter().flat_map(|(split, paths)| paths.iter().map(|path| (*split, path.clone())));
+        Self { name: files.name.clone(), splits: splits.collect(), labels: None, is_single_file: false }
+    }
+
     fn single(file: &Path, purpose: Purpose) -> Result<Self, OpenDatasetError> {
         if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv")) {
             return Err(OpenDatasetError::NotTsv { path: file.to_owned() });

@@ -12,7 +12,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights};
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
 use shared::model::ModelConfig;
-use shared::record::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunSpec, Seeds, SplitRows};
+use shared::record::{DatasetSpec, ModelSpec, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows};
 use shared::tokenizer::Tokenizer;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
@@ -60,6 +60,8 @@ pub struct Encoded {
 pub struct Prepared {
     /// Everything that decides the outcome.
     pub spec: RunSpec,
+    /// Where model and dataset were fetched from.
+    pub provenance: Provenance,
     /// Training rows.
     pub train: Encoded,
     /// A part of train for early stopping.
@@ -114,7 +116,7 @@ impl Prepared {
             .transpose()?;
         check_length(request.training.max_length, &source.config)?;
 
-        let opened = request.dataset.open(Purpose::Train, request.seeds.data, None)?;
+        let (opened, dataset_from) = request.dataset.open(Purpose::Train, request.seeds.data, None)?;
         let dataset = &opened.dataset;
         let mut notes: Vec<String> = opened.notes.clone();
         let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
@@ -155,6 +157,7 @@ impl Prepared {
         }
         Ok(Self {
             spec,
+            provenance: Provenance { model: source.fetched_from.clone(), dataset: dataset_from },
             train,
             held_out,
             report,

@@ -24,7 +24,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let (device, device_name) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
     crate::runner::check_length(args.batches.max_length, &source.config)?;
-    let opened = args.dataset.open(Purpose::Evaluate, Seed(0), None)?;
+    let (opened, _) = args.dataset.open(Purpose::Evaluate, Seed(0), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;

@@ -1,0 +1,364 @@
+//! Models and datasets by name: from Hugging Face's cache, from the hub, or out of a Python package, in that order.
+//!
+//! [`model`] and [`dataset`] turn a name into files on this machine and say on stderr what was taken from where.
+//! [`HubName`] is how things are called there, [`catalogue`](catalogue::catalogue) which have a short name, and a
+//! [`Package`] the way around a hub that is out of reach.
+//!
+//! Invariants: a file in the cache was verified before it got its name there, against the hash that the hub sends with
+//! it, and is verified again whenever it is taken; the token goes to `HF_ENDPOINT` only; with `--offline` no request is
+//! made and no program is started.
+//!
+//! hf-hub names the folders of the cache, so that transformers and datasets find what is fetched here, and the other way
+//! round. It does not fetch: 0.5 and 1.0 begin a cut download anew, check neither size nor hash, and 1.0 cannot be
+//! had without Xet, reqwest and aws-lc. Requests are made with ureq, which knows time limits for single reads.
+
+mod cache;
+pub mod catalogue;
+mod client;
+mod download;
+mod error;
+mod name;
+mod package;
+mod select;
+mod settings;
+mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use shared::dataset::Split;
+use shared::record::{Source, SourceKind};
+
+use self::cache::RepoCache;
+use self::catalogue::{DatasetEntry, Package, catalogue};
+use self::client::Client;
+use self::error::HubError;
+use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
+pub use self::name::{HubName, RepoKind};
+pub use self::select::ModelParts;
+use self::select::{SplitFiles, dataset_files, model_files};
+pub use self::settings::{Settings, fix_offline};
+use crate::datasets::{ColumnChoice, DatasetFiles};
+use crate::exit_code::bad_input;
+use crate::progress::Transfer;
+
+/// Files on this machine that came from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The folder that the names in `source` are relative to, for a package their last parts.
+    pub folder: PathBuf,
+    /// Where they came from.
+    pub source: Source,
+}
+
+/// Why a name did not become files.
+#[derive(Debug)]
+pub struct NotFetched {
+    /// Whether nothing of this kind is called so, as far as this machine can tell.
+    pub is_unknown: bool,
+    /// The whole sentence.
+    pub error: anyhow::Error,
+}
+
+/// A name, where to look for it, and which files of it are needed.
+struct Wanted<'a> {
+    kind: RepoKind,
+    /// As the user typed it.
+    name: &'a str,
+    /// Repositories that may have it, the most likely first.
+    candidates: Vec<HubName>,
+    /// The package that carries it, by the name of its entry.
+    package: Option<(&'a str, &'a Package)>,
+    /// Chooses among the files of a candidate.
+    select: &'a dyn Fn(&HubName, &[&str]) -> Result<Vec<String>, HubError>,
+}
+
+/// The catalogue's dataset of that name, whatever revision of it is asked for.
+#[must_use]
+pub fn dataset_entry(name: &str) -> Option<&'static DatasetEntry> {
+    catalogue().dataset(split_revision(name).0)
+}
+
+/// Says so when a local file or folder is taken that has the name of something else.
+pub fn say_local_comes_first(kind: RepoKind, name: &str) {
+    let is_known = match kind {
+        RepoKind::Model => catalogue().model(name).is_some(),
+        RepoKind::Dataset => catalogue().dataset(name).is_some(),
+    };
+    if is_known {
+        eprintln!("note: {} {name}: the one of that name in this folder, not that of the catalogue", kind.word());
+    }
+}
+
+/// Brings a model to this machine.
+///
+/// # Errors
+/// When it is nowhere to be had; the sentence says what to do.
+pub fn model(name: &str, parts: ModelParts) -> Result<Fetched, NotFetched> {
+    let (base, revision) = split_revision(name);
+    let entry = catalogue().model(base);
+    let hub_name = entry.map(|entry| entry.hub_name(revision)).or_else(|| HubName::parse(RepoKind::Model, name));
+    let package = entry.filter(|_| revision.is_none());
+    fetched(&Wanted {
+        kind: RepoKind::Model,
+        name,
+        candidates: hub_name.into_iter().collect(),
+        package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
+        select: &|name, all| model_files(name, all, parts),
+    })
+}
+
+/// Brings a dataset to this machine.
+///
+/// # Errors
+/// As [`model`].
+pub fn dataset(name: &str) -> Result<(Fetched, DatasetFiles), NotFetched> {
+    let name = name.strip_prefix("datasets/").unwrap_or(name);
+    let (base, revision) = split_revision(name);
+    let entry = catalogue().dataset(base);
+    let hub_name = entry.map(|entry| entry.hub_name(revision)).or_else(|| HubName::parse(RepoKind::Dataset, name));
+    let mut candidates: Vec<HubName> = hub_name.into_iter().collect();
+    // A repository that is only a script has its rows in the hub's own copy.
+    if let Some(converted) = candidates.first().filter(|name| name.revision == DEFAULT_REVISION) {
+        candidates.push(converted.at(PARQUET_REVISION));
+    }
+    let package = entry.filter(|_| revision.is_none());
+    let splits = |name: &HubName, all: &[&str]| Ok(used_splits(dataset_files(name, all)?, entry));
+    let fetched = fetched(&Wanted {
+        kind: RepoKind::Dataset,
+        name,
+        package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
+        select: &|name, all| Ok(splits(name, all)?.into_iter().flat_map(|(_, files)| files).collect()),
+        candidates: candidates.clone(),
+    })?;
+    let files = match fetched.source.kind {
+        SourceKind::Package => rows_of_package(&fetched, name, entry),
+        SourceKind::Hub => {
+            let all: Vec<&str> = fetched.source.files.iter().map(|file| file.name.as_str()).collect();
+            let splits = candidates.first().map_or(Ok(Vec::new()), |name| splits(name, &all)).map_err(not_fetched)?;
+            rows_of_repository(&fetched, splits, name, entry)
+        }
+    };
+    Ok((fetched, files))
+}
+
+fn rows_of_repository(fetched: &Fetched, splits: SplitFiles, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
+    let paths = |files: Vec<String>| files.into_iter().map(|file| fetched.folder.join(file)).collect();
+    DatasetFiles {
+        name: name.to_owned(),
+        splits: splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
+        columns: ColumnChoice {
+            text: entry.map(|entry| entry.text_columns.clone()),
+            label: entry.map(|entry| entry.label_column.clone()),
+        },
+        label_names: entry.map(|entry| entry.label_names.clone()),
+        notes: Vec::new(),
+    }
+}
+
+fn rows_of_package(fetched: &Fetched, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
+    DatasetFiles {
+        name: name.to_owned(),
+        splits: vec![(Split::Train, vec![fetched.folder.join(package::TRAIN)])],
+        columns: ColumnChoice::default(),
+        label_names: entry.map(|entry| entry.label_names.clone()),
+        notes: vec![format!(
+            "only the training rows of {name}, from the Python package {}: figures are not those of its test split",
+            fetched.source.id
+        )],
+    }
+}
+
+/// The splits that an entry says are labelled; all of them for a dataset that is not in the catalogue.
+fn used_splits(splits: SplitFiles, entry: Option<&DatasetEntry>) -> SplitFiles {
+    let is_used = |split: Split| match (split, entry) {
+        (Split::Validation, Some(entry)) => entry.rows.validation.is_some(),
+        (Split::Test, Some(entry)) => entry.rows.test.is_some(),
+        _ => true,
+    };
+    splits.into_iter().filter(|(split, _)| is_used(*split)).collect()
+}
+
+/// Cache, hub, package: the first that has it.
+fn fetched(wanted: &Wanted<'_>) -> Result<Fetched, NotFetched> {
+    let (kind, name) = (wanted.kind.word(), wanted.name);
+    if wanted.candidates.is_empty() {
+        let expected = match wanted.kind {
+            RepoKind::Model => {
+                "there is no such folder; expected a folder with config.json, model.safetensors and tokenizer.json"
+            }
+            RepoKind::Dataset => "there is no such file or folder; expected a file or folder of rows",
+        };
+        let error =
+            anyhow!("{kind} {name}: {expected}, a hub id such as org/name, or a name of bert-heal fetch --list");
+        return Err(NotFetched { is_unknown: true, error: bad_input(error) });
+    }
+    let settings = Settings::from_env().map_err(|error| NotFetched { is_unknown: false, error })?;
+    let is_offline = settings.offline_because.is_some();
+    if let Some(found) = from_cache(&settings, wanted, is_offline).map_err(not_fetched)? {
+        return Ok(found);
+    }
+    if let Some((entry, package)) = wanted.package
+        && let Some(found) = package::cached(&settings, entry, package)
+    {
+        eprintln!("{kind} {name}: from the Python package {}, in {}", package.requirement, found.folder.display());
+        return Ok(found);
+    }
+    if let Some(because) = settings.offline_because {
+        let what = format!("{kind} {name}");
+        return Err(not_fetched(HubError::Offline { what, cache: settings.cache, because }));
+    }
+    match from_hub(&settings, wanted) {
+        Err(error) if error.is_out_of_reach() => without_hub(&settings, wanted, &error),
+        outcome => outcome.map_err(|error| not_fetched(with_suggestion(error, wanted))),
+    }
+}
+
+/// What is left when the hub is out of reach: what the cache has of a dataset, and the package.
+fn without_hub(settings: &Settings, wanted: &Wanted<'_>, reason: &HubError) -> Result<Fetched, NotFetched> {
+    let (kind, name) = (wanted.kind.word(), wanted.name);
+    if let Some(found) = from_cache(settings, wanted, true).map_err(not_fetched)? {
+        eprintln!("note: {reason}; taking the files of {name} that the cache has");
+        return Ok(found);
+    }
+    let Some((entry, package)) = wanted.package else {
+        let error = anyhow!("{kind} {name}: {reason}; {}", instead(wanted.kind));
+        return Err(NotFetched { is_unknown: false, error: bad_input(error) });
+    };
+    eprintln!("note: {reason}; falling back on a Python package");
+    package::fetch(settings, entry, package).map_err(|error| {
+        let error = error.context(format!("{kind} {name}: {reason}, and the Python package did not help"));
+        NotFetched { is_unknown: false, error }
+    })
+}
+
+/// What to give instead of a name that needs the hub.
+fn instead(kind: RepoKind) -> String {
+    let (place, entries): (_, Vec<&str>) = match kind {
+        RepoKind::Model => (
+            "folder with config.json, model.safetensors and tokenizer.json",
+            catalogue().models.iter().filter(|entry| entry.package.is_some()).map(|entry| &*entry.name).collect(),
+        ),
+        RepoKind::Dataset => (
+            "file or folder of rows",
+            catalogue().datasets.iter().filter(|entry| entry.package.is_some()).map(|entry| &*entry.name).collect(),
+        ),
+    };
+    format!("give a local {place}, or {}, which pip can bring as well", entries.join(" or "))
+}
+
+/// What the cache has. Without the hub's listing of a dataset nobody knows whether it is all of it, so that is only
+/// taken with `is_all_there_is`.
+fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -> Result<Option<Fetched>, HubError> {
+    for name in &wanted.candidates {
+        let cache = RepoCache::new(&settings.cache, name);
+        let Some(commit) = cache.commit() else { continue };
+        let here = cache.files(&commit);
+        let listed: Option<Vec<String>> =
+            cache.listing(&commit).map(|files| files.into_iter().map(|file| file.path).collect());
+        if listed.is_none() && name.kind == RepoKind::Dataset && !is_all_there_is {
+            continue;
+        }
+        let all = listed.as_ref().unwrap_or(&here);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let Ok(paths) = (wanted.select)(name, &all) else { continue };
+        if !paths.iter().all(|path| here.contains(path)) {
+            continue;
+        }
+        let files = paths.iter().map(|path| download::cached(&cache, name, &commit, path)).collect();
+        match files {
+            Ok(files) => {
+                let found = found(&cache, name, commit, files);
+                say(wanted, &found, &format!("in {}", found.folder.display()));
+                return Ok(Some(found));
+            }
+            Err(error @ HubError::Mismatch { .. }) if settings.offline_because.is_none() => {
+                eprintln!("note: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// What the hub has, brought into the cache.
+fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubError> {
+    let client = Client::new(settings);
+    let mut first_absence = None;
+    for name in &wanted.candidates {
+        match repository(&client, settings, wanted, name) {
+            // Another candidate may have what this one lacks; if none has, the first reason is the one that helps.
+            Err(error) if error.is_absence() => first_absence = first_absence.or(Some(error)),
+            outcome => return outcome,
+        }
+    }
+    Err(first_absence.unwrap_or_else(|| HubError::NoSuchFiles {
+        what: wanted.name.to_owned(),
+        problem: "no repository to look into".into(),
+    }))
+}
+
+fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Result<Fetched, HubError> {
+    let cache = RepoCache::new(&settings.cache, name);
+    let commit = client.commit(name)?;
+    let listing = match cache.listing(&commit) {
+        Some(listing) => listing,
+        None => {
+            let listing = client.files(name, &commit)?;
+            cache.write_listing(&commit, &listing)?;
+            listing
+        }
+    };
+    let all: Vec<&str> = listing.iter().map(|file| file.path.as_str()).collect();
+    let paths = (wanted.select)(name, &all)?;
+    let here = cache.files(&commit);
+    let size_of = |path: &String| listing.iter().find(|file| file.path == *path).map_or(0, |file| file.size);
+    let total = paths.iter().filter(|path| !here.contains(path)).map(size_of).sum();
+    let mut transfer = Transfer::start(&format!("fetching {}", wanted.name), total);
+    let mut files = Vec::new();
+    for path in &paths {
+        files.push(if here.contains(path) {
+            download::cached(&cache, name, &commit, path)?
+        } else {
+            download::download(client, &cache, name, &commit, path, &mut transfer)?
+        });
+    }
+    drop(transfer);
+    cache.write_ref(&commit)?;
+    let found = found(&cache, name, commit, files);
+    say(wanted, &found, &format!("from {}", settings.host()));
+    Ok(found)
+}
+
+fn found(cache: &RepoCache, name: &HubName, commit: String, mut files: Vec<shared::record::SourceFile>) -> Fetched {
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let folder = cache.snapshot(&commit);
+    Fetched { folder, source: Source { kind: SourceKind::Hub, id: name.id.clone(), revision: Some(commit), files } }
+}
+
+/// Says what was taken from where.
+fn say(wanted: &Wanted<'_>, found: &Fetched, place: &str) {
+    let (kind, name, id) = (wanted.kind.word(), wanted.name, &found.source.id);
+    let commit = found.source.revision.as_deref().map_or("?", |commit| &commit[..commit.len().min(12)]);
+    eprintln!("{kind} {name}: {id} at commit {commit}, {place}");
+}
+
+fn with_suggestion(error: HubError, wanted: &Wanted<'_>) -> HubError {
+    match error {
+        HubError::NotFound { what, missing } => {
+            let similar = catalogue().similar(wanted.kind, split_revision(wanted.name).0);
+            let hint = similar.map_or(String::new(), |similar| format!("; did you mean {similar}?"));
+            HubError::NotFound { what, missing: missing + &hint }
+        }
+        other => other,
+    }
+}
+
+fn not_fetched(error: HubError) -> NotFetched {
+    let is_unknown = matches!(error, HubError::NotFound { .. } | HubError::Offline { .. });
+    NotFetched { is_unknown, error: error.marked() }
+}
+
+fn split_revision(name: &str) -> (&str, Option<&str>) {
+    name.split_once('@').map_or((name, None), |(name, revision)| (name, Some(revision)))
+}

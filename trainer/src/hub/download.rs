@@ -1,0 +1,163 @@
+//! One file of the hub into the cache: it goes on where it was cut, and is not there until it was verified.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use shared::record::SourceFile;
+
+use super::cache::RepoCache;
+use super::client::{ATTEMPTS, Client, FileMetadata, pause};
+use super::error::HubError;
+use super::name::HubName;
+use super::verify::{HubHash, Seen, verify};
+use crate::progress::Transfer;
+
+const REMOVED: &str = "the file was removed; the same command fetches it again";
+
+/// Brings a file of a commit into the cache.
+pub(super) fn download(
+    client: &Client,
+    cache: &RepoCache,
+    name: &HubName,
+    commit: &str,
+    path: &str,
+    transfer: &mut Transfer,
+) -> Result<SourceFile, HubError> {
+    let what = format!("{}/{path}", name.id);
+    let metadata = client.metadata(name, commit, path)?;
+    let _lock =
+        cache.lock(&metadata.etag, || transfer.note(&format!("{what}: waiting for another process to fetch it")))?;
+    let blob = cache.blob(&metadata.etag);
+    // Another process, or another revision with the same bytes, may have brought it.
+    let seen = if blob.is_file() {
+        let seen = verify(&what, &blob, metadata.hash.as_ref(), REMOVED).inspect_err(|_| remove(&blob))?;
+        transfer.advance(seen.size_bytes);
+        seen
+    } else {
+        fetch(client, cache, name, commit, path, &metadata, transfer)?
+    };
+    cache.link(commit, path, &metadata.etag)?;
+    if metadata.hash.is_none() {
+        transfer.note(&format!("note: {what}: the server names no hash, so only its size was checked"));
+    }
+    Ok(SourceFile { name: path.to_owned(), size_bytes: seen.size_bytes, sha256: seen.sha256 })
+}
+
+/// Verifies a file that the cache has: its blob is named by its hash. A damaged one is removed.
+pub(super) fn cached(cache: &RepoCache, name: &HubName, commit: &str, path: &str) -> Result<SourceFile, HubError> {
+    let pointer = cache.snapshot(commit).join(path);
+    let etag = cache.etag_of(commit, path);
+    let hash = etag.as_deref().and_then(HubHash::from_etag);
+    let what = format!("{}/{path} in the cache", name.id);
+    let seen = verify(&what, &pointer, hash.as_ref(), REMOVED).inspect_err(|error| {
+        if let (HubError::Mismatch { .. }, Some(etag)) = (error, &etag) {
+            remove(&cache.blob(etag));
+            remove(&pointer);
+        }
+    })?;
+    Ok(SourceFile { name: path.to_owned(), size_bytes: seen.size_bytes, sha256: seen.sha256 })
+}
+
+/// Fetches the bytes that are missing, verifies all of them, and gives the blob its name.
+fn fetch(
+    client: &Client,
+    cache: &RepoCache,
+    name: &HubName,
+    commit: &str,
+    path: &str,
+    metadata: &FileMetadata,
+    transfer: &mut Transfer,
+) -> Result<Seen, HubError> {
+    let what = format!("{}/{path}", name.id);
+    let blob = cache.blob(&metadata.etag);
+    let incomplete = cache.blob(&format!("{}.incomplete", metadata.etag));
+    let on_disk = |source| HubError::Cache { path: incomplete.clone(), source };
+    let mut file = open(&incomplete).map_err(on_disk)?;
+    let mut n_bytes = file.metadata().map_err(on_disk)?.len();
+    if n_bytes > metadata.size {
+        file.set_len(0).map_err(on_disk)?;
+        n_bytes = 0;
+    } else if n_bytes > 0 {
+        transfer.note(&format!("{what}: going on from byte {n_bytes} of {}", metadata.size));
+        transfer.advance(n_bytes);
+    }
+    let mut n_failures = 0;
+    while n_bytes < metadata.size {
+        let before = n_bytes;
+        match more(client, name, commit, path, metadata.size, &mut file, &mut n_bytes, transfer) {
+            Ok(()) => {}
+            Err(error) if error.is_transient() => {
+                // Every new byte is progress: a bad line ends well, a dead one ends.
+                n_failures = if n_bytes > before { 1 } else { n_failures + 1 };
+                if n_failures >= ATTEMPTS {
+                    return Err(error);
+                }
+                pause(&error, n_failures, |text| transfer.note(text));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    file.sync_all().map_err(on_disk)?;
+    let seen = verify(&what, &incomplete, metadata.hash.as_ref(), REMOVED).inspect_err(|_| remove(&incomplete))?;
+    fs::rename(&incomplete, &blob).map_err(|source| HubError::Cache { path: blob, source })?;
+    Ok(seen)
+}
+
+/// One request for what is missing; `n_bytes` counts what is on disk, also when the connection breaks off.
+#[expect(clippy::too_many_arguments, reason = "what is fetched, where to, and how far it got")]
+fn more(
+    client: &Client,
+    name: &HubName,
+    commit: &str,
+    path: &str,
+    size: u64,
+    file: &mut File,
+    n_bytes: &mut u64,
+    transfer: &mut Transfer,
+) -> Result<(), HubError> {
+    let what = format!("{}/{path}", name.id);
+    let on_disk = |source| HubError::Cache { path: path.into(), source };
+    let (starts_at, mut body) = client.bytes(name, commit, path, *n_bytes)?;
+    if starts_at != *n_bytes {
+        transfer.note(&format!("{what}: the server knows no ranges, so it begins anew"));
+        file.set_len(0).map_err(on_disk)?;
+        transfer.go_back(*n_bytes);
+        *n_bytes = 0;
+    }
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = match body.read(&mut buffer) {
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(client.read_error(&what, error)),
+        };
+        if n == 0 {
+            break;
+        }
+        if *n_bytes + n as u64 > size {
+            return Err(HubError::Protocol { what, problem: format!("expected {size} bytes, got more") });
+        }
+        file.write_all(&buffer[..n]).map_err(on_disk)?;
+        *n_bytes += n as u64;
+        transfer.advance(n as u64);
+    }
+    if *n_bytes < size {
+        return Err(HubError::Cut { what, reason: format!("expected {size} bytes, got {n_bytes}") });
+    }
+    Ok(())
+}
+
+/// Opens the file of a download for appending; a cut one is continued.
+fn open(incomplete: &Path) -> io::Result<File> {
+    if let Some(folder) = incomplete.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::options().append(true).create(true).open(incomplete)
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        eprintln!("note: cannot remove {}: {error}", path.display());
+    }
+}
