@@ -5,7 +5,8 @@
 //! [`shared::dataset::parse_tsv`].
 
 mod error;
-mod folder;
+mod find;
+mod read;
 
 use std::path::{Path, PathBuf};
 
@@ -13,16 +14,17 @@ use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split,
 use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
-use folder::{Files, ReadSplit};
+pub use find::find;
+use read::{ReadSplit, read_bytes};
 
 /// Files of a dataset and what is known of them, wherever they came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetFiles {
-    /// What the dataset is called.
+    /// What the dataset is called: catalogue name, hub id, or the folder's or file's name.
     pub name: String,
-    /// Files of each split, in order.
+    /// Files of each split, in order (several for sharded data).
     pub splits: Vec<(Split, Vec<PathBuf>)>,
-    /// Which columns hold text and label.
+    /// Which columns hold text and label; guessed, and said, when not given.
     pub columns: ColumnChoice,
     /// Class names in the order of ids, where known.
     pub label_names: Option<Vec<String>>,
@@ -33,7 +35,7 @@ pub struct DatasetFiles {
 /// Which columns hold what, where somebody has said so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnChoice {
-    /// The columns of the text.
+    /// The columns of the text; several are joined by one space.
     pub text: Option<Vec<String>>,
     /// The column of the label.
     pub label: Option<String>,
@@ -84,43 +86,35 @@ impl OpenedDataset {
     }
 }
 
-/// Opens a folder of splits or a single TSV file.
+/// Opens a folder of splits or a single TSV file; see [`open_files`].
+///
+/// # Errors
+/// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.
+pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
+    open_files(find(path, options.purpose)?, options)
+}
+
+/// Opens a dataset whose files are known.
 ///
 /// Missing splits under [`Purpose::Train`]: when neither validation nor test has labels, a stratified tenth of train
 /// becomes test and another validation, by the data seed. When only one of them is missing nothing is carved, so that
 /// the rest of train stays what others train on too.
 ///
 /// # Errors
-/// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.
-pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
-    opened(Files::find(path, options.purpose)?, path, options)
-}
-
-/// Opens files that are known already.
-///
-/// # Errors
-/// As [`open`].
+/// When a split that is needed is not there or a file cannot be read; all of them are bad input.
 pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
-    let path = PathBuf::from(&files.name);
-    let options = OpenOptions {
-        label_names: files.label_names.clone().or_else(|| options.label_names.clone()),
-        ..options.clone()
-    };
-    let mut opened = opened(Files::known(&files), &path, &options)?;
-    opened.notes.splice(0..0, files.notes);
-    Ok(opened)
-}
-
-fn opened(files: Files, path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
-    let mut read = folder::read(&files, options.on_bad_row, options.label_names.as_deref())?;
-    let mut notes = std::mem::take(&mut read.notes);
+    let mut read = read::read(&files, options.on_bad_row, options.label_names.as_deref())?;
+    let mut notes = files.notes;
+    notes.append(&mut read.notes);
 
     let [mut train, mut validation, mut test] = [Split::Train, Split::Validation, Split::Test]
         .map(|split| labelled(read.splits.iter_mut().find(|other| other.split == split), &mut notes));
     if options.purpose == Purpose::Train {
         if train.is_empty() {
-            let path = files.path_of(Split::Train).unwrap_or(path).to_owned();
-            return Err(OpenDatasetError::UnlabelledTrain { path });
+            return Err(match read.splits.into_iter().find(|split| split.split == Split::Train) {
+                Some(split) => OpenDatasetError::UnlabelledTrain { file: split.file },
+                None => OpenDatasetError::NoTrain { name: files.name },
+            });
         }
         if validation.is_empty() && test.is_empty() {
             test = carve(&mut train, CarveOut::Test, Split::Test, options.seed, &mut notes);
@@ -133,15 +127,14 @@ fn opened(files: Files, path: &Path, options: &OpenOptions) -> Result<OpenedData
     } else if !validation.is_empty() {
         Split::Validation
     } else {
-        return Err(OpenDatasetError::NothingToReportOn { path: path.to_owned() });
+        return Err(OpenDatasetError::NothingToReportOn { name: files.name });
     };
     notes.push(format!("reported on {report_split}"));
 
-    let n_skipped = read.splits.iter().map(|split| split.skipped.n_rows).sum();
     let dataset = Dataset::new(files.name, read.label_names, train, validation, test)?;
     let dataset = limited(dataset, options, &mut notes)?;
     notes.extend(dataset.report.warnings());
-    Ok(OpenedDataset { dataset, notes, report_split, n_skipped })
+    Ok(OpenedDataset { dataset, notes, report_split, n_skipped: read.n_skipped })
 }
 
 /// Takes the rows of a split out, none when there is no such split or it has no labels.

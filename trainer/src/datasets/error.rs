@@ -51,16 +51,30 @@ pub enum OpenDatasetError {
         source: io::Error,
     },
     /// Training rows without labels.
-    #[error("{}: expected labels to train on, got -1 in every row", .path.display())]
+    #[error("{file}: expected labels to train on, got -1 in every row")]
     UnlabelledTrain {
-        /// The file.
+        /// The file, or the first of several.
+        file: String,
+    },
+    /// Files without any for training.
+    #[error("dataset {name}: expected a train split, got none")]
+    NoTrain {
+        /// The dataset.
+        name: String,
+    },
+    /// Files of one split of which some have labels.
+    #[error("{}: expected labels in all files of {split} or in none, got both", .path.display())]
+    PartlyLabelled {
+        /// The first file that differs from those before it.
         path: PathBuf,
+        /// The split.
+        split: Split,
     },
     /// No labelled row outside train.
-    #[error("dataset {}: expected a labelled test or validation split, got none", .path.display())]
+    #[error("dataset {name}: expected a labelled test or validation split, got none")]
     NothingToReportOn {
         /// The dataset.
-        path: PathBuf,
+        name: String,
     },
     /// What the files say is wrong.
     #[error(transparent)]
