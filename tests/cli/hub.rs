@@ -346,7 +346,7 @@ fn a_hub_that_cannot_be_reached_ends_with_one_sentence() {
 fn names_that_nobody_has_are_refused_with_a_suggestion() {
     let hub = hub();
     let machine = Machine::at(&hub.endpoint);
-    let error = refusal(&machine.fetch(&["minilm-l7"]));
+    let error = refusal(&machine.fetch(&["minilm-l66"]));
     assert!(error.contains("there is no such name") && error.contains("did you mean minilm-l6?"), "{error}");
     let error = refusal(&machine.fetch(&[&format!("{MODEL}@v9")]));
     assert!(error.contains("no such branch, tag or commit"), "{error}");

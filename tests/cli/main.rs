@@ -17,7 +17,17 @@ use assert_cmd::Command;
 fn bert_heal() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"));
     command.env_remove("RAYON_NUM_THREADS").env("NO_COLOR", "1");
-    for variable in ["HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_DOWNLOAD_TIMEOUT"] {
+    for variable in [
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_HUB_DOWNLOAD_TIMEOUT",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
         command.env_remove(variable);
     }
     // What a test does not serve itself is not to be had.

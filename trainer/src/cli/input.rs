@@ -10,6 +10,9 @@ use shared::record::Source;
 use shared::seed::Seed;
 use std::path::Path;
 
+/// Tokens that texts are cut to when neither the user nor the catalogue says otherwise.
+pub const DEFAULT_MAX_LENGTH: usize = 128;
+
 /// The model of commands that take one.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Model and data")]
@@ -64,6 +67,21 @@ pub struct RowFlags {
 }
 
 impl DatasetFlags {
+    /// The length that was asked for, else the one that is usual for this dataset, which is said, else the common one.
+    #[must_use]
+    pub fn max_length(&self, asked: Option<usize>) -> usize {
+        let entry = hub::dataset_entry(&self.dataset).filter(|_| !Path::new(&self.dataset).exists());
+        match (asked, entry) {
+            (Some(asked), _) => asked,
+            (None, Some(entry)) if entry.usual_length != DEFAULT_MAX_LENGTH => {
+                let length = entry.usual_length;
+                eprintln!("note: texts are cut to {length} tokens, as is usual for {} (see --max-length)", entry.name);
+                length
+            }
+            (None, _) => DEFAULT_MAX_LENGTH,
+        }
+    }
+
     /// Opens the dataset: the file or folder of that name, else what the catalogue or the hub calls so. With it comes
     /// where it was fetched from.
     pub fn open(
@@ -134,7 +152,7 @@ pub struct BatchFlags {
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::count)]
     pub batch_size: usize,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP]
-    #[arg(long, value_name = "N", default_value = "128", value_parser = values::count)]
-    pub max_length: usize,
+    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the catalogue]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub max_length: Option<usize>,
 }

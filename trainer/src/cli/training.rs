@@ -1,5 +1,6 @@
 //! The fine-tuning recipe and the seeds as flags.
 
+use super::input::DEFAULT_MAX_LENGTH;
 use super::values;
 use clap::{ArgAction, Args};
 use shared::record::Seeds;
@@ -26,9 +27,9 @@ pub struct TrainingFlags {
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub max_steps: Option<usize>,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP]
-    #[arg(long, value_name = "N", default_value = "128", value_parser = values::count)]
-    pub max_length: usize,
+    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the catalogue]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub max_length: Option<usize>,
 
     /// Share of all steps in which the learning rate rises linearly from 0
     #[arg(long, value_name = "FRACTION", default_value = "0.1", value_parser = values::fraction)]
@@ -72,7 +73,8 @@ pub struct TrainingFlags {
 }
 
 impl TrainingFlags {
-    /// The recipe, with Hugging Face's values for what has no flag (AdamW's betas and epsilon).
+    /// The recipe, with Hugging Face's values for what has no flag (AdamW's betas and epsilon), for a dataset whose usual
+    /// length is the common one.
     #[must_use]
     pub fn training_args(&self, dtype: Precision) -> TrainingArgs {
         TrainingArgs {
@@ -80,7 +82,7 @@ impl TrainingFlags {
             batch_size: self.batch_size,
             epochs: self.epochs,
             max_steps: self.max_steps,
-            max_length: self.max_length,
+            max_length: self.max_length.unwrap_or(DEFAULT_MAX_LENGTH),
             warmup_ratio: self.warmup_ratio,
             weight_decay: self.weight_decay,
             max_grad_norm: self.max_grad_norm,

@@ -31,7 +31,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, _) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model, args.which.which, false)?;
-    crate::runner::check_length(args.batches.max_length, &source.config)?;
+    let max_length = args.dataset.max_length(args.batches.max_length);
+    crate::runner::check_length(max_length, &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
@@ -55,7 +56,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     if rows.is_empty() {
         return Err(bad_input(anyhow!("dataset {} has no {split} rows", opened.dataset.name)));
     }
-    let encoded = encode(&tokenizer.tokenizer, rows, args.batches.max_length)?;
+    let encoded = encode(&tokenizer.tokenizer, rows, max_length)?;
     let model = TextClassifier::for_evaluation(
         &checkpoint.config,
         &checkpoint.parameters,

@@ -14,6 +14,7 @@ use shared::record::Prediction;
 use shared::seed::Seed;
 use shared::training::logits;
 
+use crate::cli::input::DEFAULT_MAX_LENGTH;
 use crate::cli::predict::PredictArgs;
 use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
@@ -64,7 +65,8 @@ fn say(prediction: &Prediction) -> String {
 
 fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
     let source = ModelSource::open(name, args.which.which, false)?;
-    crate::runner::check_length(args.batches.max_length, &source.config)?;
+    let max_length = args.batches.max_length.unwrap_or(DEFAULT_MAX_LENGTH);
+    crate::runner::check_length(max_length, &source.config)?;
     let tokenizer = source.tokenizer(&[])?.tokenizer;
     let checkpoint = source.load(None, Seed(0), device)?;
     for note in &checkpoint.notes {
@@ -74,7 +76,7 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
     let kernels = Kernels::for_device(device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
     let examples: Vec<EncodedExample> = tokenizer
-        .encode(texts, args.batches.max_length)?
+        .encode(texts, max_length)?
         .into_iter()
         .map(|input_ids| EncodedExample { input_ids, label: 0 })
         .collect();

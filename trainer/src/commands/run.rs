@@ -15,11 +15,13 @@ use crate::runner::{self, BatchDump, Prepared, RunRequest};
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
+    let mut training = args.training.training_args(args.device.dtype.into());
+    training.max_length = args.dataset.max_length(args.training.max_length);
     let prepared = Prepared::new(RunRequest {
         model: &args.model,
         dataset: &args.dataset,
         corruption: args.corrupt.as_deref().map(|plan| (args.protocol.into(), plan)),
-        training: args.training.training_args(args.device.dtype.into()),
+        training,
         seeds: args.seeds.seeds(),
         device: args.device.device,
         save_steps: args.save_steps,

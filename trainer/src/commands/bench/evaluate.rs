@@ -23,7 +23,8 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, device_name) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
-    crate::runner::check_length(args.batches.max_length, &source.config)?;
+    let max_length = args.dataset.max_length(args.batches.max_length);
+    crate::runner::check_length(max_length, &source.config)?;
     let (opened, _) = args.dataset.open(Purpose::Evaluate, Seed(0), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
@@ -31,7 +32,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let config = &checkpoint.config;
     let kernels = Kernels::for_device(&device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
-    let rows = encode(&tokenizer.tokenizer, opened.dataset.split(opened.report_split), args.batches.max_length)?;
+    let rows = encode(&tokenizer.tokenizer, opened.dataset.split(opened.report_split), max_length)?;
     let n_tokens: usize = rows.examples.iter().map(|example| example.input_ids.len()).sum();
     let measure = || {
         let started = Instant::now();
