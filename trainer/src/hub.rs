@@ -32,6 +32,7 @@ use shared::record::{Source, SourceKind};
 use self::cache::RepoCache;
 use self::catalogue::{DatasetEntry, Package, catalogue};
 use self::client::Client;
+use self::download::Origin;
 use self::error::HubError;
 use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
 pub use self::name::{HubName, RepoKind};
@@ -70,8 +71,11 @@ struct Wanted<'a> {
     /// The package that carries it, by the name of its entry.
     package: Option<(&'a str, &'a Package)>,
     /// Chooses among the files of a candidate.
-    select: &'a dyn Fn(&HubName, &[&str]) -> Result<Vec<String>, HubError>,
+    select: &'a Select<'a>,
 }
+
+/// Chooses among the paths of a repository.
+type Select<'a> = dyn Fn(&HubName, &[&str]) -> Result<Vec<String>, HubError> + 'a;
 
 /// The catalogue's dataset of that name, whatever revision of it is asked for.
 #[must_use]
@@ -301,13 +305,12 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
 fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Result<Fetched, HubError> {
     let cache = RepoCache::new(&settings.cache, name);
     let commit = client.commit(name)?;
-    let listing = match cache.listing(&commit) {
-        Some(listing) => listing,
-        None => {
-            let listing = client.files(name, &commit)?;
-            cache.write_listing(&commit, &listing)?;
-            listing
-        }
+    let listing = if let Some(listing) = cache.listing(&commit) {
+        listing
+    } else {
+        let listing = client.files(name, &commit)?;
+        cache.write_listing(&commit, &listing)?;
+        listing
     };
     let all: Vec<&str> = listing.iter().map(|file| file.path.as_str()).collect();
     let paths = (wanted.select)(name, &all)?;
@@ -315,14 +318,15 @@ fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &
     let size_of = |path: &String| listing.iter().find(|file| file.path == *path).map_or(0, |file| file.size);
     let total = paths.iter().filter(|path| !here.contains(path)).map(size_of).sum();
     let mut transfer = Transfer::start(&format!("fetching {}", wanted.name), total);
-    let mut files = Vec::new();
-    for path in &paths {
-        files.push(if here.contains(path) {
-            download::cached(&cache, name, &commit, path)?
+    let origin = Origin { client, cache: &cache, name, commit: &commit };
+    let mut bring = |path: &String| {
+        if here.contains(path) {
+            download::cached(&cache, name, &commit, path)
         } else {
-            download::download(client, &cache, name, &commit, path, &mut transfer)?
-        });
-    }
+            download::download(&origin, path, &mut transfer)
+        }
+    };
+    let files = paths.iter().map(&mut bring).collect::<Result<Vec<_>, HubError>>()?;
     drop(transfer);
     cache.write_ref(&commit)?;
     let found = found(&cache, name, commit, files);

@@ -74,7 +74,6 @@ pub struct Faults {
 pub struct Asked {
     /// `hub` or `cdn`.
     pub server: &'static str,
-    pub method: String,
     pub path: String,
     pub range: Option<String>,
     pub authorization: Option<String>,
@@ -143,14 +142,13 @@ fn note(state: &Shared, server: &'static str, request: &Request) {
     let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     state.log.lock().unwrap().push(Asked {
         server,
-        method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         range: text(header::RANGE),
         authorization: text(header::AUTHORIZATION),
     });
 }
 
-fn status(status: u16) -> axum::http::response::Builder {
+fn status(status: u16) -> http::response::Builder {
     Response::builder().status(status)
 }
 

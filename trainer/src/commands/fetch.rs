@@ -13,12 +13,8 @@ use crate::output::{print, print_json};
 /// Runs the command.
 pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
     if args.list {
-        if args.json {
-            print_json(catalogue())?
-        } else {
-            print(&tables(catalogue()))?
-        }
-        return Ok(ExitCode::Ok);
+        let printed = if args.json { print_json(catalogue()) } else { print(&tables(catalogue())) };
+        return printed.map(|()| ExitCode::Ok);
     }
     let mut all = Vec::new();
     for name in &args.names {
@@ -32,7 +28,7 @@ pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["name", "kind", "from", "revision", "size", "folder"]);
+    table.set_header(["name", "kind", "from", "revision", "size"]);
     for (name, kind, fetched) in &all {
         let source = &fetched.source;
         table.add_row([
@@ -41,10 +37,10 @@ pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
             source.id.clone(),
             source.revision.as_deref().map_or("", |commit| &commit[..12]).to_owned(),
             HumanBytes(source.files.iter().map(|file| file.size_bytes).sum()).to_string(),
-            fetched.folder.display().to_string(),
         ]);
     }
-    print(&table.to_string())?;
+    let folders = all.iter().map(|(name, _, fetched)| format!("{name} is in {}", fetched.folder.display()));
+    print(&std::iter::once(table.to_string()).chain(folders).collect::<Vec<_>>().join("\n"))?;
     Ok(ExitCode::Ok)
 }
 

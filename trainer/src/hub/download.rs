@@ -15,15 +15,17 @@ use crate::progress::Transfer;
 
 const REMOVED: &str = "the file was removed; the same command fetches it again";
 
+/// A commit on the hub, and the cache that its files come into.
+pub(super) struct Origin<'a> {
+    pub client: &'a Client,
+    pub cache: &'a RepoCache,
+    pub name: &'a HubName,
+    pub commit: &'a str,
+}
+
 /// Brings a file of a commit into the cache.
-pub(super) fn download(
-    client: &Client,
-    cache: &RepoCache,
-    name: &HubName,
-    commit: &str,
-    path: &str,
-    transfer: &mut Transfer,
-) -> Result<SourceFile, HubError> {
+pub(super) fn download(origin: &Origin<'_>, path: &str, transfer: &mut Transfer) -> Result<SourceFile, HubError> {
+    let Origin { client, cache, name, commit } = origin;
     let what = format!("{}/{path}", name.id);
     let metadata = client.metadata(name, commit, path)?;
     let _lock =
@@ -35,7 +37,7 @@ pub(super) fn download(
         transfer.advance(seen.size_bytes);
         seen
     } else {
-        fetch(client, cache, name, commit, path, &metadata, transfer)?
+        fetch(origin, path, &metadata, transfer)?
     };
     cache.link(commit, path, &metadata.etag)?;
     if metadata.hash.is_none() {
@@ -60,18 +62,10 @@ pub(super) fn cached(cache: &RepoCache, name: &HubName, commit: &str, path: &str
 }
 
 /// Fetches the bytes that are missing, verifies all of them, and gives the blob its name.
-fn fetch(
-    client: &Client,
-    cache: &RepoCache,
-    name: &HubName,
-    commit: &str,
-    path: &str,
-    metadata: &FileMetadata,
-    transfer: &mut Transfer,
-) -> Result<Seen, HubError> {
-    let what = format!("{}/{path}", name.id);
-    let blob = cache.blob(&metadata.etag);
-    let incomplete = cache.blob(&format!("{}.incomplete", metadata.etag));
+fn fetch(origin: &Origin<'_>, path: &str, metadata: &FileMetadata, transfer: &mut Transfer) -> Result<Seen, HubError> {
+    let what = format!("{}/{path}", origin.name.id);
+    let blob = origin.cache.blob(&metadata.etag);
+    let incomplete = origin.cache.blob(&format!("{}.incomplete", metadata.etag));
     let on_disk = |source| HubError::Cache { path: incomplete.clone(), source };
     let mut file = open(&incomplete).map_err(on_disk)?;
     let mut n_bytes = file.metadata().map_err(on_disk)?.len();
@@ -85,7 +79,7 @@ fn fetch(
     let mut n_failures = 0;
     while n_bytes < metadata.size {
         let before = n_bytes;
-        match more(client, name, commit, path, metadata.size, &mut file, &mut n_bytes, transfer) {
+        match more(origin, path, metadata.size, &mut file, &mut n_bytes, transfer) {
             Ok(()) => {}
             Err(error) if error.is_transient() => {
                 // Every new byte is progress: a bad line ends well, a dead one ends.
@@ -105,17 +99,15 @@ fn fetch(
 }
 
 /// One request for what is missing; `n_bytes` counts what is on disk, also when the connection breaks off.
-#[expect(clippy::too_many_arguments, reason = "what is fetched, where to, and how far it got")]
 fn more(
-    client: &Client,
-    name: &HubName,
-    commit: &str,
+    origin: &Origin<'_>,
     path: &str,
     size: u64,
     file: &mut File,
     n_bytes: &mut u64,
     transfer: &mut Transfer,
 ) -> Result<(), HubError> {
+    let Origin { client, name, commit, .. } = origin;
     let what = format!("{}/{path}", name.id);
     let on_disk = |source| HubError::Cache { path: path.into(), source };
     let (starts_at, mut body) = client.bytes(name, commit, path, *n_bytes)?;

@@ -51,17 +51,13 @@ impl Settings {
     /// Bad input when a variable cannot be understood, or there is no home folder and no variable instead of it.
     pub fn from_env() -> anyhow::Result<Self> {
         let is_offline = OFFLINE_FLAG.get().copied().unwrap_or(false);
-        Self::from(|name| std::env::var(name).ok(), std::env::home_dir(), is_offline)
+        Self::from(|name| std::env::var(name).ok(), std::env::home_dir().as_deref(), is_offline)
     }
 
-    fn from(
-        variable: impl Fn(&str) -> Option<String>,
-        home: Option<PathBuf>,
-        is_offline: bool,
-    ) -> anyhow::Result<Self> {
+    fn from(variable: impl Fn(&str) -> Option<String>, home: Option<&Path>, is_offline: bool) -> anyhow::Result<Self> {
         let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let path = |name: &str| set(name).map(|value| expand_home(&value, home.as_deref()));
-        let caches = path("XDG_CACHE_HOME").or_else(|| home.as_ref().map(|home| home.join(".cache")));
+        let path = |name: &str| set(name).map(|value| expand_home(&value, home));
+        let caches = path("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")));
         let in_caches = |name: &str, instead: &str| {
             caches.as_ref().map(|caches| caches.join(name)).ok_or_else(|| {
                 bad_input(anyhow!("there is no home folder to keep fetched files in: set {instead} to a folder"))
@@ -131,7 +127,7 @@ mod tests {
 
     fn settings(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
         let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Settings::from(variable, Some("/home/u".into()), false)
+        Settings::from(variable, Some(Path::new("/home/u")), false)
     }
 
     #[test]
