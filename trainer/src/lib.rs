@@ -13,6 +13,7 @@ pub mod exit_code;
 pub mod interrupt;
 pub mod models;
 pub mod output;
+mod panics;
 pub mod progress;
 pub mod run_dir;
 pub mod runner;
