@@ -8,7 +8,7 @@ use ::csv::{ByteRecord, ReaderBuilder};
 
 use super::columns::join_texts;
 use super::error::excerpt;
-use super::rows::{LabelCell, RawRow, RawTable};
+use super::rows::{LabelCell, RawTable};
 use super::{BadRowReason, ColumnChoice, Columns, DatasetError, Place};
 
 /// Reads the bytes of a CSV file without judging its labels; `file` is what messages call it.
@@ -17,7 +17,8 @@ use super::{BadRowReason, ColumnChoice, Columns, DatasetError, Place};
 /// use shared::dataset::{ColumnChoice, LabelCell, Place, read_csv};
 /// let table = read_csv("toy.csv", b"id,text,label\n7,\"one,\ntwo \"\"x\"\"\",good\n", &ColumnChoice::default())?;
 /// assert_eq!(table.rows[0].place, Place::Line(2));
-/// assert_eq!(table.rows[0].cells, Ok((LabelCell::Name("good".into()), "one,\ntwo \"x\"".into())));
+/// assert_eq!(table.rows[0].label, LabelCell::Name("good".into()));
+/// assert_eq!(table.rows[0].text, "one,\ntwo \"x\"");
 /// # Ok::<(), shared::dataset::DatasetError>(())
 /// ```
 ///
@@ -37,12 +38,12 @@ pub fn read_csv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTa
     }
     let header: Vec<String> = records.record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
     let columns = choice.locate(file, &header)?;
-    let mut rows = Vec::new();
+    let mut table = RawTable::new(columns.clone());
     while let Some(Record { line, raw, quoting }) = records.next(file)? {
         let cells = cells(&records.record, raw, quoting, header.len(), &columns);
-        rows.push(RawRow { place: Place::Line(line), cells });
+        table.push(Place::Line(line), cells);
     }
-    Ok(RawTable { columns: columns.names, note: columns.note, label_names: None, rows })
+    Ok(table)
 }
 
 fn cells(
@@ -164,24 +165,24 @@ fn quoting(raw: &[u8]) -> Quoting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::RawRow;
 
     fn read(bytes: &[u8]) -> RawTable {
         read_csv("toy.csv", bytes, &ColumnChoice::default()).unwrap()
     }
 
     fn rows(bytes: &[u8]) -> Vec<(usize, String)> {
-        let row = |row: RawRow| match (row.place, row.cells) {
-            (Place::Line(line), Ok((label, text))) => (line, format!("{label:?} {text}")),
-            (_, Err(reason)) => panic!("{reason:?}"),
-            (Place::Row(_), _) => panic!("CSV has lines"),
+        let row = |row: RawRow| match row.place {
+            Place::Line(line) => (line, format!("{:?} {}", row.label, row.text)),
+            Place::Row(_) => panic!("CSV has lines"),
         };
         read(bytes).rows.into_iter().map(row).collect()
     }
 
     fn bad(row: &[u8]) -> String {
         let table = read(&[b"label,text\n0,fine\n", row].concat());
-        let row = table.rows.into_iter().nth(1).unwrap();
-        super::super::BadRow { place: row.place, reason: row.cells.unwrap_err() }.to_string()
+        assert_eq!(table.bad.n_rows, 1);
+        table.bad.first[0].to_string()
     }
 
     fn refused(bytes: &[u8]) -> String {
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn several_text_columns_are_joined_without_empty_ones() {
         let table = read(b"label,title,content\n0,one,two\n1,,alone\n");
-        let texts: Vec<String> = table.rows.into_iter().map(|row| row.cells.unwrap().1).collect();
+        let texts: Vec<String> = table.rows.into_iter().map(|row| row.text).collect();
         assert_eq!(texts, ["one two", "alone"]);
     }
 

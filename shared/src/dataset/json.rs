@@ -8,9 +8,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::columns::join_texts;
-use super::rows::{LabelCell, RawRow, RawTable};
+use super::rows::{LabelCell, RawTable, Skipped};
 use super::tsv::lines;
-use super::{BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Place};
+use super::{BadRowReason, ColumnChoice, DatasetError, Place};
 
 /// Reads JSON that is one array of objects or one object a line, by its first character; see [`read_json_lines`].
 ///
@@ -39,9 +39,9 @@ pub fn read_json(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawT
 /// Reads one JSON object a line without judging labels; `file` is what messages call it.
 ///
 /// ```
-/// use shared::dataset::{ColumnChoice, LabelCell, Place, read_json_lines};
+/// use shared::dataset::{ColumnChoice, LabelCell, read_json_lines};
 /// let table = read_json_lines("toy.jsonl", b"{\"text\": \"fine\", \"label\": 1}\n", &ColumnChoice::default())?;
-/// assert_eq!(table.rows[0].cells, Ok((LabelCell::Integer(1), "fine".into())));
+/// assert_eq!((&table.rows[0].label, table.rows[0].text.as_str()), (&LabelCell::Integer(1), "fine"));
 /// # Ok::<(), shared::dataset::DatasetError>(())
 /// ```
 ///
@@ -71,47 +71,46 @@ fn without_line(error: &serde_json::Error) -> String {
 struct Table<'a> {
     file: &'a str,
     choice: &'a ColumnChoice,
-    /// Known from the first object on.
-    columns: Option<Columns>,
-    rows: Vec<RawRow>,
+    /// There from the first object on, which says what the columns are.
+    table: Option<RawTable>,
+    /// The rows before that.
+    bad: Skipped,
     /// Why reading stopped, where the parser's own error cannot say it.
     error: Option<DatasetError>,
 }
 
 impl<'a> Table<'a> {
     fn new(file: &'a str, choice: &'a ColumnChoice) -> Self {
-        Self { file, choice, columns: None, rows: Vec::new(), error: None }
+        Self { file, choice, table: None, bad: Skipped::default(), error: None }
     }
 
     fn push(&mut self, place: Place, row: Result<Row, BadRowReason>) -> Result<(), DatasetError> {
-        let cells = match row {
-            Err(reason) => Err(reason),
-            Ok(Row::Other(what)) => Err(BadRowReason::NotAnObject { got: what.to_owned() }),
-            Ok(Row::Object(object)) => {
-                let columns = match &mut self.columns {
-                    Some(columns) => columns,
-                    none => {
-                        let keys: Vec<String> = object.iter().map(|(key, _)| key.clone()).collect();
-                        none.insert(self.choice.locate(self.file, &keys)?)
-                    }
-                };
-                cells(object, &columns.names)
+        let row = row.and_then(|row| match row {
+            Row::Object(object) => Ok(object),
+            Row::Other(what) => Err(BadRowReason::NotAnObject { got: what.to_owned() }),
+        });
+        match (&mut self.table, row) {
+            (None, Err(reason)) => self.bad.push(place, reason),
+            (Some(table), Err(reason)) => table.push(place, Err(reason)),
+            (Some(table), Ok(object)) => {
+                let cells = cells(object, &table.columns);
+                table.push(place, cells);
             }
-        };
-        self.rows.push(RawRow { place, cells });
+            (none, Ok(object)) => {
+                let keys: Vec<String> = object.iter().map(|(key, _)| key.clone()).collect();
+                let table = none.insert(RawTable::new(self.choice.locate(self.file, &keys)?));
+                table.bad = std::mem::take(&mut self.bad);
+                let cells = cells(object, &table.columns);
+                table.push(place, cells);
+            }
+        }
         Ok(())
     }
 
     fn finish(self) -> Result<RawTable, DatasetError> {
-        if let Some(columns) = self.columns {
-            return Ok(RawTable { columns: columns.names, note: columns.note, label_names: None, rows: self.rows });
-        }
-        let n_more = self.rows.len().saturating_sub(1);
-        Err(match self.rows.into_iter().next() {
-            Some(RawRow { place, cells: Err(reason) }) => {
-                DatasetError::BadRow { file: self.file.to_owned(), row: BadRow { place, reason }, n_more }
-            }
-            _ => DatasetError::Syntax {
+        self.table.ok_or_else(|| match self.bad.first.into_iter().next() {
+            Some(row) => DatasetError::BadRow { file: self.file.to_owned(), row, n_more: self.bad.n_rows - 1 },
+            None => DatasetError::Syntax {
                 file: self.file.to_owned(),
                 expected: "a JSON object for every row",
                 got: "none".to_owned(),
@@ -304,11 +303,7 @@ mod tests {
     use super::*;
 
     fn rows(table: Result<RawTable, DatasetError>) -> Vec<(String, LabelCell, String)> {
-        let row = |row: RawRow| {
-            let (label, text) = row.cells.unwrap();
-            (row.place.to_string(), label, text)
-        };
-        table.unwrap().rows.into_iter().map(row).collect()
+        table.unwrap().rows.into_iter().map(|row| (row.place.to_string(), row.label, row.text)).collect()
     }
 
     fn read(bytes: &[u8]) -> Result<RawTable, DatasetError> {
@@ -318,8 +313,8 @@ mod tests {
     fn bad(row: &[u8]) -> String {
         let bytes = [b"{\"text\": \"fine\", \"label\": 0}\n", row].concat();
         let table = read_json_lines("toy.jsonl", &bytes, &ColumnChoice::default()).unwrap();
-        let row = table.rows.into_iter().nth(1).unwrap();
-        BadRow { place: row.place, reason: row.cells.unwrap_err() }.to_string()
+        assert_eq!((table.rows.len(), table.bad.n_rows), (1, 1));
+        table.bad.first[0].to_string()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::error::excerpt;
-use super::{BadRow, BadRowReason, ColumnChoice, DatasetError, Example, Place};
+use super::{BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, Place};
 
 /// The highest label that is believed when no file says how many classes there are, and so one below the most classes
 /// that are.
@@ -70,8 +70,10 @@ impl LabelCell {
 pub struct RawRow {
     /// Where it is.
     pub place: Place,
-    /// Label and text, or why there are none.
-    pub cells: Result<(LabelCell, String), BadRowReason>,
+    /// Its label.
+    pub label: LabelCell,
+    /// Its text.
+    pub text: String,
 }
 
 /// The rows of one file before their labels are judged.
@@ -83,8 +85,32 @@ pub struct RawTable {
     pub note: Option<String>,
     /// Class names that the file itself carries.
     pub label_names: Option<Vec<String>>,
-    /// In file order.
+    /// Those with label and text, in file order.
     pub rows: Vec<RawRow>,
+    /// The others, which take no memory however many they are.
+    pub bad: Skipped,
+}
+
+impl RawTable {
+    /// A table of these columns without rows.
+    #[must_use]
+    pub fn new(columns: Columns) -> Self {
+        Self {
+            columns: columns.names,
+            note: columns.note,
+            label_names: None,
+            rows: Vec::new(),
+            bad: Skipped::default(),
+        }
+    }
+
+    /// Adds the next row, or counts it as bad.
+    pub fn push(&mut self, place: Place, cells: Result<(LabelCell, String), BadRowReason>) {
+        match cells {
+            Ok((label, text)) => self.rows.push(RawRow { place, label, text }),
+            Err(reason) => self.bad.push(place, reason),
+        }
+    }
 }
 
 /// How labels are meant.
@@ -107,7 +133,7 @@ impl LabelScheme {
         rows: impl Iterator<Item = &'a RawRow> + Clone,
         known: Option<&[String]>,
     ) -> Result<Self, DatasetError> {
-        let labels = || rows.clone().filter_map(|row| row.cells.as_ref().ok()).map(|(label, _)| label);
+        let labels = || rows.clone().map(|row| &row.label);
         let n_ids = |below: i64| {
             labels().filter(|label| matches!(label, LabelCell::Integer(id) if (0..below).contains(id))).count()
         };
@@ -157,6 +183,23 @@ pub struct Skipped {
     pub first: Vec<BadRow>,
 }
 
+impl Skipped {
+    pub(super) fn push(&mut self, place: Place, reason: BadRowReason) {
+        self.n_rows += 1;
+        if self.first.len() < N_DESCRIBED {
+            self.first.push(BadRow { place, reason });
+        }
+    }
+
+    /// Counts rows of the same file together.
+    fn merge(&mut self, other: Self) {
+        self.n_rows += other.n_rows;
+        self.first.extend(other.first);
+        self.first.sort_by_key(|row| row.place);
+        self.first.truncate(N_DESCRIBED);
+    }
+}
+
 /// One file, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedRows {
@@ -166,53 +209,45 @@ pub struct ParsedRows {
     pub skipped: Skipped,
 }
 
-/// Judges the rows of a file; `file` is what messages call it.
+/// Judges the rows of a table; `file` is what messages call it.
 ///
 /// # Errors
 /// When no row can be used; under [`OnBadRow::Refuse`] also when any row is bad.
 pub fn assemble(
     file: &str,
-    rows: Vec<RawRow>,
+    table: RawTable,
     labels: &LabelScheme,
     on_bad_row: OnBadRow,
 ) -> Result<ParsedRows, DatasetError> {
     let mut examples = Vec::new();
-    // Rows labelled −1, kept as bad until it is known whether the file has any other label.
-    let mut unlabelled: Vec<BadRow> = Vec::new();
-    let mut bad: Vec<BadRow> = Vec::new();
-    let mut n_bad = 0;
-    for RawRow { place, cells } in rows {
-        match cells.and_then(|(label, text)| judge(&label, text, labels)) {
+    // Rows labelled −1 are bad only if the file has any other label.
+    let mut unlabelled = Skipped::default();
+    let mut bad = Skipped::default();
+    for RawRow { place, label, text } in table.rows {
+        match judge(&label, text, labels) {
             Ok(example) => examples.push(example),
-            Err(reason) if reason.is_unlabelled() => unlabelled.push(BadRow { place, reason }),
-            Err(reason) => {
-                n_bad += 1;
-                if bad.len() < N_DESCRIBED {
-                    bad.push(BadRow { place, reason });
-                }
-            }
+            Err(reason) if reason.is_unlabelled() => unlabelled.push(place, reason),
+            Err(reason) => bad.push(place, reason),
         }
     }
-    let all_unlabelled = examples.is_empty() && !unlabelled.is_empty();
-    let n_unlabelled = unlabelled.len();
+    bad.merge(table.bad);
+    let n_unlabelled = unlabelled.n_rows;
+    let all_unlabelled = examples.is_empty() && n_unlabelled > 0;
     if !all_unlabelled {
-        n_bad += n_unlabelled;
-        bad.extend(unlabelled);
-        bad.sort_by_key(|row| row.place);
-        bad.truncate(N_DESCRIBED);
+        bad.merge(unlabelled);
     }
 
-    if let (OnBadRow::Refuse, Some(row)) = (on_bad_row, bad.first()) {
-        return Err(DatasetError::BadRow { file: file.to_owned(), row: row.clone(), n_more: n_bad - 1 });
+    if let (OnBadRow::Refuse, Some(row)) = (on_bad_row, bad.first.first()) {
+        return Err(DatasetError::BadRow { file: file.to_owned(), row: row.clone(), n_more: bad.n_rows - 1 });
     }
     let rows = if all_unlabelled {
         Rows::Unlabelled { n_rows: n_unlabelled }
     } else if examples.is_empty() {
-        return Err(DatasetError::NoRows { file: file.to_owned(), n_bad });
+        return Err(DatasetError::NoRows { file: file.to_owned(), n_bad: bad.n_rows });
     } else {
         Rows::Labelled(examples)
     };
-    Ok(ParsedRows { rows, skipped: Skipped { n_rows: n_bad, first: bad } })
+    Ok(ParsedRows { rows, skipped: bad })
 }
 
 fn judge(label: &LabelCell, text: String, labels: &LabelScheme) -> Result<Example, BadRowReason> {
@@ -250,17 +285,22 @@ fn judge(label: &LabelCell, text: String, labels: &LabelScheme) -> Result<Exampl
 mod tests {
     use super::*;
 
-    fn rows(labels: &[&str]) -> Vec<RawRow> {
-        let row = |(i, label): (usize, &&str)| RawRow {
-            place: Place::Row(i + 1),
-            cells: Ok((LabelCell::from_text(label), format!("text {i}"))),
-        };
-        labels.iter().enumerate().map(row).collect()
+    fn table(rows: impl IntoIterator<Item = (LabelCell, String)>) -> RawTable {
+        let names = ColumnChoice::default();
+        let mut table = RawTable::new(Columns { text: Vec::new(), label: 0, names, note: None });
+        for (i, cells) in rows.into_iter().enumerate() {
+            table.push(Place::Row(i + 1), Ok(cells));
+        }
+        table
+    }
+
+    fn labelled(labels: &[&str]) -> RawTable {
+        table(labels.iter().map(|label| (LabelCell::from_text(label), "a text".to_owned())))
     }
 
     fn scheme(labels: &[&str], known: Option<&[&str]>) -> LabelScheme {
         let known: Option<Vec<String>> = known.map(|names| names.iter().map(ToString::to_string).collect());
-        LabelScheme::of("toy.csv", rows(labels).iter(), known.as_deref()).unwrap()
+        LabelScheme::of("toy.csv", labelled(labels).rows.iter(), known.as_deref()).unwrap()
     }
 
     fn names(names: &[&str]) -> LabelScheme {
@@ -286,7 +326,8 @@ mod tests {
 
     #[test]
     fn a_name_that_train_has_not_is_bad_and_minus_one_is_no_name() {
-        let judged = |labels: &[&str]| assemble("toy.csv", rows(labels), &names(&["bad", "good"]), OnBadRow::Refuse);
+        let judged =
+            |labels: &[&str]| assemble("toy.csv", labelled(labels), &names(&["bad", "good"]), OnBadRow::Refuse);
         assert_eq!(
             judged(&["good", "bed"]).unwrap_err().to_string(),
             "toy.csv, row 2: expected a class name (bad, good), got \"bed\""
@@ -297,14 +338,14 @@ mod tests {
     #[test]
     fn a_text_with_a_nul_byte_or_of_absurd_length_is_bad() {
         let judged = |text: String| {
-            let row = RawRow { place: Place::Line(2), cells: Ok((LabelCell::Integer(0), text)) };
+            let table = table([(LabelCell::Integer(0), text)]);
             let scheme = LabelScheme::Ids(LabelRange::Unknown);
-            assemble("toy.csv", vec![row], &scheme, OnBadRow::Refuse).unwrap_err().to_string()
+            assemble("toy.csv", table, &scheme, OnBadRow::Refuse).unwrap_err().to_string()
         };
-        assert_eq!(judged("a\0b".into()), "toy.csv, line 2: expected text, got a NUL byte as byte 2 of it");
+        assert_eq!(judged("a\0b".into()), "toy.csv, row 1: expected text, got a NUL byte as byte 2 of it");
         assert_eq!(
             judged("x".repeat(MAX_TEXT_BYTES + 1)),
-            "toy.csv, line 2: expected a text of at most 16777216 bytes, got 16777217"
+            "toy.csv, row 1: expected a text of at most 16777216 bytes, got 16777217"
         );
     }
 
@@ -312,7 +353,7 @@ mod tests {
     fn a_column_of_texts_is_not_taken_for_class_names() {
         let labels: Vec<String> = (0..=10_000).map(|i| format!("sentence {i}")).collect();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let error = LabelScheme::of("toy.csv", rows(&labels).iter(), None).unwrap_err().to_string();
+        let error = LabelScheme::of("toy.csv", labelled(&labels).rows.iter(), None).unwrap_err().to_string();
         assert_eq!(error, "toy.csv: expected at most 10000 different labels, got 10001: is it the right column?");
     }
 }

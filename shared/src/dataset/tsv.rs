@@ -4,8 +4,8 @@
 //! quotation marks mean nothing here. Lines end in LF or CRLF; a byte order mark is tolerated.
 
 use super::error::excerpt;
-use super::rows::{LabelCell, RawRow, RawTable, assemble};
-use super::{BadRowReason, ColumnChoice, DatasetError, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place};
+use super::rows::{LabelCell, RawTable, assemble};
+use super::{BadRowReason, ColumnChoice, Columns, DatasetError, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place};
 
 /// The columns of every such file.
 const COLUMNS: [&str; 2] = ["label", "text"];
@@ -32,7 +32,7 @@ pub fn parse_tsv(
     on_bad_row: OnBadRow,
 ) -> Result<ParsedRows, DatasetError> {
     let table = read_tsv(file, bytes, &ColumnChoice::default())?;
-    assemble(file, table.rows, &LabelScheme::Ids(labels), on_bad_row)
+    assemble(file, table, &LabelScheme::Ids(labels), on_bad_row)
 }
 
 /// Reads the bytes of a TSV file without judging its labels, other than that they are integers.
@@ -47,10 +47,13 @@ pub fn read_tsv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTa
     if header != b"label\ttext" {
         return Err(DatasetError::Header { file: file.to_owned(), got: excerpt(header) });
     }
-    let columns = choice.locate(file, &COLUMNS.map(str::to_owned))?.names;
-    let rows = lines.map(|(line, row)| RawRow { place: Place::Line(line), cells: parse_row(row) }).collect();
+    let columns = choice.locate(file, &COLUMNS.map(str::to_owned))?;
     // The columns are the format's, so there is no guess to speak of.
-    Ok(RawTable { columns, note: None, label_names: None, rows })
+    let mut table = RawTable::new(Columns { note: None, ..columns });
+    for (line, row) in lines {
+        table.push(Place::Line(line), parse_row(row));
+    }
+    Ok(table)
 }
 
 /// The lines of a file with their numbers from 1, without line ends and byte order mark.

@@ -18,7 +18,7 @@ use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{FileMetaData, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
-use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawRow, RawTable, join_texts};
+use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
 
 use super::OpenDatasetError;
 use super::expansion::Expansion;
@@ -93,24 +93,29 @@ fn read(file: File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Broke
     let schema = metadata.file_metadata().schema_descr();
     let header: Vec<String> = schema.root_schema().get_fields().iter().map(|column| column.name().to_owned()).collect();
     let columns = choice.locate(name, &header)?;
-    let label = leaf(metadata, columns.label, &header, Role::Label)?;
+    let label_column = columns.label;
+    let label = leaf(metadata, label_column, &header, Role::Label)?;
     let texts = columns
         .text
         .iter()
         .map(|&column| leaf(metadata, column, &header, Role::Text))
         .collect::<Result<Vec<Leaf>, _>>()?;
 
-    let mut rows = Vec::new();
+    let mut table = RawTable::new(columns);
+    table.label_names = class_names(metadata.file_metadata(), &header[label_column]);
+    let mut n_rows = 0;
     for i in 0..metadata.num_row_groups() {
-        let n_rows = rows.len();
-        read_row_group(&file, &reader, i, name, (&label, &texts), &mut expansion, &mut rows)?;
-        let (read, expected) = (rows.len() - n_rows, metadata.row_group(i).num_rows());
+        let n_before = n_rows;
+        read_row_group(&file, &reader, i, name, (&label, &texts), &mut expansion, |cells| {
+            n_rows += 1;
+            table.push(Place::Row(n_rows), cells);
+        })?;
+        let (read, expected) = (n_rows - n_before, metadata.row_group(i).num_rows());
         if i64::try_from(read) != Ok(expected) {
             return Err(format!("{read} rows in row group {i}, where its footer says {expected}").into());
         }
     }
-    let label_names = class_names(metadata.file_metadata(), &header[columns.label]);
-    Ok(RawTable { columns: columns.names, note: columns.note, label_names, rows })
+    Ok(table)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,7 +161,7 @@ fn read_row_group(
     name: &str,
     (label, texts): (&Leaf, &[Leaf]),
     expansion: &mut Expansion,
-    rows: &mut Vec<RawRow>,
+    mut push: impl FnMut(Result<(LabelCell, String), BadRowReason>),
 ) -> Result<(), Broken> {
     let group = reader.get_row_group(row_group)?;
     let mut largest = 1;
@@ -185,8 +190,7 @@ fn read_row_group(
             let parts: Vec<Option<Value>> = columns.iter_mut().filter_map(Iterator::next).collect();
             let n_bytes: u64 = parts.iter().chain([&value]).flatten().map(Value::n_bytes).sum();
             expansion.add(name, n_bytes + ROW_BYTES)?;
-            let cells = label_cell(value, label).and_then(|label| Ok((label, text(parts, texts)?)));
-            rows.push(RawRow { place: Place::Row(rows.len() + 1), cells });
+            push(label_cell(value, label).and_then(|label| Ok((label, text(parts, texts)?))));
         }
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn read(
 
         let mut rows: Option<Rows> = None;
         for (path, (file, table)) in paths.iter().zip(tables) {
-            let parsed = assemble(&file, table.rows, &this_scheme, on_bad_row)?;
+            let parsed = assemble(&file, table, &this_scheme, on_bad_row)?;
             if parsed.skipped.n_rows > 0 {
                 let first: Vec<String> = parsed.skipped.first.iter().map(ToString::to_string).collect();
                 let more = if parsed.skipped.n_rows > first.len() { "; …" } else { "" };

@@ -61,6 +61,7 @@ fn bounded(
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 1 << 16];
     let (mut line, mut line_start) = (1, 0);
+    let mut is_array = false;
     loop {
         let n_read = match reader.read(&mut chunk) {
             Ok(0) => return Ok(bytes),
@@ -73,8 +74,10 @@ fn bounded(
             line += 1;
             line_start = bytes.len() + at + 1;
         }
+        if format == Format::Json && bytes.is_empty() {
+            is_array = is_array_start(&chunk[..n_read]);
+        }
         bytes.extend_from_slice(&chunk[..n_read]);
-        let is_array = format == Format::Json && bytes.trim_ascii_start().first() == Some(&b'[');
         if is_array && bytes.len() > MAX_ARRAY_BYTES {
             return Err(DatasetError::Syntax {
                 file: file.to_owned(),
@@ -92,4 +95,9 @@ fn bounded(
             .into());
         }
     }
+}
+
+/// Whether JSON that begins so is an array rather than lines.
+fn is_array_start(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start().first() == Some(&b'[')
 }
