@@ -58,11 +58,14 @@ pub(super) fn read(
             Some(scheme) => scheme.clone(),
             None => {
                 let own_names = files.label_names.as_ref().or(table.label_names.as_ref());
+                if let Some(names) = own_names {
+                    let of = if files.label_names.is_some() { &files.name } else { &file };
+                    check_names(of, names)?;
+                }
                 if files.label_names.is_none() && own_names.is_some() {
                     read.notes.push(format!("class names are those in the metadata of {file}"));
                 }
                 let names = own_names.map(Vec::as_slice).or(known_names);
-                check_names(if files.label_names.is_some() { &files.name } else { &file }, names.unwrap_or_default())?;
                 let scheme = LabelScheme::of(&file, tables.iter().flat_map(|(_, table)| &table.rows), names)?;
                 read.label_names = names.unwrap_or_default().to_vec();
                 if let (None, LabelScheme::Names(found)) = (names, &scheme) {
