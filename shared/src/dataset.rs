@@ -5,24 +5,34 @@
 //! batches everywhere. A row is never dropped without being counted.
 
 mod batch;
+mod columns;
 mod content;
+mod csv;
 mod error;
+mod json;
 mod labels;
 mod order;
 mod report;
+mod rows;
 mod split;
 mod tsv;
 
 use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, EncodedExample};
+pub use columns::{ColumnChoice, Columns, join_texts};
 pub use content::row_hash;
-pub use error::{BadRow, BadRowReason, DatasetError};
+pub use csv::read_csv;
+pub use error::{BadRow, BadRowReason, DatasetError, Place};
+pub use json::{read_json, read_json_lines};
 pub use labels::{default_label_names, parse_label_names};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
+pub use rows::{
+    LabelCell, LabelRange, LabelScheme, MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble,
+};
 pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
-pub use tsv::{LabelRange, OnBadRow, ParsedTsv, Rows, Skipped, parse_tsv};
+pub use tsv::{parse_tsv, read_tsv};
 
 use crate::seed::Seed;
 

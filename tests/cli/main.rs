@@ -5,7 +5,9 @@
 mod experiment;
 mod faults;
 mod fixture;
+mod formats;
 mod help;
+mod hostile;
 mod hub;
 mod models;
 mod schemas;

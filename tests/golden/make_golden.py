@@ -208,6 +208,8 @@ def make_variants(bert, distilbert, out: Path):
     masked_lm.distilbert.load_state_dict(distilbert.distilbert.state_dict())
     save_model(masked_lm, out / "tiny-distilbert-masked-lm")
 
+    make_pickled(bert, out)
+
     # One epsilon so large that each LayerNorm's use of the config shows; the weights are tiny-bert's own.
     config = BertConfig(**{**bert.config.to_dict(), "layer_norm_eps": 0.01, "attn_implementation": "eager"})
     large_eps = BertForSequenceClassification(config).eval()
@@ -216,6 +218,32 @@ def make_variants(bert, distilbert, out: Path):
     logits = expected_values(large_eps, batch, torch.float64)["logits"]
     save_expected({"logits": logits}, out / "tiny-bert-large-eps" / "expected.safetensors")
     check_variants(bert, distilbert, out)
+
+
+def make_pickled(bert, out: Path):
+    """`torch.save` of the weights of `tiny-bert`: whole, and in two shards of f16 and bf16."""
+    weights = bert.state_dict()
+    whole = out / "tiny-bert-pickled"
+    whole.mkdir(parents=True)
+    bert.config.save_pretrained(whole)
+    # As converted from TensorFlow: the same matrix, whose numbers lie by columns.
+    query = "bert.encoder.layer.0.attention.self.query.weight"
+    turned = weights[query].t().contiguous().t()
+    assert not turned.is_contiguous() and torch.equal(turned, weights[query])
+    weights[query] = turned
+    torch.save(weights, whole / "pytorch_model.bin")
+
+    sharded = out / "tiny-bert-pickled-sharded"
+    sharded.mkdir()
+    bert.config.save_pretrained(sharded)
+    names = list(weights)
+    weight_map = {}
+    for i, (dtype, part) in enumerate([(torch.float16, names[::2]), (torch.bfloat16, names[1::2])]):
+        file = f"pytorch_model-{i + 1:05}-of-00002.bin"
+        torch.save({name: weights[name].to(dtype) for name in part}, sharded / file)
+        weight_map.update({name: file for name in part})
+    index = {"metadata": {}, "weight_map": dict(sorted(weight_map.items()))}
+    (sharded / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 def without_head(config) -> dict:

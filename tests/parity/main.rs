@@ -6,5 +6,6 @@ mod checkpoints;
 mod forward;
 mod golden;
 mod gradients;
+mod pickled;
 mod tokenizer;
 mod training;

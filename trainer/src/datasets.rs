@@ -1,21 +1,27 @@
 //! Datasets on this machine: from a folder or file to splits, with everything said that was decided on the way.
 //!
-//! A folder has `train.tsv`, optionally `validation.tsv` (also called `dev.tsv` or `valid.tsv`) and `test.tsv`, and
-//! optionally `labels.txt` with the class names; a single file holds all rows. The format is that of
-//! [`shared::dataset::parse_tsv`].
+//! A folder has one file or set of shards for train and optionally for validation (also called dev or valid) and test,
+//! and optionally `labels.txt` with the class names; a single file holds all rows. Formats are TSV
+//! ([`shared::dataset::read_tsv`]), CSV, JSON Lines, JSON and Parquet, told by the file's name. Whatever the format, the
+//! same rows give the same dataset.
 
 mod error;
+mod expansion;
 mod find;
+mod format;
+mod parquet;
 mod read;
+mod text;
 
 use std::path::{Path, PathBuf};
 
+pub use shared::dataset::ColumnChoice;
 use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
 use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
 pub use find::find;
-use read::{ReadSplit, read_bytes};
+use read::ReadSplit;
 
 /// Files of a dataset and what is known of them, wherever they came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,15 +36,6 @@ pub struct DatasetFiles {
     pub label_names: Option<Vec<String>>,
     /// Sentences for the log and the record about how the files were come by.
     pub notes: Vec<String>,
-}
-
-/// Which columns hold what, where somebody has said so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ColumnChoice {
-    /// The columns of the text; several are joined by one space.
-    pub text: Option<Vec<String>>,
-    /// The column of the label.
-    pub label: Option<String>,
 }
 
 /// What a dataset is opened for, which decides what must be there.
@@ -61,7 +58,7 @@ pub struct OpenOptions {
     pub limits: Limits,
     /// The run's data seed.
     pub seed: Seed,
-    /// Class names where there is no `labels.txt`, such as those of the model to evaluate; else they are counted.
+    /// Class names where the dataset comes with none, such as those of the model to evaluate; else they are counted.
     pub label_names: Option<Vec<String>>,
 }
 
@@ -86,7 +83,7 @@ impl OpenedDataset {
     }
 }
 
-/// Opens a folder of splits or a single TSV file; see [`open_files`].
+/// Opens a folder of splits or a single file; see [`open_files`].
 ///
 /// # Errors
 /// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.

@@ -15,6 +15,7 @@ pub mod hub;
 pub mod interrupt;
 pub mod models;
 pub mod output;
+mod panics;
 pub mod progress;
 pub mod run_dir;
 pub mod runner;

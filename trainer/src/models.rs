@@ -1,6 +1,8 @@
 //! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, what the catalogue or the hub
 //! calls so, or a built-in shape.
 
+mod pickled;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -185,6 +187,9 @@ impl ModelSource {
         let files = weight_file_names(folder)?
             .into_iter()
             .map(|name| {
+                if name.ends_with(".bin") {
+                    return pickled::read(folder, name);
+                }
                 let bytes = fs::read(folder.join(&name))
                     .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
                 Ok(WeightFile { name, bytes })
@@ -225,23 +230,29 @@ fn display_name(path: &Path) -> String {
     resolved.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order.
+/// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order; without either
+/// `pytorch_model.bin` or the shards of its index.
 fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: serde_json::Map<String, serde_json::Value>,
     }
-    if folder.join("model.safetensors").is_file() {
-        return Ok(vec!["model.safetensors".into()]);
+    let mut index = None;
+    for whole in ["model.safetensors", "pytorch_model.bin"] {
+        if folder.join(whole).is_file() {
+            return Ok(vec![whole.into()]);
+        }
+        let index_path = folder.join(format!("{whole}.index.json"));
+        if let Ok(bytes) = fs::read(&index_path) {
+            index = Some((index_path, bytes));
+            break;
+        }
     }
-    let index_path = folder.join("model.safetensors.index.json");
-    let Ok(bytes) = fs::read(&index_path) else {
-        let hint = if folder.join("pytorch_model.bin").is_file() {
-            "; pytorch_model.bin is not read: open it in transformers and save it with safe_serialization=True"
-        } else {
-            ""
-        };
-        return Err(bad_input(anyhow!("model {}: model.safetensors is missing{hint}", folder.display())));
+    let Some((index_path, bytes)) = index else {
+        return Err(bad_input(anyhow!(
+            "model {}: model.safetensors is missing, and there is no pytorch_model.bin either",
+            folder.display()
+        )));
     };
     let index: Index = serde_json::from_slice(&bytes)
         .map_err(|e| bad_input(anyhow!("{}: not an index of shards: {e}", index_path.display())))?;

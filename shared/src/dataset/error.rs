@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Split;
+use super::{LabelCell, Split};
 
 /// Why a dataset cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,54 @@ pub enum DatasetError {
         /// The file, as the caller calls it.
         file: String,
         /// The line found, shortened and escaped.
+        got: String,
+    },
+    /// A table in which no column can be what is looked for.
+    #[error("{file}: expected a column for the {role} ({wanted}), got the columns {columns}")]
+    NoColumn {
+        /// The file, as the caller calls it.
+        file: String,
+        /// `text` or `label`.
+        role: &'static str,
+        /// The name that was given, or some that would do.
+        wanted: String,
+        /// The columns there are.
+        columns: String,
+    },
+    /// Two columns of the name that was chosen.
+    #[error("{file}: expected one column {name}, got several: {columns}")]
+    DuplicateColumn {
+        /// The file, as the caller calls it.
+        file: String,
+        /// The column.
+        name: String,
+        /// The columns there are.
+        columns: String,
+    },
+    /// The same column chosen twice.
+    #[error("{file}: expected different columns for text and label, got {name} for both")]
+    TextIsLabel {
+        /// The file, as the caller calls it.
+        file: String,
+        /// The column.
+        name: String,
+    },
+    /// More class names than a classifier has, in a file that does not say how many there are.
+    #[error("{file}: expected at most 10000 different labels, got {got}: is it the right column?")]
+    TooManyNames {
+        /// The file, as the caller calls it.
+        file: String,
+        /// Different labels.
+        got: usize,
+    },
+    /// A file that is not what its name says, or breaks off.
+    #[error("{file}: expected {expected}, got {got}")]
+    Syntax {
+        /// The file, as the caller calls it.
+        file: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What is there, and where.
         got: String,
     },
     /// A header and nothing usable below it.
@@ -79,11 +127,30 @@ pub enum DatasetError {
     },
 }
 
+/// Where a row is in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// The line it begins on, from 1; a header is line 1.
+    Line(usize),
+    /// Its number, from 1, in a format whose rows are not lines.
+    Row(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
 /// A row that cannot be used, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadRow {
-    /// The line in its file, from 1; the header is line 1.
-    pub line: usize,
+    /// Where it is.
+    pub place: Place,
     /// What is wrong with it.
     pub reason: BadRowReason,
 }
@@ -97,30 +164,88 @@ pub enum BadRowReason {
         /// The line, shortened and escaped.
         got: String,
     },
-    /// The first column is no whole number.
-    LabelNotAnInteger {
-        /// The column, shortened and escaped.
+    /// More or fewer fields than the header has.
+    FieldCount {
+        /// The header's.
+        expected: usize,
+        /// The row's.
+        got: usize,
+    },
+    /// Something other than a separator behind a closing quotation mark.
+    Quoting,
+    /// Not JSON, or not an object.
+    NotAnObject {
+        /// What it is instead.
         got: String,
     },
-    /// The first column is a whole number that is no class.
+    /// A value that is missing, null or of another type.
+    Value {
+        /// Its column.
+        column: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// The label is no whole number, where labels are ids.
+    LabelNotAnInteger {
+        /// The label, shortened and escaped.
+        got: String,
+    },
+    /// The label is a whole number that is no class.
     LabelOutOfRange {
         /// The number.
         got: i64,
         /// The highest class.
         highest: u32,
     },
-    /// The second column is empty or only white space.
+    /// The label is no class name, where labels are names.
+    UnknownName {
+        /// The label, shortened and escaped.
+        got: String,
+        /// The class names.
+        names: String,
+    },
+    /// The text is empty or only white space.
     EmptyText,
+    /// The text is longer than any that is meant to be classified.
+    TextTooLong {
+        /// Its bytes.
+        got: usize,
+        /// The most bytes.
+        max: usize,
+    },
+    /// A NUL in the text, as binary files and UTF-16 have it.
+    Nul {
+        /// The first such byte of the text, from 1.
+        byte: usize,
+    },
     /// Bytes that are not UTF-8.
     NotUtf8 {
-        /// The first bad byte of the line, from 1.
+        /// The first bad byte of the row, from 1.
         byte: usize,
     },
 }
 
+impl BadRowReason {
+    pub(super) fn unknown_name(label: &LabelCell, names: &[String]) -> Self {
+        match label {
+            // No label at all, whatever the classes are called.
+            LabelCell::Integer(-1) => Self::LabelOutOfRange { got: -1, highest: names.len() as u32 - 1 },
+            LabelCell::Integer(id) => Self::UnknownName { got: id.to_string(), names: names_excerpt(names) },
+            LabelCell::Name(name) => Self::UnknownName { got: excerpt(name.as_bytes()), names: names_excerpt(names) },
+        }
+    }
+
+    /// Whether the row is fine but for its label, which says that there is none.
+    pub(super) fn is_unlabelled(&self) -> bool {
+        matches!(self, Self::LabelOutOfRange { got: -1, .. })
+    }
+}
+
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
+        write!(f, "{}: ", self.place)?;
         match &self.reason {
             BadRowReason::MissingColumn { got } => {
                 write!(f, "expected two columns `label<TAB>text`, got one without a tab: {got}")
@@ -129,9 +254,22 @@ impl fmt::Display for BadRow {
             BadRowReason::LabelOutOfRange { got, highest } => {
                 write!(f, "expected a label from 0 to {highest}, got {got}")
             }
-            BadRowReason::EmptyText => f.write_str("expected a text behind the tab, got none"),
+            BadRowReason::UnknownName { got, names } => write!(f, "expected a class name ({names}), got {got}"),
+            BadRowReason::FieldCount { expected, got } => {
+                write!(f, "expected {expected} fields as in the header, got {got}")
+            }
+            BadRowReason::Quoting => {
+                f.write_str("expected a comma or the row's end behind a closing quotation mark, got more text")
+            }
+            BadRowReason::NotAnObject { got } => write!(f, "expected a JSON object, got {got}"),
+            BadRowReason::Value { column, expected, got } => {
+                write!(f, "expected {expected} in column {column}, got {got}")
+            }
+            BadRowReason::EmptyText => f.write_str("expected a text, got none"),
+            BadRowReason::TextTooLong { got, max } => write!(f, "expected a text of at most {max} bytes, got {got}"),
+            BadRowReason::Nul { byte } => write!(f, "expected text, got a NUL byte as byte {byte} of it"),
             BadRowReason::NotUtf8 { byte } => {
-                write!(f, "expected UTF-8, got an invalid byte at position {byte} of the line")
+                write!(f, "expected UTF-8, got an invalid byte at position {byte} of the row")
             }
         }
     }
@@ -160,4 +298,16 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     } else {
         format!("{text:?}")
     }
+}
+
+/// Names as a list of bounded length, for messages.
+pub(super) fn names_excerpt(names: &[String]) -> String {
+    const MAX_NAMES: usize = 20;
+    let shown = |name: &String| {
+        // Column and class names are mostly plain words; anything else is quoted and shortened.
+        let is_plain = !name.is_empty() && name.len() <= 60 && !name.contains(|c: char| c.is_control() || c == ',');
+        if is_plain { name.clone() } else { excerpt(name.as_bytes()) }
+    };
+    let more = if names.len() > MAX_NAMES { format!(" and {} more", names.len() - MAX_NAMES) } else { String::new() };
+    names.iter().take(MAX_NAMES).map(shown).collect::<Vec<_>>().join(", ") + &more
 }

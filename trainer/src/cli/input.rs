@@ -1,7 +1,7 @@
 //! What commands read: models and datasets.
 
 use super::values;
-use crate::datasets::{self, OpenOptions, OpenedDataset, Purpose};
+use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose};
 use crate::exit_code::bad_input;
 use crate::hub::{self, RepoKind};
 use clap::{Args, ValueEnum};
@@ -38,12 +38,50 @@ pub struct InitFlags {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct DatasetFlags {
-    /// Catalogue name, hub id, a folder with train.tsv, validation.tsv, test.tsv, or one .tsv file
+    /// Catalogue name, hub id, a folder with train, validation and test files, or one file: .tsv, .csv, .jsonl, .json
+    /// (also with .gz or .zst) or .parquet
     #[arg(long, value_name = "DATASET")]
     pub dataset: String,
 
     #[command(flatten)]
+    pub columns: ColumnFlags,
+
+    #[command(flatten)]
     pub rows: RowFlags,
+}
+
+/// What the columns of a dataset mean.
+#[derive(Args, Clone, Debug)]
+pub struct ColumnFlags {
+    /// The column of the text; several are joined by a space [default: text, sentence, review, title and content, …]
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
+    pub text_column: Option<Vec<String>>,
+
+    /// The column of the label [default: label, labels, target, class, category, …]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+
+    /// Class names in the order of their ids, instead of labels.txt
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub label_names: Option<Vec<String>>,
+}
+
+impl ColumnFlags {
+    /// Puts what was given in place of what the files came with.
+    fn apply(&self, files: &mut DatasetFiles) {
+        if self.text_column.is_some() {
+            files.columns.text.clone_from(&self.text_column);
+        }
+        if self.label_column.is_some() {
+            files.columns.label.clone_from(&self.label_column);
+        }
+        if self.label_names.is_some() {
+            if files.label_names.is_some() {
+                files.notes.push("--label-names stands for the class names that the dataset comes with".to_owned());
+            }
+            files.label_names.clone_from(&self.label_names);
+        }
+    }
 }
 
 /// Which rows of a dataset are used.
@@ -102,13 +140,15 @@ impl DatasetFlags {
             label_names,
         };
         let path = Path::new(&self.dataset);
-        if path.exists() {
+        let (mut files, source) = if path.exists() {
             hub::say_local_comes_first(RepoKind::Dataset, &self.dataset);
-            return Ok((datasets::open(path, &options).map_err(bad_input)?, None));
-        }
-        let (fetched, files) = hub::dataset(&self.dataset).map_err(|failed| failed.error)?;
-        let opened = datasets::open_files(files, &options).map_err(bad_input)?;
-        Ok((opened, Some(fetched.source)))
+            (datasets::find(path, purpose).map_err(bad_input)?, None)
+        } else {
+            let (fetched, files) = hub::dataset(&self.dataset).map_err(|failed| failed.error)?;
+            (files, Some(fetched.source))
+        };
+        self.columns.apply(&mut files);
+        Ok((datasets::open_files(files, &options).map_err(bad_input)?, source))
     }
 }
 

@@ -5,11 +5,17 @@ use std::path::PathBuf;
 
 use shared::dataset::{DatasetError, Split};
 
+/// What a folder must have, for messages.
+const FOLDER: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
+
+/// What a single file must be, for messages.
+const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet";
+
 /// Why a dataset cannot be opened. Every variant is the user's to put right (exit code 2).
 #[derive(Debug, thiserror::Error)]
 pub enum OpenDatasetError {
     /// Nothing at that path.
-    #[error("dataset {}: expected a folder with train.tsv or a .tsv file, got nothing at that path", .path.display())]
+    #[error("dataset {}: expected a folder with {FOLDER} or {FILE}, got nothing at that path", .path.display())]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -32,15 +38,39 @@ pub enum OpenDatasetError {
         /// The split.
         split: Split,
         /// One file's name.
-        first: &'static str,
+        first: String,
         /// The other's.
-        second: &'static str,
+        second: String,
     },
-    /// A single file that is not TSV by its name.
-    #[error("dataset {}: expected a file that ends in .tsv or a folder with train.tsv", .path.display())]
-    NotTsv {
+    /// Some shards of a split, but not all.
+    #[error(
+        "dataset {}: expected all {n_shards} shards of {split}, got all but number {missing} (counted from 0), and maybe \
+         others",
+        .path.display()
+    )]
+    MissingShard {
+        /// The folder.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+        /// The first that is not there.
+        missing: usize,
+        /// How many there are by the names of the others.
+        n_shards: usize,
+    },
+    /// A single file that is no table by its name.
+    #[error("dataset {}: expected {FILE}, or a folder with {FOLDER}", .path.display())]
+    NotATable {
         /// The file.
         path: PathBuf,
+    },
+    /// Class names that are not fit to be told apart.
+    #[error("{of}: expected class names that are not empty, each once; got {name:?}{}", if name.is_empty() { "" } else { " twice" })]
+    LabelNames {
+        /// Where they were given.
+        of: String,
+        /// The first that is wrong.
+        name: String,
     },
     /// A file that is there and cannot be read.
     #[error("{}: cannot read it", .path.display())]

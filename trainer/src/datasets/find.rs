@@ -1,17 +1,21 @@
 //! Which files make up a dataset at a path.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shared::dataset::{Split, parse_label_names};
+use shared::dataset::{ColumnChoice, Split, parse_label_names};
 
-use super::{ColumnChoice, DatasetFiles, OpenDatasetError, Purpose, read_bytes};
+use super::format::FileKind;
+use super::{DatasetFiles, OpenDatasetError, Purpose};
 
-/// The names a split's file may have in a folder.
-const SPLIT_FILES: [(Split, &[&str]); 3] = [
-    (Split::Train, &["train.tsv"]),
-    (Split::Validation, &["validation.tsv", "dev.tsv", "valid.tsv"]),
-    (Split::Test, &["test.tsv"]),
+/// What a split's file may be called, before its ending.
+const SPLIT_NAMES: [(&str, Split); 5] = [
+    ("train", Split::Train),
+    ("validation", Split::Validation),
+    ("dev", Split::Validation),
+    ("valid", Split::Validation),
+    ("test", Split::Test),
 ];
 
 /// The file with the class names, one a line in the order of their ids.
@@ -19,8 +23,11 @@ pub(super) const LABELS_FILE: &str = "labels.txt";
 
 /// Looks for the files of the dataset at `path`: a folder with splits, or one file that holds all rows.
 ///
+/// A split is one file (`train.csv.gz`) or all shards of one (`train-00000-of-00002.parquet`, …).
+///
 /// # Errors
-/// When there is nothing, the splits that are needed are missing or there twice, or `labels.txt` cannot be read.
+/// When there is nothing, the splits that are needed are missing, there twice or in part, or `labels.txt` cannot be
+/// read.
 pub fn find(path: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
     let metadata = fs::metadata(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => OpenDatasetError::NotFound { path: path.to_owned() },
@@ -30,33 +37,77 @@ pub fn find(path: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetEr
 }
 
 fn in_folder(folder: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
+    let names = names_in(folder)?;
     let mut splits = Vec::new();
-    for (split, names) in SPLIT_FILES {
-        let mut there = names.iter().filter(|name| folder.join(name).exists());
-        if let Some(first) = there.next() {
-            if let Some(second) = there.next() {
-                return Err(OpenDatasetError::Ambiguous { path: folder.to_owned(), split, first, second });
-            }
-            splits.push((split, vec![folder.join(first)]));
+    for split in Split::ALL {
+        if let Some(files) = files_of(split, &names, folder)? {
+            splits.push((split, files));
         }
     }
     let has_train = splits.iter().any(|(split, _)| *split == Split::Train);
     let expected = match purpose {
-        Purpose::Train if !has_train => Some("train.tsv"),
+        Purpose::Train if !has_train => Some("train.tsv (or .csv, .jsonl, .json, .parquet)"),
         Purpose::Evaluate if splits.iter().all(|(split, _)| *split == Split::Train) => {
-            Some("test.tsv or validation.tsv")
+            Some("test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet)")
         }
         Purpose::Train | Purpose::Evaluate => None,
     };
     if let Some(expected) = expected {
-        return Err(OpenDatasetError::NoSplit { path: folder.to_owned(), expected, found: contents(folder)? });
+        return Err(OpenDatasetError::NoSplit { path: folder.to_owned(), expected, found: contents(names) });
     }
     dataset_files(folder, splits, &folder.join(LABELS_FILE))
 }
 
+/// The files of one split among the names in a folder, in order.
+fn files_of(split: Split, names: &[String], folder: &Path) -> Result<Option<Vec<PathBuf>>, OpenDatasetError> {
+    /// What all shards of one set of files have in common: name, kind and how many there are, none for a whole file.
+    type Family<'a> = (&'a str, FileKind, Option<usize>);
+    let mut families: BTreeMap<Family, BTreeMap<usize, &str>> = BTreeMap::new();
+    let ambiguous = |first: &str, second: &str| OpenDatasetError::Ambiguous {
+        path: folder.to_owned(),
+        split,
+        first: first.to_owned(),
+        second: second.to_owned(),
+    };
+    for name in names {
+        let Some((kind, stem)) = FileKind::of(name) else { continue };
+        let (base, shard) = parse_shard(stem).map_or((stem, None), |(base, shard, n)| (base, Some((shard, n))));
+        if !SPLIT_NAMES.contains(&(base, split)) {
+            continue;
+        }
+        let family = families.entry((base, kind, shard.map(|(_, n)| n))).or_default();
+        if let Some(twin) = family.insert(shard.map_or(0, |(shard, _)| shard), name) {
+            return Err(ambiguous(twin, name));
+        }
+    }
+    let mut sets = families.iter();
+    let Some(((_, _, n_shards), files)) = sets.next() else {
+        return Ok(None);
+    };
+    let first_of = |files: &BTreeMap<usize, &str>| files.values().next().map_or(String::new(), ToString::to_string);
+    if let Some((_, others)) = sets.next() {
+        return Err(ambiguous(&first_of(files), &first_of(others)));
+    }
+    if let Some(n_shards) = *n_shards
+        && let Some(missing) = (0..n_shards).find(|shard| !files.contains_key(shard))
+    {
+        return Err(OpenDatasetError::MissingShard { path: folder.to_owned(), split, missing, n_shards });
+    }
+    Ok(Some(files.values().map(|name| folder.join(name)).collect()))
+}
+
+/// Takes `train-00003-of-00010` apart: `train`, 3 and 10.
+fn parse_shard(stem: &str) -> Option<(&str, usize, usize)> {
+    let (rest, n) = stem.rsplit_once("-of-")?;
+    let (base, shard) = rest.rsplit_once('-')?;
+    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    Some((base, number(shard)?, number(n)?))
+}
+
 fn single(file: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
-    if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv")) {
-        return Err(OpenDatasetError::NotTsv { path: file.to_owned() });
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if FileKind::of(&name).is_none() {
+        return Err(OpenDatasetError::NotATable { path: file.to_owned() });
     }
     let split = match purpose {
         Purpose::Train => Split::Train,
@@ -76,39 +127,55 @@ fn dataset_files(
     labels: &Path,
 ) -> Result<DatasetFiles, OpenDatasetError> {
     let label_names = if labels.exists() {
-        Some(parse_label_names(&labels.display().to_string(), &read_bytes(labels)?)?)
+        let bytes = fs::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
+        Some(parse_label_names(&labels.display().to_string(), &bytes)?)
     } else {
         None
     };
-    Ok(DatasetFiles {
-        name: name_of(path),
-        splits,
-        columns: ColumnChoice::default(),
-        label_names,
-        notes: Vec::new(),
-    })
+    Ok(DatasetFiles { name: name_of(path), splits, columns: ColumnChoice::default(), label_names, notes: Vec::new() })
 }
 
-/// The last part of a path; `.` and `..` are resolved first.
+/// The last part of a path without a table's endings; `.` and `..` are resolved first.
 fn name_of(path: &Path) -> String {
     let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = if resolved.is_dir() { resolved.file_name() } else { resolved.file_stem() };
-    name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    let name = resolved.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
+    match FileKind::of(&name) {
+        Some((_, stem)) if !resolved.is_dir() => stem.to_owned(),
+        _ => name,
+    }
 }
 
-/// The names in a folder, for a message.
-fn contents(folder: &Path) -> Result<String, OpenDatasetError> {
-    const MAX_NAMES: usize = 8;
+/// The names in a folder, sorted.
+fn names_in(folder: &Path) -> Result<Vec<String>, OpenDatasetError> {
     let read = |source| OpenDatasetError::Read { path: folder.to_owned(), source };
     let mut names = fs::read_dir(folder)
         .map_err(read)?
         .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).map_err(read))
         .collect::<Result<Vec<_>, _>>()?;
     names.sort_unstable();
+    Ok(names)
+}
+
+/// The names in a folder, for a message.
+fn contents(mut names: Vec<String>) -> String {
+    const MAX_NAMES: usize = 8;
     if names.is_empty() {
-        return Ok("an empty folder".to_owned());
+        return "an empty folder".to_owned();
     }
     let more = if names.len() > MAX_NAMES { format!(" and {} more", names.len() - MAX_NAMES) } else { String::new() };
     names.truncate(MAX_NAMES);
-    Ok(names.join(", ") + &more)
+    names.join(", ") + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_told_from_names() {
+        assert_eq!(parse_shard("train-00003-of-00010"), Some(("train", 3, 10)));
+        for stem in ["train", "train-of-2", "a-b-of-3", "train-1-of-x", "train-+1-of-2", "train--of-2"] {
+            assert_eq!(parse_shard(stem), None, "{stem}");
+        }
+    }
 }

@@ -1,11 +1,17 @@
 //! The contents of a dataset's files, before anything is decided about splits.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use shared::dataset::{LabelRange, OnBadRow, Rows, Split, default_label_names, parse_tsv};
+use shared::dataset::{
+    ColumnChoice, LabelRange, LabelScheme, OnBadRow, RawTable, Rows, Split, assemble, default_label_names, read_csv,
+    read_json, read_json_lines, read_tsv,
+};
 
 use super::find::LABELS_FILE;
+use super::format::{FileKind, Format};
+use super::parquet::read_parquet;
+use super::text::read_text;
 use super::{DatasetFiles, OpenDatasetError};
 
 /// The contents of a dataset's files.
@@ -24,21 +30,58 @@ pub(super) struct ReadSplit {
     pub rows: Rows,
 }
 
-/// Reads all files. Class names are those the files come with, else `known_names`; without either there are as many classes as the first split, which is train if there is one,
-/// has labels for, so that a class that is only in test is an error rather than a class without training rows.
+/// Reads all files.
+///
+/// Columns are those of the choice, or what is guessed in the first file; further files must have the same. Class names
+/// are those the dataset comes with, else those in a file's own metadata, else `known_names`. Without any, the first
+/// split, which is train if there is one, says which classes there are, so that a class that is only in test is an error
+/// rather than a class without training rows.
 pub(super) fn read(
     files: &DatasetFiles,
     on_bad_row: OnBadRow,
     known_names: Option<&[String]>,
 ) -> Result<Read, OpenDatasetError> {
     let mut read = Read { label_names: Vec::new(), splits: Vec::new(), n_skipped: 0, notes: Vec::new() };
-    let mut label_names = files.label_names.as_deref().or(known_names).map(<[String]>::to_vec);
+    let mut columns = files.columns.clone();
+    let mut scheme: Option<LabelScheme> = None;
     for (split, paths) in &files.splits {
-        let range = label_names.as_ref().map_or(LabelRange::Unknown, |names| LabelRange::Below(names.len()));
-        let mut rows: Option<Rows> = None;
+        let mut tables = Vec::new();
         for path in paths {
-            let file = path.display().to_string();
-            let parsed = parse_tsv(&file, &read_bytes(path)?, range, on_bad_row)?;
+            let table = read_table(path, &columns)?;
+            columns = table.columns.clone();
+            read.notes.extend(table.note.clone());
+            tables.push((path.display().to_string(), table));
+        }
+        let Some((file, table)) = tables.first() else { continue };
+        let file = file.clone();
+        let this_scheme = match &scheme {
+            Some(scheme) => scheme.clone(),
+            None => {
+                let own_names = files.label_names.as_ref().or(table.label_names.as_ref());
+                if let Some(names) = own_names {
+                    let of = if files.label_names.is_some() { &files.name } else { &file };
+                    check_names(of, names)?;
+                }
+                if files.label_names.is_none() && own_names.is_some() {
+                    read.notes.push(format!("class names are those in the metadata of {file}"));
+                }
+                let names = own_names.map(Vec::as_slice).or(known_names);
+                let scheme = LabelScheme::of(&file, tables.iter().flat_map(|(_, table)| &table.rows), names)?;
+                read.label_names = names.unwrap_or_default().to_vec();
+                if let (None, LabelScheme::Names(found)) = (names, &scheme) {
+                    read.label_names.clone_from(found);
+                    read.notes.push(format!(
+                        "no {LABELS_FILE}: the classes are the labels in {file}, sorted: {}",
+                        found.join(", ")
+                    ));
+                }
+                scheme
+            }
+        };
+
+        let mut rows: Option<Rows> = None;
+        for (path, (file, table)) in paths.iter().zip(tables) {
+            let parsed = assemble(&file, table, &this_scheme, on_bad_row)?;
             if parsed.skipped.n_rows > 0 {
                 let first: Vec<String> = parsed.skipped.first.iter().map(ToString::to_string).collect();
                 let more = if parsed.skipped.n_rows > first.len() { "; …" } else { "" };
@@ -51,25 +94,49 @@ pub(super) fn read(
             read.n_skipped += parsed.skipped.n_rows;
             rows = Some(match rows {
                 None => parsed.rows,
-                Some(earlier) => joined(earlier, parsed.rows).ok_or_else(|| OpenDatasetError::PartlyLabelled {
-                    path: path.clone(),
-                    split: *split,
-                })?,
+                Some(earlier) => joined(earlier, parsed.rows)
+                    .ok_or_else(|| OpenDatasetError::PartlyLabelled { path: path.clone(), split: *split })?,
             });
         }
-        let (Some(rows), Some(first)) = (rows, paths.first()) else {
-            continue;
-        };
-        let file = first.display().to_string();
-        if let (None, Rows::Labelled(examples)) = (&label_names, &rows) {
-            let highest = examples.iter().map(|example| example.label).max().unwrap_or(0);
-            label_names = Some(default_label_names(highest as usize + 1));
-            read.notes.push(format!("no {LABELS_FILE}: the classes are LABEL_0 to LABEL_{highest}, as in {file}"));
+        let Some(rows) = rows else { continue };
+        if let (None, Rows::Labelled(examples)) = (&scheme, &rows) {
+            scheme = Some(if this_scheme == LabelScheme::Ids(LabelRange::Unknown) {
+                let highest = examples.iter().map(|example| example.label).max().unwrap_or(0);
+                read.label_names = default_label_names(highest as usize + 1);
+                read.notes.push(format!("no {LABELS_FILE}: the classes are LABEL_0 to LABEL_{highest}, as in {file}"));
+                LabelScheme::Ids(LabelRange::Below(read.label_names.len()))
+            } else {
+                this_scheme
+            });
         }
         read.splits.push(ReadSplit { split: *split, file, rows });
     }
-    read.label_names = label_names.unwrap_or_default();
     Ok(read)
+}
+
+/// Reads one file by the kind that its name says.
+fn read_table(path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some((FileKind { format, packing }, _)) = FileKind::of(&name) else {
+        return Err(OpenDatasetError::NotATable { path: path.to_owned() });
+    };
+    let read = match format {
+        Format::Parquet => return read_parquet(path, columns),
+        Format::Tsv => read_tsv,
+        Format::Csv => read_csv,
+        Format::JsonLines => read_json_lines,
+        Format::Json => read_json,
+    };
+    let bytes = read_text(path, format, packing)?;
+    Ok(read(&path.display().to_string(), &bytes, columns)?)
+}
+
+fn check_names(of: &str, names: &[String]) -> Result<(), OpenDatasetError> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| name.is_empty() || !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => Err(OpenDatasetError::LabelNames { of: of.to_owned(), name: name.clone() }),
+    }
 }
 
 /// The rows of two files of one split; none when only one of them has labels.
@@ -84,8 +151,4 @@ fn joined(earlier: Rows, later: Rows) -> Option<Rows> {
         }
         _ => None,
     }
-}
-
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, OpenDatasetError> {
-    fs::read(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })
 }

@@ -1,5 +1,8 @@
 //! Datasets as they lie on a disk: small ones made here, and the real ones where they are at hand.
 
+mod formats;
+mod hostile;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +10,10 @@ use shared::dataset::{Limits, OnBadRow, Split, TextCount};
 use shared::seed::Seed;
 use tempfile::TempDir;
 use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, open};
+
+/// What a folder and a file must be, as messages say it.
+const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
+const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet";
 
 fn options() -> OpenOptions {
     OpenOptions {
@@ -126,7 +133,7 @@ fn evaluation_takes_a_single_file_or_a_lone_test_split_whole() {
     }
     let model_names = OpenOptions { label_names: Some(vec!["a".into(), "b".into(), "c".into()]), ..evaluate };
     assert_eq!(open(folder.path(), &model_names).unwrap().dataset.label_names, ["a", "b", "c"]);
-    assert_eq!(message(&folder, &options()), "dataset DIR: expected train.tsv in the folder, got test.tsv");
+    assert_eq!(message(&folder, &options()), format!("dataset DIR: expected {TRAIN} in the folder, got test.tsv"));
 }
 
 #[test]
@@ -156,14 +163,16 @@ fn what_cannot_be_opened_is_named() {
     assert!(matches!(error, OpenDatasetError::NotFound { .. }));
     assert_eq!(
         error.to_string(),
-        "dataset no/such/place: expected a folder with train.tsv or a .tsv file, got nothing at that path"
+        format!("dataset no/such/place: expected a folder with {TRAIN} or {FILE}, got nothing at that path")
     );
 
-    assert_eq!(message(&folder(&[]), &options()), "dataset DIR: expected train.tsv in the folder, got an empty folder");
+    let nothing = format!("dataset DIR: expected {TRAIN} in the folder, got an empty folder");
+    assert_eq!(message(&folder(&[]), &options()), nothing);
     let other = folder(&[("data.csv", b""), ("readme", b"")]);
-    assert_eq!(message(&other, &options()), "dataset DIR: expected train.tsv in the folder, got data.csv, readme");
-    let csv = open(&other.path().join("data.csv"), &options()).unwrap_err();
-    assert!(csv.to_string().ends_with("expected a file that ends in .tsv or a folder with train.tsv"), "{csv}");
+    let others = format!("dataset DIR: expected {TRAIN} in the folder, got data.csv, readme");
+    assert_eq!(message(&other, &options()), others);
+    let readme = open(&other.path().join("readme"), &options()).unwrap_err();
+    assert!(readme.to_string().ends_with(&format!("expected {FILE}, or a folder with {TRAIN}")), "{readme}");
 
     let unlabelled = folder(&[("train.tsv", b"label\ttext\n-1\ta\n")]);
     assert_eq!(message(&unlabelled, &options()), "DIR/train.tsv: expected labels to train on, got -1 in every row");
@@ -171,7 +180,7 @@ fn what_cannot_be_opened_is_named() {
     let train = folder(&[("train.tsv", &tsv("train", 4))]);
     assert_eq!(
         message(&train, &train_only),
-        "dataset DIR: expected test.tsv or validation.tsv in the folder, got train.tsv"
+        "dataset DIR: expected test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet) in the folder, got train.tsv"
     );
 
     let beyond = folder(&[("train.tsv", &tsv("train", 40)), ("test.tsv", b"label\ttext\n2\ta\n")]);

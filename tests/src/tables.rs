@@ -1,0 +1,101 @@
+//! The same table in every format that datasets come in.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use flate2::write::GzEncoder;
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+/// A label as it is written, and a text.
+pub type Row = (String, String);
+
+/// A format, its file ending and the bytes of a table in it.
+pub type Variant = (&'static str, Vec<u8>);
+
+/// The table in every format and packing.
+pub fn variants(rows: &[Row]) -> Vec<Variant> {
+    let (tsv, csv, lines) = (tsv(rows), csv(rows), json_lines(rows));
+    vec![
+        ("csv.gz", gzip(&csv)),
+        ("tsv.zst", zstd::encode_all(tsv.as_slice(), 3).unwrap()),
+        ("jsonl.gz", gzip(&lines)),
+        ("ndjson", lines.clone()),
+        ("json", json(rows)),
+        ("tsv", tsv),
+        ("csv", csv),
+        ("jsonl", lines),
+        ("parquet", parquet(rows, Compression::SNAPPY, None)),
+    ]
+}
+
+/// `label<TAB>text`.
+pub fn tsv(rows: &[Row]) -> Vec<u8> {
+    let rows: Vec<String> = rows.iter().map(|(label, text)| format!("{label}\t{text}\n")).collect();
+    format!("label\ttext\n{}", rows.concat()).into_bytes()
+}
+
+/// As spreadsheets export it, with an index in front.
+pub fn csv(rows: &[Row]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(["id", "text", "label"]).unwrap();
+    for (i, (label, text)) in rows.iter().enumerate() {
+        writer.write_record([&i.to_string(), text, label]).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// One object a line; labels are numbers where they can be.
+pub fn json_lines(rows: &[Row]) -> Vec<u8> {
+    rows.iter().map(|row| object(row) + "\n").collect::<String>().into_bytes()
+}
+
+/// One array of objects.
+pub fn json(rows: &[Row]) -> Vec<u8> {
+    format!("[{}]", rows.iter().map(object).collect::<Vec<_>>().join(",\n")).into_bytes()
+}
+
+fn object((label, text): &Row) -> String {
+    let label = label.parse::<i64>().map_or_else(|_| label.as_str().into(), serde_json::Value::from);
+    serde_json::json!({"text": text, "label": label}).to_string()
+}
+
+/// Two row groups; labels that are all integers are a column of them. `huggingface` is metadata as the hub's files have it.
+pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>) -> Vec<u8> {
+    let ids: Option<Vec<i64>> = rows.iter().map(|(label, _)| label.parse().ok()).collect();
+    let label = if ids.is_some() { "required int64 label;" } else { "optional binary label (UTF8);" };
+    let schema = parse_message_type(&format!("message schema {{ optional binary text (UTF8); {label} }}")).unwrap();
+    let metadata = huggingface.map(|json| vec![KeyValue::new("huggingface".to_owned(), json.to_owned())]);
+    let properties = WriterProperties::builder().set_compression(compression).set_key_value_metadata(metadata).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    for group_rows in rows.chunks(rows.len().div_ceil(2).max(1)) {
+        let present = vec![1; group_rows.len()];
+        let texts: Vec<ByteArray> = group_rows.iter().map(|(_, text)| text.as_str().into()).collect();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&texts, Some(&present), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        if ids.is_some() {
+            let labels: Vec<i64> = group_rows.iter().map(|(label, _)| label.parse().unwrap()).collect();
+            column.typed::<Int64Type>().write_batch(&labels, None, None).unwrap();
+        } else {
+            let labels: Vec<ByteArray> = group_rows.iter().map(|(label, _)| label.as_str().into()).collect();
+            column.typed::<ByteArrayType>().write_batch(&labels, Some(&present), None).unwrap();
+        }
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// As `gzip` packs it.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
