@@ -35,7 +35,7 @@ pub(super) fn cached(settings: &Settings, entry: &str, package: &Package) -> Opt
     let is_whole = match &package.content {
         PackageContent::Files => package.members.iter().all(|member| {
             let hash = File::open(folder.join(file_name(member))).and_then(hash);
-            hash.is_ok_and(|(_, sha256)| sha256 == member.sha256)
+            hash.is_ok_and(|sha256| sha256 == member.sha256)
         }),
         PackageContent::Rows { .. } => folder.join(TRAIN).is_file(),
     };
@@ -182,10 +182,11 @@ fn training_rows(
     Ok(rows)
 }
 
-fn hash(mut file: File) -> io::Result<(u64, String)> {
+/// SHA-256 (hex) of a file.
+fn hash(mut file: File) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    let size_bytes = io::copy(&mut file, &mut hasher)?;
-    Ok((size_bytes, hex::encode(hasher.finalize())))
+    io::copy(&mut file, &mut hasher)?;
+    Ok(hex::encode(hasher.finalize()))
 }
 
 #[cfg(test)]
