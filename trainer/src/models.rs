@@ -187,7 +187,7 @@ impl ModelSource {
         let files = weight_file_names(folder)?
             .into_iter()
             .map(|name| {
-                if name.ends_with(".bin") {
+                if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
                     return pickled::read(folder, name);
                 }
                 let bytes = fs::read(folder.join(&name))

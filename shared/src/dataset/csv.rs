@@ -151,7 +151,7 @@ fn quoting(raw: &[u8]) -> Quoting {
     let mut state = State::FieldStart;
     for &byte in raw {
         state = match (state, byte) {
-            (State::FieldStart, b'"') | (State::QuoteInQuoted, b'"') => State::Quoted,
+            (State::FieldStart | State::QuoteInQuoted, b'"') => State::Quoted,
             (State::FieldStart | State::Unquoted | State::QuoteInQuoted, b',') => State::FieldStart,
             (State::FieldStart | State::Unquoted, _) => State::Unquoted,
             (State::Quoted, b'"') => State::QuoteInQuoted,

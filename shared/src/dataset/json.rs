@@ -26,13 +26,13 @@ pub fn read_json(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawT
         let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
         return Err(syntax(format!("bytes that are not UTF-8 on line {line}")));
     }
-    let mut table = Table::new(file, choice);
+    let mut rows = Incoming::new(file, choice);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = deserializer.deserialize_seq(ArrayVisitor(&mut table)).and_then(|()| deserializer.end());
-    match (table.error.take(), read) {
+    let read = deserializer.deserialize_seq(ArrayVisitor(&mut rows)).and_then(|()| deserializer.end());
+    match (rows.error.take(), read) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(syntax(error.to_string())),
-        (None, Ok(())) => table.finish(),
+        (None, Ok(())) => rows.finish(),
     }
 }
 
@@ -48,7 +48,7 @@ pub fn read_json(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawT
 /// # Errors
 /// When there is no object, or the first lacks a column.
 pub fn read_json_lines(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTable, DatasetError> {
-    let mut table = Table::new(file, choice);
+    let mut rows = Incoming::new(file, choice);
     for (number, line) in lines(bytes).filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let row = std::str::from_utf8(line)
             .map_err(|error| BadRowReason::NotUtf8 { byte: error.valid_up_to() + 1 })
@@ -57,9 +57,9 @@ pub fn read_json_lines(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Resul
                 let row = Row::deserialize(&mut deserializer).and_then(|row| deserializer.end().map(|()| row));
                 row.map_err(|error| BadRowReason::NotAnObject { got: without_line(&error) })
             });
-        table.push(Place::Line(number), row)?;
+        rows.push(Place::Line(number), row)?;
     }
-    table.finish()
+    rows.finish()
 }
 
 /// `serde_json` counts lines within what it was given, which is always the first.
@@ -68,7 +68,7 @@ fn without_line(error: &serde_json::Error) -> String {
 }
 
 /// The rows of a file as they come in.
-struct Table<'a> {
+struct Incoming<'a> {
     file: &'a str,
     choice: &'a ColumnChoice,
     /// There from the first object on, which says what the columns are.
@@ -79,7 +79,7 @@ struct Table<'a> {
     error: Option<DatasetError>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> Incoming<'a> {
     fn new(file: &'a str, choice: &'a ColumnChoice) -> Self {
         Self { file, choice, table: None, bad: Skipped::default(), error: None }
     }
@@ -172,8 +172,8 @@ enum Row {
     Other(&'static str),
 }
 
-/// Reads an array, row by row, into a table.
-struct ArrayVisitor<'a, 'b>(&'a mut Table<'b>);
+/// Reads an array, row by row.
+struct ArrayVisitor<'a, 'b>(&'a mut Incoming<'b>);
 
 impl<'de> Visitor<'de> for ArrayVisitor<'_, '_> {
     type Value = ();

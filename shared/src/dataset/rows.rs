@@ -130,7 +130,7 @@ impl LabelScheme {
     /// When there are more than 10,000 different names, which is more likely a wrong column.
     pub fn of<'a>(
         file: &str,
-        rows: impl Iterator<Item = &'a RawRow> + Clone,
+        rows: &(impl Iterator<Item = &'a RawRow> + Clone),
         known: Option<&[String]>,
     ) -> Result<Self, DatasetError> {
         let labels = || rows.clone().map(|row| &row.label);
@@ -300,7 +300,7 @@ mod tests {
 
     fn scheme(labels: &[&str], known: Option<&[&str]>) -> LabelScheme {
         let known: Option<Vec<String>> = known.map(|names| names.iter().map(ToString::to_string).collect());
-        LabelScheme::of("toy.csv", labelled(labels).rows.iter(), known.as_deref()).unwrap()
+        LabelScheme::of("toy.csv", &labelled(labels).rows.iter(), known.as_deref()).unwrap()
     }
 
     fn names(names: &[&str]) -> LabelScheme {
@@ -353,7 +353,7 @@ mod tests {
     fn a_column_of_texts_is_not_taken_for_class_names() {
         let labels: Vec<String> = (0..=10_000).map(|i| format!("sentence {i}")).collect();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let error = LabelScheme::of("toy.csv", labelled(&labels).rows.iter(), None).unwrap_err().to_string();
+        let error = LabelScheme::of("toy.csv", &labelled(&labels).rows.iter(), None).unwrap_err().to_string();
         assert_eq!(error, "toy.csv: expected at most 10000 different labels, got 10001: is it the right column?");
     }
 }

@@ -77,7 +77,7 @@ impl From<DatasetError> for Broken {
 pub(super) fn read_parquet(path: &Path, choice: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
     let file = File::open(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
     let name = path.display().to_string();
-    let outcome = panics::caught(|| read(file, &name, choice))
+    let outcome = panics::caught(|| read(&file, &name, choice))
         .unwrap_or_else(|| Err("something that its reader did not expect".into()));
     outcome.map_err(|broken| match broken {
         Broken::Dataset(error) => error.into(),
@@ -85,8 +85,8 @@ pub(super) fn read_parquet(path: &Path, choice: &ColumnChoice) -> Result<RawTabl
     })
 }
 
-fn read(file: File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Broken> {
-    footer::check(&file)?;
+fn read(file: &File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Broken> {
+    footer::check(file)?;
     let mut expansion = Expansion::of(file.metadata()?.len());
     let reader = SerializedFileReader::new(file.try_clone()?)?;
     let metadata = reader.metadata();
@@ -106,7 +106,7 @@ fn read(file: File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Broke
     let mut n_rows = 0;
     for i in 0..metadata.num_row_groups() {
         let n_before = n_rows;
-        read_row_group(&file, &reader, i, name, (&label, &texts), &mut expansion, |cells| {
+        read_row_group(file, &reader, i, name, (&label, &texts), &mut expansion, |cells| {
             n_rows += 1;
             table.push(Place::Row(n_rows), cells);
         })?;

@@ -52,31 +52,10 @@ pub(super) fn read(
             read.notes.extend(table.note.clone());
             tables.push((path.display().to_string(), table));
         }
-        let Some((file, table)) = tables.first() else { continue };
-        let file = file.clone();
-        let this_scheme = match &scheme {
-            Some(scheme) => scheme.clone(),
-            None => {
-                let own_names = files.label_names.as_ref().or(table.label_names.as_ref());
-                if let Some(names) = own_names {
-                    let of = if files.label_names.is_some() { &files.name } else { &file };
-                    check_names(of, names)?;
-                }
-                if files.label_names.is_none() && own_names.is_some() {
-                    read.notes.push(format!("class names are those in the metadata of {file}"));
-                }
-                let names = own_names.map(Vec::as_slice).or(known_names);
-                let scheme = LabelScheme::of(&file, tables.iter().flat_map(|(_, table)| &table.rows), names)?;
-                read.label_names = names.unwrap_or_default().to_vec();
-                if let (None, LabelScheme::Names(found)) = (names, &scheme) {
-                    read.label_names.clone_from(found);
-                    read.notes.push(format!(
-                        "no {LABELS_FILE}: the classes are the labels in {file}, sorted: {}",
-                        found.join(", ")
-                    ));
-                }
-                scheme
-            }
+        let Some(file) = tables.first().map(|(file, _)| file.clone()) else { continue };
+        let this_scheme = match scheme.clone() {
+            Some(scheme) => scheme,
+            None => read.decide_labels(files, &tables, known_names)?,
         };
 
         let mut rows: Option<Rows> = None;
@@ -112,6 +91,38 @@ pub(super) fn read(
         read.splits.push(ReadSplit { split: *split, file, rows });
     }
     Ok(read)
+}
+
+impl Read {
+    /// Decides by the tables of a split what labels mean and, as far as it is known, what the classes are called.
+    fn decide_labels(
+        &mut self,
+        files: &DatasetFiles,
+        tables: &[(String, RawTable)],
+        known_names: Option<&[String]>,
+    ) -> Result<LabelScheme, OpenDatasetError> {
+        let Some((file, first)) = tables.first() else {
+            return Ok(LabelScheme::Ids(LabelRange::Unknown));
+        };
+        let names = if let Some(names) = &files.label_names {
+            check_names(&files.name, names)?;
+            Some(names.as_slice())
+        } else if let Some(names) = &first.label_names {
+            check_names(file, names)?;
+            self.notes.push(format!("class names are those in the metadata of {file}"));
+            Some(names.as_slice())
+        } else {
+            known_names
+        };
+        let scheme = LabelScheme::of(file, &tables.iter().flat_map(|(_, table)| &table.rows), names)?;
+        self.label_names = names.unwrap_or_default().to_vec();
+        if let (None, LabelScheme::Names(found)) = (names, &scheme) {
+            self.label_names.clone_from(found);
+            let found = found.join(", ");
+            self.notes.push(format!("no {LABELS_FILE}: the classes are the labels in {file}, sorted: {found}"));
+        }
+        Ok(scheme)
+    }
 }
 
 /// Reads one file by the kind that its name says.

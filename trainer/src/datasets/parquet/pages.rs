@@ -36,16 +36,13 @@ pub(super) fn count(
         if packed > end - data {
             return Err("a page that ends outside its column".into());
         }
-        let size = match chunk.compression() {
-            Compression::GZIP(_) => {
-                let mut page = file;
-                page.seek(SeekFrom::Start(data))?;
-                expand(MultiGzDecoder::new(BufReader::new(page.take(packed))), name, expansion)?
-            }
-            _ => {
-                expansion.add(name, unpacked)?;
-                unpacked
-            }
+        let size = if let Compression::GZIP(_) = chunk.compression() {
+            let mut page = file;
+            page.seek(SeekFrom::Start(data))?;
+            expand(MultiGzDecoder::new(BufReader::new(page.take(packed))), name, expansion)?
+        } else {
+            expansion.add(name, unpacked)?;
+            unpacked
         };
         largest = largest.max(size);
         position = data + packed;
