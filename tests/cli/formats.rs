@@ -59,8 +59,9 @@ fn the_same_data_in_any_format_is_the_same_run_with_the_same_accuracy() {
 fn columns_and_class_names_are_given_by_flags() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("reviews.csv");
-    let rows: String = (0..40).map(|i| format!("t{i},the film is {},{}\n", i % 7, ["no", "yes"][i % 2])).collect();
-    fs::write(&data, format!("headline,body,verdict\n{rows}")).unwrap();
+    let row = |i: usize| format!("t{i},the film is {},{}", i % 7, ["no", "yes"][i % 2]);
+    let rows: Vec<String> = (0..40).map(row).collect();
+    fs::write(&data, format!("headline,body,verdict\n{}\n", rows.join("\n"))).unwrap();
     let out = folder.path().join("out");
     let run = |flags: &[&str]| {
         let mut args = vec!["run", "--model", text(&tiny_model()), "--dataset", text(&data), "--out", text(&out)]

@@ -178,9 +178,10 @@ fn columns_are_guessed_aloud_or_given() {
 
 #[test]
 fn bad_rows_are_named_by_line_or_row_and_skipped_when_asked_in_every_format() {
-    let good: String = (0..40).map(|i| format!("{{\"text\": \"t {i}\", \"label\": {}}}\n", i % 2)).collect();
+    let concat = |row: &dyn Fn(usize) -> String| (0..40).map(row).collect::<Vec<_>>().concat();
+    let good = concat(&|i| format!("{{\"text\": \"t {i}\", \"label\": {}}}\n", i % 2));
     let lines = format!("{good}{{\"text\": null, \"label\": 1}}\n{{\"text\": \"a\", \"label\": 0.5}}\n");
-    let csv_rows: String = (0..40).map(|i| format!("t {i},{}\n", i % 2)).collect();
+    let csv_rows = concat(&|i| format!("t {i},{}\n", i % 2));
     let csv = format!("text,label\n{csv_rows}only one field\nx,0.5\n");
     let mut rows: Vec<Row> = (0..40).map(|i| ((i % 2).to_string(), format!("t {i}"))).collect();
     rows.extend([("0".to_owned(), " ".to_owned()), ("-1".to_owned(), "a".to_owned())]);

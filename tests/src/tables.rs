@@ -18,6 +18,7 @@ pub type Row = (String, String);
 pub type Variant = (&'static str, Vec<u8>);
 
 /// The table in every format and packing.
+#[must_use]
 pub fn variants(rows: &[Row]) -> Vec<Variant> {
     let (tsv, csv, lines) = (tsv(rows), csv(rows), json_lines(rows));
     vec![
@@ -34,12 +35,14 @@ pub fn variants(rows: &[Row]) -> Vec<Variant> {
 }
 
 /// `label<TAB>text`.
+#[must_use]
 pub fn tsv(rows: &[Row]) -> Vec<u8> {
     let rows: Vec<String> = rows.iter().map(|(label, text)| format!("{label}\t{text}\n")).collect();
     format!("label\ttext\n{}", rows.concat()).into_bytes()
 }
 
 /// As spreadsheets export it, with an index in front.
+#[must_use]
 pub fn csv(rows: &[Row]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(["id", "text", "label"]).unwrap();
@@ -50,6 +53,7 @@ pub fn csv(rows: &[Row]) -> Vec<u8> {
 }
 
 /// One object a line; labels are numbers where they can be.
+#[must_use]
 pub fn json_lines(rows: &[Row]) -> Vec<u8> {
     rows.iter().map(|row| object(row) + "\n").collect::<String>().into_bytes()
 }
@@ -65,6 +69,7 @@ fn object((label, text): &Row) -> String {
 }
 
 /// Two row groups; labels that are all integers are a column of them. `huggingface` is metadata as the hub's files have it.
+#[must_use]
 pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>) -> Vec<u8> {
     let ids: Option<Vec<i64>> = rows.iter().map(|(label, _)| label.parse().ok()).collect();
     let label = if ids.is_some() { "required int64 label;" } else { "optional binary label (UTF8);" };
@@ -94,6 +99,7 @@ pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>
 }
 
 /// As `gzip` packs it.
+#[must_use]
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
