@@ -3,6 +3,7 @@
 //! [`main`] is the whole program. [`cli`] is what users type, [`commands`] what it leads to, [`runner`] one run of the
 //! experiment, [`run_dir`] what it leaves on disk, [`exit_code`] how it ends.
 
+pub mod card;
 pub mod cli;
 pub mod commands;
 pub mod datasets;

@@ -103,6 +103,15 @@ impl ModelSource {
         Ok(Self { name: name.to_owned(), config, config_sha256, origin: Origin::BuiltIn, weights })
     }
 
+    /// The folder with its files; none for a built-in shape.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Folder(folder) => Some(folder),
+            Origin::BuiltIn => None,
+        }
+    }
+
     /// Whether the weights are drawn from the head seed.
     #[must_use]
     pub fn is_random(&self) -> bool {

@@ -24,10 +24,11 @@ pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
 pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode};
 
+use crate::card::{CARD, MadeBy, card};
 use crate::cli::input::Which;
 use crate::environment::{environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, atomic};
 
 /// A fine-tuning that broke off.
 #[derive(Clone, Debug)]
@@ -67,6 +68,7 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         healed(prepared, run_dir, interrupt, &mut progress)?;
     }
     let record = record(prepared, progress)?;
+    write_cards(prepared, run_dir, &record)?;
     run_dir.write_record(&record)?;
     for phase in [Phase::Healthy, Phase::Healed] {
         if !matches!(&record.status, RunStatus::Failed { phase: failed, .. } if *failed == phase) {
@@ -74,6 +76,20 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         }
     }
     Ok(record)
+}
+
+/// Says in each checkpoint which of the three models it is and what came of it.
+fn write_cards(prepared: &Prepared, run_dir: &RunDir, record: &RunRecord) -> anyhow::Result<()> {
+    for which in [Which::Healthy, Which::Corrupted, Which::Healed] {
+        let folder = run_dir.checkpoint_path(which);
+        if folder.is_dir() {
+            atomic::write_file(
+                &folder.join(CARD),
+                card(&prepared.config_of(which), Some(MadeBy { record, place: which.into() })).as_bytes(),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn healthy(

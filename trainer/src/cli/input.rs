@@ -4,7 +4,9 @@ use super::values;
 use crate::datasets::{self, OpenOptions, OpenedDataset, Purpose};
 use crate::exit_code::bad_input;
 use clap::{Args, ValueEnum};
+use shared::checkpoint::Condition;
 use shared::dataset::{Limits, OnBadRow};
+use shared::record::Phase;
 use shared::seed::Seed;
 use std::path::Path;
 
@@ -112,6 +114,26 @@ impl Which {
             Self::Healthy => "healthy",
             Self::Corrupted => "corrupted",
             Self::Healed => "healed",
+        }
+    }
+}
+
+impl From<Which> for Condition {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Healthy => Self::Healthy,
+            Which::Corrupted => Self::Corrupted,
+            Which::Healed => Self::Healed,
+        }
+    }
+}
+
+impl From<Phase> for Which {
+    /// The model that a fine-tuning makes.
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Healthy => Self::Healthy,
+            Phase::Healed => Self::Healed,
         }
     }
 }

@@ -38,6 +38,9 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let is_frozen = |path: ParameterPath| freeze.as_ref().is_some_and(|freeze| freeze.contains(path));
 
     let rows: Vec<Row> = config
+    if let Some(warning) = config.history.warning() {
+        eprintln!("note: {warning}");
+    }
         .parameters()
         .into_iter()
         .map(|path| Row {
