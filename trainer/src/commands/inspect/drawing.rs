@@ -14,7 +14,7 @@ use super::count;
 /// Blocks of a full cell.
 const N_BLOCKS: usize = 3;
 /// Columns between the frame's sides.
-const WIDTH: usize = 44;
+const WIDTH: usize = 43;
 /// Columns before the frame.
 const LABEL_WIDTH: usize = 11;
 
