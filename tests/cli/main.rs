@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
+mod cards;
 mod experiment;
 mod faults;
 mod fixture;
 mod help;
 mod models;
 mod schemas;
+mod shell;
 mod usage;
 
 use assert_cmd::Command;
