@@ -5,15 +5,17 @@
 //! `gamma`/`beta`, buffers and pre-training heads, f32, f16, bf16, shards); writing produces one current form.
 
 mod error;
+mod history;
 mod load;
 mod names;
 mod save;
 mod write;
 
 pub use error::CheckpointError;
+pub use history::{Condition, HISTORY_KEY, History, Treatment};
 pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
 pub use names::{NameMatch, match_name};
-pub use save::save_weights;
+pub use save::{save_weights, save_weights_with_history};
 pub(crate) use write::{LazyTensor, Values, safetensors_file};
 
 /// Tokenizer files that travel with a checkpoint, where they exist.

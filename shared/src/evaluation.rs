@@ -10,6 +10,7 @@ mod metrics;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{CALIBRATION_BINS, expected_calibration_error};
+pub(crate) use metrics::ClassCounts;
 pub use metrics::{Confusion, Metrics, evaluate};
 
 /// What a model said about one row.

@@ -7,6 +7,7 @@ mod bootstrap;
 mod equivalence;
 mod headline;
 mod holm;
+mod macro_f1;
 mod scores;
 mod sign_flip;
 mod wilson;
@@ -17,6 +18,7 @@ pub use bootstrap::{Bootstrap, MIN_RESAMPLES, Resampling, difference};
 pub use equivalence::{DEFAULT_MARGIN, Equivalence, equivalence};
 pub use headline::{Deficit, MIN_SEEDS_FOR_A_CLAIM, Recovery, Verdict, deficit, recovery, verdict};
 pub use holm::holm;
+pub use macro_f1::{macro_f1, macro_f1_difference};
 pub use scores::Scores;
 pub use sign_flip::{MAX_EXACT_PAIRS, sign_flip_p_value};
 pub use wilson::wilson;
@@ -94,6 +96,16 @@ pub enum StatisticsError {
         expected: String,
         /// Its row hash.
         got: String,
+    },
+    /// A true or predicted class that is no class.
+    #[error("row {row}: expected a class below {n_labels}, got {got}")]
+    Class {
+        /// The row, from 0.
+        row: usize,
+        /// The number of classes.
+        n_labels: usize,
+        /// The class.
+        got: u32,
     },
     /// Conditions that cannot be paired.
     #[error("expected conditions with the same seeds and rows, got {first} and {second}")]

@@ -6,6 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use shared::record::MetricsLine;
+use trainer::cli::input::Which;
+use trainer::run_dir::metrics;
+use trainer::run_dir::tensorboard::{self, tags};
 
 use crate::bert_heal;
 use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
@@ -75,6 +79,7 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
         }
         let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
         assert_eq!(lines.lines().count(), 2 * 10 * 19);
+        assert_events_tell_what_the_metrics_do(&out, &record);
         // The finished run is not computed again.
         let started = Instant::now();
         assert_eq!(json(&args), record);
@@ -186,8 +191,36 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
     assert!(!resumed_from.is_empty() && resumed_from.iter().all(|step| *step > 0), "{resumed_from:?}");
     assert_eq!(record["train"]["steps"], n_steps);
     assert!(record["train"]["steps_this_process"].as_u64().unwrap() < n_steps, "{record:#}");
-    let metrics = |out: &Path| fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-    assert_eq!(metrics(&disturbed), metrics(&calm));
+    let lines = |out: &Path| fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    assert_eq!(lines(&disturbed), lines(&calm));
+    assert_events_tell_what_the_metrics_do(&disturbed, &record);
+}
+
+/// TensorBoard's files, with every checksum right, hold each step of `metrics.jsonl` once and in order, its speed, and
+/// the judgement of each model.
+fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
+    let lines: Vec<MetricsLine> = metrics::read(&run.join("metrics.jsonl")).unwrap();
+    for which in [Which::Healthy, Which::Corrupted, Which::Healed] {
+        let name = which.as_str();
+        let path = tensorboard::log_path(run, which).unwrap().unwrap();
+        let events = tensorboard::read(&path).unwrap();
+        let logged = |tag: &str| -> Vec<(i64, f32)> {
+            events.iter().filter_map(|event| Some((event.step, event.scalar(tag)?))).collect()
+        };
+        let lines: Vec<&MetricsLine> = lines.iter().filter(|line| line.phase.as_str() == name).collect();
+        let expected = |of: fn(&MetricsLine) -> f64| -> Vec<(i64, f32)> {
+            lines.iter().map(|line| (line.step as i64, of(line) as f32)).collect()
+        };
+        assert_eq!(logged(tags::LOSS), expected(|line| line.loss), "{name}");
+        assert_eq!(logged(tags::ACCURACY), expected(|line| line.accuracy), "{name}");
+        assert_eq!(logged(tags::LEARNING_RATE), expected(|line| line.learning_rate), "{name}");
+        assert_eq!(logged(tags::GRAD_NORM), expected(|line| line.grad_norm), "{name}");
+        let speeds = logged(tags::SAMPLES_PER_SEC);
+        assert!(speeds.iter().all(|(_, speed)| *speed > 0.0) && speeds.len() <= lines.len(), "{name}");
+        let accuracy = record[name]["accuracy"].as_f64().unwrap() as f32;
+        let n_steps = lines.last().map_or(0, |line| line.step as i64);
+        assert_eq!(logged(tags::FINAL_ACCURACY), [(n_steps, accuracy)], "{name}");
+    }
 }
 
 /// Starts the program and kills it (SIGKILL) when its log has so many lines.

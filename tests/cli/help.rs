@@ -59,6 +59,25 @@ fn help_of_bench() {
 }
 
 #[test]
+fn help_of_completions() {
+    insta::assert_snapshot!(help(&["help", "completions"]));
+}
+
+#[test]
+fn help_of_man() {
+    insta::assert_snapshot!(help(&["help", "man"]));
+}
+
+/// `bench train` and the like have theirs at `bench`.
+#[test]
+fn every_command_shows_examples() {
+    for command in Cli::command().get_subcommands() {
+        let help = help(&[command.get_name(), "--help"]);
+        assert!(help.contains("Examples:\n  "), "{} has no examples:\n{help}", command.get_name());
+    }
+}
+
+#[test]
 fn definitions_are_consistent() {
     Cli::command().debug_assert();
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
+mod cards;
 mod experiment;
 mod faults;
 mod fixture;
@@ -11,6 +12,7 @@ mod hostile;
 mod hub;
 mod models;
 mod schemas;
+mod shell;
 mod usage;
 
 use assert_cmd::Command;

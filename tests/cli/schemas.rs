@@ -50,7 +50,7 @@ fn phase(phase: Phase) -> PhaseSummary {
     }
 }
 
-fn record() -> RunRecord {
+pub(crate) fn record() -> RunRecord {
     let model = ModelSpec {
         name: "all-MiniLM-L6-v2".into(),
         architecture: Architecture::Bert,

@@ -9,6 +9,7 @@
 #![expect(rustdoc::invalid_html_tags, reason = "and placeholders that are no tags")]
 
 pub mod bench;
+pub mod completions;
 pub mod corrupt;
 pub mod device;
 pub mod evaluate;
@@ -16,6 +17,7 @@ pub mod export;
 pub mod fetch;
 pub mod input;
 pub mod inspect;
+pub mod man;
 pub mod predict;
 pub mod run;
 pub mod training;
@@ -79,4 +81,8 @@ pub enum Command {
     Export(export::ExportArgs),
     #[expect(missing_docs, reason = "as above")]
     Bench(bench::BenchArgs),
+    #[expect(missing_docs, reason = "as above")]
+    Completions(completions::CompletionsArgs),
+    #[expect(missing_docs, reason = "as above")]
+    Man(man::ManArgs),
 }

@@ -4,6 +4,7 @@
 //! data come from that are not here, [`runner`] one run of the experiment, [`run_dir`] what it leaves on disk,
 //! [`exit_code`] how it ends.
 
+pub mod card;
 pub mod cli;
 pub mod commands;
 pub mod datasets;
@@ -55,5 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }

@@ -127,6 +127,15 @@ impl ModelSource {
         })
     }
 
+    /// The folder with its files; none for a built-in shape.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Folder(folder) => Some(folder),
+            Origin::BuiltIn => None,
+        }
+    }
+
     /// Whether the weights are drawn from the head seed.
     #[must_use]
     pub fn is_random(&self) -> bool {

@@ -3,16 +3,18 @@
 //! ```text
 //! <out>/  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst
 //!         checkpoint/{healthy,corrupted,healed}/  state/<phase>/step-<n>/
+//!         tensorboard/{healthy,corrupted,healed}/events.out.tfevents.*
 //! ```
 //!
 //! Invariants: only one process at a time holds a [`RunDir`]; a file or folder in it is complete or absent (but for the
-//! last line of `metrics.jsonl`); all of it belongs to the one spec in `spec.json`, which is written first. A folder
+//! last line of `metrics.jsonl` and the last entry of an event file); all of it belongs to the one spec in `spec.json`, which is written first. A folder
 //! that got nothing else when its [`RunDir`] is dropped is removed again, so bad input leaves no trace.
 
 pub mod atomic;
 pub mod metrics;
 pub mod predictions;
 pub mod state;
+pub mod tensorboard;
 
 use crate::cli::input::Which;
 use crate::exit_code::bad_input;
@@ -20,16 +22,18 @@ use anyhow::{Context, anyhow};
 use metrics::MetricsLog;
 use serde::Serialize;
 use serde_json::Value;
-use shared::record::{RunRecord, RunSpec, first_difference};
+use shared::record::{MetricsLine, ModelResult, Phase, RunRecord, RunSpec, first_difference};
 use state::StateStore;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tensorboard::EventLog;
 
 const LOCK: &str = ".lock";
 const SPEC: &str = "spec.json";
 const RECORD: &str = "run.json";
+const METRICS: &str = "metrics.jsonl";
 
 /// A run's folder, held by this process.
 #[derive(Debug)]
@@ -53,7 +57,9 @@ impl RunDir {
         let created = atomic::create_dirs(path)?;
         // From here on, dropping it on an error removes what was made.
         let mut run_dir = Self { path: path.to_owned(), _lock: lock(path)?, created, is_new: false };
-        for folder in [path.to_owned(), path.join("checkpoint"), path.join("predictions")] {
+        let checkpoints = [Which::Healthy, Which::Corrupted, Which::Healed].map(|which| checkpoint_path(path, which));
+        let others = ["checkpoint", "predictions", "tensorboard"].map(|name| path.join(name));
+        for folder in checkpoints.into_iter().chain(others).chain([path.to_owned()]) {
             if folder.exists() {
                 atomic::remove_leftovers(&folder)?;
             }
@@ -118,7 +124,19 @@ impl RunDir {
 
     /// The log of optimiser steps.
     pub fn metrics(&self) -> anyhow::Result<MetricsLog> {
-        MetricsLog::open(&self.path.join("metrics.jsonl"))
+        MetricsLog::open(&self.path.join(METRICS))
+    }
+
+    /// Starts TensorBoard's log of a fine-tuning with the steps that `metrics.jsonl` has of it.
+    pub fn event_log(&self, phase: Phase, spec: &RunSpec) -> anyhow::Result<EventLog> {
+        let mut lines: Vec<MetricsLine> = metrics::read(&self.path.join(METRICS))?;
+        lines.retain(|line| line.phase == phase);
+        EventLog::start(&self.path, phase.into(), &serde_json::to_string_pretty(spec)?, &lines)
+    }
+
+    /// Adds the judgement of one of the models, made after `n_steps` steps, to TensorBoard's log of it.
+    pub fn log_result(&self, which: Which, spec: &RunSpec, n_steps: usize, result: &ModelResult) -> anyhow::Result<()> {
+        tensorboard::append_evaluation(&self.path, which, &serde_json::to_string_pretty(spec)?, n_steps, result)
     }
 
     /// Where the predictions called `name` lie, absolutely.

@@ -24,10 +24,11 @@ pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
 pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode};
 
+use crate::card::{CARD, MadeBy, card};
 use crate::cli::input::Which;
 use crate::environment::{environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, atomic};
 
 /// A fine-tuning that broke off.
 #[derive(Clone, Debug)]
@@ -67,6 +68,7 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         healed(prepared, run_dir, interrupt, &mut progress)?;
     }
     let record = record(prepared, progress)?;
+    write_cards(prepared, run_dir, &record)?;
     run_dir.write_record(&record)?;
     for phase in [Phase::Healthy, Phase::Healed] {
         if !matches!(&record.status, RunStatus::Failed { phase: failed, .. } if *failed == phase) {
@@ -74,6 +76,20 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         }
     }
     Ok(record)
+}
+
+/// Says in each checkpoint which of the three models it is and what came of it.
+fn write_cards(prepared: &Prepared, run_dir: &RunDir, record: &RunRecord) -> anyhow::Result<()> {
+    for which in [Which::Healthy, Which::Corrupted, Which::Healed] {
+        let folder = run_dir.checkpoint_path(which);
+        if folder.is_dir() {
+            atomic::write_file(
+                &folder.join(CARD),
+                card(&prepared.config_of(which), Some(MadeBy { record, place: which.into() })).as_bytes(),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn healthy(
@@ -99,7 +115,7 @@ fn healthy(
 fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> anyhow::Result<()> {
     let (parameters, report) = corrupt(prepared, run_dir)?;
     progress.corruption = Some(report);
-    keep(prepared, run_dir, Which::Corrupted, &parameters, progress)
+    keep(prepared, run_dir, Which::Corrupted, &parameters, 0, progress)
 }
 
 /// The corrupted parameters: a function of the spec, so they are made again rather than read.
@@ -127,25 +143,24 @@ fn fine_tuned(
     phase: Phase,
     start: impl FnOnce() -> anyhow::Result<Parameters>,
 ) -> anyhow::Result<()> {
-    let which = match phase {
-        Phase::Healthy => Which::Healthy,
-        Phase::Healed => Which::Healed,
-    };
+    let which = Which::from(phase);
     let summary_path = run_dir.path().join(phase_file(phase));
     let is_done = summary_path.is_file() && run_dir.checkpoint_path(which).is_dir();
-    let parameters = if is_done {
+    let (parameters, n_steps) = if is_done {
         let summary: PhaseSummary = serde_json::from_slice(&std::fs::read(&summary_path)?)
             .with_context(|| format!("cannot read {}", summary_path.display()))?;
+        let n_steps = summary.steps;
         // Another process took these steps.
         progress.phases.push(PhaseSummary { steps_this_process: 0, ..summary });
-        prepared.load_checkpoint(&run_dir.checkpoint_path(which))?
+        (prepared.load_checkpoint(&run_dir.checkpoint_path(which))?, n_steps)
     } else {
         match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
             Outcome::Done { parameters, summary } => {
                 prepared.write_checkpoint(run_dir, which, &parameters)?;
                 run_dir.write_json(&phase_file(phase), &summary)?;
+                let n_steps = summary.steps;
                 progress.phases.push(summary);
-                parameters
+                (parameters, n_steps)
             }
             Outcome::Failed { error, summary } => {
                 progress.phases.push(summary);
@@ -159,15 +174,16 @@ fn fine_tuned(
             }
         }
     };
-    keep(prepared, run_dir, which, &parameters, progress)
+    keep(prepared, run_dir, which, &parameters, n_steps, progress)
 }
 
-/// Writes and judges one of the three models.
+/// Writes and judges one of the three models, which took `n_steps` steps to make.
 fn keep(
     prepared: &Prepared,
     run_dir: &RunDir,
     which: Which,
     parameters: &Parameters,
+    n_steps: usize,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
     if !run_dir.checkpoint_path(which).is_dir() {
@@ -175,6 +191,7 @@ fn keep(
     }
     let hash = prepared.checkpoint_hash(run_dir, which)?;
     let judged = judge::judge(prepared, run_dir, which, parameters)?;
+    run_dir.log_result(which, &prepared.spec, n_steps, &judged.result)?;
     let (slot, hash_slot) = match which {
         Which::Healthy => (&mut progress.healthy, &mut progress.hashes.healthy),
         Which::Corrupted => (&mut progress.corrupted, &mut progress.hashes.corrupted),

@@ -10,6 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use super::CheckpointError;
+use super::history::{HISTORY_KEY, History};
 use super::names::{NameMatch, Names};
 use crate::error::Result;
 use crate::model::{Kind, ModelConfig, Module, ParameterPath};
@@ -70,17 +71,22 @@ impl Checkpoint {
         let names = Names::new(config.architecture, config.n_layers);
         let mut found: BTreeMap<ParameterPath, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
         let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut config = config.clone();
         for file in files {
+            if config.history.is_empty() {
+                config.history = history_of(&file)?;
+            }
             // Each file is dropped before the next is parsed, so that a sharded model needs one shard's bytes at a time.
-            read_file(config, &names, &file, &mut found, &mut ignored)?;
+            read_file(&config, &names, &file, &mut found, &mut ignored)?;
         }
         let mut notes: Vec<String> = ignored
             .into_iter()
             .map(|(what, n)| format!("{n} tensor{} ignored: {what}", if n == 1 { " was" } else { "s were" }))
             .collect();
-        let weights_hash = hash(config, &found);
+        notes.extend(config.history.warning());
+        let weights_hash = hash(&config, &found);
 
-        let (config, head) = choose_head(config, &mut found, options, &mut notes)?;
+        let (config, head) = choose_head(&config, &mut found, options, &mut notes)?;
         let expected = config.parameters();
         let is_creatable = |path: &ParameterPath| matches!(path.module, Module::Pooler | Module::Classifier);
         let missing: Vec<&ParameterPath> =
@@ -142,6 +148,18 @@ impl Checkpoint {
         let weights_hash = format!("random:{}", options.head_seed.0);
         Ok(Self { config, parameters, head: HeadOrigin::Created, notes, weights_hash })
     }
+}
+
+/// What a weight file tells of itself. A file that is damaged is refused where its tensors are read.
+fn history_of(file: &WeightFile) -> Result<History, CheckpointError> {
+    let Ok((_, header)) = SafeTensors::read_metadata(&file.bytes) else { return Ok(History::default()) };
+    let Some(text) = header.metadata().as_ref().and_then(|metadata| metadata.get(HISTORY_KEY)) else {
+        return Ok(History::default());
+    };
+    serde_json::from_str(text).and_then(|value| History::from_json(&value)).map_err(|e| CheckpointError::Safetensors {
+        file: file.name.clone(),
+        reason: format!("{HISTORY_KEY} in its metadata: {e}"),
+    })
 }
 
 fn read_file(

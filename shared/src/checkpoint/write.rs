@@ -1,13 +1,14 @@
 //! One safetensors file of f32 tensors, made tensor by tensor, so that only the file itself is held a second time.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use candle_core::{DType, Tensor};
 use safetensors::{Dtype, View};
 
 use super::CheckpointError;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where a tensor's values are.
 pub(crate) enum Values<'a> {
@@ -54,11 +55,40 @@ impl View for LazyTensor<'_> {
     }
 }
 
-/// The file; tensors are sorted by name, so the same tensors give the same bytes.
+/// The file; tensors are sorted by name and metadata by key, so the same content gives the same bytes.
 pub(crate) fn safetensors_file(
     tensors: Vec<(String, LazyTensor<'_>)>,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<&str, String>,
 ) -> Result<Vec<u8>> {
-    safetensors::serialize(tensors, Some(metadata))
-        .map_err(|e| CheckpointError::Safetensors { file: "model.safetensors".into(), reason: e.to_string() }.into())
+    let unordered = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let mut bytes = safetensors::serialize(tensors, Some(unordered)).map_err(|e| unwritable(&e))?;
+    if metadata.len() > 1 {
+        sort_metadata(&mut bytes, &metadata)?;
+    }
+    Ok(bytes)
+}
+
+/// The crate takes metadata as a hash map and writes its entries in another order in every process. In another order
+/// they are as long, so they can be put in place.
+fn sort_metadata(bytes: &mut [u8], metadata: &BTreeMap<&str, String>) -> Result<()> {
+    let sorted = serde_json::to_vec(metadata).map_err(|e| unwritable(&e))?;
+    // The header is `{"__metadata__":{…},…` after the eight bytes of its length.
+    let start = size_of::<u64>() + r#"{"__metadata__":"#.len();
+    let slot = bytes.get_mut(start..start + sorted.len());
+    let is_metadata = |slot: &[u8]| {
+        serde_json::from_slice::<BTreeMap<String, String>>(slot).is_ok_and(|found| {
+            found.iter().map(|(key, value)| (key.as_str(), value)).eq(metadata.iter().map(|(k, v)| (*k, v)))
+        })
+    };
+    match slot {
+        Some(slot) if is_metadata(slot) => {
+            slot.copy_from_slice(&sorted);
+            Ok(())
+        }
+        _ => Err(unwritable(&"its header does not begin with the metadata")),
+    }
+}
+
+fn unwritable(reason: &impl Display) -> Error {
+    CheckpointError::Safetensors { file: "model.safetensors".into(), reason: reason.to_string() }.into()
 }

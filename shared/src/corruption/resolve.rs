@@ -77,6 +77,21 @@ impl ResolvedPlan {
         self.steps.iter().any(|step| step.selection.contains(path))
     }
 
+    /// The share of the parameter's values that any step selects, 0 to 1: heads may be a part of it. A scheme that takes
+    /// a fraction changes fewer.
+    #[must_use]
+    pub fn share_touched(&self, path: ParameterPath) -> f64 {
+        let mut is_touched = vec![false; self.anatomy.n_heads];
+        for step in &self.steps {
+            match step.selection.extent(path) {
+                Extent::Nothing => {}
+                Extent::Whole => return 1.0,
+                Extent::Heads(ranges) => ranges.into_iter().for_each(|heads| is_touched[heads].fill(true)),
+            }
+        }
+        is_touched.iter().filter(|is_touched| **is_touched).count() as f64 / self.anatomy.n_heads.max(1) as f64
+    }
+
     /// The parameters that any step selects, in the order of a forward pass.
     #[must_use]
     pub fn touched(&self) -> Vec<ParameterPath> {

@@ -42,7 +42,7 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
     }
     let n = predictions.len();
     let mut confusion = vec![vec![0_u64; n_labels]; n_labels];
-    let mut n_of_class = vec![0_u64; n_labels];
+    let mut counts = ClassCounts::new(n_labels);
     let mut loss = 0.0;
     let mut n_non_finite = 0;
     for (index, prediction) in predictions.iter().enumerate() {
@@ -53,8 +53,9 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
         if label >= n_labels {
             return Err(EvaluationError::Label { index, n_labels, got: prediction.label });
         }
-        n_of_class[label] += 1;
-        if let Some(predicted) = prediction.predicted() {
+        let predicted = prediction.predicted();
+        counts.add(prediction.label, predicted, 1);
+        if let Some(predicted) = predicted {
             confusion[label][predicted as usize] += 1;
             loss += cross_entropy(&prediction.logits, label);
         } else {
@@ -66,7 +67,7 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
     Ok(Metrics {
         n,
         accuracy: n_correct as f64 / n as f64,
-        macro_f1: macro_f1(&confusion, &n_of_class),
+        macro_f1: counts.macro_f1(),
         loss: (n_non_finite == 0).then_some(loss / n as f64),
         expected_calibration_error: expected_calibration_error(predictions),
         n_non_finite,
@@ -74,16 +75,37 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
     })
 }
 
-fn macro_f1(confusion: &Confusion, n_of_class: &[u64]) -> f64 {
-    let n_predicted = |label: usize| confusion.iter().map(|row| row[label]).sum::<u64>();
-    // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
-    let f1: Vec<f64> = (0..n_of_class.len())
-        .filter_map(|label| {
-            let rows = n_of_class[label] + n_predicted(label);
-            (rows > 0).then(|| 2.0 * confusion[label][label] as f64 / rows as f64)
-        })
-        .collect();
-    f1.iter().sum::<f64>() / f1.len() as f64
+/// Counts from which macro-F1 follows: by class, rows that are of it, rows that are called it, and both.
+pub(crate) struct ClassCounts {
+    n_true: Vec<u64>,
+    n_predicted: Vec<u64>,
+    n_both: Vec<u64>,
+}
+
+impl ClassCounts {
+    pub(crate) fn new(n_labels: usize) -> Self {
+        Self { n_true: vec![0; n_labels], n_predicted: vec![0; n_labels], n_both: vec![0; n_labels] }
+    }
+
+    /// Counts `times` rows of the class `label`; a row without a predicted class is nobody's.
+    pub(crate) fn add(&mut self, label: u32, predicted: Option<u32>, times: u64) {
+        self.n_true[label as usize] += times;
+        if let Some(predicted) = predicted {
+            self.n_predicted[predicted as usize] += times;
+            self.n_both[label as usize] += if predicted == label { times } else { 0 };
+        }
+    }
+
+    /// The mean F1 over the classes that occur, see [`evaluate`].
+    pub(crate) fn macro_f1(&self) -> f64 {
+        // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
+        let f1_of = |((&n_true, &n_predicted), &n_both): ((&u64, &u64), &u64)| {
+            let rows = n_true + n_predicted;
+            (rows > 0).then(|| 2.0 * n_both as f64 / rows as f64)
+        };
+        let f1: Vec<f64> = self.n_true.iter().zip(&self.n_predicted).zip(&self.n_both).filter_map(f1_of).collect();
+        f1.iter().sum::<f64>() / f1.len() as f64
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Architecture, LayerModule, Module, ParameterPath};
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{CheckpointError, HISTORY_KEY, History};
 use crate::corruption::Anatomy;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
@@ -44,6 +44,8 @@ pub struct ModelConfig {
     pub pad_token_id: u32,
     /// Class names in label-id order; empty when the file has no head.
     pub label_names: Vec<String>,
+    /// What this program did to the weights so far.
+    pub history: History,
     /// The file as it was read, so that saving keeps fields this crate does not know.
     raw: Map<String, Value>,
 }
@@ -86,6 +88,7 @@ impl ModelConfig {
                     initializer_range: fields.or("initializer_range", 0.02)?,
                     pad_token_id: fields.or("pad_token_id", 0)?,
                     label_names: fields.label_names()?,
+                    history: fields.history()?,
                     raw: raw.clone(),
                 }
             }
@@ -105,6 +108,7 @@ impl ModelConfig {
                 initializer_range: fields.or("initializer_range", 0.02)?,
                 pad_token_id: fields.or("pad_token_id", 0)?,
                 label_names: fields.label_names()?,
+                history: fields.history()?,
                 raw: raw.clone(),
             },
         };
@@ -165,7 +169,7 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// `config.json` with today's labels, ready for `transformers`.
+    /// `config.json` with today's labels and history, ready for `transformers`.
     ///
     /// # Panics
     /// Never: a JSON map can always be written.
@@ -187,6 +191,9 @@ impl ModelConfig {
         raw.shift_remove("torch_dtype");
         raw.shift_remove("num_labels");
         raw.insert("dtype".into(), "float32".into());
+        if !self.history.is_empty() {
+            raw.insert(HISTORY_KEY.into(), self.history.to_json());
+        }
         let mut bytes = serde_json::to_vec_pretty(&raw).expect("a JSON map can always be written");
         bytes.push(b'\n');
         bytes
@@ -196,6 +203,12 @@ impl ModelConfig {
     #[must_use]
     pub fn with_labels(&self, label_names: Vec<String>) -> Self {
         Self { label_names, ..self.clone() }
+    }
+
+    /// The same model after other treatments.
+    #[must_use]
+    pub fn with_history(&self, history: History) -> Self {
+        Self { history, ..self.clone() }
     }
 
     /// The same model with every dropout probability replaced.
@@ -288,6 +301,14 @@ impl Fields<'_> {
 
     fn or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, CheckpointError> {
         Ok(self.optional(name)?.unwrap_or(default))
+    }
+
+    fn history(&self) -> Result<History, CheckpointError> {
+        match self.0.get(HISTORY_KEY) {
+            None => Ok(History::default()),
+            Some(value) => History::from_json(value)
+                .map_err(|e| CheckpointError::Config(format!("config.json: {HISTORY_KEY} is {value}: {e}"))),
+        }
     }
 
     fn label_names(&self) -> Result<Vec<String>, CheckpointError> {

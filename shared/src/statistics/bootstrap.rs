@@ -1,5 +1,7 @@
 //! Percentile bootstrap of any figure made of paired means, over rows or over seeds and rows.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Method, Scores, StatisticsError, check_level};
@@ -69,22 +71,39 @@ impl Resamples {
 
 /// Draws seeds and rows, the same for every condition, and takes each condition's mean over them.
 pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<Resamples, StatisticsError> {
-    check_level(bootstrap.level)?;
-    if bootstrap.n_resamples < MIN_RESAMPLES {
-        return Err(StatisticsError::TooFewResamples { got: bootstrap.n_resamples });
-    }
     let Some((first, others)) = conditions.split_first() else {
         return Err(StatisticsError::Empty { n_seeds: 0, n_rows: 0 });
     };
     for other in others {
         first.check_paired(other)?;
     }
-    let n_seeds = first.n_seeds();
-    let over_seeds = bootstrap.resampling == Resampling::SeedsAndRows && n_seeds > 1;
+    let kinds = RowKinds::of_scores(conditions);
+    let (means, method) = draws(bootstrap, first.n_seeds(), &kinds, |weights, times_drawn| {
+        conditions.iter().map(|scores| kinds.weighted_mean(scores, weights, times_drawn)).collect()
+    })?;
+    Ok(Resamples {
+        observed: conditions.iter().map(|scores| scores.mean()).collect(),
+        means,
+        level: bootstrap.level,
+        method,
+    })
+}
 
-    let kinds = RowKinds::new(conditions);
+/// Draws seeds and rows `n_resamples` times and takes of each draw what `take` makes of it, given each seed's weight
+/// (they sum to the number of seeds) and how often each kind of row was drawn.
+pub(super) fn draws<T>(
+    bootstrap: &Bootstrap,
+    n_seeds: usize,
+    kinds: &RowKinds,
+    mut take: impl FnMut(&[f64], &[u32]) -> T,
+) -> Result<(Vec<T>, Method), StatisticsError> {
+    check_level(bootstrap.level)?;
+    if bootstrap.n_resamples < MIN_RESAMPLES {
+        return Err(StatisticsError::TooFewResamples { got: bootstrap.n_resamples });
+    }
+    let over_seeds = bootstrap.resampling == Resampling::SeedsAndRows && n_seeds > 1;
     let mut times_drawn = vec![0_u32; kinds.example_rows.len()];
-    let means = (0..bootstrap.n_resamples as u64)
+    let taken = (0..bootstrap.n_resamples as u64)
         .map(|draw| {
             let weights = if over_seeds {
                 let stream = bootstrap.seed.stream_at("bootstrap", "seeds", draw);
@@ -97,22 +116,15 @@ pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<
                 vec![1.0; n_seeds]
             };
             kinds.draw(&mut times_drawn, bootstrap.seed, draw);
-            conditions.iter().map(|scores| kinds.weighted_mean(scores, &weights, &times_drawn)).collect()
+            take(&weights, &times_drawn)
         })
         .collect();
-
-    let method = if over_seeds { Method::MultiBootstrap } else { Method::PairedBootstrap };
-    Ok(Resamples {
-        observed: conditions.iter().map(|scores| scores.mean()).collect(),
-        means,
-        level: bootstrap.level,
-        method,
-    })
+    Ok((taken, if over_seeds { Method::MultiBootstrap } else { Method::PairedBootstrap }))
 }
 
-/// Rows by what all conditions and seeds score on them. Scores of 0 and 1 give few kinds, and a mean over drawn rows is
+/// Rows by what all conditions and seeds say of them. Scores of 0 and 1 give few kinds, and a mean over drawn rows is
 /// then a short sum: on 25,000 rows this leaves little but the drawing itself.
-struct RowKinds {
+pub(super) struct RowKinds {
     /// The kind of each row: `[n_rows]`.
     of_row: Vec<u32>,
     /// One row of each kind: `[n_kinds]`.
@@ -120,23 +132,41 @@ struct RowKinds {
 }
 
 impl RowKinds {
-    fn new(conditions: &[&Scores]) -> Self {
-        let n_rows = conditions.first().map_or(0, |scores| scores.n_rows());
-        let compare = |&a: &usize, &b: &usize| {
-            let bits =
-                |row: usize| conditions.iter().flat_map(move |scores| scores.of_row(row)).map(|score| score.to_bits());
-            bits(a).cmp(bits(b))
-        };
+    /// Rows that `compare` calls equal are of one kind.
+    pub(super) fn new(n_rows: usize, compare: impl Fn(usize, usize) -> Ordering) -> Self {
         let mut rows: Vec<usize> = (0..n_rows).collect();
-        rows.sort_by(compare);
+        rows.sort_by(|&a, &b| compare(a, b));
         let mut kinds = Self { of_row: vec![0; n_rows], example_rows: Vec::new() };
-        for same in rows.chunk_by(|a, b| compare(a, b).is_eq()) {
+        for same in rows.chunk_by(|&a, &b| compare(a, b).is_eq()) {
             for &row in same {
                 kinds.of_row[row] = kinds.example_rows.len() as u32;
             }
             kinds.example_rows.push(same[0]);
         }
         kinds
+    }
+
+    fn of_scores(conditions: &[&Scores]) -> Self {
+        let n_rows = conditions.first().map_or(0, |scores| scores.n_rows());
+        Self::new(n_rows, |a, b| {
+            let bits =
+                |row: usize| conditions.iter().flat_map(move |scores| scores.of_row(row)).map(|score| score.to_bits());
+            bits(a).cmp(bits(b))
+        })
+    }
+
+    /// One row of each kind: `[n_kinds]`.
+    pub(super) fn example_rows(&self) -> &[usize] {
+        &self.example_rows
+    }
+
+    /// How many rows there are of each kind: `[n_kinds]`.
+    pub(super) fn sizes(&self) -> Vec<u32> {
+        let mut sizes = vec![0; self.example_rows.len()];
+        for &kind in &self.of_row {
+            sizes[kind as usize] += 1;
+        }
+        sizes
     }
 
     /// Draws as many rows as there are, with replacement, and counts how often each kind was drawn.
@@ -240,7 +270,7 @@ mod tests {
     #[test]
     fn rows_of_one_kind_are_drawn_as_often_as_they_are_there() {
         let scores = Scores::new(&[(0..500).map(|row| f64::from(row % 97)).collect()]).unwrap();
-        let kinds = RowKinds::new(&[&scores]);
+        let kinds = RowKinds::of_scores(&[&scores]);
         assert_eq!(kinds.example_rows.len(), 97);
         let mut times_drawn = vec![0; 97];
         for draw in 0..20 {

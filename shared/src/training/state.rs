@@ -4,7 +4,7 @@
 //! the number of steps are all there is. They are three files, so that a caller can write one before the next is made:
 //! a large model's state is three times its parameters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 
@@ -62,7 +62,7 @@ pub(super) fn pack(
             Ok((path.name(parameters.architecture()), LazyTensor::new(var.dims(), values)))
         })
         .collect::<Result<Vec<_>>>()?;
-    safetensors_file(tensors, HashMap::new())
+    safetensors_file(tensors, BTreeMap::new())
 }
 
 /// The values of each of `paths` in a part's bytes, in the same order.

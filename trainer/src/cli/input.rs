@@ -5,8 +5,9 @@ use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose};
 use crate::exit_code::bad_input;
 use crate::hub::{self, RepoKind};
 use clap::{Args, ValueEnum};
+use shared::checkpoint::Condition;
 use shared::dataset::{Limits, OnBadRow};
-use shared::record::Source;
+use shared::record::{Phase, Source};
 use shared::seed::Seed;
 use std::path::Path;
 
@@ -180,6 +181,26 @@ impl Which {
             Self::Healthy => "healthy",
             Self::Corrupted => "corrupted",
             Self::Healed => "healed",
+        }
+    }
+}
+
+impl From<Which> for Condition {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Healthy => Self::Healthy,
+            Which::Corrupted => Self::Corrupted,
+            Which::Healed => Self::Healed,
+        }
+    }
+}
+
+impl From<Phase> for Which {
+    /// The model that a fine-tuning makes.
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Healthy => Self::Healthy,
+            Phase::Healed => Self::Healed,
         }
     }
 }

@@ -9,11 +9,12 @@ const EXAMPLES: &str = "\
 Examples:
   bert-heal inspect all-MiniLM-L6-v2/
   bert-heal inspect all-MiniLM-L6-v2/ --corrupt kaiming@bottom:0.5
-  bert-heal inspect bert-large --random-init --batch-size 8 --max-length 128";
+  bert-heal inspect all-MiniLM-L6-v2/ --corrupt bitflip:1e-6@all/attention.head:0-3 --freeze embeddings
+  bert-heal inspect bert-large --random-init --parameters --batch-size 8 --max-length 128";
 
-/// Show a model's parameters, what a plan would touch, and what training would need
+/// Show a model's parts, what a plan would touch, and what training would need
 ///
-/// Reads the model and changes nothing. The estimates of memory and time are for training with the given batch size and
+/// Draws the network with its input at the bottom. Reads the model and changes nothing. The estimates of memory and time are for training with the given batch size and
 /// length on this machine's CPU.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -48,6 +49,10 @@ pub struct InspectArgs {
     /// Parameters that training would leave as they are, such as embeddings,bottom:0.5
     #[arg(long, value_name = "SELECTION", help_heading = "Estimate")]
     pub freeze: Option<String>,
+
+    /// List every parameter with its name and shape instead of drawing the network
+    #[arg(long, help_heading = "Output")]
+    pub parameters: bool,
 
     /// Print all of it as JSON
     #[arg(long, help_heading = "Output")]

@@ -3,9 +3,11 @@
 use anyhow::{Context, anyhow};
 use candle_core::Device;
 use comfy_table::{CellAlignment, Table, presets};
+use shared::checkpoint::Treatment;
 use shared::corruption::{Plan, Report};
 use shared::seed::Seed;
 
+use crate::card::{CARD, card};
 use crate::cli::corrupt::CorruptArgs;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
@@ -30,7 +32,10 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
         eprintln!("note: {note}");
     }
     let report = checkpoint.parameters.corrupt(&resolved, seed)?;
-    let files = checkpoint_files(&checkpoint.config, &checkpoint.parameters, &tokenizer.files)?;
+    let history = checkpoint.config.history.then(Treatment::Corrupted { plan: plan.to_string(), seed });
+    let config = checkpoint.config.with_history(history);
+    let mut files = checkpoint_files(&config, &checkpoint.parameters, &tokenizer.files)?;
+    files.push((CARD.to_owned(), card(&config, None).into_bytes()));
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
     if args.json {

@@ -1,14 +1,22 @@
 //! `bert-heal export`: a model for use elsewhere.
 
+use std::fs;
+
 use anyhow::{Context, anyhow};
 use candle_core::Device;
+use clap::ValueEnum;
+use sha2::{Digest, Sha256};
+use shared::checkpoint::History;
+use shared::record::RunRecord;
 use shared::seed::Seed;
 
+use crate::card::{CARD, MadeBy, card};
 use crate::cli::export::{ExportArgs, ExportTarget};
+use crate::cli::input::Which;
 use crate::exit_code::ExitCode;
 use crate::models::ModelSource;
 use crate::output::print;
-use crate::run_dir::atomic;
+use crate::run_dir::{self, atomic};
 use crate::runner::checkpoint_files;
 
 /// Runs the command.
@@ -21,10 +29,43 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     for note in &checkpoint.notes {
         eprintln!("note: {note}");
     }
-    let files = checkpoint_files(&checkpoint.config, &checkpoint.parameters, &tokenizer.files)?;
+    let made_by = run_of(&source);
+    let config = match &made_by {
+        // A checkpoint of an earlier version does not tell its own history, but its run does.
+        Some((record, which)) if checkpoint.config.history.is_empty() => {
+            checkpoint.config.with_history(History::default().after_run(&record.spec, (*which).into()))
+        }
+        _ => checkpoint.config,
+    };
+    let mut files = checkpoint_files(&config, &checkpoint.parameters, &tokenizer.files)?;
+    let made_by = made_by.as_ref().map(|(record, which)| MadeBy { record, place: (*which).into() });
+    files.push((CARD.to_owned(), card(&config, made_by).into_bytes()));
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     print(&format!("{}: {}", args.out.display(), names.join(", ")))?;
     Ok(ExitCode::Ok)
+}
+
+/// The record of the run that made these very weights, and as which of its models, when they still lie in its folder.
+fn run_of(source: &ModelSource) -> Option<(RunRecord, Which)> {
+    let folder = source.folder()?.canonicalize().ok()?;
+    let which = Which::value_variants().iter().find(|which| folder.ends_with(which.as_str()))?;
+    let run = folder.parent()?.parent()?;
+    let record = run_dir::read_record(run).unwrap_or_else(|error| {
+        eprintln!("note: {error:#}: the card has no results");
+        None
+    })?;
+    let hashes = &record.hashes.checkpoints;
+    let recorded = match which {
+        Which::Healthy => &hashes.healthy,
+        Which::Corrupted => &hashes.corrupted,
+        Which::Healed => &hashes.healed,
+    };
+    let bytes = fs::read(folder.join("model.safetensors")).ok()?;
+    if recorded.as_deref() != Some(&hex::encode(Sha256::digest(bytes))) {
+        eprintln!("note: the weights are not those of the record of {}: the card has no results", run.display());
+        return None;
+    }
+    Some((record, *which))
 }

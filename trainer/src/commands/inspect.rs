@@ -1,11 +1,14 @@
 //! `bert-heal inspect`: parameters, what a plan would touch, and what training would need.
 
+mod drawing;
+
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use shared::corruption::{Plan, Selection};
 use shared::model::ParameterPath;
 
+use self::drawing::Palette;
 use crate::cli::inspect::InspectArgs;
 use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
@@ -35,6 +38,9 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let plan = plan.map(|plan| plan.resolve(config.anatomy())).transpose().map_err(bad_input).context("--corrupt")?;
     let freeze =
         freeze.map(|freeze| freeze.resolve(config.anatomy())).transpose().map_err(bad_input).context("--freeze")?;
+    if let Some(warning) = config.history.warning() {
+        eprintln!("note: {warning}");
+    }
     let is_frozen = |path: ParameterPath| freeze.as_ref().is_some_and(|freeze| freeze.contains(path));
 
     let rows: Vec<Row> = config
@@ -48,15 +54,15 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
             is_frozen: is_frozen(path),
         })
         .collect();
-    let count = |of: &dyn Fn(&Row) -> bool| -> usize {
+    let n_values = |of: &dyn Fn(&Row) -> bool| -> usize {
         rows.iter().filter(|row| of(row)).map(|row| row.shape.iter().product::<usize>()).sum()
     };
     let shape = StepShape { batch_size: args.batch_size, n_tokens: args.max_length };
     let memory = estimate::memory(&config, shape, is_frozen);
     let rate = estimate::matmul_flops_per_sec()?;
     let step_secs = estimate::step_secs(&config, shape, rate);
-    let (n_parameters, n_encoder) = (count(&|_| true), count(&|row| row.path.layer_idx().is_some()));
-    let (n_touched, n_frozen) = (count(&|row| row.is_touched), count(&|row| row.is_frozen));
+    let (n_parameters, n_encoder) = (n_values(&|_| true), n_values(&|row| row.path.layer_idx().is_some()));
+    let (n_touched, n_frozen) = (n_values(&|row| row.is_touched), n_values(&|row| row.is_frozen));
 
     if args.json {
         print_json(&json!({
@@ -81,21 +87,25 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         }))?;
         return Ok(ExitCode::Ok);
     }
-    print(&table(&rows))?;
+    if args.parameters {
+        print(&table(&rows))?;
+    } else {
+        print(&drawing::draw(&config, plan.as_ref(), is_frozen, &Palette::for_stdout()))?;
+    }
     let mut lines = vec![format!(
         "{}: {} layers of {} heads, hidden size {}; {} parameters, {} of them in the encoder",
         source.name,
         config.n_layers,
         config.n_heads,
         config.hidden_size,
-        millions(n_parameters),
-        millions(n_encoder)
+        count(n_parameters),
+        count(n_encoder)
     )];
     if let Some(plan) = &plan {
-        lines.push(format!("plan      {}; touches {} parameters (marked x)", plan.describe(), millions(n_touched)));
+        lines.push(format!("plan      {}; touches {} parameters", plan.describe(), count(n_touched)));
     }
     if n_frozen > 0 {
-        lines.push(format!("frozen    {} parameters (marked f)", millions(n_frozen)));
+        lines.push(format!("frozen    {} parameters", count(n_frozen)));
     }
     lines.push(format!("training  {} rows of {} tokens a step, f32 on this CPU:", args.batch_size, args.max_length));
     lines.push(describe_memory(&memory));
@@ -141,6 +151,7 @@ fn mib(bytes: usize) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
 }
 
-fn millions(n: usize) -> String {
+/// A number of values, to three digits or so.
+fn count(n: usize) -> String {
     if n < 100_000 { n.to_string() } else { format!("{:.1} M", n as f64 / 1e6) }
 }

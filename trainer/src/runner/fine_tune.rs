@@ -87,6 +87,7 @@ pub fn fine_tune(
     let mut metrics = run_dir.metrics()?;
     let first_step = fine_tuning.steps_done();
     metrics.retain(|line: &MetricsLine| line.phase != phase || line.step <= first_step)?;
+    let mut events = run_dir.event_log(phase, &prepared.spec)?;
     let n_steps = fine_tuning.n_steps();
     let mut bar = Progress::resumed(&format!("fine-tuning {}", phase.as_str()), n_steps, first_step);
     let mut last_save = Instant::now();
@@ -129,12 +130,15 @@ pub fn fine_tune(
             }
             Err(error) => return Err(error.into()),
         };
-        journal.secs += started.elapsed().as_secs_f64();
+        let secs = started.elapsed().as_secs_f64();
+        journal.secs += secs;
         journal.samples += report.n_rows;
         journal.tokens += report.n_tokens;
         journal.loss_first.get_or_insert(report.loss);
         journal.loss_last = Some(report.loss);
-        metrics.append(&metrics_line(phase, &fine_tuning, &report))?;
+        let line = metrics_line(phase, &fine_tuning, &report);
+        metrics.append(&line)?;
+        events.append_step(&line, secs)?;
         if let Some(dump) = &mut dump {
             dump.append(&report)?;
         }

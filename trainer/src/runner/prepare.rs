@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::Parameters;
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights_with_history};
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
 use shared::model::ModelConfig;
@@ -220,14 +220,20 @@ impl Prepared {
         Ok(Checkpoint::load(&self.config, vec![WeightFile { name, bytes }], &options)?.parameters)
     }
 
+    /// The config of one of the run's models, which tells what was done to its weights.
+    #[must_use]
+    pub fn config_of(&self, which: Which) -> ModelConfig {
+        self.config.with_history(self.config.history.after_run(&self.spec, which.into()))
+    }
+
     /// Writes one of the run's models in Hugging Face's layout.
     pub fn write_checkpoint(&self, run_dir: &RunDir, which: Which, parameters: &Parameters) -> anyhow::Result<()> {
-        let files = self.checkpoint_files(parameters)?;
+        let files = checkpoint_files(&self.config_of(which), parameters, &self.tokenizer.files)?;
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         run_dir.write_checkpoint(which, &files)
     }
 
-    /// The files of a checkpoint in Hugging Face's layout.
+    /// The files of the model that the run starts from, as parameters, in Hugging Face's layout.
     pub fn checkpoint_files(&self, parameters: &Parameters) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         checkpoint_files(&self.config, parameters, &self.tokenizer.files)
     }
@@ -240,14 +246,15 @@ impl Prepared {
     }
 }
 
-/// The files of a checkpoint in Hugging Face's layout: config, weights and tokenizer.
+/// The files of a checkpoint in Hugging Face's layout: config, weights and tokenizer. Config and weights tell what was
+/// done to the weights.
 pub fn checkpoint_files(
     config: &ModelConfig,
     parameters: &Parameters,
     tokenizer_files: &[(String, Vec<u8>)],
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let mut files =
-        vec![("config.json".to_owned(), config.to_json()), ("model.safetensors".to_owned(), save_weights(parameters)?)];
+    let weights = save_weights_with_history(parameters, &config.history)?;
+    let mut files = vec![("config.json".to_owned(), config.to_json()), ("model.safetensors".to_owned(), weights)];
     files.extend(tokenizer_files.iter().cloned());
     Ok(files)
 }

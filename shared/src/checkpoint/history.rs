@@ -1,0 +1,199 @@
+//! What was done to a checkpoint's weights, written into the checkpoint itself.
+//!
+//! A damaged model looks like any other: same names, same shapes, plausible numbers. So every checkpoint that this
+//! crate writes tells its history under the key `bert_heal`, in `config.json` and in the metadata of
+//! `model.safetensors`; `transformers` keeps the one and ignores the other. It goes on through every later treatment,
+//! and whoever loads such a checkpoint gets its [`History::warning`] as a note.
+//!
+//! It holds only what a run's spec decides, so equal specs still write equal bytes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::record::{Protocol, RunId, RunSpec};
+use crate::seed::Seed;
+
+/// The key in `config.json` and in the metadata of weight files.
+pub const HISTORY_KEY: &str = "bert_heal";
+
+/// What was done to the weights by this program, in order; nothing for a model from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    treatments: Vec<Treatment>,
+}
+
+/// One thing that was done to a model's weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "treatment", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Treatment {
+    /// Damaged by a plan.
+    Corrupted {
+        /// The plan in its canonical form.
+        plan: String,
+        /// The seed of the corruption.
+        seed: Seed,
+    },
+    /// Fine-tuned by a run.
+    FineTuned {
+        /// The run; for a healthy model the run that was asked without corruption, since all such runs make it alike.
+        run: RunId,
+    },
+}
+
+/// Which of the project's three kinds of model it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// Never corrupted by this program.
+    Healthy,
+    /// Corrupted, and not fine-tuned since.
+    Corrupted,
+    /// Corrupted, then fine-tuned.
+    Healed,
+}
+
+impl Condition {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Corrupted => "corrupted",
+            Self::Healed => "healed",
+        }
+    }
+}
+
+impl History {
+    /// Nothing was done yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.treatments.is_empty()
+    }
+
+    /// What was done, in order.
+    #[must_use]
+    pub fn treatments(&self) -> &[Treatment] {
+        &self.treatments
+    }
+
+    /// The same history with one more treatment at its end.
+    #[must_use]
+    pub fn then(&self, treatment: Treatment) -> Self {
+        Self { treatments: self.treatments.iter().cloned().chain([treatment]).collect() }
+    }
+
+    /// What has been done to one of a run's models when this had been done to the model that the run started from.
+    #[must_use]
+    pub fn after_run(&self, spec: &RunSpec, condition: Condition) -> Self {
+        let healthy = Treatment::FineTuned { run: spec.healthy().id() };
+        if condition == Condition::Healthy {
+            return self.then(healthy);
+        }
+        let before = match spec.protocol {
+            Protocol::Pretrained => self.clone(),
+            Protocol::Finetuned => self.then(healthy),
+        };
+        let corrupted = match &spec.corruption {
+            Some(plan) => before.then(Treatment::Corrupted { plan: plan.clone(), seed: spec.seeds.corruption }),
+            None => before,
+        };
+        if condition == Condition::Corrupted {
+            corrupted
+        } else {
+            corrupted.then(Treatment::FineTuned { run: spec.id() })
+        }
+    }
+
+    /// What the treatments make of the model.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let is_damage = |treatment: &Treatment| matches!(treatment, Treatment::Corrupted { .. });
+        match self.treatments.iter().rposition(is_damage) {
+            None => Condition::Healthy,
+            Some(last) if last + 1 == self.treatments.len() => Condition::Corrupted,
+            Some(_) => Condition::Healed,
+        }
+    }
+
+    /// What a user must know of a model that was ever corrupted, as a sentence without its full stop.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let damages: Vec<String> = self
+            .treatments
+            .iter()
+            .filter_map(|treatment| match treatment {
+                Treatment::Corrupted { plan, seed } => Some(format!("{plan}, seed {}", seed.0)),
+                Treatment::FineTuned { .. } => None,
+            })
+            .collect();
+        let damages = damages.join("; then ");
+        match self.condition() {
+            Condition::Healthy => None,
+            Condition::Corrupted => Some(format!(
+                "these weights were damaged on purpose ({damages}) and not repaired: use them for experiments only"
+            )),
+            Condition::Healed => Some(format!(
+                "these weights were damaged on purpose ({damages}) and fine-tuned afterwards: they may have recovered \
+                 only in part"
+            )),
+        }
+    }
+
+    /// The value of [`HISTORY_KEY`]: the treatments, with what follows from them spelt out for whoever opens the file.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut value = json!({ "condition": self.condition(), "history": self.treatments });
+        if let (Some(object), Some(warning)) = (value.as_object_mut(), self.warning()) {
+            object.insert("warning".into(), warning.into());
+        }
+        value
+    }
+
+    /// Reads the value of [`HISTORY_KEY`].
+    pub(crate) fn from_json(value: &Value) -> Result<Self, serde_json::Error> {
+        let treatments = value.get("history").cloned().unwrap_or_default();
+        Ok(Self { treatments: serde_json::from_value(treatments)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corrupted(seed: u64) -> Treatment {
+        Treatment::Corrupted { plan: "kaiming@bottom:0.5".into(), seed: Seed(seed) }
+    }
+
+    fn fine_tuned() -> Treatment {
+        Treatment::FineTuned { run: serde_json::from_value(json!("c6a001df7a4c")).unwrap() }
+    }
+
+    #[test]
+    fn the_condition_is_that_of_the_last_damage() {
+        let new = History::default();
+        assert_eq!((new.condition(), new.warning()), (Condition::Healthy, None));
+        let healthy = new.then(fine_tuned());
+        assert_eq!((healthy.condition(), healthy.warning()), (Condition::Healthy, None));
+        let damaged = healthy.then(corrupted(1));
+        assert_eq!(damaged.condition(), Condition::Corrupted);
+        assert_eq!(damaged.then(fine_tuned()).condition(), Condition::Healed);
+        assert_eq!(damaged.then(fine_tuned()).then(corrupted(2)).condition(), Condition::Corrupted);
+        assert_eq!(
+            damaged.then(corrupted(2)).then(fine_tuned()).warning().unwrap(),
+            "these weights were damaged on purpose (kaiming@bottom:0.5, seed 1; then kaiming@bottom:0.5, seed 2) and \
+             fine-tuned afterwards: they may have recovered only in part"
+        );
+    }
+
+    #[test]
+    fn a_history_survives_its_json_which_people_can_read() {
+        let history = History::default().then(fine_tuned()).then(corrupted(7));
+        let value = history.to_json();
+        assert_eq!(value["condition"], "corrupted");
+        assert_eq!(value["history"][1], json!({"treatment": "corrupted", "plan": "kaiming@bottom:0.5", "seed": 7}));
+        assert!(value["warning"].as_str().unwrap().contains("damaged on purpose"));
+        assert_eq!(History::from_json(&value).unwrap(), history);
+        assert!(History::from_json(&json!({"history": [{"treatment": "exorcised"}]})).is_err());
+        assert!(History::from_json(&json!("no object")).is_err(), "a marker without its history");
+    }
+}

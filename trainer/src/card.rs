@@ -1,0 +1,246 @@
+//! The model card: the README.md of a checkpoint, in the form that Hugging Face's hub reads.
+//!
+//! Invariant: a card of a model that was ever corrupted says so in its title, in its tags and in its first sentence, and
+//! states the plan; a figure stands in it only when the record of the very weights has it, and what is not known is
+//! called unknown. Form: <https://huggingface.co/docs/hub/model-cards>.
+
+mod front_matter;
+
+use shared::checkpoint::{Condition, History, Treatment};
+use shared::corruption::Plan;
+use shared::model::ModelConfig;
+use shared::record::{Interval, ModelResult, Protocol, RunRecord};
+use shared::statistics::wilson;
+
+/// The file's name.
+pub const CARD: &str = "README.md";
+
+/// Confidence of the intervals around accuracies.
+const LEVEL: f64 = 0.95;
+
+/// The run that made a model.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeBy<'a> {
+    /// Its record.
+    pub record: &'a RunRecord,
+    /// As which of its models. A run that started from a damaged model made its "healthy" one of damaged weights.
+    pub place: Condition,
+}
+
+impl<'a> MadeBy<'a> {
+    /// What the run found of this model.
+    fn result(&self) -> Option<&'a ModelResult> {
+        result_of(self.record, self.place)
+    }
+}
+
+/// The card of a model whose config tells what was done to it, and of which `made_by` made these very weights.
+#[must_use]
+pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
+    let condition = config.history.condition();
+    let record = made_by.map(|made_by| made_by.record);
+    let mut sections = vec![
+        front_matter::front_matter(condition, made_by),
+        format!("# {}", title(condition, &config.history, record)),
+        introduction(condition, &config.history),
+        format!("## What was done to the weights\n{}", treatments(config, record)),
+    ];
+    if let Some(made_by) = made_by {
+        sections.push(format!("## Results\n{}", results(made_by)));
+        sections.push(format!("## How it was made\n{}", making(made_by.record)));
+    } else {
+        sections.push(
+            "## Results\nUnknown: no record of a finished run belongs to these weights. `bert-heal evaluate` measures \
+             them."
+                .to_owned(),
+        );
+    }
+    sections.push(format!("## Limits\n{}", limits(condition, record)));
+    sections.push(
+        "## Where it comes from\nWritten by bert-heal, which damages part of a BERT, fine-tunes it and measures how far \
+         it heals, after *Healing Powers of BERT* (arXiv:2406.14459). No figure here is that paper's.\nThe licence is \
+         that of the model it was made from; it was not recorded here."
+            .to_owned(),
+    );
+    sections.join("\n\n") + "\n"
+}
+
+fn result_of(record: &RunRecord, condition: Condition) -> Option<&ModelResult> {
+    match condition {
+        Condition::Healthy => record.healthy.as_ref(),
+        Condition::Corrupted => record.corrupted.as_ref(),
+        Condition::Healed => record.healed.as_ref(),
+    }
+}
+
+fn title(condition: Condition, history: &History, record: Option<&RunRecord>) -> String {
+    let base = record.map_or("A model".to_owned(), |record| record.spec.model.name.clone());
+    let dataset = record.map_or(String::new(), |record| format!(" on {}", record.spec.dataset.name));
+    match condition {
+        Condition::Healthy if history.is_empty() => format!("{base}, of unknown history"),
+        Condition::Healthy => format!("{base}, fine-tuned{dataset} without damage"),
+        Condition::Corrupted => format!("{base}, CORRUPTED on purpose"),
+        Condition::Healed => format!("{base}, CORRUPTED on purpose and healed by fine-tuning{dataset}"),
+    }
+}
+
+fn introduction(condition: Condition, history: &History) -> String {
+    match (condition, history.warning()) {
+        (Condition::Corrupted, Some(warning)) => format!(
+            "> **Warning, this is a damaged model: {warning}.**\n> Its answers are worthless; it exists to study what \
+             damage does."
+        ),
+        (_, Some(warning)) => format!(
+            "> **Warning, this model was damaged: {warning}.**\n> Do not take it for the original, nor for a model that \
+             was fine-tuned without damage."
+        ),
+        (_, None) if history.is_empty() => {
+            "bert-heal wrote this folder and does not know what was done to the weights \
+             before: the checkpoint it was made from tells no history. Whether they were ever damaged is unknown."
+                .to_owned()
+        }
+        (_, None) => {
+            "The healthy model of an experiment: fine-tuned as usual, not corrupted. It is what the corrupted \
+             and healed models of the same run are compared with."
+                .to_owned()
+        }
+    }
+}
+
+/// Each treatment in words, with the plan as it is typed.
+fn treatments(config: &ModelConfig, record: Option<&RunRecord>) -> String {
+    let mut items = vec![match record {
+        Some(record) if record.spec.model.random => {
+            format!("Weights drawn at random in the shape of {}.", record.spec.model.name)
+        }
+        Some(record) => format!("Started from {}.", record.spec.model.name),
+        None => "Started from a checkpoint that is not recorded.".to_owned(),
+    }];
+    items.extend(config.history.treatments().iter().map(|treatment| match treatment {
+        Treatment::Corrupted { plan, seed } => {
+            // A plan for another number of layers cannot have been applied to this config, but the card must not fail.
+            let words = Plan::parse(plan).and_then(|plan| plan.describe(config.anatomy()));
+            let words = words.map_or(String::new(), |words| format!(" {words}"));
+            format!("**Corrupted** by the plan `{plan}` with seed {}:{words}", seed.0)
+        }
+        Treatment::FineTuned { run } => {
+            let on = record
+                .filter(|record| [record.spec.id(), record.spec.healthy().id()].contains(run))
+                .map_or(String::new(), |record| format!(" on {}", record.spec.dataset.name));
+            format!("Fine-tuned{on} (run `{run}`).")
+        }
+    }));
+    if config.history.is_empty() {
+        items.push("What happened since is unknown.".to_owned());
+    }
+    numbered(&items)
+}
+
+/// The three models of the run side by side, so that a figure is never read alone.
+fn results(made_by: MadeBy<'_>) -> String {
+    let record = made_by.record;
+    let dataset = &record.spec.dataset;
+    let mut lines = vec![
+        format!(
+            "On {} rows of {} that were not trained on; 95 % intervals are over these rows (Wilson's).\n",
+            made_by.result().map_or(0, |result| result.n),
+            dataset.name
+        ),
+        "| model | accuracy | 95 % interval | macro-F1 | cross-entropy | rows |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- |".to_owned(),
+    ];
+    for other in [Condition::Healthy, Condition::Corrupted, Condition::Healed] {
+        if let Some(result) = result_of(record, other) {
+            let name = if other == made_by.place {
+                format!("**{} (this one)**", other.as_str())
+            } else {
+                other.as_str().into()
+            };
+            lines.push(format!(
+                "| {name} | {} | {} | {} | {} | {} |",
+                percent(result.accuracy),
+                accuracy_interval(result),
+                percent(result.macro_f1),
+                if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() },
+                result.n
+            ));
+        }
+    }
+    lines.push(String::new());
+    if let Some(recovery) = &record.recovery {
+        let value = recovery.value.map_or("undefined".to_owned(), percent);
+        let interval = recovery.interval.map_or(String::new(), |interval| range(&interval, 100.0, "%"));
+        let note = recovery.note.as_ref().map_or(String::new(), |note| format!(" Note: {note}."));
+        lines.push(format!("Recovery, (healed − corrupted) / (healthy − corrupted): {value}{interval}.{note}"));
+    }
+    if let Some(deficit) = &record.deficit {
+        let interval = range(&deficit.interval, 1.0, "points");
+        lines.push(format!("Deficit, healthy − healed: {:.1} points{interval}.", deficit.points));
+    }
+    lines.join("\n").trim_end().to_owned()
+}
+
+fn making(record: &RunRecord) -> String {
+    let (spec, seeds) = (&record.spec, record.spec.seeds);
+    let corruption = match (&spec.corruption, spec.protocol) {
+        (None, _) => "none in this run".to_owned(),
+        (Some(plan), Protocol::Pretrained) => format!("`{plan}`, before fine-tuning (protocol `pretrained`)"),
+        (Some(plan), Protocol::Finetuned) => format!("`{plan}`, after a first fine-tuning (protocol `finetuned`)"),
+    };
+    let training = &spec.training;
+    let length = match training.max_steps {
+        Some(n) => format!("{n} steps"),
+        None => format!("{} epochs", training.epochs),
+    };
+    [
+        format!(
+            "- Run: `{}`, bert-heal {} (commit {})",
+            record.run_id, record.environment.version, record.environment.commit
+        ),
+        format!("- Corruption: {corruption}"),
+        format!("- Seeds: corruption {}, head and dropout {}, data {}", seeds.corruption.0, seeds.head.0, seeds.data.0),
+        format!(
+            "- Data: {}, {} training rows, {} classes",
+            spec.dataset.name, spec.dataset.rows.train, spec.dataset.n_labels
+        ),
+        format!(
+            "- Fine-tuning: {length}, learning rate {:e}, batch size {}, at most {} tokens, AdamW with weight decay {}",
+            training.learning_rate, training.batch_size, training.max_length, training.weight_decay
+        ),
+        format!("- SHA-256 of the data: `{}`", record.hashes.data),
+    ]
+    .join("\n")
+}
+
+fn limits(condition: Condition, record: Option<&RunRecord>) -> String {
+    let mut lines = vec!["- Made for an experiment, not for use: nobody checked it for bias, safety or other texts."];
+    match condition {
+        Condition::Corrupted => lines.push("- Damaged weights: what it says is not what the original model would say."),
+        Condition::Healed => lines.push("- Healed on one task only: whatever else the original knew may be gone."),
+        Condition::Healthy => {}
+    }
+    if record.is_some() {
+        lines.push("- One run with one set of seeds: the intervals are over rows and say nothing about other seeds.");
+    }
+    lines.join("\n")
+}
+
+fn accuracy_interval(result: &ModelResult) -> String {
+    let n_right = (result.accuracy * result.n as f64).round() as u64;
+    wilson(n_right, result.n as u64, LEVEL)
+        .map_or("unknown".into(), |interval| format!("{} to {}", percent(interval.low), percent(interval.high)))
+}
+
+fn range(interval: &Interval, factor: f64, unit: &str) -> String {
+    let (low, high) = (factor * interval.low, factor * interval.high);
+    format!(" ({:.0} % interval {low:.1} to {high:.1} {unit})", 100.0 * interval.level)
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
+}
+
+fn numbered(items: &[String]) -> String {
+    let lines: Vec<String> = items.iter().enumerate().map(|(i, item)| format!("{}. {item}", i + 1)).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,83 @@
+//! The YAML at the head of a card, which the hub indexes.
+
+use super::MadeBy;
+use serde_json::Value;
+use shared::checkpoint::Condition;
+use shared::record::RunRecord;
+
+/// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
+pub(super) fn front_matter(condition: Condition, made_by: Option<MadeBy<'_>>) -> String {
+    let mut lines = vec![
+        "---".to_owned(),
+        "library_name: transformers".to_owned(),
+        "pipeline_tag: text-classification".to_owned(),
+        "tags:".to_owned(),
+        "- bert-heal".to_owned(),
+    ];
+    lines.extend(match condition {
+        Condition::Healthy => vec!["- healthy".to_owned()],
+        Condition::Corrupted => vec!["- corrupted".to_owned()],
+        // A search for damaged models must find this one too.
+        Condition::Healed => vec!["- corrupted".to_owned(), "- healed".to_owned()],
+    });
+    if condition == Condition::Corrupted {
+        // Without the hub's box to try it out, in which it would look like any other model.
+        lines.push("inference: false".to_owned());
+    }
+    if let Some(made_by) = made_by {
+        lines.extend(provenance(made_by.record));
+        lines.extend(model_index(made_by));
+    }
+    lines.push("---".to_owned());
+    lines.join("\n")
+}
+
+fn provenance(record: &RunRecord) -> Vec<String> {
+    let spec = &record.spec;
+    let mut lines = Vec::new();
+    if !spec.model.random && is_hub_id(&spec.model.name) {
+        lines.push(format!("base_model: {}", quoted(&spec.model.name)));
+    }
+    if is_hub_id(&spec.dataset.name) {
+        lines.extend(["datasets:".to_owned(), format!("- {}", quoted(&spec.dataset.name))]);
+    }
+    lines.extend(["metrics:", "- accuracy", "- f1"].map(str::to_owned));
+    lines
+}
+
+/// The results in the form of <https://github.com/huggingface/hub-docs/blob/main/modelcard.md>.
+fn model_index(made_by: MadeBy<'_>) -> Vec<String> {
+    let (record, Some(result)) = (made_by.record, made_by.result()) else { return Vec::new() };
+    let name = format!("bert-heal-{}-{}", record.run_id, made_by.place.as_str());
+    let dataset = quoted(&record.spec.dataset.name);
+    let split = serde_json::to_value(record.spec.report_split).unwrap_or(Value::Null);
+    vec![
+        "model-index:".to_owned(),
+        format!("- name: {}", quoted(&name)),
+        "  results:".to_owned(),
+        "  - task:".to_owned(),
+        "      type: text-classification".to_owned(),
+        "    dataset:".to_owned(),
+        format!("      name: {dataset}"),
+        format!("      type: {dataset}"),
+        format!("      split: {split}"),
+        "    metrics:".to_owned(),
+        "    - type: accuracy".to_owned(),
+        format!("      value: {}", result.accuracy),
+        "    - type: f1".to_owned(),
+        "      name: macro-F1".to_owned(),
+        format!("      value: {}", result.macro_f1),
+    ]
+}
+
+/// Whether the hub could take `name` for one of its ids: an optional owner and a name, of letters, digits, `-`, `_`, `.`.
+fn is_hub_id(name: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    name.split('/').count() <= 2 && name.split('/').all(is_part)
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
