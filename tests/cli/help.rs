@@ -57,3 +57,8 @@ fn help_of_bench() {
 fn definitions_are_consistent() {
     Cli::command().debug_assert();
 }
+
+#[test]
+fn help_of_report() {
+    insta::assert_snapshot!(help(&["help", "report"]));
+}

@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod help;
 mod models;
+mod report;
 mod schemas;
 mod usage;
 

@@ -16,6 +16,7 @@ pub mod export;
 pub mod input;
 pub mod inspect;
 pub mod predict;
+pub mod report;
 pub mod run;
 pub mod training;
 mod values;
@@ -59,6 +60,8 @@ pub struct Cli {
 pub enum Command {
     #[expect(missing_docs, reason = "clap takes the description from the flags' type")]
     Run(Box<run::RunArgs>),
+    #[expect(missing_docs, reason = "as above")]
+    Report(report::ReportArgs),
     #[expect(missing_docs, reason = "as above")]
     Evaluate(evaluate::EvaluateArgs),
     #[expect(missing_docs, reason = "as above")]

@@ -6,4 +6,5 @@ pub mod evaluate;
 pub mod export;
 pub mod inspect;
 pub mod predict;
+pub mod report;
 pub mod run;

@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod models;
 pub mod output;
 pub mod progress;
+pub mod report;
 pub mod run_dir;
 pub mod runner;
 pub mod threads;
@@ -44,6 +45,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     threads::fix(cli.threads)?;
     match cli.command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Corrupt(args) => commands::corrupt::run(&args),
