@@ -62,3 +62,8 @@ fn definitions_are_consistent() {
 fn help_of_report() {
     insta::assert_snapshot!(help(&["help", "report"]));
 }
+
+#[test]
+fn help_of_quickstart() {
+    insta::assert_snapshot!(help(&["help", "quickstart"]));
+}

@@ -61,7 +61,12 @@ fn block(block: &Block) -> anyhow::Result<Markup> {
         Block::Table { caption, table } => html! { div.scroll { (self::table(Some(caption), table)) } },
         Block::Figures(figures) => {
             let figures: Vec<Markup> = figures.iter().map(figure).collect::<anyhow::Result<_>>()?;
-            html! { div class={ "figures n" (figures.len().min(3)) } { @for figure in &figures { (figure) } } }
+            let n_columns = match figures.len() {
+                // Two rows of two rather than three and one.
+                4 => 2,
+                n => n.min(3),
+            };
+            html! { div class={ "figures n" (n_columns) } { @for figure in &figures { (figure) } } }
         }
     })
 }

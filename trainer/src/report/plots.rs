@@ -44,7 +44,11 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) fn inline(figure: &Figure) -> anyhow::Result<String> {
     let ((width, height), body) = draw(&figure.chart)?;
     let label = escaped(&figure.description);
-    Ok(format!(r#"<svg class="plot" role="img" aria-label="{label}" viewBox="0 0 {width} {height}">{body}</svg>"#))
+    // Letters are to be no larger than those of the page, however wide the window is.
+    let max_width = width * 6 / 5 / SCALE as u32;
+    Ok(format!(
+        r#"<svg class="plot" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" style="max-width: {max_width}px">{body}</svg>"#
+    ))
 }
 
 /// A figure's drawing as a file of its own.
@@ -66,7 +70,7 @@ pub(super) fn stand_alone(figure: &Figure) -> anyhow::Result<String> {
 fn draw(chart: &Chart) -> anyhow::Result<((u32, u32), String)> {
     let (width, height) = match chart {
         Chart::Intervals(chart) => intervals::size(chart),
-        Chart::Lines(_) | Chart::Histogram(_) => (440, 300),
+        Chart::Lines(_) | Chart::Histogram(_) => (400, 280),
         Chart::Matrix(chart) => matrix::size(chart),
         Chart::Network(chart) => network::size(chart),
     };

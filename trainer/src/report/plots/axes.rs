@@ -20,7 +20,6 @@ pub(super) fn plane<'a, 'b>(area: &'a Area<'b>, x: &Axis, y: &Axis) -> anyhow::R
         .y_label_area_size(58 * SCALE)
         .build_cartesian_2d(x.low..x.high, y.low..y.high)
         .map_err(failed)?;
-    let (x_unit, y_unit) = (x.unit, y.unit);
     plane
         .configure_mesh()
         .disable_x_mesh()
@@ -30,8 +29,8 @@ pub(super) fn plane<'a, 'b>(area: &'a Area<'b>, x: &Axis, y: &Axis) -> anyhow::R
         .bold_line_style(GRID.stroke_width(SCALE as u32 / 2))
         .axis_style(FAINT.stroke_width(SCALE as u32 / 2))
         .set_all_tick_mark_size(3 * SCALE)
-        .x_label_formatter(&|value| tick(*value, x_unit))
-        .y_label_formatter(&|value| tick(*value, y_unit))
+        .x_label_formatter(&|value| tick(*value, x))
+        .y_label_formatter(&|value| tick(*value, y))
         .label_style(Font::new(SMALL, HPos::Center).color(FAINT).style())
         .x_desc(x.label.as_str())
         .y_desc(y.label.as_str())
@@ -42,8 +41,10 @@ pub(super) fn plane<'a, 'b>(area: &'a Area<'b>, x: &Axis, y: &Axis) -> anyhow::R
 }
 
 /// A number at an axis: shorter than in a table, since ticks are round numbers.
-fn tick(value: f64, unit: Unit) -> String {
-    match unit {
+fn tick(value: f64, axis: &Axis) -> String {
+    // Ticks are sums of steps, so the one at zero may miss it by a rounding error.
+    let value = if value.abs() < 1e-9 * (axis.high - axis.low) { 0.0 } else { value };
+    match axis.unit {
         Unit::Percent => format!("{:.0} %", 100.0 * value),
         Unit::Count if value.abs() >= 1e6 => format!("{} M", Unit::Number.format(value / 1e6)),
         Unit::Count if value.abs() >= 1e4 => format!("{} k", Unit::Number.format(value / 1e3)),

@@ -32,7 +32,7 @@ pub(super) fn draw(area: &Area<'_>, chart: &NetworkChart) -> anyhow::Result<()> 
                 [(x * SCALE, (y + GAP / 2) * SCALE), ((x + width - GAP) * SCALE, (y + ROW - GAP / 2) * SCALE)];
             let center = ((x + (width - GAP) / 2) * SCALE, middle);
             let Some(touched) = module.touched else {
-                area.draw(&Rectangle::new(corners, GRID.stroke_width(1))).map_err(failed)?;
+                area.draw(&Rectangle::new(corners, GRID.stroke_width(SCALE as u32))).map_err(failed)?;
                 text(area, center, &module.label, Font::new(SMALL, HPos::Center).color(FAINT))?;
                 continue;
             };
