@@ -63,6 +63,7 @@ mod scheme;
 mod selection;
 mod shuffle;
 mod statistics;
+mod weights;
 
 pub use apply::TensorMut;
 pub use error::{ApplyError, PlanError};
@@ -71,6 +72,7 @@ pub use report::{Report, TensorReport, Totals};
 pub use resolve::{Anatomy, ResolvedPlan, ResolvedSelection};
 pub use scheme::{BitField, Scheme};
 pub use selection::Selection;
+pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ mod metrics;
 
 use serde::{Deserialize, Serialize};
 
-pub use calibration::{CALIBRATION_BINS, expected_calibration_error};
+pub use calibration::{CALIBRATION_BINS, ReliabilityBin, expected_calibration_error, reliability_bins};
 pub(crate) use metrics::ClassCounts;
 pub use metrics::{Confusion, Metrics, evaluate};
 

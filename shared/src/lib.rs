@@ -8,6 +8,7 @@ pub mod corruption;
 pub mod dataset;
 mod error;
 pub mod evaluation;
+pub mod figure;
 pub mod model;
 pub mod nn;
 mod parameters;

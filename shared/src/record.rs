@@ -1,9 +1,10 @@
-//! What a run was asked to do and what came of it: the types of `run.json`, `metrics.jsonl` and `predictions/*`.
+//! What a run was asked to do and what came of it: the types of the files in a run's folder.
 //!
 //! Invariant: every number that is reported comes from one of these on disk. A [`RunSpec`] holds exactly what decides a
 //! result, so two runs with one [`RunId`] have one outcome; paths, thread counts and device names are in the
 //! [`Environment`] instead. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
 
+mod damage;
 mod difference;
 mod measurement;
 mod outcome;
@@ -11,6 +12,7 @@ mod prediction;
 mod provenance;
 mod spec;
 
+pub use damage::{CorruptionDetail, TextLine};
 pub use difference::{SpecDifference, first_difference};
 pub use measurement::{BenchThroughput, BenchTrain, MetricsLine, Phase};
 pub use outcome::{

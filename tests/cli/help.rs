@@ -81,3 +81,13 @@ fn every_command_shows_examples() {
 fn definitions_are_consistent() {
     Cli::command().debug_assert();
 }
+
+#[test]
+fn help_of_report() {
+    insta::assert_snapshot!(help(&["help", "report"]));
+}
+
+#[test]
+fn help_of_quickstart() {
+    insta::assert_snapshot!(help(&["help", "quickstart"]));
+}

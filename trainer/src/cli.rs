@@ -19,6 +19,7 @@ pub mod input;
 pub mod inspect;
 pub mod man;
 pub mod predict;
+pub mod report;
 pub mod run;
 pub mod training;
 mod values;
@@ -69,6 +70,8 @@ pub enum Command {
     Fetch(fetch::FetchArgs),
     #[expect(missing_docs, reason = "as above")]
     Run(Box<run::RunArgs>),
+    #[expect(missing_docs, reason = "as above")]
+    Report(report::ReportArgs),
     #[expect(missing_docs, reason = "as above")]
     Evaluate(evaluate::EvaluateArgs),
     #[expect(missing_docs, reason = "as above")]

@@ -9,4 +9,5 @@ pub mod fetch;
 pub mod inspect;
 pub mod man;
 pub mod predict;
+pub mod report;
 pub mod run;

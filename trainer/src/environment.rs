@@ -24,6 +24,13 @@ pub fn environment(device: &str, dtype: Precision) -> Environment {
     }
 }
 
+/// The words of the command line that this process was started with, the program by its own name.
+#[must_use]
+pub fn command() -> Vec<String> {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("bert-heal".to_owned()).chain(words).collect()
+}
+
 /// The largest resident set of this process so far, in MiB; where the system keeps no maximum, the present one.
 ///
 /// `None` where the system tells neither.

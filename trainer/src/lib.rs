@@ -18,6 +18,7 @@ pub mod models;
 pub mod output;
 mod panics;
 pub mod progress;
+pub mod report;
 pub mod run_dir;
 pub mod runner;
 pub mod threads;
@@ -50,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Corrupt(args) => commands::corrupt::run(&args),

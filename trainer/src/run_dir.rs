@@ -1,9 +1,10 @@
 //! The folder of a run.
 //!
 //! ```text
-//! <out>/  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst
-//!         checkpoint/{healthy,corrupted,healed}/  state/<phase>/step-<n>/
-//!         tensorboard/{healthy,corrupted,healed}/events.out.tfevents.*
+//! <out>/  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst  texts.jsonl.zst
+//!         corruption.json  command.json  checkpoint/{healthy,corrupted,healed}/  state/<phase>/step-<n>/
+//!         tensorboard/{healthy,corrupted,healed}/events.out.tfevents.*  report/
+//! ../results.jsonl
 //! ```
 //!
 //! Invariants: only one process at a time holds a [`RunDir`]; a file or folder in it is complete or absent (but for the
@@ -13,6 +14,7 @@
 pub mod atomic;
 pub mod metrics;
 pub mod predictions;
+pub mod results;
 pub mod state;
 pub mod tensorboard;
 
@@ -33,7 +35,15 @@ use tensorboard::EventLog;
 const LOCK: &str = ".lock";
 const SPEC: &str = "spec.json";
 const RECORD: &str = "run.json";
-const METRICS: &str = "metrics.jsonl";
+
+/// The log of optimiser steps in a run's folder.
+pub const METRICS: &str = "metrics.jsonl";
+/// The texts of the reported rows: lines of [`shared::record::TextLine`].
+pub const TEXTS: &str = "texts.jsonl.zst";
+/// What the corruption did: a [`shared::record::CorruptionDetail`].
+pub const CORRUPTION: &str = "corruption.json";
+/// The words of the command that ended the run, as a list. It may hold paths, so it is no part of the record.
+pub const COMMAND: &str = "command.json";
 
 /// A run's folder, held by this process.
 #[derive(Debug)]
@@ -150,6 +160,14 @@ impl RunDir {
         atomic::write_json(&self.path.join(RECORD), record)
     }
 
+    /// Adds the record to [`results::RESULTS`] of the folder that this one lies in, unless it is there.
+    pub fn append_to_results(&self, record: &RunRecord) -> anyhow::Result<()> {
+        if let Some(runs) = results::runs_of(&self.path)? {
+            results::append(&runs, record)?;
+        }
+        Ok(())
+    }
+
     /// Puts another JSON file in place as a whole.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
         atomic::write_json(&self.path.join(name), value)
@@ -234,4 +252,4 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

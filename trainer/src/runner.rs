@@ -10,11 +10,12 @@ mod prepare;
 mod reuse;
 
 use anyhow::{Context, anyhow};
-use shared::corruption::Report;
+use shared::corruption::{Report, ResolvedPlan, weight_changes};
+use shared::model::ParameterPath;
 use shared::nn::Kernels;
 use shared::record::{
-    CorruptionSummary, Hashes, ModelResult, Phase, PhaseSummary, Protocol, ResultHashes, RunRecord, RunStatus,
-    TrainSummary,
+    CorruptionDetail, CorruptionSummary, Hashes, ModelResult, Phase, PhaseSummary, Protocol, ResultHashes, RunRecord,
+    RunStatus, TextLine, TrainSummary,
 };
 use shared::seed::Seed;
 use shared::{Error, Parameters};
@@ -26,9 +27,9 @@ pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files,
 
 use crate::card::{CARD, MadeBy, card};
 use crate::cli::input::Which;
-use crate::environment::{environment, peak_rss_mib};
+use crate::environment::{command, environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
-use crate::run_dir::{RunDir, atomic};
+use crate::run_dir::{self, RunDir, atomic, predictions};
 
 /// A fine-tuning that broke off.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ struct Progress {
 pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyhow::Result<RunRecord> {
     if let Some(record) = run_dir.read_record()? {
         eprintln!("{}: already finished; nothing was computed", run_dir.path().display());
+        // The process that finished it may have been killed before it came to this.
+        run_dir.append_to_results(&record)?;
         return Ok(record);
     }
     let mut progress = Progress::default();
@@ -67,9 +70,12 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         corrupted(prepared, run_dir, &mut progress)?;
         healed(prepared, run_dir, interrupt, &mut progress)?;
     }
+    keep_texts(prepared, run_dir)?;
+    run_dir.write_json(run_dir::COMMAND, &command())?;
     let record = record(prepared, progress)?;
     write_cards(prepared, run_dir, &record)?;
     run_dir.write_record(&record)?;
+    run_dir.append_to_results(&record)?;
     for phase in [Phase::Healthy, Phase::Healed] {
         if !matches!(&record.status, RunStatus::Failed { phase: failed, .. } if *failed == phase) {
             run_dir.states().clear(phase.as_str())?;
@@ -111,26 +117,42 @@ fn healthy(
     fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healthy, start)
 }
 
-/// Corrupts what the protocol says, and judges it.
+/// Corrupts what the protocol says, keeps what that did, and judges it.
 fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> anyhow::Result<()> {
-    let (parameters, report) = corrupt(prepared, run_dir)?;
-    progress.corruption = Some(report);
+    let plan = plan(prepared)?;
+    let mut parameters = uncorrupted(prepared, run_dir)?;
+    let values = |parameters: &Parameters| -> anyhow::Result<Vec<(ParameterPath, Vec<f32>)>> {
+        plan.touched().into_iter().map(|path| Ok((path, parameters.to_vec(path)?))).collect()
+    };
+    let before = values(&parameters)?;
+    let report = parameters.corrupt(plan, prepared.spec.seeds.corruption)?;
+    let weights = weight_changes(&before, &values(&parameters)?);
+    drop(before);
+    let detail = CorruptionDetail { sentence: plan.describe(), report, weights };
+    run_dir.write_json(run_dir::CORRUPTION, &detail)?;
+    progress.corruption = Some(detail.report);
     keep(prepared, run_dir, Which::Corrupted, &parameters, 0, progress)
 }
 
-/// The corrupted parameters: a function of the spec, so they are made again rather than read.
-fn corrupt(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<(Parameters, Report)> {
-    let plan = prepared.plan.as_ref().ok_or_else(|| anyhow!("there is no plan to apply"))?;
-    let mut parameters = match prepared.spec.protocol {
-        Protocol::Pretrained => prepared.load()?.parameters,
-        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Which::Healthy))?,
-    };
-    let report = parameters.corrupt(plan, prepared.spec.seeds.corruption)?;
-    Ok((parameters, report))
+fn plan(prepared: &Prepared) -> anyhow::Result<&ResolvedPlan> {
+    prepared.plan.as_ref().ok_or_else(|| anyhow!("there is no plan to apply"))
+}
+
+/// What the protocol corrupts.
+fn uncorrupted(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<Parameters> {
+    match prepared.spec.protocol {
+        Protocol::Pretrained => Ok(prepared.load()?.parameters),
+        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Which::Healthy)),
+    }
 }
 
 fn healed(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt, progress: &mut Progress) -> anyhow::Result<()> {
-    let start = || Ok(corrupt(prepared, run_dir)?.0);
+    // The corrupted parameters are a function of the spec, so they are made again rather than read.
+    let start = || {
+        let mut parameters = uncorrupted(prepared, run_dir)?;
+        parameters.corrupt(plan(prepared)?, prepared.spec.seeds.corruption)?;
+        Ok(parameters)
+    };
     fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healed, start)
 }
 
@@ -200,6 +222,14 @@ fn keep(
     *slot = Some(judged);
     *hash_slot = Some(hash);
     Ok(())
+}
+
+/// Keeps the texts of the reported rows, which predictions name only by their hash.
+fn keep_texts(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<()> {
+    let rows = prepared.report.row_hashes.iter().zip(&prepared.report_texts);
+    let lines: Vec<TextLine> =
+        rows.map(|(row_hash, text)| TextLine { row_hash: row_hash.clone(), text: text.clone() }).collect();
+    predictions::write(&run_dir.path().join(run_dir::TEXTS), &lines)
 }
 
 fn failure(phase: Phase, error: &Error) -> anyhow::Result<Failure> {

@@ -174,6 +174,9 @@ pub enum Which {
 }
 
 impl Which {
+    /// All of them, in the order in which a run makes them.
+    pub const ALL: [Self; 3] = [Self::Healthy, Self::Corrupted, Self::Healed];
+
     /// The name in files and folders.
     #[must_use]
     pub fn as_str(self) -> &'static str {

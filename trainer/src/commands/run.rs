@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
 use shared::record::{Interval, ModelResult, RunRecord, RunStatus};
+use shared::statistics::wilson;
 
 use crate::cli::run::RunArgs;
 use crate::exit_code::ExitCode;
@@ -11,6 +12,9 @@ use crate::interrupt::Interrupt;
 use crate::output::{print, print_json};
 use crate::run_dir::RunDir;
 use crate::runner::{self, BatchDump, Prepared, RunRequest};
+
+/// Confidence of the accuracies' intervals.
+const LEVEL: f64 = 0.95;
 
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -43,10 +47,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The record for people.
-fn summary(record: &RunRecord, path: &str) -> String {
+pub(super) fn summary(record: &RunRecord, path: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["model", "accuracy", "macro-F1", "loss", "rows"]);
+    table.set_header(["model", "accuracy", "95 % interval", "macro-F1", "loss", "rows"]);
     let models = [("healthy", &record.healthy), ("corrupted", &record.corrupted), ("healed", &record.healed)];
     for (name, result) in models {
         if let Some(result) = result {
@@ -82,15 +86,20 @@ fn summary(record: &RunRecord, path: &str) -> String {
     lines.join("\n")
 }
 
-fn row(name: &str, result: &ModelResult) -> [String; 5] {
+fn row(name: &str, result: &ModelResult) -> [String; 6] {
     let rows = match result.n_non_finite {
         0 => result.n.to_string(),
         n => format!("{} ({n} not finite)", result.n),
     };
+    let n = result.n as u64;
+    // Of a record that was written by hand there may be none.
+    let interval = wilson((result.accuracy * n as f64).round() as u64, n, LEVEL)
+        .map_or("–".into(), |estimate| format!("{:.1} to {:.1} %", 100.0 * estimate.low, 100.0 * estimate.high));
     let loss = if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() };
     [
         name.to_owned(),
         format!("{:.1} %", 100.0 * result.accuracy),
+        interval,
         format!("{:.1} %", 100.0 * result.macro_f1),
         loss,
         rows,

@@ -91,7 +91,7 @@ fn make_readable(_file: &File) -> io::Result<()> {
 }
 
 /// Makes the entries of a folder durable. Elsewhere than on Unix a folder cannot be opened, nor need it be.
-fn sync_dir(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

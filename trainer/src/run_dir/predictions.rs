@@ -1,9 +1,10 @@
-//! Per-example predictions: JSON Lines compressed with Zstandard.
+//! Per-example predictions and texts: JSON Lines compressed with Zstandard.
 
 use super::atomic;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow};
-use shared::evaluation::Prediction;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::path::Path;
 const LEVEL: i32 = 3;
 
 /// Puts `rows` at `path` as a whole.
-pub fn write<'a>(path: &Path, rows: impl IntoIterator<Item = &'a Prediction>) -> anyhow::Result<()> {
+pub fn write<'a, T: Serialize + 'a>(path: &Path, rows: impl IntoIterator<Item = &'a T>) -> anyhow::Result<()> {
     atomic::write_with(path, |file| {
         let mut encoder = zstd::Encoder::new(file, LEVEL)?;
         encoder.include_checksum(true)?;
@@ -28,8 +29,8 @@ pub fn write<'a>(path: &Path, rows: impl IntoIterator<Item = &'a Prediction>) ->
 /// The rows at `path`, in the order in which they were written.
 ///
 /// # Errors
-/// Bad input when the file is torn or a line is not a prediction; the message has its number, counted from 1.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Prediction>> {
+/// Bad input when the file is torn or a line is not a `T`; the message has its number, counted from 1.
+pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let reader = BufReader::new(zstd::Decoder::new(file)?);
     let parse = |(number, line): (usize, std::io::Result<String>)| {
@@ -43,6 +44,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Prediction>> {
 mod tests {
     use super::*;
     use crate::exit_code::{ExitCode, exit_code_of};
+    use shared::evaluation::Prediction;
     use std::fs;
 
     fn rows() -> Vec<Prediction> {
@@ -55,7 +57,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("predictions/healthy.jsonl.zst");
         write(&path, &rows()).unwrap();
-        assert_eq!(read(&path).unwrap(), rows());
+        assert_eq!(read::<Prediction>(&path).unwrap(), rows());
     }
 
     #[test]
@@ -65,10 +67,10 @@ mod tests {
         write(&path, &rows()).unwrap();
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        assert_eq!(exit_code_of(&read(&path).unwrap_err()), ExitCode::BadInput);
+        assert_eq!(exit_code_of(&read::<Prediction>(&path).unwrap_err()), ExitCode::BadInput);
         let mut changed = whole.clone();
         changed[whole.len() / 2] ^= 1;
         fs::write(&path, changed).unwrap();
-        assert!(read(&path).is_err());
+        assert!(read::<Prediction>(&path).is_err());
     }
 }

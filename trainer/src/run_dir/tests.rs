@@ -3,8 +3,10 @@
 use super::*;
 use crate::exit_code::{ExitCode, exit_code_of};
 use shared::model::Architecture;
-use shared::record::{DatasetSpec, ModelSpec, ReportSplit, Seeds, SplitRows};
-use shared::training::TrainingArgs;
+use shared::record::{
+    DatasetSpec, Environment, Hashes, ModelSpec, ReportSplit, ResultHashes, RunStatus, Seeds, SplitRows, TrainSummary,
+};
+use shared::training::{Precision, TrainingArgs};
 
 fn spec() -> RunSpec {
     let model = ModelSpec {
@@ -23,6 +25,27 @@ fn spec() -> RunSpec {
         n_bad_rows_skipped: 0,
     };
     RunSpec::new(model, dataset, None, TrainingArgs::default(), Seeds::all(0), ReportSplit::Test)
+}
+
+/// A finished run of [`spec`] without figures.
+pub(crate) fn record() -> RunRecord {
+    let (version, commit, device) = ("0.1.0".into(), "unknown".into(), "cpu".into());
+    RunRecord {
+        run_id: spec().id(),
+        spec: spec(),
+        status: RunStatus::Ok,
+        healthy: None,
+        corrupted: None,
+        healed: None,
+        recovery: None,
+        deficit: None,
+        train: TrainSummary::from_phases(Vec::new()),
+        corruption: None,
+        hashes: Hashes { weights: None, data: "d4".into(), checkpoints: ResultHashes::default() },
+        peak_rss_mib: None,
+        environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
+        notes: Vec::new(),
+    }
 }
 
 fn refusal(result: anyhow::Result<RunDir>) -> String {

@@ -68,6 +68,8 @@ pub struct Prepared {
     pub held_out: Option<Encoded>,
     /// The rows that are reported on.
     pub report: Encoded,
+    /// Their texts.
+    pub report_texts: Vec<String>,
     /// Sizes, with the dataset's labels.
     pub config: ModelConfig,
     /// The plan, resolved for this model.
@@ -134,7 +136,8 @@ impl Prepared {
         let max_length = request.training.max_length;
         let encode = |rows: &[Example]| encode(&tokenizer.tokenizer, rows, max_length);
         let (train, held_out) = (encode(&train)?, held_out.as_deref().map(encode).transpose()?);
-        let report = encode(dataset.split(opened.report_split))?;
+        let report = encode(opened.report_rows())?;
+        let report_texts = opened.report_rows().iter().map(|row| row.text.clone()).collect();
 
         let training = TrainingArgs { freeze: freeze.map(|selection| selection.to_string()), ..request.training };
         let spec = RunSpec::new(
@@ -161,6 +164,7 @@ impl Prepared {
             train,
             held_out,
             report,
+            report_texts,
             config: checkpoint.config,
             plan: resolved,
             frozen,

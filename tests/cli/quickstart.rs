@@ -1,0 +1,58 @@
+//! The first command that a new user types, with and without what it needs.
+
+use std::fs;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::bert_heal;
+use crate::fixture::{dataset, text, tiny_model};
+use crate::schemas::violations;
+
+#[test]
+fn quickstart_shows_healthy_corrupted_and_healed_on_one_screen_and_writes_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 200, 60);
+    let (model, out) = (tiny_model(), folder.path().join("runs/demo"));
+    let args = ["quickstart", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--seed", "2"];
+    let output = bert_heal().args(args).assert().success();
+    let screen = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    for said in ["a demonstration, not evidence", "95 % interval", "recovery", "deficit", "One seed", "fetching  0 s"] {
+        assert!(screen.contains(said), "the screen does not say {said}:\n{screen}");
+    }
+    for model in ["healthy", "corrupted", "healed"] {
+        assert!(screen.lines().any(|line| line.trim_start().starts_with(model)), "{model} has no line:\n{screen}");
+    }
+    let page = screen.lines().find_map(|line| line.strip_prefix("report    ")).unwrap();
+    assert!(fs::read_to_string(page).unwrap().contains("a claim") || fs::read_to_string(page).unwrap().contains("A claim"));
+
+    // It is an ordinary run, and the same command finds it finished.
+    let output = bert_heal().args(args).arg("--json").assert().success();
+    let value: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(violations("run", &value["record"]), Vec::<String>::new());
+    assert_eq!(value["record"]["spec"]["protocol"], "finetuned");
+    assert_eq!(value["caveat"], "a demonstration, not evidence");
+    assert_eq!(value["report"], page);
+    let record: Value = serde_json::from_str(&fs::read_to_string(out.join("run.json")).unwrap()).unwrap();
+    assert_eq!(value["record"], record);
+}
+
+#[test]
+fn without_any_network_quickstart_ends_with_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    // A port that nobody listens on any more.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = bert_heal();
+    command.arg("quickstart").current_dir(folder.path()).env("PATH", folder.path());
+    command.env("HOME", folder.path()).env("HF_ENDPOINT", format!("http://127.0.0.1:{port}"));
+    for variable in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "BERT_HEAL_CACHE", "XDG_CACHE_HOME"] {
+        command.env_remove(variable);
+    }
+    let output = command.assert().code(2).stdout("");
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{stderr}");
+    assert!(errors[0].contains("minilm-l6"), "{stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("Caused by"), "{stderr}");
+    assert!(!folder.path().join("runs").exists(), "a folder was left behind");
+}

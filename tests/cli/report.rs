@@ -1,0 +1,238 @@
+//! The report of a run: what it says, that it needs nothing else, and that nothing in the data becomes markup.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use html5ever::tendril::TendrilSink;
+use html5ever::{ParseOpts, parse_document};
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+use serde_json::Value;
+
+use crate::bert_heal;
+use crate::fixture::{dataset, json, text, tiny_model};
+
+const SCRIPT: &str = "<script>alert(1)</script>";
+
+/// A finished run whose texts and class names hold markup.
+fn hostile_run(folder: &Path, more: &[&str]) -> (PathBuf, Value) {
+    let data = dataset(folder, 120, 60);
+    let test = fs::read_to_string(data.join("test.tsv")).unwrap();
+    let (header, rows) = test.split_once('\n').unwrap();
+    let rows: String = rows.lines().map(|row| format!("{row} {SCRIPT} | *x* `y`\n")).collect();
+    fs::write(data.join("test.tsv"), format!("{header}\n{rows}")).unwrap();
+    fs::write(data.join("labels.txt"), "negative\n<b>neutral</b>\n\"positive\"\n").unwrap();
+    let out = folder.join("runs/hostile");
+    let model = tiny_model();
+    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--json"];
+    args.extend(["--learning-rate", "3e-3", "--epochs", "3", "--batch-size", "16", "--max-length", "32"]);
+    args.extend(["--corrupt", "kaiming@bottom:0.5"]);
+    args.extend(more);
+    let record = json(&args);
+    (out, record)
+}
+
+fn report(run: &Path) -> PathBuf {
+    let output = bert_heal().args(["report", text(run)]).assert().success();
+    let page = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert_eq!(page.trim_end(), text(&run.join("report/index.html")));
+    run.join("report")
+}
+
+/// What a command that must be refused says.
+fn refused(args: &[&str]) -> String {
+    let output = bert_heal().args(args).assert().code(2).stdout("");
+    String::from_utf8_lossy(&output.get_output().stderr).into_owned()
+}
+
+/// An element of a parsed page.
+struct Element {
+    name: String,
+    attributes: Vec<(String, String)>,
+    /// All text within it.
+    text: String,
+    /// Names of the elements within it.
+    within: Vec<String>,
+}
+
+impl Element {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Every element of the page in document order; the page must be well-formed.
+fn elements(page: &str) -> Vec<Element> {
+    let document = parse_document(RcDom::default(), ParseOpts::default()).one(page);
+    assert!(document.errors.borrow().is_empty(), "{:?}", document.errors.borrow());
+    let elements = RefCell::new(Vec::new());
+    walk(&document.document, &elements);
+    elements.into_inner()
+}
+
+fn walk(node: &Handle, elements: &RefCell<Vec<Element>>) -> (String, Vec<String>) {
+    let place = if let NodeData::Element { name, attrs, .. } = &node.data {
+        let attributes = attrs.borrow();
+        let attributes = attributes.iter().map(|attr| (attr.name.local.to_string(), attr.value.to_string())).collect();
+        let name = name.local.to_string();
+        elements.borrow_mut().push(Element { name, attributes, text: String::new(), within: Vec::new() });
+        Some(elements.borrow().len() - 1)
+    } else {
+        None
+    };
+    let (mut text, mut within) = (String::new(), Vec::new());
+    if let NodeData::Text { contents } = &node.data {
+        text.push_str(&contents.borrow());
+    }
+    for child in node.children.borrow().iter() {
+        let (child_text, child_within) = walk(child, elements);
+        text += &child_text;
+        within.extend(child_within);
+    }
+    if let Some(place) = place {
+        let element = &mut elements.borrow_mut()[place];
+        (element.text, element.within) = (text.clone(), within.clone());
+        within.push(element.name.clone());
+    }
+    (text, within)
+}
+
+#[test]
+fn a_report_stands_alone_and_says_what_the_record_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, record) = hostile_run(folder.path(), &["--protocol", "finetuned"]);
+    let out = report(&run);
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    let elements = elements(&page);
+    let of = |name: &str| elements.iter().filter(|element| element.name == name).collect::<Vec<_>>();
+
+    // Nothing is fetched, and nothing from the data is markup.
+    for name in ["script", "link", "img", "iframe", "object", "image", "use", "b"] {
+        assert!(of(name).is_empty(), "the page has <{name}>");
+    }
+    for element in &elements {
+        for (name, value) in &element.attributes {
+            let is_request = ["src", "srcset", "href", "data", "action"].contains(&name.as_str());
+            assert!(!is_request || value.starts_with('#'), "<{} {name}={value:?}>", element.name);
+            assert!(!name.starts_with("on"), "<{} {name}>", element.name);
+        }
+    }
+    assert!(of("style").iter().all(|style| !style.text.contains("url(") && !style.text.contains("@import")));
+    assert!(of("body")[0].text.contains(SCRIPT), "the text of the data is shown as text");
+    assert!(of("svg").iter().any(|svg| svg.text.contains("<b>neutral</b>")), "so are class names in plots");
+
+    // Every chart has a table, a caption and words for those who cannot see it.
+    let figures = of("figure");
+    let n_svg = of("svg").len();
+    assert!(n_svg >= 10 && n_svg == figures.len(), "{n_svg} drawings in {} figures", figures.len());
+    for figure in figures {
+        for name in ["svg", "figcaption", "table", "h3"] {
+            assert!(figure.within.iter().any(|within| within == name), "{:?} has no {name}", figure.attributes);
+        }
+    }
+    assert!(of("svg").iter().all(|svg| svg.attribute("role") == Some("img")));
+    assert!(of("svg").iter().all(|svg| svg.attribute("aria-label").is_some_and(|label| label.len() > 10)));
+    let levels: Vec<u32> = elements.iter().filter_map(|element| element.name.strip_prefix('h')?.parse().ok()).collect();
+    assert!(levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+    let ids: Vec<&str> = elements.iter().filter_map(|element| element.attribute("id")).collect();
+    assert!((1..ids.len()).all(|i| !ids[..i].contains(&ids[i])), "an id is there twice: {ids:?}");
+
+    // The figures are those of the record.
+    let cards = of("dl")[0].text.clone();
+    for which in ["healthy", "corrupted", "healed"] {
+        let accuracy = format!("{:.1} %", 100.0 * record[which]["accuracy"].as_f64().unwrap());
+        assert!(cards.contains(&format!("{which}{accuracy}")), "{which} {accuracy} is not in {cards}");
+    }
+    let deficit = format!("{:.1} point", record["deficit"]["points"].as_f64().unwrap());
+    assert!(cards.contains(&deficit), "{deficit} is not in {cards}");
+    let body = &of("body")[0].text;
+    for said in ["One seed", "undecided", record["run_id"].as_str().unwrap(), "--corrupt kaiming@bottom:0.5"] {
+        assert!(body.contains(said), "the page does not say {said}");
+    }
+    assert!(body.contains(record["hashes"]["data"].as_str().unwrap()));
+
+    let markdown = fs::read_to_string(out.join("report.md")).unwrap();
+    assert!(!markdown.contains("<script>") && markdown.contains("&lt;script&gt;"), "{markdown}");
+    let plots: Vec<&str> = markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert_eq!(plots.len(), n_svg);
+    for plot in plots {
+        let svg = fs::read_to_string(out.join(plot)).unwrap();
+        assert!(svg.starts_with("<svg xmlns=") && svg.contains("<title>") && !svg.contains("<b>"), "{plot}");
+    }
+
+    // Made again it is the same, to the byte.
+    report(&run);
+    assert_eq!(fs::read_to_string(out.join("index.html")).unwrap(), page);
+}
+
+#[test]
+fn a_report_under_the_papers_protocol_shows_weights_of_the_pre_trained_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, _) = hostile_run(folder.path(), &[]);
+    let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
+    assert!(page.contains("the pre-trained model's"), "{page}");
+    assert!(page.contains("weights-attention-weights"));
+    // What was left out when a run was passed on is said, and the rest is shown.
+    fs::remove_file(run.join("texts.jsonl.zst")).unwrap();
+    fs::remove_file(run.join("predictions/corrupted.jsonl.zst")).unwrap();
+    let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
+    assert!(page.contains("texts.jsonl.zst is not in the run") && page.contains("predictions/corrupted.jsonl.zst is"));
+    assert!(page.contains("confusion-healed") && !page.contains("confusion-corrupted"));
+}
+
+#[test]
+fn a_record_that_contradicts_its_predictions_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, mut record) = hostile_run(folder.path(), &[]);
+    record["healed"]["accuracy"] = 0.123.into();
+    fs::write(run.join("run.json"), record.to_string()).unwrap();
+    let stderr = refused(&["report", text(&run)]);
+    assert!(stderr.contains("healed.jsonl.zst: accuracy") && stderr.contains("run.json says 0.123"), "{stderr}");
+    assert!(!run.join("report").exists());
+}
+
+#[test]
+fn what_is_not_a_finished_run_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let stderr = refused(&["report", text(folder.path())]);
+    assert!(stderr.contains("is not the folder of a run"), "{stderr}");
+    let (run, _) = hostile_run(folder.path(), &[]);
+    fs::remove_file(run.join("run.json")).unwrap();
+    let stderr = refused(&["report", text(&run)]);
+    assert!(stderr.contains("is not finished (48 steps of fine-tuning are done)"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_failed_run_has_a_report_that_says_so_and_a_line_among_the_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (model, run) = (tiny_model(), folder.path().join("runs/failed"));
+    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run)];
+    args.extend(["--learning-rate", "1e38", "--max-length", "32", "--corrupt", "kaiming@top:0.5"]);
+    bert_heal().args(&args).assert().code(3);
+    let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
+    let elements = elements(&page);
+    let heading = elements.iter().find(|element| element.name == "h1").unwrap();
+    assert!(heading.text.starts_with("This run failed: fine-tuning the healthy model broke off at step"));
+    let line: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("runs/results.jsonl")).unwrap()).unwrap();
+    assert_eq!(line["status"]["state"], "failed");
+}
+
+#[test]
+fn every_finished_run_is_one_line_of_the_results_beside_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, record) = hostile_run(folder.path(), &[]);
+    let results = folder.path().join("runs/results.jsonl");
+    let first = fs::read_to_string(&results).unwrap();
+    assert_eq!(first.lines().count(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&first).unwrap(), record);
+    // The same command again adds nothing; where its line was lost, it comes back.
+    let words: Vec<String> = serde_json::from_str(&fs::read_to_string(run.join("command.json")).unwrap()).unwrap();
+    bert_heal().args(&words[1..]).assert().success();
+    assert_eq!(fs::read_to_string(&results).unwrap(), first);
+    fs::write(&results, &first[..first.len() - 10]).unwrap();
+    bert_heal().args(&words[1..]).assert().success();
+    assert_eq!(fs::read_to_string(&results).unwrap(), first);
+}

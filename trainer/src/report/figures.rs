@@ -1,0 +1,292 @@
+//! The charts of a run.
+
+use shared::evaluation::{CALIBRATION_BINS, Prediction, reliability_bins};
+use shared::figure::{
+    Axis, Chart, Figure, HistogramChart, HistogramSeries, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart,
+    NetworkChart, Outside, Point, Reference, Role, Series, Unit,
+};
+use shared::record::{MetricsLine, Phase};
+use shared::statistics::wilson;
+
+use super::evidence::{Evidence, ModelEvidence};
+use super::words::percent;
+use crate::cli::input::Which;
+
+/// Confidence of intervals that are not in the record.
+pub(super) const LEVEL: f64 = 0.95;
+
+/// Points of a curve: more would not be seen, and each is a row of the table.
+const MAX_CURVE_POINTS: usize = 60;
+
+/// How one of the models is drawn.
+pub(super) fn role(which: Which) -> Role {
+    match which {
+        Which::Healthy => Role::Healthy,
+        Which::Corrupted => Role::Corrupted,
+        Which::Healed => Role::Healed,
+    }
+}
+
+/// Accuracy of the models with Wilson intervals, and the share of the most frequent class.
+pub(super) fn accuracy(evidence: &Evidence) -> anyhow::Result<Option<Figure>> {
+    if evidence.models.is_empty() {
+        return Ok(None);
+    }
+    let rows = evidence.models.iter().map(|model| {
+        let estimate = accuracy_interval(model)?;
+        let (label, role) = (model.which.as_str().to_owned(), role(model.which));
+        Ok(IntervalRow { label, role, value: estimate.value, low: estimate.low, high: estimate.high })
+    });
+    let rows: Vec<IntervalRow> = rows.collect::<anyhow::Result<_>>()?;
+    let values: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {} ({} to {})", row.label, percent(row.value), percent(row.low), percent(row.high)))
+        .collect();
+    let references: Vec<Reference> = majority(evidence)
+        .map(|value| Reference { label: "most frequent class".to_owned(), value })
+        .into_iter()
+        .collect();
+    Ok(Some(Figure {
+        id: "accuracy".to_owned(),
+        title: "Accuracy".to_owned(),
+        caption: "Share of reported rows that each model gets right, with its 95 % Wilson interval over rows. The \
+                  dashed line is what always naming the most frequent class would reach."
+            .to_owned(),
+        description: format!("Accuracy: {}.", values.join("; ")),
+        chart: Chart::Intervals(IntervalChart { axis: Axis::percent("accuracy"), level: LEVEL, rows, references }),
+    }))
+}
+
+/// The Wilson interval of a recorded accuracy.
+pub(super) fn accuracy_interval(model: &ModelEvidence) -> anyhow::Result<shared::statistics::Estimate> {
+    let n = model.result.n as u64;
+    let n_right = (model.result.accuracy * n as f64).round() as u64;
+    Ok(wilson(n_right, n, LEVEL)?)
+}
+
+/// The share of the most frequent true class among the reported rows.
+fn majority(evidence: &Evidence) -> Option<f64> {
+    let (predictions, _) = evidence.models.iter().find_map(|model| model.predicted.as_ref())?;
+    let mut counts = vec![0_usize; evidence.label_names.len()];
+    for prediction in predictions {
+        counts[prediction.label as usize] += 1;
+    }
+    counts.into_iter().max().map(|n| n as f64 / predictions.len() as f64)
+}
+
+/// Loss and accuracy on training batches.
+pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
+    let last = evidence.metrics.iter().map(|line| line.step).max().unwrap_or(0);
+    let steps_per_point = last.div_ceil(MAX_CURVE_POINTS).max(1);
+    let of = |y: fn(&MetricsLine) -> f64| -> Vec<Series> {
+        [(Phase::Healthy, Role::Healthy), (Phase::Healed, Role::Healed)]
+            .into_iter()
+            .map(|(phase, role)| Series {
+                label: phase.as_str().to_owned(),
+                role,
+                mark: Mark::Line,
+                points: averaged(&evidence.metrics, phase, steps_per_point, y),
+            })
+            .filter(|series| !series.points.is_empty())
+            .collect()
+    };
+    let averages = match steps_per_point {
+        1 => "each point is one step".to_owned(),
+        n => format!("each point is the mean over the rows of {n} steps"),
+    };
+    let x = Axis { label: "step".to_owned(), low: 0.0, high: last as f64, unit: Unit::Count };
+    let figure = |id: &str, title: &str, y: Axis, series: Vec<Series>| {
+        let ends: Vec<String> = series
+            .iter()
+            .filter_map(|series| {
+                let (first, last) = (series.points.first()?, series.points.last()?);
+                Some(format!("{} from {} to {}", series.label, y.format(first.y), y.format(last.y)))
+            })
+            .collect();
+        Figure {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            caption: format!("{title} on training batches while fine-tuning, dropout on; {averages}."),
+            description: format!("{title} while fine-tuning: {}.", ends.join("; ")),
+            chart: Chart::Lines(LineChart { x: x.clone(), y, series, diagonal: false }),
+        }
+    };
+    let (losses, accuracies) = (of(|line| line.loss), of(|line| line.accuracy));
+    if losses.is_empty() {
+        return Vec::new();
+    }
+    let highest = losses.iter().flat_map(|series| &series.points).map(|point| point.y).fold(0.0, f64::max);
+    let loss = Axis { label: "loss".to_owned(), low: 0.0, high: (1.05 * highest).max(1e-6), unit: Unit::Number };
+    vec![
+        figure("loss", "Training loss", loss, losses),
+        figure("training-accuracy", "Training accuracy", Axis::percent("accuracy"), accuracies),
+    ]
+}
+
+/// Means over rows of so many steps, each at its last step; steps whose value is not finite are left out.
+fn averaged(lines: &[MetricsLine], phase: Phase, steps_per_point: usize, y: fn(&MetricsLine) -> f64) -> Vec<Point> {
+    let lines: Vec<&MetricsLine> = lines.iter().filter(|line| line.phase == phase && y(line).is_finite()).collect();
+    let chunks = lines.chunk_by(|a, b| (a.step - 1) / steps_per_point == (b.step - 1) / steps_per_point);
+    let mean = |chunk: &[&MetricsLine]| {
+        let rows: usize = chunk.iter().map(|line| line.samples).sum();
+        let sum: f64 = chunk.iter().map(|line| y(line) * line.samples as f64).sum();
+        let step = chunk.iter().map(|line| line.step).max().unwrap_or(0);
+        Point { x: step as f64, y: sum / rows.max(1) as f64, interval: None, n: None }
+    };
+    chunks.map(mean).collect()
+}
+
+/// The network with what the plan touched.
+pub(super) fn network(evidence: &Evidence) -> Option<Figure> {
+    let (detail, config) = (evidence.corruption.as_ref()?, evidence.config.as_ref()?);
+    Some(Figure {
+        id: "network".to_owned(),
+        title: "What was damaged".to_owned(),
+        caption: "The network from the embeddings at the bottom to the classifier at the top. Modules that the plan \
+                  touches are filled and say which share of their values has other bits than before."
+            .to_owned(),
+        description: detail.sentence.clone(),
+        chart: Chart::Network(NetworkChart::new(config, &detail.report)),
+    })
+}
+
+/// Weights before and after the corruption, by kind of parameter.
+pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
+    let Some(detail) = &evidence.corruption else { return Vec::new() };
+    let figure = |change: &shared::corruption::WeightChange| {
+        let series = |label: &str, role, histogram: &shared::corruption::WeightHistogram| HistogramSeries {
+            label: label.to_owned(),
+            role,
+            counts: histogram.counts.clone(),
+            outside: Outside {
+                n_below: histogram.n_below,
+                n_above: histogram.n_above,
+                n_non_finite: histogram.n_non_finite,
+            },
+        };
+        let label = change.group.label();
+        let (before, after) = (&change.before, &change.after);
+        let describe = |histogram: &shared::corruption::WeightHistogram| {
+            let number = |x: f64| Unit::Number.format(x);
+            format!("mean {}, standard deviation {}", number(histogram.mean), number(histogram.std))
+        };
+        Figure {
+            id: format!("weights-{}", label.replace(' ', "-").to_lowercase()),
+            title: label[..1].to_uppercase() + &label[1..],
+            caption: format!(
+                "{} touched {}. Before: {}. After: {}.",
+                change.n_tensors,
+                if change.n_tensors == 1 { "tensor" } else { "tensors" },
+                describe(before),
+                describe(after)
+            ),
+            description: format!("Histogram of {label}: before {}; after {}.", describe(before), describe(after)),
+            chart: Chart::Histogram(HistogramChart {
+                x: Axis { label: "value".to_owned(), low: change.low, high: change.high, unit: Unit::Number },
+                series: vec![series("before", Role::Healthy, before), series("after", Role::Corrupted, after)],
+            }),
+        }
+    };
+    detail.weights.iter().map(figure).collect()
+}
+
+/// A confusion matrix for each model.
+pub(super) fn confusion(evidence: &Evidence) -> Vec<Figure> {
+    let figure = |model: &ModelEvidence| {
+        let (_, metrics) = model.predicted.as_ref()?;
+        let name = model.which.as_str();
+        let not_finite = match metrics.n_non_finite {
+            0 => String::new(),
+            n => format!(" {n} rows without a finite answer are in no cell."),
+        };
+        Some(Figure {
+            id: format!("confusion-{name}"),
+            title: capitalised(name),
+            caption: format!("Rows by true class (down) and predicted class (across).{not_finite}"),
+            description: format!(
+                "Confusion matrix of the {name} model: {} of {} rows are on the diagonal.",
+                (0..metrics.confusion.len()).map(|i| metrics.confusion[i][i]).sum::<u64>(),
+                metrics.n
+            ),
+            chart: Chart::Matrix(MatrixChart {
+                role: role(model.which),
+                row_label: "true".to_owned(),
+                column_label: "predicted".to_owned(),
+                classes: evidence.label_names.clone(),
+                counts: metrics.confusion.clone(),
+            }),
+        })
+    };
+    evidence.models.iter().filter_map(figure).collect()
+}
+
+/// A reliability diagram for each model.
+pub(super) fn reliability(evidence: &Evidence) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for model in &evidence.models {
+        let Some((predictions, metrics)) = &model.predicted else { continue };
+        let name = model.which.as_str();
+        let error = match metrics.expected_calibration_error {
+            Some(error) => format!("expected calibration error {}", percent(error)),
+            None => "calibration error undefined, since a row is not finite".to_owned(),
+        };
+        figures.push(Figure {
+            id: format!("reliability-{name}"),
+            title: format!("{}: {error}", capitalised(name)),
+            caption: "Accuracy of rows by how sure the model was, with 95 % Wilson intervals; on the diagonal it is \
+                      as sure as it should be."
+                .to_owned(),
+            description: format!("Reliability diagram of the {name} model over {CALIBRATION_BINS} bins; {error}."),
+            chart: Chart::Lines(LineChart {
+                x: Axis::percent("confidence"),
+                y: Axis::percent("accuracy"),
+                series: vec![Series {
+                    label: name.to_owned(),
+                    role: role(model.which),
+                    mark: Mark::Points,
+                    points: reliability_points(predictions)?,
+                }],
+                diagonal: true,
+            }),
+        });
+    }
+    Ok(figures)
+}
+
+fn reliability_points(predictions: &[Prediction]) -> anyhow::Result<Vec<Point>> {
+    let point = |bin: shared::evaluation::ReliabilityBin| {
+        let estimate = wilson(bin.n_correct, bin.n, LEVEL)?;
+        let interval = Some((estimate.low, estimate.high));
+        Ok(Point { x: bin.confidence, y: estimate.value, interval, n: Some(bin.n) })
+    };
+    reliability_bins(predictions).into_iter().map(point).collect()
+}
+
+pub(super) fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(phase: Phase, step: usize, loss: f64, samples: usize) -> MetricsLine {
+        let (epoch, accuracy, learning_rate, grad_norm, tokens) = (0.0, 0.5, 1e-5, 1.0, 100);
+        MetricsLine { phase, step, epoch, loss, accuracy, learning_rate, grad_norm, samples, tokens }
+    }
+
+    #[test]
+    fn points_of_a_curve_are_means_over_rows_and_skip_what_is_not_finite() {
+        let lines = [
+            line(Phase::Healthy, 1, 1.0, 30),
+            line(Phase::Healthy, 2, 2.0, 10),
+            line(Phase::Healed, 1, 9.0, 10),
+            line(Phase::Healthy, 3, 4.0, 10),
+            line(Phase::Healthy, 4, f64::NAN, 10),
+        ];
+        let points = averaged(&lines, Phase::Healthy, 2, |line| line.loss);
+        let xy: Vec<(f64, f64)> = points.iter().map(|point| (point.x, point.y)).collect();
+        assert_eq!(xy, [(2.0, 1.25), (3.0, 4.0)]);
+    }
+}

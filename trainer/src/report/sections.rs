@@ -1,0 +1,357 @@
+//! The report of a run, section by section.
+
+use shared::evaluation::Prediction;
+use shared::figure::{DataTable, Role, Unit};
+use shared::record::{Protocol, RunRecord, RunStatus};
+
+use super::document::{Block, Card, Document, Section};
+use super::evidence::{Evidence, confidence};
+use super::figures::{self, accuracy_interval, capitalised};
+use super::words::{self, interval, percent, points};
+use crate::cli::input::Which;
+
+/// Sentences shown of each kind: enough to get an idea; the table says how many there are.
+const MAX_SENTENCES: usize = 8;
+
+/// Characters shown of a sentence.
+const MAX_CHARS: usize = 320;
+
+/// The whole report.
+pub(super) fn document(evidence: &Evidence) -> anyhow::Result<Document> {
+    let record = &evidence.record;
+    let spec = &record.spec;
+    let mut setting = vec![format!("{} on {}", spec.model.name, spec.dataset.name)];
+    if let Some(plan) = &spec.corruption {
+        let protocol = match spec.protocol {
+            Protocol::Pretrained => "pretrained",
+            Protocol::Finetuned => "finetuned",
+        };
+        setting.extend([plan.clone(), format!("protocol {protocol}")]);
+    }
+    setting.push(seeds(record));
+    let mut sections = vec![result(evidence)?];
+    sections.extend(damage(evidence));
+    sections.extend(training(evidence));
+    sections.extend(differences(evidence));
+    sections.extend(calibration(evidence)?);
+    sections.push(provenance(evidence));
+    Ok(Document {
+        title: format!("Run {}", record.run_id),
+        headline: words::headline(record),
+        setting,
+        is_failed: record.status != RunStatus::Ok,
+        sections,
+    })
+}
+
+/// `seed 0`, or all three where they differ.
+fn seeds(record: &RunRecord) -> String {
+    let seeds = &record.spec.seeds;
+    if seeds.corruption == seeds.head && seeds.head == seeds.data {
+        format!("seed {}", seeds.head.0)
+    } else {
+        format!("seeds: corruption {}, head {}, data {}", seeds.corruption.0, seeds.head.0, seeds.data.0)
+    }
+}
+
+fn result(evidence: &Evidence) -> anyhow::Result<Section> {
+    let record = &evidence.record;
+    let mut blocks = Vec::new();
+    if let RunStatus::Failed { .. } = record.status {
+        blocks.push(Block::Note(
+            "A failed run is kept as a result, since the rate of failed runs is one. What stands below was measured \
+             before it failed."
+                .to_owned(),
+        ));
+    }
+    let mut cards = Vec::new();
+    let mut table =
+        DataTable::new(["model", "accuracy", "95 % interval", "macro-F1", "loss", "calibration error", "rows"]);
+    for model in &evidence.models {
+        let estimate = accuracy_interval(model)?;
+        let result = &model.result;
+        let ends = format!("{} to {}", percent(estimate.low), percent(estimate.high));
+        cards.push(Card {
+            label: model.which.as_str().to_owned(),
+            role: figures::role(model.which),
+            value: percent(result.accuracy),
+            detail: format!("95 % interval {ends}"),
+        });
+        let calibration = model.predicted.as_ref().and_then(|(_, metrics)| metrics.expected_calibration_error);
+        let rows = match result.n_non_finite {
+            0 => Unit::Count.format(result.n as f64),
+            n => format!("{} ({n} not finite)", Unit::Count.format(result.n as f64)),
+        };
+        table.push([
+            model.which.as_str().to_owned(),
+            percent(result.accuracy),
+            ends,
+            percent(result.macro_f1),
+            Unit::Number.format(result.loss),
+            calibration.map_or("–".to_owned(), percent),
+            rows,
+        ]);
+    }
+    cards.extend(comparison_cards(record));
+    if !cards.is_empty() {
+        blocks.push(Block::Cards(cards));
+    }
+    if record.deficit.is_some() {
+        blocks.push(Block::Note(words::rule()));
+    }
+    if !evidence.models.is_empty() {
+        let split = match record.spec.report_split {
+            shared::record::ReportSplit::Test => "test",
+            shared::record::ReportSplit::Validation => "validation",
+        };
+        let caption = format!("The models on the {split} split; intervals are Wilson's, over rows");
+        blocks.push(Block::Table { caption, table });
+        blocks.extend(figures::accuracy(evidence)?.map(|figure| Block::Figures(vec![figure])));
+    }
+    Ok(Section { id: "result", title: "Result", blocks })
+}
+
+fn comparison_cards(record: &RunRecord) -> Vec<Card> {
+    let mut cards = Vec::new();
+    if let Some(recovery) = &record.recovery {
+        let details = [recovery.interval.as_ref().map(|i| interval(i, 100.0, " %")), recovery.note.clone()];
+        cards.push(Card {
+            label: "recovery".to_owned(),
+            role: Role::Reference,
+            value: recovery.value.map_or("undefined".to_owned(), percent),
+            detail: details.into_iter().flatten().collect::<Vec<_>>().join("; "),
+        });
+    }
+    if let Some(deficit) = &record.deficit {
+        cards.push(Card {
+            label: "deficit".to_owned(),
+            role: Role::Reference,
+            value: points(deficit.points),
+            detail: interval(&deficit.interval, 1.0, ""),
+        });
+    }
+    cards
+}
+
+fn damage(evidence: &Evidence) -> Option<Section> {
+    let record = &evidence.record;
+    let summary = record.corruption.as_ref()?;
+    let mut blocks = Vec::new();
+    blocks.extend(evidence.corruption.as_ref().map(|detail| Block::Text(detail.sentence.clone())));
+    blocks.push(Block::Text(words::protocol(record.spec.protocol).to_owned()));
+    blocks.extend(figures::network(evidence).map(|figure| Block::Figures(vec![figure])));
+    let mut table = DataTable::new(["tensors", "values changed", "not finite", "norm before", "norm after"]);
+    table.push([
+        Unit::Count.format(summary.n_tensors as f64),
+        Unit::Count.format(summary.n_elements_changed as f64),
+        Unit::Count.format(summary.n_non_finite as f64),
+        Unit::Number.format(summary.norm_before),
+        Unit::Number.format(summary.norm_after),
+    ]);
+    blocks.push(Block::Table { caption: "All touched tensors together".to_owned(), table });
+    let weights = figures::weights(evidence);
+    if !weights.is_empty() {
+        let before = match record.spec.protocol {
+            Protocol::Pretrained => "the pre-trained model's (with the run's new head)",
+            Protocol::Finetuned => "the healthy model's",
+        };
+        blocks.push(Block::Text(format!(
+            "Weights before and after, of the touched tensors only. Those before are {before}; they were counted when \
+             the corruption was applied. Bars that reach the top are cut; the tables have their counts."
+        )));
+        blocks.push(Block::Figures(weights));
+    }
+    Some(Section { id: "damage", title: "What was damaged", blocks })
+}
+
+fn training(evidence: &Evidence) -> Option<Section> {
+    let train = &evidence.record.train;
+    if train.phases.is_empty() {
+        return None;
+    }
+    let mut blocks = Vec::new();
+    let curves = figures::curves(evidence);
+    if !curves.is_empty() {
+        blocks.push(Block::Figures(curves));
+    }
+    let mut table = DataTable::new(["model", "steps", "epochs", "rows", "tokens", "time", "first loss", "last loss"]);
+    for phase in &train.phases {
+        table.push([
+            phase.phase.as_str().to_owned(),
+            Unit::Count.format(phase.steps as f64),
+            Unit::Number.format(phase.epochs),
+            Unit::Count.format(phase.samples as f64),
+            Unit::Count.format(phase.tokens as f64),
+            format!("{:.0} s", phase.secs),
+            phase.loss_first.map_or("–".to_owned(), |loss| Unit::Number.format(loss)),
+            phase.loss_last.map_or("–".to_owned(), |loss| Unit::Number.format(loss)),
+        ]);
+        if let Some(id) = &phase.reused_from {
+            blocks.push(Block::Text(format!(
+                "The {} model was taken over from run {id}, which has the same spec; its curve is in that run's report.",
+                phase.phase.as_str()
+            )));
+        }
+    }
+    blocks.push(Block::Table { caption: "The fine-tunings".to_owned(), table });
+    Some(Section { id: "training", title: "Fine-tuning", blocks })
+}
+
+fn differences(evidence: &Evidence) -> Option<Section> {
+    let confusion = figures::confusion(evidence);
+    if confusion.is_empty() {
+        return None;
+    }
+    let mut blocks = vec![Block::Figures(confusion)];
+    blocks.extend(only_right(evidence));
+    Some(Section { id: "differences", title: "Where the models differ", blocks })
+}
+
+/// The sentences that only one of the three models gets right.
+fn only_right(evidence: &Evidence) -> Vec<Block> {
+    let predictions: Vec<(Which, &[Prediction])> = evidence
+        .models
+        .iter()
+        .filter_map(|model| Some((model.which, model.predicted.as_ref()?.0.as_slice())))
+        .collect();
+    let [(_, first), (_, second), (_, third)] = predictions[..] else { return Vec::new() };
+    let is_paired = first.len() == second.len()
+        && first.len() == third.len()
+        && (0..first.len()).all(|i| first[i].row_hash == second[i].row_hash && first[i].row_hash == third[i].row_hash);
+    if !is_paired {
+        return vec![Block::Note("The three models were not judged on the same rows in the same order.".to_owned())];
+    }
+    let mut blocks = Vec::new();
+    for (which, right) in &predictions {
+        let is_only_right = |row: &usize| {
+            right[*row].is_correct()
+                && predictions.iter().all(|(other, rows)| other == which || !rows[*row].is_correct())
+        };
+        let mut rows: Vec<usize> = (0..right.len()).filter(is_only_right).collect();
+        let n = rows.len();
+        // The surest first; equal ones in the dataset's order.
+        rows.sort_by(|a, b| confidence(&right[*b]).total_cmp(&confidence(&right[*a])));
+        rows.truncate(MAX_SENTENCES);
+        let name = which.as_str();
+        if rows.is_empty() {
+            blocks.push(Block::Text(format!("There is no row that only the {name} model gets right.")));
+            continue;
+        }
+        let mut table = DataTable::new(["text", "true class", "healthy", "corrupted", "healed"]);
+        for row in &rows {
+            let prediction = &right[*row];
+            let text = evidence.text(prediction).map_or_else(
+                || format!("(the text of row {} was not kept)", prediction.row_hash),
+                |text| shortened(text, MAX_CHARS),
+            );
+            let label = evidence.label(prediction.label);
+            let answers = predictions.iter().map(|(_, rows)| evidence.answer(&rows[*row]));
+            table.push([text, label].into_iter().chain(answers));
+        }
+        let shown = if n > rows.len() { format!(", the {} it is surest of", rows.len()) } else { String::new() };
+        let caption = format!(
+            "{} only the {name} model gets right ({} of {}){shown}",
+            capitalised("rows that"),
+            Unit::Count.format(n as f64),
+            Unit::Count.format(right.len() as f64)
+        );
+        blocks.push(Block::Table { caption, table });
+    }
+    blocks
+}
+
+/// At most so many characters, and an ellipsis where there were more.
+fn shortened(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+    }
+}
+
+fn calibration(evidence: &Evidence) -> anyhow::Result<Option<Section>> {
+    let figures = figures::reliability(evidence)?;
+    if figures.is_empty() {
+        return Ok(None);
+    }
+    let text = "A model that is right nine times out of ten when it says 90 % is calibrated. The expected calibration \
+                error is the mean distance from that over 15 bins (Guo et al. 2017).";
+    let blocks = vec![Block::Text(text.to_owned()), Block::Figures(figures)];
+    Ok(Some(Section { id: "calibration", title: "Calibration", blocks }))
+}
+
+fn provenance(evidence: &Evidence) -> Section {
+    let record = &evidence.record;
+    let spec = &record.spec;
+    let mut blocks = Vec::new();
+    if let Some(command) = &evidence.command {
+        blocks.push(Block::Text(
+            "The command that ended this run; given again in the same folder it finds it finished, \
+                                 elsewhere it repeats it."
+                .to_owned(),
+        ));
+        blocks.push(Block::Command(words::shell(command)));
+    }
+    if !record.notes.is_empty() {
+        let mut table = DataTable::new(["notes of the run"]);
+        record.notes.iter().for_each(|note| table.push([note.clone()]));
+        blocks.push(Block::Table { caption: "What a reader of the figures should know".to_owned(), table });
+    }
+    blocks.extend(evidence.missing.iter().map(|sentence| Block::Note(sentence.clone())));
+    let mut table = DataTable::new(["what", "value"]);
+    let mut fact = |what: &str, value: String| table.push([what.to_owned(), value]);
+    fact("run", record.run_id.to_string());
+    fact("program", format!("bert-heal {} (commit {})", record.environment.version, record.environment.commit));
+    let environment = &record.environment;
+    let dtype = serde_json::to_value(environment.dtype).ok();
+    let dtype = dtype.as_ref().and_then(|value| value.as_str()).unwrap_or("?").to_owned();
+    fact("machine", format!("{}, {dtype}, {} threads", environment.device, environment.threads));
+    if let Some(peak) = record.peak_rss_mib {
+        fact("peak memory", format!("{peak:.0} MiB"));
+    }
+    let train = &record.train;
+    fact("training", format!("{} steps in {:.0} s", Unit::Count.format(train.steps as f64), train.secs));
+    if let (Some(samples), Some(tokens)) = (train.samples_per_sec, train.tokens_per_sec) {
+        fact("speed", format!("{samples:.1} rows/s, {} tokens/s", Unit::Count.format(tokens)));
+    }
+    let resumed: Vec<String> = train.resumed_from.iter().map(usize::to_string).collect();
+    let never = "never interrupted".to_owned();
+    fact("resumed from step", if resumed.is_empty() { never } else { resumed.join(", ") });
+    let (rows, count) = (&spec.dataset.rows, |n: usize| Unit::Count.format(n as f64));
+    fact(
+        "rows",
+        format!("train {}, validation {}, test {}", count(rows.train), count(rows.validation), count(rows.test)),
+    );
+    let hashes = &record.hashes;
+    let weights = hashes.weights.clone().unwrap_or_else(|| "drawn from the head seed".to_owned());
+    fact("SHA-256 of the weights read", weights);
+    fact("SHA-256 of the rows", hashes.data.clone());
+    let made = &hashes.checkpoints;
+    for (name, hash) in [("healthy", &made.healthy), ("corrupted", &made.corrupted), ("healed", &made.healed)] {
+        if let Some(hash) = hash {
+            fact(&format!("SHA-256 of the {name} weights"), hash.clone());
+        }
+    }
+    blocks.push(Block::Table { caption: "Where the figures come from".to_owned(), table });
+    blocks.push(Block::Table { caption: "The spec, everything resolved".to_owned(), table: spec_table(record) });
+    Section { id: "provenance", title: "Provenance", blocks }
+}
+
+/// Every field of the spec by its path.
+fn spec_table(record: &RunRecord) -> DataTable {
+    fn walk(path: &str, value: &serde_json::Value, table: &mut DataTable) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (key, value) in fields {
+                    walk(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, value, table);
+                }
+            }
+            serde_json::Value::String(text) => table.push([path, text.as_str()]),
+            serde_json::Value::Null => table.push([path, "–"]),
+            other => table.push([path.to_owned(), other.to_string()]),
+        }
+    }
+    let mut table = DataTable::new(["field", "value"]);
+    // A spec has string keys only, so it is always a value.
+    walk("", &serde_json::to_value(&record.spec).unwrap_or_default(), &mut table);
+    table
+}

@@ -1,0 +1,176 @@
+//! Sentences about a run.
+
+use shared::record::{Interval, Phase, Protocol, RunRecord, RunStatus};
+use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
+
+/// A share 0–1 as percent.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A number of percentage points.
+pub(super) fn points(points: f64) -> String {
+    format!("{points:.1} {}", if format!("{:.1}", points.abs()) == "1.0" { "point" } else { "points" })
+}
+
+/// `95 % interval 1.2 to 3.4`, each end times `factor` and with `unit`.
+pub(super) fn interval(interval: &Interval, factor: f64, unit: &str) -> String {
+    let Interval { low, high, level } = interval;
+    format!("{:.0} % interval {:.1} to {:.1}{unit}", 100.0 * level, factor * low, factor * high)
+}
+
+/// The result in words.
+#[must_use]
+pub fn headline(record: &RunRecord) -> String {
+    if let RunStatus::Failed { phase, step, learning_rate, reason } = &record.status {
+        let model = match phase {
+            Phase::Healthy => "the healthy model",
+            Phase::Healed => "the corrupted model",
+        };
+        return format!(
+            "This run failed: fine-tuning {model} broke off at step {step}, because {reason} (learning rate \
+             {learning_rate:e})."
+        );
+    }
+    let accuracy = |result: &Option<shared::record::ModelResult>| result.as_ref().map(|result| result.accuracy);
+    let plan = record.spec.corruption.as_deref().unwrap_or("no corruption");
+    match (accuracy(&record.healthy), accuracy(&record.corrupted), accuracy(&record.healed), &record.deficit) {
+        (Some(healthy), Some(corrupted), Some(healed), Some(deficit)) => {
+            let (healthy_text, healed_text) = (percent(healthy), percent(healed));
+            match record.spec.protocol {
+                Protocol::Finetuned => {
+                    let verb = if corrupted < healthy { "Accuracy fell" } else { "Accuracy went" };
+                    let recovered = record.recovery.as_ref().and_then(|recovery| recovery.value);
+                    let share = match recovered {
+                        Some(value) => format!(", {:.0} % of what was lost", 100.0 * value),
+                        None => String::new(),
+                    };
+                    format!(
+                        "{verb} from {healthy_text} to {} under {plan}; fine-tuning again brought it to \
+                         {healed_text}{share}.",
+                        percent(corrupted)
+                    )
+                }
+                Protocol::Pretrained => {
+                    let rest = if deficit.points > 0.0 {
+                        format!("{} are missing", points(deficit.points))
+                    } else if deficit.points < 0.0 {
+                        format!("{} more", points(-deficit.points))
+                    } else {
+                        "no difference".to_owned()
+                    };
+                    format!(
+                        "Damaged by {plan} before fine-tuning, the model reaches {healed_text} where the healthy one \
+                         reaches {healthy_text}: {rest} ({}).",
+                        interval(&deficit.interval, 1.0, "")
+                    )
+                }
+            }
+        }
+        (Some(healthy), ..) => format!("Fine-tuned without damage, the model reaches {}.", percent(healthy)),
+        _ => "This run has no figures.".to_owned(),
+    }
+}
+
+/// What one run allows to be said, by the project's rule.
+pub(super) fn rule() -> String {
+    format!(
+        "One seed: whether the model fully recovers is undecided. A claim about a pair of conditions needs at least \
+         {MIN_SEEDS_FOR_A_CLAIM} seeds; the intervals here are over the rows of this one seed and say nothing about \
+         other seeds."
+    )
+}
+
+/// The protocol as a sentence.
+pub(super) fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Pretrained => {
+            "Protocol pretrained: the pre-trained model was corrupted and then fine-tuned. The corrupted model has an \
+             untrained head, so its accuracy is that of a guess, and the deficit is the figure to read."
+        }
+        Protocol::Finetuned => {
+            "Protocol finetuned: the model was fine-tuned, corrupted, and fine-tuned again with the same budget."
+        }
+    }
+}
+
+/// Words of a command as they can be pasted into a shell.
+pub(super) fn shell(words: &[String]) -> String {
+    let quote = |word: &String| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%^".contains(c);
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    words.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_dir::tests::record;
+    use shared::record::{Deficit, ModelResult, Recovery};
+
+    fn result(accuracy: f64) -> Option<ModelResult> {
+        let predictions = String::new();
+        Some(ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 100, n_non_finite: 0, predictions })
+    }
+
+    fn finished(protocol: Protocol, [healthy, corrupted, healed]: [f64; 3]) -> RunRecord {
+        let mut record = record();
+        record.spec.protocol = protocol;
+        record.spec.corruption = Some("kaiming@bottom:0.5".into());
+        (record.healthy, record.corrupted, record.healed) = (result(healthy), result(corrupted), result(healed));
+        let interval = Interval { low: -1.0, high: 3.5, level: 0.95 };
+        record.deficit = Some(Deficit { points: 100.0 * (healthy - healed), interval });
+        let value = Some((healed - corrupted) / (healthy - corrupted));
+        record.recovery = Some(Recovery { value, interval: None, note: None });
+        record
+    }
+
+    #[test]
+    fn the_headline_says_what_was_measured() {
+        assert_eq!(
+            headline(&finished(Protocol::Finetuned, [0.9, 0.5, 0.8])),
+            "Accuracy fell from 90.0 % to 50.0 % under kaiming@bottom:0.5; fine-tuning again brought it to 80.0 %, \
+             75 % of what was lost."
+        );
+        assert_eq!(
+            headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.88])),
+            "Damaged by kaiming@bottom:0.5 before fine-tuning, the model reaches 88.0 % where the healthy one reaches \
+             90.0 %: 2.0 points are missing (95 % interval -1.0 to 3.5)."
+        );
+        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("91.0 % where the healthy"));
+        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("1.0 point more"));
+    }
+
+    #[test]
+    fn an_undefined_recovery_is_not_made_up() {
+        let mut record = finished(Protocol::Finetuned, [0.5, 0.5, 0.6]);
+        record.recovery = Some(Recovery { value: None, interval: None, note: Some("undefined: noise".into()) });
+        assert_eq!(
+            headline(&record),
+            "Accuracy went from 50.0 % to 50.0 % under kaiming@bottom:0.5; fine-tuning again brought it to 60.0 %."
+        );
+    }
+
+    #[test]
+    fn a_failed_run_says_so_first() {
+        let mut record = record();
+        let (phase, reason) = (Phase::Healed, "the loss is NaN".to_owned());
+        record.status = RunStatus::Failed { phase, step: 12, learning_rate: 1e-2, reason };
+        assert_eq!(
+            headline(&record),
+            "This run failed: fine-tuning the corrupted model broke off at step 12, because the loss is NaN (learning \
+             rate 1e-2)."
+        );
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let words = ["bert-heal", "run", "--corrupt", "zero:0.1@all;kaiming@top:1L", "it's", ""].map(str::to_owned);
+        assert_eq!(shell(&words), r"bert-heal run --corrupt 'zero:0.1@all;kaiming@top:1L' 'it'\''s' ''");
+    }
+}
