@@ -1,4 +1,4 @@
-//! Statistics and metrics against SciPy, statsmodels and scikit-learn.
+//! Statistics and metrics against `SciPy`, statsmodels and scikit-learn.
 //!
 //! The figures are in `golden/statistics.json`, which `tests/scripts/statistics_reference.py` makes. The same check
 //! runs natively and, by wasm-bindgen-test, in a real browser.
@@ -102,7 +102,7 @@ struct PairedPredictions {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("golden/statistics.json")).unwrap()
+    serde_json::from_str(include_str!("golden/statistics.json")).expect("the golden file is JSON")
 }
 
 fn assert_near(what: &str, got: f64, expected: f64, tolerance: f64) {
@@ -122,7 +122,8 @@ impl Conditions {
     fn scores(&self) -> [Scores; 3] {
         self.right.each_ref().map(|digits| {
             let scores: Vec<f64> = digits.bytes().map(|digit| f64::from(digit - b'0')).collect();
-            Scores::new(&scores.chunks(self.n_rows).map(<[f64]>::to_vec).collect::<Vec<_>>()).unwrap()
+            Scores::new(&scores.chunks(self.n_rows).map(<[f64]>::to_vec).collect::<Vec<_>>())
+                .expect("scores of one shape")
         })
     }
 }

@@ -19,8 +19,8 @@ fn hostile_run(folder: &Path, more: &[&str]) -> (PathBuf, Value) {
     let data = dataset(folder, 120, 60);
     let test = fs::read_to_string(data.join("test.tsv")).unwrap();
     let (header, rows) = test.split_once('\n').unwrap();
-    let rows: String = rows.lines().map(|row| format!("{row} {SCRIPT} | *x* `y`\n")).collect();
-    fs::write(data.join("test.tsv"), format!("{header}\n{rows}")).unwrap();
+    let rows: Vec<String> = rows.lines().map(|row| format!("{row} {SCRIPT} | *x* `y`")).collect();
+    fs::write(data.join("test.tsv"), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
     fs::write(data.join("labels.txt"), "negative\n<b>neutral</b>\n\"positive\"\n").unwrap();
     let out = folder.join("runs/hostile");
     let model = tiny_model();

@@ -28,5 +28,5 @@ pub fn save_weights_with_history(parameters: &Parameters, history: &History) -> 
     if !history.is_empty() {
         metadata.insert(HISTORY_KEY, history.to_json().to_string());
     }
-    safetensors_file(tensors, metadata)
+    safetensors_file(tensors, &metadata)
 }

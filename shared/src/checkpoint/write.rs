@@ -58,12 +58,12 @@ impl View for LazyTensor<'_> {
 /// The file; tensors are sorted by name and metadata by key, so the same content gives the same bytes.
 pub(crate) fn safetensors_file(
     tensors: Vec<(String, LazyTensor<'_>)>,
-    metadata: BTreeMap<&str, String>,
+    metadata: &BTreeMap<&str, String>,
 ) -> Result<Vec<u8>> {
     let unordered = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     let mut bytes = safetensors::serialize(tensors, Some(unordered)).map_err(|e| unwritable(&e))?;
     if metadata.len() > 1 {
-        sort_metadata(&mut bytes, &metadata)?;
+        sort_metadata(&mut bytes, metadata)?;
     }
     Ok(bytes)
 }

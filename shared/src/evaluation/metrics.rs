@@ -77,33 +77,33 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
 
 /// Counts from which macro-F1 follows: by class, rows that are of it, rows that are called it, and both.
 pub(crate) struct ClassCounts {
-    n_true: Vec<u64>,
-    n_predicted: Vec<u64>,
-    n_both: Vec<u64>,
+    labelled: Vec<u64>,
+    called: Vec<u64>,
+    hits: Vec<u64>,
 }
 
 impl ClassCounts {
     pub(crate) fn new(n_labels: usize) -> Self {
-        Self { n_true: vec![0; n_labels], n_predicted: vec![0; n_labels], n_both: vec![0; n_labels] }
+        Self { labelled: vec![0; n_labels], called: vec![0; n_labels], hits: vec![0; n_labels] }
     }
 
     /// Counts `times` rows of the class `label`; a row without a predicted class is nobody's.
     pub(crate) fn add(&mut self, label: u32, predicted: Option<u32>, times: u64) {
-        self.n_true[label as usize] += times;
+        self.labelled[label as usize] += times;
         if let Some(predicted) = predicted {
-            self.n_predicted[predicted as usize] += times;
-            self.n_both[label as usize] += if predicted == label { times } else { 0 };
+            self.called[predicted as usize] += times;
+            self.hits[label as usize] += if predicted == label { times } else { 0 };
         }
     }
 
     /// The mean F1 over the classes that occur, see [`evaluate`].
     pub(crate) fn macro_f1(&self) -> f64 {
         // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
-        let f1_of = |((&n_true, &n_predicted), &n_both): ((&u64, &u64), &u64)| {
-            let rows = n_true + n_predicted;
-            (rows > 0).then(|| 2.0 * n_both as f64 / rows as f64)
+        let f1_of = |((&labelled, &called), &hits): ((&u64, &u64), &u64)| {
+            let rows = labelled + called;
+            (rows > 0).then(|| 2.0 * hits as f64 / rows as f64)
         };
-        let f1: Vec<f64> = self.n_true.iter().zip(&self.n_predicted).zip(&self.n_both).filter_map(f1_of).collect();
+        let f1: Vec<f64> = self.labelled.iter().zip(&self.called).zip(&self.hits).filter_map(f1_of).collect();
         f1.iter().sum::<f64>() / f1.len() as f64
     }
 }

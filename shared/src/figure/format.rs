@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn numbers_read_well_at_every_magnitude() {
-        let numbers = [0.0, 1.0, -0.5, 0.693_147, 12.345_67, 1234.56, 5e-5, 3.4e38, 100.0];
-        let expected = ["0", "1", "-0.5", "0.6931", "12.35", "1235", "5.000e-5", "3.400e38", "100"];
+        let numbers = [0.0, 1.0, -0.5, 0.693_247, 12.345_67, 1234.56, 5e-5, 3.4e38, 100.0];
+        let expected = ["0", "1", "-0.5", "0.6932", "12.35", "1235", "5.000e-5", "3.400e38", "100"];
         assert_eq!(numbers.map(|number| Unit::Number.format(number)), expected);
         assert_eq!(
             [0.0, 999.0, 1000.0, -1_234_567.0].map(|n| Unit::Count.format(n)),

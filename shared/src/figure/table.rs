@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_histogram_tells_what_lies_outside_its_bins() {
-        let series =
-            HistogramSeries { label: "after".into(), role: Role::Corrupted, counts: vec![1, 2], outside: (3, 4, 5) };
+        let outside = Outside { n_below: 3, n_above: 4, n_non_finite: 5 };
+        let series = HistogramSeries { label: "after".into(), role: Role::Corrupted, counts: vec![1, 2], outside };
         let x = Axis { label: "value".into(), low: -1.0, high: 1.0, unit: Unit::Number };
         let table = Chart::Histogram(HistogramChart { x, series: vec![series] }).table();
         let expected = [["-1 to 0", "1"], ["0 to 1", "2"], ["below -1", "3"], ["above 1", "4"], ["not finite", "5"]];

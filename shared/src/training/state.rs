@@ -62,7 +62,7 @@ pub(super) fn pack(
             Ok((path.name(parameters.architecture()), LazyTensor::new(var.dims(), values)))
         })
         .collect::<Result<Vec<_>>>()?;
-    safetensors_file(tensors, BTreeMap::new())
+    safetensors_file(tensors, &BTreeMap::new())
 }
 
 /// The values of each of `paths` in a part's bytes, in the same order.

@@ -113,16 +113,16 @@ mod tests {
     use crate::run_dir::tests::record;
     use shared::record::{Deficit, ModelResult, Recovery};
 
-    fn result(accuracy: f64) -> Option<ModelResult> {
+    fn result(accuracy: f64) -> ModelResult {
         let predictions = String::new();
-        Some(ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 100, n_non_finite: 0, predictions })
+        ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 100, n_non_finite: 0, predictions }
     }
 
     fn finished(protocol: Protocol, [healthy, corrupted, healed]: [f64; 3]) -> RunRecord {
         let mut record = record();
         record.spec.protocol = protocol;
         record.spec.corruption = Some("kaiming@bottom:0.5".into());
-        (record.healthy, record.corrupted, record.healed) = (result(healthy), result(corrupted), result(healed));
+        [record.healthy, record.corrupted, record.healed] = [healthy, corrupted, healed].map(|x| Some(result(x)));
         let interval = Interval { low: -1.0, high: 3.5, level: 0.95 };
         record.deficit = Some(Deficit { points: 100.0 * (healthy - healed), interval });
         let value = Some((healed - corrupted) / (healthy - corrupted));

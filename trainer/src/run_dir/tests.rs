@@ -4,7 +4,8 @@ use super::*;
 use crate::exit_code::{ExitCode, exit_code_of};
 use shared::model::Architecture;
 use shared::record::{
-    DatasetSpec, Environment, Hashes, ModelSpec, ReportSplit, ResultHashes, RunStatus, Seeds, SplitRows, TrainSummary,
+    DatasetSpec, Environment, Hashes, ModelSpec, Provenance, ReportSplit, ResultHashes, RunStatus, Seeds, SplitRows,
+    TrainSummary,
 };
 use shared::training::{Precision, TrainingArgs};
 
@@ -45,6 +46,7 @@ pub(crate) fn record() -> RunRecord {
         peak_rss_mib: None,
         environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
         notes: Vec::new(),
+        provenance: Provenance::default(),
     }
 }
 

@@ -59,9 +59,9 @@ impl Palette {
 /// Some parameters that are drawn as one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Part {
-    n_values: usize,
-    n_touched: f64,
-    n_frozen: usize,
+    values: usize,
+    touched: f64,
+    frozen: usize,
 }
 
 impl Part {
@@ -74,19 +74,19 @@ impl Part {
         let mut part = Self::default();
         for path in config.parameters().into_iter().filter(|path| is_in(path.module)) {
             let n: usize = config.shape_of(path).iter().product();
-            part.n_values += n;
-            part.n_touched += plan.map_or(0.0, |plan| plan.share_touched(path)) * n as f64;
-            part.n_frozen += if is_frozen(path) { n } else { 0 };
+            part.values += n;
+            part.touched += plan.map_or(0.0, |plan| plan.share_touched(path)) * n as f64;
+            part.frozen += if is_frozen(path) { n } else { 0 };
         }
         part
     }
 
     fn share_touched(&self) -> f64 {
-        self.n_touched / self.n_values.max(1) as f64
+        self.touched / self.values.max(1) as f64
     }
 
     fn share_frozen(&self) -> f64 {
-        self.n_frozen as f64 / self.n_values.max(1) as f64
+        self.frozen as f64 / self.values.max(1) as f64
     }
 
     /// Blocks for the share that is touched, and a letter when some of it is frozen: four columns.
@@ -150,8 +150,8 @@ pub(super) fn draw(
     let (mut content, mut width) = (String::new(), 0);
     for (name, module) in embeddings {
         let part = part(&|other| other == module);
-        if part.n_values > 0 {
-            content += &format!(" {name} {}", part.cell(palette));
+        if part.values > 0 {
+            content.extend([" ", name, " ", &part.cell(palette)]);
             width += 1 + name.len() + 5;
         }
     }
@@ -165,8 +165,8 @@ pub(super) fn draw(
 /// The names of the columns.
 fn head(whole: &Part) -> Vec<String> {
     let names = COLUMNS.map(|(_, name, gap)| format!("{gap}{name:<4}")).concat();
-    let touched = if whole.n_touched > 0.0 { "   plan" } else { "" };
-    let frozen = if whole.n_frozen > 0 { " frozen" } else { "" };
+    let touched = if whole.touched > 0.0 { "   plan" } else { "" };
+    let frozen = if whole.frozen > 0 { " frozen" } else { "" };
     let filling = " ".repeat(WIDTH.saturating_sub(columns_width()));
     vec![
         format!("{:LABEL_WIDTH$}   attention                 feed-forward", ""),
@@ -181,22 +181,22 @@ fn columns_width() -> usize {
 /// How many values a row has and which shares of them are touched and frozen; only what occurs has its column.
 fn numbers(part: &Part, whole: &Part, palette: &Palette) -> String {
     let Palette { touched, frozen, .. } = palette;
-    let mut text = format!(" {:>8}", count(part.n_values));
-    if whole.n_touched > 0.0 {
-        text += &format!("{touched}{:>7}{touched:#}", percent(part.share_touched()));
+    let mut figures = vec![format!(" {:>8}", count(part.values))];
+    if whole.touched > 0.0 {
+        figures.push(format!("{touched}{:>7}{touched:#}", percent(part.share_touched())));
     }
-    if whole.n_frozen > 0 {
-        text += &format!("{frozen}{:>7}{frozen:#}", percent(part.share_frozen()));
+    if whole.frozen > 0 {
+        figures.push(format!("{frozen}{:>7}{frozen:#}", percent(part.share_frozen())));
     }
-    text
+    figures.concat()
 }
 
 fn legend(whole: &Part) -> Option<String> {
     let mut marks = Vec::new();
-    if whole.n_touched > 0.0 {
+    if whole.touched > 0.0 {
         marks.push("███ touched by the plan, █·· in part");
     }
-    if whole.n_frozen > 0 {
+    if whole.frozen > 0 {
         marks.push("F frozen, f in part");
     }
     (!marks.is_empty()).then(|| format!("{:LABEL_WIDTH$}  {}", "", marks.join("; ")))
@@ -263,7 +263,7 @@ mod tests {
         let drawing = drawing("bert-base", "zero:1@layers:3/bias", "layers:3/layernorm", &Palette::default());
         assert!(row(&drawing, "layer 3").contains("█·· "), "{drawing}");
         assert!(row(&drawing, "layer 3").contains("<1 %"), "{drawing}");
-        assert!(row(&drawing, "layer 3").contains("F"), "{drawing}");
+        assert!(row(&drawing, "layer 3").contains('F'), "{drawing}");
     }
 
     #[test]
