@@ -11,6 +11,7 @@ mod help;
 mod hostile;
 mod hub;
 mod models;
+mod quickstart;
 mod report;
 mod schemas;
 mod shell;

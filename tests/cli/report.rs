@@ -10,7 +10,7 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, json, text, tiny_model};
+use crate::fixture::{copy_of_model, dataset, json, text, tiny_model};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 
@@ -23,7 +23,10 @@ fn hostile_run(folder: &Path, more: &[&str]) -> (PathBuf, Value) {
     fs::write(data.join("test.tsv"), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
     fs::write(data.join("labels.txt"), "negative\n<b>neutral</b>\n\"positive\"\n").unwrap();
     let out = folder.join("runs/hostile");
-    let model = tiny_model();
+    // A model keeps its own names of the classes, so they are hostile in both.
+    let model = copy_of_model(folder);
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    fs::write(model.join("config.json"), config.replace("neutral", "<b>neutral</b>")).unwrap();
     let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--json"];
     args.extend(["--learning-rate", "3e-3", "--epochs", "3", "--batch-size", "16", "--max-length", "32"]);
     args.extend(["--corrupt", "kaiming@bottom:0.5"]);

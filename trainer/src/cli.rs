@@ -19,6 +19,7 @@ pub mod input;
 pub mod inspect;
 pub mod man;
 pub mod predict;
+pub mod quickstart;
 pub mod report;
 pub mod run;
 pub mod training;
@@ -67,6 +68,8 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     #[expect(missing_docs, reason = "clap takes the description from the flags' type")]
+    Quickstart(quickstart::QuickstartArgs),
+    #[expect(missing_docs, reason = "as above")]
     Fetch(fetch::FetchArgs),
     #[expect(missing_docs, reason = "as above")]
     Run(Box<run::RunArgs>),

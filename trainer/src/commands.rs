@@ -9,5 +9,6 @@ pub mod fetch;
 pub mod inspect;
 pub mod man;
 pub mod predict;
+pub mod quickstart;
 pub mod report;
 pub mod run;

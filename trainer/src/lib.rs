@@ -51,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Quickstart(args) => commands::quickstart::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
         Command::Predict(args) => commands::predict::run(&args),

@@ -10,11 +10,12 @@ use shared::record::{Protocol, RunStatus, Seeds};
 use shared::training::TrainingArgs;
 
 use crate::cli::device::DeviceChoice;
-use crate::cli::input::{DatasetFlags, InitFlags, ModelFlags, RowFlags, Which};
+use crate::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags, Which};
 use crate::cli::quickstart::QuickstartArgs;
 use crate::exit_code::ExitCode;
 use crate::hub::{self, ModelParts};
 use crate::interrupt::Interrupt;
+use crate::models::ModelSource;
 use crate::output::{print, print_json};
 use crate::report::{self, Evidence};
 use crate::run_dir::RunDir;
@@ -37,14 +38,19 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
     let fetching = fetch(args)?;
     let started = Instant::now();
     let model = ModelFlags { model: args.model.clone(), init: InitFlags { random_init: false } };
-    let rows =
-        RowFlags { skip_bad_rows: false, train_limit: Some(TRAIN_ROWS), validation_limit: None, test_limit: Some(TEST_ROWS) };
-    let dataset = DatasetFlags { dataset: args.dataset.clone(), rows };
+    let rows = RowFlags {
+        skip_bad_rows: false,
+        train_limit: Some(TRAIN_ROWS),
+        validation_limit: None,
+        test_limit: Some(TEST_ROWS),
+    };
+    let columns = ColumnFlags { text_column: None, label_column: None, label_names: None };
+    let dataset = DatasetFlags { dataset: args.dataset.clone(), columns, rows };
     let prepared = Prepared::new(RunRequest {
         model: &model,
         dataset: &dataset,
         corruption: Some((Protocol::Finetuned, &args.corrupt)),
-        training: recipe(),
+        training: recipe(ModelSource::open(&args.model, None, false)?.config.max_positions),
         seeds: Seeds::all(args.seed),
         device: DeviceChoice::Auto,
         save_steps: 50,
@@ -53,6 +59,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(prepared.spec.id().as_str()));
     let run_dir = RunDir::open(&path, &prepared.spec)?;
     let record = runner::run(&prepared, &run_dir, &Interrupt::install()?)?;
+    drop(run_dir);
     let page = report::write(&path, &report::default_path(&path))?;
     let computing = started.elapsed();
     if args.json {
@@ -68,7 +75,11 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         let mut lines = vec![format!("{}\n{CAVEAT}\n", report::headline(&record))];
         lines.push(super::run::summary(&record, &path.display().to_string()));
         lines.extend(examples(&evidence));
-        lines.push(format!("fetching  {:.0} s, and {:.0} s for the rest", fetching.as_secs_f64(), computing.as_secs_f64()));
+        lines.push(format!(
+            "fetching  {:.0} s, and {:.0} s for the rest",
+            fetching.as_secs_f64(),
+            computing.as_secs_f64()
+        ));
         lines.push(format!("report    {}", page.display()));
         print(&lines.join("\n"))?;
     }
@@ -79,8 +90,8 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A higher rate and shorter texts than the defaults, since there are few steps and little time.
-fn recipe() -> TrainingArgs {
-    TrainingArgs { learning_rate: 1e-4, max_length: 64, ..TrainingArgs::default() }
+fn recipe(max_positions: usize) -> TrainingArgs {
+    TrainingArgs { learning_rate: 1e-4, max_length: max_positions.min(64), ..TrainingArgs::default() }
 }
 
 /// Brings what is not here to this machine, before anything else, and says how long that took.
