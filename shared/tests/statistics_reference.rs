@@ -3,6 +3,8 @@
 //! The figures are in `golden/statistics.json`, which `tests/scripts/statistics_reference.py` makes. The same check
 //! runs natively and, by wasm-bindgen-test, in a real browser.
 
+#![cfg_attr(target_arch = "wasm32", expect(clippy::unwrap_used, reason = "a test may end in a panic"))]
+
 use serde::Deserialize;
 use shared::evaluation::{Confusion, Prediction, evaluate};
 use shared::statistics::{

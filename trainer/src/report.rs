@@ -1,7 +1,7 @@
 //! The report of one run: a page and a Markdown file, from the files in the run's folder alone.
 //!
-//! [`evidence`] reads the run, [`figures`] and [`sections`] turn it into a [`document`] of words, tables and charts, and
-//! [`html`] and [`markdown`] write that same document; [`plots`] draws the charts. Invariant: every number comes from the
+//! `evidence` reads the run, `figures` and `sections` turn it into a `document` of words, tables and charts, and
+//! `html` and `markdown` write that same document; `plots` draws the charts. Invariant: every number comes from the
 //! run's record or its files, so a report can be made again, and what is not there is said to be missing.
 
 mod document;
