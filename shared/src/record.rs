@@ -11,7 +11,7 @@ mod prediction;
 mod spec;
 
 pub use difference::{SpecDifference, first_difference};
-pub use measurement::{BenchThroughput, BenchTrain, MetricsLine, Phase};
+pub use measurement::{BenchThroughput, BenchTime, BenchTrain, MetricsLine, Phase};
 pub use outcome::{
     CorruptionSummary, Deficit, Environment, Hashes, Interval, ModelResult, PhaseSummary, Recovery, ResultHashes,
     RunRecord, RunStatus, TrainSummary,
