@@ -14,7 +14,7 @@ mod spec;
 
 pub use damage::{CorruptionDetail, TextLine};
 pub use difference::{SpecDifference, first_difference};
-pub use measurement::{BenchThroughput, BenchTrain, MetricsLine, Phase};
+pub use measurement::{BenchThroughput, BenchTime, BenchTrain, MetricsLine, Phase};
 pub use outcome::{
     CorruptionSummary, Deficit, Environment, Hashes, Interval, ModelResult, PhaseSummary, Recovery, ResultHashes,
     RunRecord, RunStatus, TrainSummary,

@@ -4,9 +4,9 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use shared::model::Architecture;
 use shared::record::{
-    BenchThroughput, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval, ModelResult,
-    ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes, RunRecord,
-    RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
+    BenchThroughput, BenchTime, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval,
+    ModelResult, ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes,
+    RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
 };
 use shared::training::{Precision, TrainingArgs};
 
@@ -179,7 +179,15 @@ fn predictions_of_one_model_and_of_several_are_valid() {
 #[test]
 fn a_training_benchmark_is_valid() {
     let train = BenchThroughput { steps: 30, secs: 15.0, samples_per_sec: 64.0, tokens_per_sec: 1800.0 };
-    let bench = BenchTrain { train, peak_rss_mib: Some(900.0), matmul_share: 0.4, environment: environment() };
+    let bench = BenchTrain {
+        train,
+        time: BenchTime { data_secs: 0.01, forward_secs: 5.0, backward_secs: 9.0, optimizer_secs: 0.9 },
+        flops_per_sec: 8e10,
+        matmul_flops_per_sec: 2e11,
+        matmul_share: 0.4,
+        peak_rss_mib: Some(900.0),
+        environment: environment(),
+    };
     assert_eq!(violations("bench-train", &serde_json::to_value(bench).unwrap()), Vec::<String>::new());
     assert!(!violations("bench-train", &json!({ "train": {} })).is_empty());
 }

@@ -6,7 +6,7 @@ use shared::training::Precision;
 /// The program's version, as in `Cargo.toml`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit the program was built from, or `unknown`.
+/// The commit the program was built from, with `-dirty` behind it when the sources differed, or `unknown`.
 pub const COMMIT: &str = env!("BERT_HEAL_COMMIT");
 
 /// Version and commit, as `--version` prints them.

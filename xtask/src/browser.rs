@@ -27,6 +27,8 @@ pub fn ensure(shell: &Shell) -> Result<PathBuf> {
     }
     eprintln!("chromium, chromium-driver: installing Debian's packages (about 1 minute)");
     for args in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]] {
+        // Another installation may be going on: apt waits for it rather than fail.
+        let args = [&["-o", "DPkg::Lock::Timeout=300"], args].concat();
         run(shell.command("apt-get", args)?.env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     find().context("the packages chromium and chromium-driver are installed, yet their programs are not on PATH")

@@ -15,6 +15,7 @@ mod linear;
 mod math;
 mod matmul;
 mod pointwise;
+mod small_matmul;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};

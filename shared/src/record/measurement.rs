@@ -56,10 +56,18 @@ pub struct MetricsLine {
 pub struct BenchTrain {
     /// Speed of training, warm-up steps not counted.
     pub train: BenchThroughput,
+    /// Where the timed steps' seconds went.
+    pub time: BenchTime,
+    /// Floating-point operations a second that the model needs for real tokens: matrix products of a forward pass and
+    /// twice as many for the backward pass; padding and element-wise work are not counted.
+    pub flops_per_sec: f64,
+    /// This machine's rate of matrix products in the same run: the best of several of `[1024, 384]·[384, 1536]` by the
+    /// fastest kernels at hand.
+    pub matmul_flops_per_sec: f64,
+    /// `flops_per_sec / matmul_flops_per_sec`, 0–1.
+    pub matmul_share: f64,
     /// The largest resident set so far, in MiB; none where the system does not tell.
     pub peak_rss_mib: Option<f64>,
-    /// Share of the machine's measured matrix-product rate that training reached, 0–1.
-    pub matmul_share: f64,
     /// Where it was measured.
     pub environment: Environment,
 }
@@ -76,4 +84,18 @@ pub struct BenchThroughput {
     pub samples_per_sec: f64,
     /// Real tokens a second (sum of the attention mask).
     pub tokens_per_sec: f64,
+}
+
+/// Seconds of the timed steps, by what they were spent on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BenchTime {
+    /// Choosing rows and padding them into rectangles.
+    pub data_secs: f64,
+    /// From token ids to the loss.
+    pub forward_secs: f64,
+    /// From the loss to every gradient.
+    pub backward_secs: f64,
+    /// The gradient norm, clipping and the update.
+    pub optimizer_secs: f64,
 }

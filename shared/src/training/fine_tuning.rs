@@ -7,7 +7,7 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::state::{self, StatePart};
-use super::{LinearSchedule, Precision, TrainingArgs};
+use super::{LinearSchedule, MicroBatch, Precision, StepPart, StepReport, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
@@ -22,40 +22,6 @@ pub struct TrainingSeeds {
     pub head: Seed,
     /// Order of rows.
     pub data: Seed,
-}
-
-/// What one optimiser step did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepReport {
-    /// Its number, from 1.
-    pub step: usize,
-    /// Mean cross-entropy over the step's batches.
-    pub loss: f64,
-    /// The learning rate it used.
-    pub learning_rate: f64,
-    /// L2 norm of all gradients before clipping.
-    pub gradient_norm: f64,
-    /// Training rows it saw.
-    pub n_rows: usize,
-    /// Of these, rows whose label it predicted, with dropout on.
-    pub n_correct: usize,
-    /// Real tokens it saw, without padding.
-    pub n_tokens: usize,
-    /// Passes over the training rows that are complete after it.
-    pub epochs_done: usize,
-    /// Each micro-batch in turn.
-    pub batches: Vec<MicroBatch>,
-}
-
-/// One forward and backward pass within a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MicroBatch {
-    /// The rows.
-    pub batch: Batch,
-    /// Its mean cross-entropy.
-    pub loss: f32,
-    /// Rows whose label was predicted.
-    pub n_correct: usize,
 }
 
 /// A fine-tuning under way.
@@ -169,12 +135,21 @@ impl FineTuning {
     /// # Errors
     /// As [`FineTuning::step_on`].
     pub fn step(&mut self) -> Result<StepReport> {
+        self.watched_step(&mut |_| {})
+    }
+
+    /// As [`FineTuning::step`]; `on_end` hears each part as it ends. Forward and backward come once a micro-batch.
+    ///
+    /// # Errors
+    /// As [`FineTuning::step_on`].
+    pub fn watched_step(&mut self, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
         let (epoch, step_in_epoch) = (self.step / self.steps_per_epoch(), self.step % self.steps_per_epoch());
         let per_step = self.args.gradient_accumulation_steps;
         let groups: Vec<Vec<usize>> =
             self.batches_of_epoch(epoch).chunks(per_step).nth(step_in_epoch).map(<[_]>::to_vec).unwrap_or_default();
         let batches = groups.iter().map(|rows| Batch::new(&self.examples, rows, self.config.pad_token_id)).collect();
-        self.step_on(batches)
+        on_end(StepPart::Data);
+        self.run_step(batches, on_end)
     }
 
     /// Runs the next optimiser step on these batches, whose gradients are averaged.
@@ -183,6 +158,10 @@ impl FineTuning {
     /// [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite; the parameters are then those of the
     /// step before.
     pub fn step_on(&mut self, inputs: Vec<Batch>) -> Result<StepReport> {
+        self.run_step(inputs, &mut |_| {})
+    }
+
+    fn run_step(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
         let step = self.step + 1;
         let learning_rate = self.schedule.learning_rate(step);
         let diverged = |what: &'static str, value: f64| Error::Diverged { step, learning_rate, what, value };
@@ -200,6 +179,7 @@ impl FineTuning {
             if !loss_value.is_finite() {
                 return Err(diverged("loss", f64::from(loss_value)));
             }
+            on_end(StepPart::Forward);
             let mut of_batch = collect(&loss)?;
             for (path, var) in self.parameters.trained() {
                 // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
@@ -211,6 +191,7 @@ impl FineTuning {
                     gradients.insert(path, sum);
                 }
             }
+            on_end(StepPart::Backward);
             let n_correct = n_correct(&logits, &batch.labels)?;
             batches.push(MicroBatch { batch, loss: loss_value, n_correct });
         }
@@ -229,6 +210,7 @@ impl FineTuning {
             let decay = if path.has_weight_decay() { WeightDecay::Applies } else { WeightDecay::Exempt };
             self.optimizer.update(var, &gradient, state, decay, UpdateScale { learning_rate, gradient_scale, step })?;
         }
+        on_end(StepPart::Optimizer);
         self.step = step;
         Ok(StepReport {
             step,

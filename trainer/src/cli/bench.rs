@@ -13,7 +13,10 @@ const EXAMPLES: &str = "\
 Examples:
   bert-heal bench train --model all-MiniLM-L6-v2/ --dataset rotten_tomatoes/ --max-steps 33 --json
   bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
-  bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'";
+  bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'
+
+The command of --compare ends with one line of JSON that has train_tokens_per_sec (or eval_samples_per_sec) and
+peak_rss_mib.";
 
 /// Measure speed and memory on this machine
 #[derive(Args, Clone, Debug)]
@@ -102,9 +105,18 @@ pub struct BenchCorruptArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct BenchOutputFlags {
-    /// Run this shell command in turn with the benchmark (A B A B), and print the ratios
+    /// Run this shell command in turn with the benchmark (A B A B …), and print the ratios of medians
     #[arg(long, value_name = "COMMAND")]
     pub compare: Option<String>,
+
+    /// How often each side of --compare runs
+    #[arg(long, value_name = "N", default_value = "3", value_parser = values::count)]
+    pub rounds: usize,
+
+    /// Run this shell command once; its last line is JSON with `matmul_flops_per_sec`, the other program's rate of
+    /// matrix products. The larger rate is what the share is of
+    #[arg(long, value_name = "COMMAND")]
+    pub compare_matmul: Option<String>,
 
     /// Print the figures as JSON
     #[arg(long)]

@@ -1,12 +1,14 @@
 //! Scaled dot-product attention over heads (Vaswani et al. 2017), forward and backward.
 //!
 //! Queries, keys and values stay as the projections wrote them, `[batch, seq, heads · head_size]`: a head is a column
-//! block, so nothing is transposed or copied. Probabilities exist for one head at a time and are computed again in the
-//! backward pass instead of being stored. Keys behind a row's last real token are skipped: their probability is exactly 0.
+//! block. Only the keys of one head (and its values, in the backward pass) are transposed, so that the small products
+//! read adjacent columns. Probabilities exist for one head at a time and are computed again in the backward pass instead
+//! of being stored. Keys behind a row's last real token are skipped: their probability is exactly 0.
 
 use rayon::prelude::*;
 
-use super::{Accumulate, DropoutMask, MatrixMut, MatrixRef, Parallel, math, matmul};
+use super::small_matmul::small_matmul;
+use super::{DropoutMask, MatrixMut, MatrixRef, math};
 
 /// Sizes and inputs that are not differentiated.
 #[derive(Clone, Debug)]
@@ -44,71 +46,112 @@ impl AttentionShape {
     }
 }
 
-/// Softmax probabilities of one head of one row into `out` `[n_tokens, n_keys]`.
-fn probabilities(shape: &AttentionShape, row_idx: usize, n_keys: usize, q: &[f32], k: &[f32], out: &mut [f32]) {
-    let (n, size, stride) = (shape.n_tokens, shape.head_size, shape.hidden_size());
-    matmul(
-        MatrixMut::new(out, n, n_keys, n_keys),
-        MatrixRef::new(q, n, size, stride),
-        MatrixRef::new(k, n_keys, size, stride).t(),
-        shape.scale(),
-        Accumulate::Set,
-        Parallel::Serial,
-    );
-    let mask = &shape.mask_row(row_idx)[..n_keys];
-    let has_hole = mask.contains(&0);
-    pulp::Arch::new().dispatch(|| {
-        for scores in out.chunks_exact_mut(n_keys) {
-            if has_hole {
-                for (score, mask) in scores.iter_mut().zip(mask) {
-                    *score += if *mask == 0 { f32::MIN } else { 0.0 };
-                }
-            }
-            let max = math::max(scores);
-            for score in scores.iter_mut() {
-                *score = math::exp(*score - max);
-            }
-            let inverse_sum = 1.0 / math::sum(scores);
-            for score in scores.iter_mut() {
-                *score *= inverse_sum;
-            }
-        }
-    });
+/// Scores and probabilities have rows of this multiple, so that products never end in a part of a vector.
+const PADDING: usize = 16;
+
+/// The part of a row's computation that is the same for all of its heads, and the buffers that they share.
+struct Row<'a> {
+    shape: &'a AttentionShape,
+    row_idx: usize,
+    n_keys: usize,
+    /// `n_keys`, padded.
+    stride: usize,
+    /// The transpose of one head's keys or values, `[head_size, stride]`; padding stays 0.
+    transposed: Vec<f32>,
 }
 
-/// Multiplies probabilities `[n_tokens, n_keys]` of one head by its dropout mask.
-fn drop_probabilities(shape: &AttentionShape, row_idx: usize, head_idx: usize, n_keys: usize, p: &mut [f32]) {
-    let Some(mask) = shape.dropout else { return };
-    pulp::Arch::new().dispatch(|| {
-        for (query_idx, row) in p.chunks_exact_mut(n_keys).enumerate() {
-            for (p, index) in row.iter_mut().zip(shape.dropout_index(row_idx, head_idx, query_idx)..) {
-                *p *= mask.factor(index);
+impl<'a> Row<'a> {
+    fn new(shape: &'a AttentionShape, row_idx: usize) -> Self {
+        let n_keys = shape.n_keys(row_idx);
+        let stride = n_keys.next_multiple_of(PADDING);
+        Self { shape, row_idx, n_keys, stride, transposed: vec![0.0; shape.head_size * stride] }
+    }
+
+    /// A buffer for scores: `[n_tokens, stride]`.
+    fn scores(&self) -> Vec<f32> {
+        vec![0.0; self.shape.n_tokens * self.stride]
+    }
+
+    /// A head of queries, keys, values or of a gradient: `n` tokens from `data` on.
+    fn head<'b>(&self, data: &'b [f32], n: usize) -> MatrixRef<'b> {
+        MatrixRef::new(data, n, self.shape.head_size, self.shape.hidden_size())
+    }
+
+    /// As [`Row::head`], to be written.
+    fn head_mut<'b>(&self, data: &'b mut [f32], n: usize) -> MatrixMut<'b> {
+        MatrixMut::new(data, n, self.shape.head_size, self.shape.hidden_size())
+    }
+
+    /// The columns of `scores` that are keys: `[n_tokens, n_keys]`.
+    fn keys<'b>(&self, scores: &'b [f32]) -> MatrixRef<'b> {
+        MatrixRef::new(scores, self.shape.n_tokens, self.n_keys, self.stride)
+    }
+
+    /// out = scale · a·bᵀ for a head of queries and one of keys, or of `dout` and of values; the padding becomes 0.
+    fn all_pairs(&mut self, a: &[f32], b: &[f32], scale: f32, out: &mut [f32]) {
+        let (n, size, hidden_size) = (self.shape.n_tokens, self.shape.head_size, self.shape.hidden_size());
+        for (key_idx, key) in b.chunks(hidden_size).take(self.n_keys).enumerate() {
+            for (value, row) in key[..size].iter().zip(self.transposed.chunks_exact_mut(self.stride)) {
+                row[key_idx] = *value;
             }
         }
-    });
+        let transposed = MatrixRef::new(&self.transposed, size, self.stride, self.stride);
+        small_matmul(MatrixMut::new(out, n, self.stride, self.stride), self.head(a, n), transposed, scale);
+    }
+
+    /// Softmax probabilities of one head into `out` `[n_tokens, stride]`.
+    fn probabilities(&mut self, q: &[f32], k: &[f32], out: &mut [f32]) {
+        self.all_pairs(q, k, self.shape.scale(), out);
+        let mask = &self.shape.mask_row(self.row_idx)[..self.n_keys];
+        let has_hole = mask.contains(&0);
+        pulp::Arch::new().dispatch(|| {
+            for scores in out.chunks_exact_mut(self.stride) {
+                let scores = &mut scores[..self.n_keys];
+                if has_hole {
+                    for (score, mask) in scores.iter_mut().zip(mask) {
+                        *score += if *mask == 0 { f32::MIN } else { 0.0 };
+                    }
+                }
+                let max = math::max(scores);
+                for score in scores.iter_mut() {
+                    *score = math::exp(*score - max);
+                }
+                let inverse_sum = 1.0 / math::sum(scores);
+                for score in scores.iter_mut() {
+                    *score *= inverse_sum;
+                }
+            }
+        });
+    }
+
+    /// Multiplies probabilities (or their gradient) of one head by its dropout mask.
+    fn drop_out(&self, head_idx: usize, p: &mut [f32]) {
+        let Some(mask) = self.shape.dropout else { return };
+        pulp::Arch::new().dispatch(|| {
+            for (query_idx, row) in p.chunks_exact_mut(self.stride).enumerate() {
+                let first = self.shape.dropout_index(self.row_idx, head_idx, query_idx);
+                for (p, index) in row[..self.n_keys].iter_mut().zip(first..) {
+                    *p *= mask.factor(index);
+                }
+            }
+        });
+    }
 }
 
 /// out = dropout(softmax(q·kᵀ/√size + mask))·v, each `[batch, seq, heads · size]`.
 pub(crate) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) {
-    let (n, size, stride) = (shape.n_tokens, shape.head_size, shape.hidden_size());
-    let row_len = n * stride;
+    let (n, size) = (shape.n_tokens, shape.head_size);
+    let row_len = n * shape.hidden_size();
     out.par_chunks_mut(row_len).enumerate().for_each(|(row_idx, out)| {
-        let row = row_idx * row_len..(row_idx + 1) * row_len;
-        let (q, k, v) = (&q[row.clone()], &k[row.clone()], &v[row]);
-        let n_keys = shape.n_keys(row_idx);
-        let mut p = vec![0.0; n * n_keys];
+        let range = row_idx * row_len..(row_idx + 1) * row_len;
+        let (q, k, v) = (&q[range.clone()], &k[range.clone()], &v[range]);
+        let mut row = Row::new(shape, row_idx);
+        let mut p = row.scores();
         for head_idx in 0..shape.n_heads {
             let head = head_idx * size;
-            probabilities(shape, row_idx, n_keys, &q[head..], &k[head..], &mut p);
-            drop_probabilities(shape, row_idx, head_idx, n_keys, &mut p);
-            matmul(
-                MatrixMut::new(&mut out[head..], n, size, stride),
-                MatrixRef::new(&p, n, n_keys, n_keys),
-                MatrixRef::new(&v[head..], n_keys, size, stride),
-                1.0,
-                Accumulate::Set,
-                Parallel::Serial,
-            );
+            row.probabilities(&q[head..], &k[head..], &mut p);
+            row.drop_out(head_idx, &mut p);
+            small_matmul(row.head_mut(&mut out[head..], n), row.keys(&p), row.head(&v[head..], row.n_keys), 1.0);
         }
     });
 }
@@ -124,58 +167,39 @@ pub(crate) fn attention_backward(
     v: &[f32],
     dout: &[f32],
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-    let (n, size, stride) = (shape.n_tokens, shape.head_size, shape.hidden_size());
-    let row_len = n * stride;
+    let (n, size) = (shape.n_tokens, shape.head_size);
+    let row_len = n * shape.hidden_size();
     let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
     (dq.par_chunks_mut(row_len), dk.par_chunks_mut(row_len), dv.par_chunks_mut(row_len))
         .into_par_iter()
         .enumerate()
         .for_each(|(row_idx, (dq, dk, dv))| {
-            let row = row_idx * row_len..(row_idx + 1) * row_len;
-            let (q, k, v, dout) = (&q[row.clone()], &k[row.clone()], &v[row.clone()], &dout[row]);
-            let n_keys = shape.n_keys(row_idx);
-            let (mut p, mut dropped, mut g) = (vec![0.0; n * n_keys], vec![0.0; n * n_keys], vec![0.0; n * n_keys]);
+            let range = row_idx * row_len..(row_idx + 1) * row_len;
+            let (q, k, v, dout) = (&q[range.clone()], &k[range.clone()], &v[range.clone()], &dout[range]);
+            let mut row = Row::new(shape, row_idx);
+            let n_keys = row.n_keys;
+            let (mut p, mut dropped, mut g) = (row.scores(), row.scores(), row.scores());
             for head_idx in 0..shape.n_heads {
                 let head = head_idx * size;
-                let product = |out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32| {
-                    matmul(out, a, b, scale, Accumulate::Set, Parallel::Serial);
-                };
-                probabilities(shape, row_idx, n_keys, &q[head..], &k[head..], &mut p);
+                let (q, k, v, dout) = (&q[head..], &k[head..], &v[head..], &dout[head..]);
+                row.probabilities(q, k, &mut p);
                 dropped.copy_from_slice(&p);
-                drop_probabilities(shape, row_idx, head_idx, n_keys, &mut dropped);
-                product(
-                    MatrixMut::new(&mut dv[head..], n_keys, size, stride),
-                    MatrixRef::new(&dropped, n, n_keys, n_keys).t(),
-                    MatrixRef::new(&dout[head..], n, size, stride),
-                    1.0,
-                );
-                product(
-                    MatrixMut::new(&mut g, n, n_keys, n_keys),
-                    MatrixRef::new(&dout[head..], n, size, stride),
-                    MatrixRef::new(&v[head..], n_keys, size, stride).t(),
-                    1.0,
-                );
-                drop_probabilities(shape, row_idx, head_idx, n_keys, &mut g);
+                row.drop_out(head_idx, &mut dropped);
+                small_matmul(row.head_mut(&mut dv[head..], n_keys), row.keys(&dropped).t(), row.head(dout, n), 1.0);
+                row.all_pairs(dout, v, 1.0, &mut g);
+                row.drop_out(head_idx, &mut g);
                 pulp::Arch::new().dispatch(|| {
-                    for (g, p) in g.chunks_exact_mut(n_keys).zip(p.chunks_exact(n_keys)) {
+                    for (g, p) in g.chunks_exact_mut(row.stride).zip(p.chunks_exact(row.stride)) {
+                        let (g, p) = (&mut g[..n_keys], &p[..n_keys]);
                         let dot = math::sum2(g, p, |g, p| g * p);
                         for (g, p) in g.iter_mut().zip(p) {
                             *g = p * (*g - dot);
                         }
                     }
                 });
-                product(
-                    MatrixMut::new(&mut dq[head..], n, size, stride),
-                    MatrixRef::new(&g, n, n_keys, n_keys),
-                    MatrixRef::new(&k[head..], n_keys, size, stride),
-                    shape.scale(),
-                );
-                product(
-                    MatrixMut::new(&mut dk[head..], n_keys, size, stride),
-                    MatrixRef::new(&g, n, n_keys, n_keys).t(),
-                    MatrixRef::new(&q[head..], n, size, stride),
-                    shape.scale(),
-                );
+                let scale = shape.scale();
+                small_matmul(row.head_mut(&mut dq[head..], n), row.keys(&g), row.head(k, n_keys), scale);
+                small_matmul(row.head_mut(&mut dk[head..], n_keys), row.keys(&g).t(), row.head(q, n), scale);
             }
         });
     (dq, dk, dv)
@@ -183,19 +207,19 @@ pub(crate) fn attention_backward(
 
 /// The probabilities themselves, `[batch, heads, seq, seq]`, for looking inside a model.
 pub(crate) fn attention_probabilities(shape: &AttentionShape, q: &[f32], k: &[f32]) -> Vec<f32> {
-    let (n, stride) = (shape.n_tokens, shape.hidden_size());
-    let row_len = n * stride;
+    let n = shape.n_tokens;
+    let row_len = n * shape.hidden_size();
     let mut out = vec![0.0; shape.n_rows * shape.n_heads * n * n];
     out.par_chunks_mut(shape.n_heads * n * n).enumerate().for_each(|(row_idx, out)| {
-        let row = row_idx * row_len..(row_idx + 1) * row_len;
-        let (q, k) = (&q[row.clone()], &k[row]);
-        let n_keys = shape.n_keys(row_idx);
-        let mut p = vec![0.0; n * n_keys];
+        let range = row_idx * row_len..(row_idx + 1) * row_len;
+        let (q, k) = (&q[range.clone()], &k[range]);
+        let mut row = Row::new(shape, row_idx);
+        let mut p = row.scores();
         for (head_idx, out) in out.chunks_exact_mut(n * n).enumerate() {
             let head = head_idx * shape.head_size;
-            probabilities(shape, row_idx, n_keys, &q[head..], &k[head..], &mut p);
-            for (out, p) in out.chunks_exact_mut(n).zip(p.chunks_exact(n_keys)) {
-                out[..n_keys].copy_from_slice(p);
+            row.probabilities(&q[head..], &k[head..], &mut p);
+            for (out, p) in out.chunks_exact_mut(n).zip(p.chunks_exact(row.stride)) {
+                out[..row.n_keys].copy_from_slice(&p[..row.n_keys]);
             }
         }
     });

@@ -3,11 +3,11 @@
 /// A read-only matrix over a slice, with any strides.
 #[derive(Clone, Copy)]
 pub(crate) struct MatrixRef<'a> {
-    data: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    pub(super) data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a> MatrixRef<'a> {
@@ -32,10 +32,10 @@ impl<'a> MatrixRef<'a> {
 
 /// A row-major matrix that is written.
 pub(crate) struct MatrixMut<'a> {
-    data: &'a mut [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
+    pub(super) data: &'a mut [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
 }
 
 impl<'a> MatrixMut<'a> {

@@ -5,30 +5,67 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
+use super::median;
+use crate::cli::bench::BenchOutputFlags;
 use crate::exit_code::bad_input;
 
-/// How often each side runs: A B A B.
-const ROUNDS: usize = 2;
+/// Every result of both sides, in the order in which they ran; none of theirs without `--compare`.
+pub(super) struct Rounds<T> {
+    pub ours: Vec<T>,
+    pub theirs: Vec<Value>,
+}
 
-/// Runs `ours` and `command` in turn and returns every result of each.
+/// Runs `ours` and the command of `--compare` in turn.
 ///
 /// # Errors
 /// When the command fails or the last line of its output is not JSON.
 pub(super) fn in_turn<T>(
-    command: Option<&str>,
+    flags: &BenchOutputFlags,
     mut ours: impl FnMut() -> anyhow::Result<T>,
-) -> anyhow::Result<(Vec<T>, Vec<Value>)> {
-    let Some(command) = command else { return Ok((vec![ours()?], Vec::new())) };
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        a.push(ours()?);
-        eprintln!("round {round}/{ROUNDS}: {command}");
-        b.push(other(command).with_context(|| format!("--compare {command}"))?);
+) -> anyhow::Result<Rounds<T>> {
+    let Some(command) = &flags.compare else { return Ok(Rounds { ours: vec![ours()?], theirs: Vec::new() }) };
+    let mut rounds = Rounds { ours: Vec::new(), theirs: Vec::new() };
+    for round in 1..=flags.rounds {
+        rounds.ours.push(ours()?);
+        eprintln!("round {round}/{}: {command}", flags.rounds);
+        rounds.theirs.push(last_line(command).with_context(|| format!("--compare {command}"))?);
     }
-    Ok((a, b))
+    Ok(rounds)
 }
 
-fn other(command: &str) -> anyhow::Result<Value> {
+impl<T> Rounds<T> {
+    /// The median of one of our figures.
+    pub(super) fn ours(&self, figure: impl Fn(&T) -> f64) -> f64 {
+        median(self.ours.iter().map(figure).collect())
+    }
+
+    /// The median of the other program's figure called `<section>_<field>`, or `field` of the object `section`.
+    ///
+    /// # Errors
+    /// When a round of it did not print the figure.
+    pub(super) fn theirs(&self, section: &str, field: &str) -> anyhow::Result<f64> {
+        let figures = self.theirs.iter().map(|value| number(value, section, field)).collect::<Option<Vec<f64>>>();
+        figures.map(median).ok_or_else(|| {
+            bad_input(anyhow!("--compare: expected {section}_{field} in the last line of the command's output"))
+        })
+    }
+}
+
+/// The other program's rate of matrix products, in floating-point operations a second.
+///
+/// # Errors
+/// When the command fails or does not print it.
+pub(super) fn matmul_flops_per_sec(flags: &BenchOutputFlags) -> anyhow::Result<Option<f64>> {
+    let Some(command) = &flags.compare_matmul else { return Ok(None) };
+    let value = last_line(command).with_context(|| format!("--compare-matmul {command}"))?;
+    let rate = number(&value, "matmul", "flops_per_sec").ok_or_else(|| {
+        bad_input(anyhow!("--compare-matmul: expected matmul_flops_per_sec in the last line of the command's output"))
+    })?;
+    Ok(Some(rate))
+}
+
+/// The JSON on the last line that a shell command prints.
+fn last_line(command: &str) -> anyhow::Result<Value> {
     let output = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(bad_input(anyhow!("it ended with {}", output.status)));
@@ -38,7 +75,38 @@ fn other(command: &str) -> anyhow::Result<Value> {
     serde_json::from_str(last).map_err(|e| bad_input(anyhow!("the last line of its output is not JSON: {e}")))
 }
 
-/// The number called `flat` (as in `train_tokens_per_sec`) or `section.field`.
-pub(super) fn number(value: &Value, section: &str, field: &str) -> Option<f64> {
+fn number(value: &Value, section: &str, field: &str) -> Option<f64> {
     value.get(format!("{section}_{field}")).or_else(|| value.get(section)?.get(field)).and_then(Value::as_f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit_code::{ExitCode, exit_code_of};
+
+    fn flags(command: &str) -> BenchOutputFlags {
+        let command = Some(command.to_owned());
+        BenchOutputFlags { compare: command.clone(), rounds: 3, compare_matmul: command, json: false }
+    }
+
+    #[test]
+    fn both_sides_run_in_turn_and_the_medians_of_each_are_compared() {
+        let mut figures = [10.0, 30.0, 20.0].into_iter();
+        let command =
+            r#"echo log; echo '{"train_tokens_per_sec": 8, "peak": {"rss_mib": 100}, "matmul_flops_per_sec": 2e11}'"#;
+        let rounds = in_turn(&flags(command), || figures.next().ok_or_else(|| anyhow!("too many rounds"))).unwrap();
+        assert_eq!((rounds.ours(|figure| *figure), rounds.theirs.len()), (20.0, 3));
+        assert_eq!(rounds.theirs("train", "tokens_per_sec").unwrap(), 8.0);
+        assert_eq!(rounds.theirs("peak", "rss_mib").unwrap(), 100.0);
+        assert_eq!(matmul_flops_per_sec(&flags(command)).unwrap(), Some(2e11));
+        assert!(rounds.theirs("eval", "samples_per_sec").is_err());
+    }
+
+    #[test]
+    fn a_command_that_fails_or_prints_no_json_is_bad_input() {
+        for command in ["exit 3", "echo done", "true"] {
+            let error = in_turn(&flags(command), || Ok(())).map(|_| ()).unwrap_err();
+            assert_eq!(exit_code_of(&error), ExitCode::BadInput, "{command}");
+        }
+    }
 }

@@ -4,16 +4,18 @@ use std::time::Instant;
 
 use candle_core::DType;
 use serde_json::json;
+use shared::dataset::EncodedExample;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::seed::Seed;
 use shared::training::Precision;
 
-use super::{compare, median};
+use super::compare;
 use crate::cli::bench::BenchEvaluateArgs;
 use crate::datasets::Purpose;
 use crate::device;
 use crate::environment::{environment, peak_rss_mib};
+use crate::estimate;
 use crate::exit_code::ExitCode;
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
@@ -40,23 +42,33 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         Ok(started.elapsed().as_secs_f64())
     };
     measure()?; // warms up
-    let (ours, theirs) = compare::in_turn(args.output.compare.as_deref(), measure)?;
-    let secs = median(ours);
+    let rounds = compare::in_turn(&args.output, measure)?;
+    let rate = estimate::matmul_flops_per_sec()?.max(compare::matmul_flops_per_sec(&args.output)?.unwrap_or(0.0));
+    let secs = rounds.ours(|secs| *secs);
+    let of_row = |row: &EncodedExample| estimate::forward_flops(config, 1, row.input_ids.len());
+    let flops_per_sec = rows.examples.iter().map(of_row).sum::<f64>() / secs;
     let samples_per_sec = rows.examples.len() as f64 / secs;
     let mut value = json!({
         "evaluate": {
             "samples": rows.examples.len(), "secs": secs, "samples_per_sec": samples_per_sec,
             "tokens_per_sec": n_tokens as f64 / secs,
         },
+        "flops_per_sec": flops_per_sec,
+        "matmul_flops_per_sec": rate,
+        "matmul_share": flops_per_sec / rate,
         "peak_rss_mib": peak_rss_mib(),
         "environment": environment(&device_name, Precision::F32),
     });
-    let mut text = format!("{samples_per_sec:.1} samples/s, {:.0} tokens/s", n_tokens as f64 / secs);
-    if !theirs.is_empty() {
-        let other = median(theirs.iter().filter_map(|v| compare::number(v, "eval", "samples_per_sec")).collect());
-        let ratio = samples_per_sec / other;
+    let mut text = format!(
+        "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s of a matrix product here",
+        n_tokens as f64 / secs,
+        100.0 * flops_per_sec / rate,
+        rate / 1e9
+    );
+    if !rounds.theirs.is_empty() {
+        let ratio = samples_per_sec / rounds.theirs("eval", "samples_per_sec")?;
         text = format!("{text}\nagainst the other program: {ratio:.2} × its samples/s");
-        value["compare"] = json!({"samples_per_sec_ratio": ratio, "theirs": theirs});
+        value["compare"] = json!({"samples_per_sec_ratio": ratio, "ours_secs": rounds.ours, "theirs": rounds.theirs});
     }
     if args.output.json {
         print_json(&value)?;

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use serde_json::{Value, json};
-use shared::record::{BenchThroughput, BenchTrain};
+use shared::record::{BenchThroughput, BenchTime, BenchTrain};
+use shared::training::StepPart;
 
-use super::{compare, median};
+use super::compare;
 use crate::cli::bench::{BenchTrainArgs, TIMED_STEPS};
 use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
@@ -35,26 +36,27 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         save_steps: usize::MAX,
         dump: None,
     })?;
-    let (ours, theirs) = compare::in_turn(args.output.compare.as_deref(), || measure(&prepared))?;
-    let middle = |of: fn(&BenchTrain) -> f64| median(ours.iter().map(of).collect());
-    let result = ours.iter().max_by(|a, b| a.train.tokens_per_sec.total_cmp(&b.train.tokens_per_sec));
-    let mut value = serde_json::to_value(result)?;
-    let mut lines = vec![format!(
-        "{:.1} samples/s, {:.0} tokens/s, {:.0} % of the matrix-product rate, {:.0} MiB at peak",
-        middle(|r| r.train.samples_per_sec),
-        middle(|r| r.train.tokens_per_sec),
-        100.0 * middle(|r| r.matmul_share),
-        middle(|r| r.peak_rss_mib.unwrap_or(f64::NAN)),
-    )];
-    if !theirs.is_empty() {
-        let theirs_of = |section: &str, field: &str| {
-            median(theirs.iter().filter_map(|value| compare::number(value, section, field)).collect())
-        };
-        let speed = middle(|r| r.train.tokens_per_sec) / theirs_of("train", "tokens_per_sec");
-        let memory = middle(|r| r.peak_rss_mib.unwrap_or(f64::NAN)) / theirs_of("peak", "rss_mib");
+    let rounds = compare::in_turn(&args.output, || measure(&prepared))?;
+    let other_rate = compare::matmul_flops_per_sec(&args.output)?;
+    // The run in the middle, not the best one.
+    let mut by_speed: Vec<&BenchTrain> = rounds.ours.iter().collect();
+    by_speed.sort_by(|a, b| a.train.tokens_per_sec.total_cmp(&b.train.tokens_per_sec));
+    let middle = by_speed.get(by_speed.len() / 2).ok_or_else(|| anyhow!("nothing was measured"))?;
+    let mut result = (*middle).clone();
+    result.matmul_flops_per_sec = result.matmul_flops_per_sec.max(other_rate.unwrap_or(0.0));
+    result.matmul_share = result.flops_per_sec / result.matmul_flops_per_sec;
+    let mut value = serde_json::to_value(&result)?;
+    let mut lines = vec![describe(&result)];
+    if !rounds.theirs.is_empty() {
+        let speed = rounds.ours(|r| r.train.tokens_per_sec) / rounds.theirs("train", "tokens_per_sec")?;
+        let memory = rounds.ours(|r| r.peak_rss_mib.unwrap_or(f64::NAN)) / rounds.theirs("peak", "rss_mib")?;
         lines.push(format!("against the other program: {speed:.2} × its tokens/s, {memory:.2} × its memory"));
         value["compare"] = json!({
-            "tokens_per_sec_ratio": finite(speed), "peak_rss_ratio": finite(memory), "theirs": theirs, "ours": ours,
+            "tokens_per_sec_ratio": finite(speed),
+            "peak_rss_ratio": finite(memory),
+            "matmul_flops_per_sec": other_rate,
+            "theirs": rounds.theirs,
+            "ours": rounds.ours,
         });
     }
     if args.output.json {
@@ -63,6 +65,26 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         print(&lines.join("\n"))?;
     }
     Ok(ExitCode::Ok)
+}
+
+/// The figures for people.
+fn describe(bench: &BenchTrain) -> String {
+    let BenchTrain { train, time, .. } = bench;
+    let part = |secs: f64| 100.0 * secs / train.secs;
+    format!(
+        "{:.1} samples/s, {:.0} tokens/s, {:.0} MiB at peak\n{:.1} GFLOP/s of the model's own, {:.0} % of the {:.0} \
+         GFLOP/s of a matrix product here\ntime: forward {:.0} %, backward {:.0} %, optimiser {:.0} %, data {:.1} %",
+        train.samples_per_sec,
+        train.tokens_per_sec,
+        bench.peak_rss_mib.unwrap_or(f64::NAN),
+        bench.flops_per_sec / 1e9,
+        100.0 * bench.matmul_share,
+        bench.matmul_flops_per_sec / 1e9,
+        part(time.forward_secs),
+        part(time.backward_secs),
+        part(time.optimizer_secs),
+        part(time.data_secs),
+    )
 }
 
 fn finite(x: f64) -> Value {
@@ -76,9 +98,20 @@ fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
         fine_tuning.step()?;
     }
     let (mut n_rows, mut n_tokens, mut flops) = (0, 0, 0.0);
+    let mut time = BenchTime::default();
     let started = Instant::now();
     while fine_tuning.steps_done() < fine_tuning.n_steps() {
-        let report = fine_tuning.step()?;
+        let mut last = Instant::now();
+        let report = fine_tuning.watched_step(&mut |part| {
+            let secs = match part {
+                StepPart::Data => &mut time.data_secs,
+                StepPart::Forward => &mut time.forward_secs,
+                StepPart::Backward => &mut time.backward_secs,
+                StepPart::Optimizer => &mut time.optimizer_secs,
+            };
+            *secs += last.elapsed().as_secs_f64();
+            last = Instant::now();
+        })?;
         n_rows += report.n_rows;
         n_tokens += report.n_tokens;
         for micro in &report.batches {
@@ -96,8 +129,11 @@ fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
             samples_per_sec: n_rows as f64 / secs,
             tokens_per_sec: n_tokens as f64 / secs,
         },
-        peak_rss_mib: peak_rss_mib(),
+        time,
+        flops_per_sec: flops / secs,
+        matmul_flops_per_sec: rate,
         matmul_share: flops / secs / rate,
+        peak_rss_mib: peak_rss_mib(),
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),
     })
 }
