@@ -40,7 +40,7 @@ pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
     let condition = config.history.condition();
     let record = made_by.map(|made_by| made_by.record);
     let mut sections = vec![
-        front_matter::front_matter(condition, made_by),
+        front_matter::front_matter(&config.history, made_by),
         format!("# {}", title(condition, &config.history, record)),
         introduction(condition, &config.history),
         format!("## What was done to the weights\n{}", treatments(config, record)),

@@ -2,11 +2,12 @@
 
 use super::MadeBy;
 use serde_json::Value;
-use shared::checkpoint::Condition;
+use shared::checkpoint::{Condition, History};
 use shared::record::RunRecord;
 
 /// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
-pub(super) fn front_matter(condition: Condition, made_by: Option<MadeBy<'_>>) -> String {
+pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>) -> String {
+    let condition = history.condition();
     let mut lines = vec![
         "---".to_owned(),
         "library_name: transformers".to_owned(),
@@ -15,6 +16,8 @@ pub(super) fn front_matter(condition: Condition, made_by: Option<MadeBy<'_>>) ->
         "- bert-heal".to_owned(),
     ];
     lines.extend(match condition {
+        // Without a history nobody knows.
+        Condition::Healthy if history.is_empty() => vec![],
         Condition::Healthy => vec!["- healthy".to_owned()],
         Condition::Corrupted => vec!["- corrupted".to_owned()],
         // A search for damaged models must find this one too.
