@@ -22,7 +22,7 @@ pub(crate) use attention::{AttentionShape, attention, attention_backward, attent
 pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient};
-pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, Parallel, matmul};
+pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, matmul};
 pub(crate) use pointwise::{DropoutMask, column_sums, dropout, dropout_add, gelu, gelu_backward};
 
 /// Elements below which a kernel stays on the calling thread: handing work over costs about as much.

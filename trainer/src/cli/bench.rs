@@ -15,8 +15,8 @@ Examples:
   bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
   bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'
 
-The command of --compare ends with one line of JSON that has train_tokens_per_sec (or eval_samples_per_sec) and
-peak_rss_mib.";
+The command of --compare ends with one line of JSON: train_tokens_per_sec and peak_rss_mib for train,
+eval_samples_per_sec for evaluate.";
 
 /// Measure speed and memory on this machine
 #[derive(Args, Clone, Debug)]

@@ -52,7 +52,7 @@ const PADDING: usize = 16;
 /// The part of a row's computation that is the same for all of its heads, and the buffers that they share.
 struct Row<'a> {
     shape: &'a AttentionShape,
-    row_idx: usize,
+    index: usize,
     n_keys: usize,
     /// `n_keys`, padded.
     stride: usize,
@@ -64,7 +64,7 @@ impl<'a> Row<'a> {
     fn new(shape: &'a AttentionShape, row_idx: usize) -> Self {
         let n_keys = shape.n_keys(row_idx);
         let stride = n_keys.next_multiple_of(PADDING);
-        Self { shape, row_idx, n_keys, stride, transposed: vec![0.0; shape.head_size * stride] }
+        Self { shape, index: row_idx, n_keys, stride, transposed: vec![0.0; shape.head_size * stride] }
     }
 
     /// A buffer for scores: `[n_tokens, stride]`.
@@ -102,7 +102,7 @@ impl<'a> Row<'a> {
     /// Softmax probabilities of one head into `out` `[n_tokens, stride]`.
     fn probabilities(&mut self, q: &[f32], k: &[f32], out: &mut [f32]) {
         self.all_pairs(q, k, self.shape.scale(), out);
-        let mask = &self.shape.mask_row(self.row_idx)[..self.n_keys];
+        let mask = &self.shape.mask_row(self.index)[..self.n_keys];
         let has_hole = mask.contains(&0);
         pulp::Arch::new().dispatch(|| {
             for scores in out.chunks_exact_mut(self.stride) {
@@ -129,7 +129,7 @@ impl<'a> Row<'a> {
         let Some(mask) = self.shape.dropout else { return };
         pulp::Arch::new().dispatch(|| {
             for (query_idx, row) in p.chunks_exact_mut(self.stride).enumerate() {
-                let first = self.shape.dropout_index(self.row_idx, head_idx, query_idx);
+                let first = self.shape.dropout_index(self.index, head_idx, query_idx);
                 for (p, index) in row[..self.n_keys].iter_mut().zip(first..) {
                     *p *= mask.factor(index);
                 }

@@ -1,6 +1,6 @@
 //! The affine map y = x·Wᵀ + b and its gradients, with W `[n_out, n_in]` as Hugging Face stores it.
 
-use super::{Accumulate, MatrixMut, MatrixRef, Parallel, matmul};
+use super::{Accumulate, MatrixMut, MatrixRef, matmul};
 
 /// Rows of `x` `[n, n_in]` through the layer: `[n, n_out]`. The bias is written first and the product added to it.
 pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Vec<f32> {
@@ -15,7 +15,6 @@ pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Ve
         MatrixRef::new(weight, n_out, n_in, n_in).t(),
         1.0,
         Accumulate::Add,
-        Parallel::Threads,
     );
     y
 }
@@ -29,7 +28,6 @@ pub(crate) fn linear_input_gradient(dy: &[f32], weight: &[f32], n_out: usize, dx
         MatrixRef::new(weight, n_out, n_in, n_in),
         1.0,
         mode,
-        Parallel::Threads,
     );
 }
 
@@ -43,7 +41,6 @@ pub(crate) fn linear_weight_gradient(dy: &[f32], x: &[f32], n_out: usize, n_in: 
         MatrixRef::new(x, n, n_in, n_in),
         1.0,
         Accumulate::Set,
-        Parallel::Threads,
     );
     dweight
 }

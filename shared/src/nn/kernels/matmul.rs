@@ -53,34 +53,18 @@ fn assert_in_bounds(len: usize, rows: usize, columns: usize, row_stride: usize, 
     assert!(needed <= len, "a {rows}×{columns} matrix needs {needed} elements, the slice has {len}");
 }
 
-/// Where a product runs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parallel {
-    /// On the calling thread: for small products inside an already parallel loop.
-    Serial,
-    /// On all of rayon's threads.
-    Threads,
-}
-
 /// `out = scale · a·b`, or with `accumulate` `out += scale · a·b`.
 ///
-/// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`.
-pub(crate) fn matmul(
-    out: MatrixMut<'_>,
-    a: MatrixRef<'_>,
-    b: MatrixRef<'_>,
-    scale: f32,
-    mode: Accumulate,
-    parallel: Parallel,
-) {
+/// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on all of rayon's threads.
+pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
     let MatrixMut { data, rows, columns, row_stride } = out;
     assert_eq!((rows, columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
     if rows == 0 || columns == 0 {
         return;
     }
-    let parallelism = match (parallel, rayon::current_num_threads()) {
-        (Parallel::Serial, _) | (_, 1) => gemm::Parallelism::None,
-        (Parallel::Threads, n) => gemm::Parallelism::Rayon(n),
+    let parallelism = match rayon::current_num_threads() {
+        1 => gemm::Parallelism::None,
+        n => gemm::Parallelism::Rayon(n),
     };
     // SAFETY: `MatrixRef::new` and `MatrixMut::new` checked that the last element each matrix can reach lies inside its
     // slice (`t` swaps rows and columns together with their strides, so it reaches the same elements); `out` is borrowed
@@ -139,7 +123,6 @@ mod tests {
             MatrixRef::new(&b, n, k, 8).t(),
             0.5,
             Accumulate::Add,
-            Parallel::Serial,
         );
         for i in 0..m {
             for j in 0..n {
