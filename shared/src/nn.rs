@@ -28,12 +28,17 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
-pub use gradient::{Gradient, Gradients, RowGradient, collect};
+pub use gradient::{Gradient, Gradients, HostGradient, RowGradient, collect};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 
 use candle_core::Device;
+
+/// Gives back the memory that training steps hand from one to the next: for the end of a fine-tuning.
+pub fn free_buffers() {
+    kernels::free_buffers();
+}
 
 /// Which form of an operation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

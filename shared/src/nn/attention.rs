@@ -154,12 +154,14 @@ impl CustomOp3 for FusedAttention {
         dout: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dout = dout.contiguous()?;
-        let (dq, dk, dv) = kernels::attention_backward(
+        let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| vec![0.0; x.elem_count()]);
+        kernels::attention_backward(
             &self.0,
             HostSlice::new(q)?.as_slice(),
             HostSlice::new(k)?.as_slice(),
             HostSlice::new(v)?.as_slice(),
             HostSlice::new(&dout)?.as_slice(),
+            [&mut dq, &mut dk, &mut dv],
         );
         let tensor = |data: Vec<f32>| Tensor::from_vec(data, q.shape(), q.device());
         Ok((

@@ -13,16 +13,22 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId, bail};
 
 use super::host::HostSlice;
-use super::kernels::sum_of_squares;
+use super::kernels::{Buffer, sum_of_squares};
 
 /// The gradient of one parameter.
 #[derive(Clone, Debug)]
 pub enum Gradient {
     /// A tensor of the parameter's shape.
     Dense(Tensor),
+    /// All values in the parameter's order, in memory that the next step uses again.
+    Host(HostGradient),
     /// Some rows of a table; all others are 0.
     Rows(RowGradient),
 }
+
+/// As many values as the parameter has.
+#[derive(Clone, Debug)]
+pub struct HostGradient(pub(super) Buffer);
 
 /// Gradients of some rows of a `[n_rows, n_columns]` table.
 #[derive(Clone, Debug)]
@@ -73,6 +79,10 @@ impl Gradient {
     pub fn plus(self, other: Self, parameter: &Tensor) -> Result<Self> {
         match (self, other) {
             (Self::Dense(a), Self::Dense(b)) => Ok(Self::Dense((a + b)?)),
+            (Self::Host(mut a), Self::Host(b)) => {
+                a.0.iter_mut().zip(b.0.iter()).for_each(|(a, b)| *a += b);
+                Ok(Self::Host(a))
+            }
             (Self::Rows(mut a), Self::Rows(b)) => {
                 b.rows().for_each(|(id, row)| a.add_row(id, row));
                 Ok(Self::Rows(a))
@@ -85,6 +95,7 @@ impl Gradient {
     pub fn to_dense(&self, parameter: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense(tensor) => Ok(tensor.clone()),
+            Self::Host(values) => Tensor::from_slice(&values.0, parameter.shape(), parameter.device()),
             Self::Rows(rows) => rows.to_dense(parameter),
         }
     }
@@ -93,6 +104,7 @@ impl Gradient {
     pub fn squared_norm(&self) -> Result<f64> {
         match self {
             Self::Rows(rows) => Ok(rows.rows().map(|(_, row)| sum_of_squares(row)).sum()),
+            Self::Host(values) => Ok(sum_of_squares(&values.0)),
             Self::Dense(tensor) if tensor.device().is_cpu() => {
                 let tensor = tensor.contiguous()?;
                 Ok(sum_of_squares(HostSlice::new(&tensor)?.as_slice()))

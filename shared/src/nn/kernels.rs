@@ -9,6 +9,7 @@
 
 mod adamw;
 mod attention;
+mod buffer;
 mod gather;
 mod layer_norm;
 mod linear;
@@ -19,11 +20,33 @@ mod small_matmul;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
+pub(crate) use buffer::{Buffer, free_buffers};
 pub(crate) use gather::gather_rows;
-pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
-pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient};
+pub(crate) use layer_norm::{
+    NormGradient, layer_norm, layer_norm_backward, layer_norm_backward_block, layer_norm_block,
+};
+pub(crate) use linear::{
+    linear, linear_block, linear_input_gradient, linear_input_gradient_block, linear_weight_gradient,
+    linear_weight_gradient_rows,
+};
 pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, matmul};
-pub(crate) use pointwise::{DropoutMask, column_sums, dropout, dropout_add, gelu, gelu_backward};
+pub(crate) use pointwise::{
+    DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_block, gelu, gelu_backward,
+    gelu_backward_in_place,
+};
 
 /// Elements below which a kernel stays on the calling thread: handing work over costs about as much.
 const SERIAL_BELOW: usize = 16 * 1024;
+
+/// Rows of activations in a block that one thread computes: large enough for gemm's full rate, small enough that what a
+/// block passes from one operation to the next stays in the second-level cache.
+const BLOCK_ROWS: usize = 256;
+/// Fewer rows than this are not worth another thread: every block packs the weights for itself.
+const MIN_BLOCK_ROWS: usize = 16;
+
+/// Rows in one block of `n_rows`: blocks of equal size, as many for each thread.
+pub(crate) fn rows_per_block(n_rows: usize) -> usize {
+    let n_threads = rayon::current_num_threads().min(n_rows / MIN_BLOCK_ROWS).max(1);
+    let blocks_per_thread = n_rows.div_ceil(n_threads * BLOCK_ROWS).max(1);
+    n_rows.div_ceil(n_threads * blocks_per_thread).max(1)
+}

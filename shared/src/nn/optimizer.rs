@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
 use super::gradient::{Gradient, RowGradient};
-use super::host::slice;
+use super::host::HostSlice;
 use super::kernels::{AdamWStep, adamw, adamw_rows};
 use super::{Kernel, Kernels};
 use crate::training::TrainingArgs;
@@ -130,7 +130,13 @@ impl AdamW {
                 match gradient {
                     Gradient::Dense(tensor) => {
                         moments.borrow_mut().2.fill(true);
-                        parameter.inplace_op2(&tensor.contiguous()?, &FusedAdamW { moments, step })
+                        let tensor = tensor.contiguous()?;
+                        let gradient = HostSlice::new(&tensor)?;
+                        parameter.inplace_op1(&FusedAdamW { moments, step, gradient: gradient.as_slice() })
+                    }
+                    Gradient::Host(values) => {
+                        moments.borrow_mut().2.fill(true);
+                        parameter.inplace_op1(&FusedAdamW { moments, step, gradient: &values.0 })
                     }
                     Gradient::Rows(rows) => parameter.inplace_op1(&FusedAdamWRows { moments, step, rows }),
                 }
@@ -163,6 +169,7 @@ type LentMoments<'a> = RefCell<(&'a mut [f32], &'a mut [f32], &'a mut [bool])>;
 struct FusedAdamW<'a> {
     moments: LentMoments<'a>,
     step: AdamWStep,
+    gradient: &'a [f32],
 }
 
 struct FusedAdamWRows<'a> {
@@ -179,21 +186,18 @@ fn parameter_slice<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&
     }
 }
 
-impl InplaceOp2 for FusedAdamW<'_> {
+impl InplaceOp1 for FusedAdamW<'_> {
     fn name(&self) -> &'static str {
         "adamw"
     }
 
-    fn cpu_fwd(
-        &self,
-        parameter: &mut CpuStorage,
-        parameter_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> Result<()> {
+    fn cpu_fwd(&self, parameter: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let (mean, mean_square, _) = &mut *self.moments.borrow_mut();
-        let gradient = slice(gradient, gradient_layout, "adamw")?;
-        adamw(parameter_slice(parameter, parameter_layout)?, gradient, mean, mean_square, self.step);
+        let parameter = parameter_slice(parameter, layout)?;
+        if self.gradient.len() != parameter.len() {
+            bail!("adamw: {} gradients for {} values", self.gradient.len(), parameter.len());
+        }
+        adamw(parameter, self.gradient, mean, mean_square, self.step);
         Ok(())
     }
 }

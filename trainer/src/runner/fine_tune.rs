@@ -191,6 +191,7 @@ pub fn fine_tune(
         Some(weights) => prepared.parameters_from(weights)?,
         None => fine_tuning.into_parameters(),
     };
+    shared::nn::free_buffers();
     Ok(Outcome::Done { parameters, summary })
 }
 

@@ -156,7 +156,7 @@ pub(crate) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32],
     });
 }
 
-/// Gradients (dq, dk, dv) of [`attention`] for the gradient `dout` of its result.
+/// Gradients of [`attention`] for the gradient `dout` of its result, written to `dq`, `dk` and `dv`.
 ///
 /// With P the probabilities and D the dropout factors: dV = (P∘D)ᵀ·dO, G = (dO·Vᵀ)∘D, dS = P∘(G − rowsum(G∘P)),
 /// dQ = dS·K/√size, dK = dSᵀ·Q/√size.
@@ -166,10 +166,10 @@ pub(crate) fn attention_backward(
     k: &[f32],
     v: &[f32],
     dout: &[f32],
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    [dq, dk, dv]: [&mut [f32]; 3],
+) {
     let (n, size) = (shape.n_tokens, shape.head_size);
     let row_len = n * shape.hidden_size();
-    let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
     (dq.par_chunks_mut(row_len), dk.par_chunks_mut(row_len), dv.par_chunks_mut(row_len))
         .into_par_iter()
         .enumerate()
@@ -178,6 +178,10 @@ pub(crate) fn attention_backward(
             let (q, k, v, dout) = (&q[range.clone()], &k[range.clone()], &v[range.clone()], &dout[range]);
             let mut row = Row::new(shape, row_idx);
             let n_keys = row.n_keys;
+            // Padding behind the last key gets no gradient.
+            for gradient in [&mut *dk, &mut *dv] {
+                gradient[n_keys * shape.hidden_size()..].fill(0.0);
+            }
             let (mut p, mut dropped, mut g) = (row.scores(), row.scores(), row.scores());
             for head_idx in 0..shape.n_heads {
                 let head = head_idx * size;
@@ -202,7 +206,6 @@ pub(crate) fn attention_backward(
                 small_matmul(row.head_mut(&mut dk[head..], n_keys), row.keys(&g).t(), row.head(q, n), scale);
             }
         });
-    (dq, dk, dv)
 }
 
 /// The probabilities themselves, `[batch, heads, seq, seq]`, for looking inside a model.

@@ -55,17 +55,13 @@ fn assert_in_bounds(len: usize, rows: usize, columns: usize, row_stride: usize, 
 
 /// `out = scale · a·b`, or with `accumulate` `out += scale · a·b`.
 ///
-/// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on all of rayon's threads.
+/// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
 pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
     let MatrixMut { data, rows, columns, row_stride } = out;
     assert_eq!((rows, columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
     if rows == 0 || columns == 0 {
         return;
     }
-    let parallelism = match rayon::current_num_threads() {
-        1 => gemm::Parallelism::None,
-        n => gemm::Parallelism::Rayon(n),
-    };
     // SAFETY: `MatrixRef::new` and `MatrixMut::new` checked that the last element each matrix can reach lies inside its
     // slice (`t` swaps rows and columns together with their strides, so it reaches the same elements); `out` is borrowed
     // mutably, so it overlaps neither input; its rows do not overlap each other; strides fit in isize as slices do.
@@ -90,7 +86,7 @@ pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, sca
             false,
             false,
             false,
-            parallelism,
+            gemm::Parallelism::None,
         );
     }
 }

@@ -29,6 +29,27 @@ pub(crate) fn gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
         });
 }
 
+/// x ← x + bias on every row of x `[rows, bias.len()]`, and y = x·Φ(x) of that; on the calling thread.
+pub(crate) fn bias_gelu(x: &mut [f32], bias: &[f32], y: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for (x, y) in x.chunks_exact_mut(bias.len()).zip(y.chunks_exact_mut(bias.len())) {
+            for ((x, bias), y) in x.iter_mut().zip(bias).zip(y) {
+                *x += bias;
+                *y = *x * math::normal_cdf(*x);
+            }
+        }
+    });
+}
+
+/// dy ← dy·(Φ(x) + x·φ(x)), in place and on the calling thread.
+pub(crate) fn gelu_backward_in_place(x: &[f32], dy: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for (dy, x) in dy.iter_mut().zip(x) {
+            *dy *= math::normal_cdf(*x) + x * math::normal_pdf(*x);
+        }
+    });
+}
+
 /// Which elements of one dropout site survive: a function of (stream, site, element), so nothing is stored and the
 /// backward pass, a resumed run and any number of threads see the same mask.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +84,39 @@ impl DropoutMask {
     }
 }
 
+/// y = x · mask on the calling thread, or a copy without one; `first` is the site's index of the first element.
+pub(crate) fn dropout_block(x: &[f32], mask: Option<DropoutMask>, first: usize, y: &mut [f32]) {
+    let Some(mask) = mask else { return y.copy_from_slice(x) };
+    pulp::Arch::new().dispatch(|| {
+        for ((y, x), index) in y.iter_mut().zip(x).zip(first as u32..) {
+            *y = x * mask.factor(index);
+        }
+    });
+}
+
+/// x ← (x + bias) · mask + residual on every row of x `[rows, bias.len()]`, on the calling thread.
+pub(crate) fn bias_dropout_add(x: &mut [f32], bias: &[f32], residual: &[f32], mask: Option<DropoutMask>, first: usize) {
+    let n = bias.len();
+    pulp::Arch::new().dispatch(|| {
+        for ((x, residual), first) in
+            x.chunks_exact_mut(n).zip(residual.chunks_exact(n)).zip((first as u32..).step_by(n))
+        {
+            match mask {
+                Some(mask) => {
+                    for (((x, bias), residual), index) in x.iter_mut().zip(bias).zip(residual).zip(first..) {
+                        *x = (*x + bias) * mask.factor(index) + residual;
+                    }
+                }
+                None => {
+                    for ((x, bias), residual) in x.iter_mut().zip(bias).zip(residual) {
+                        *x = *x + bias + residual;
+                    }
+                }
+            }
+        }
+    });
+}
+
 /// y = x · mask; its own backward, since the mask does not depend on x.
 pub(crate) fn dropout(x: &[f32], mask: DropoutMask, y: &mut [f32]) {
     x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).enumerate().for_each(|(chunk_idx, (x, y))| {
@@ -75,23 +129,6 @@ pub(crate) fn dropout(x: &[f32], mask: DropoutMask, y: &mut [f32]) {
     });
 }
 
-/// x ← x · mask + residual, or x + residual without a mask.
-pub(crate) fn dropout_add(x: &mut [f32], residual: &[f32], mask: Option<DropoutMask>) {
-    x.par_chunks_mut(SERIAL_BELOW).zip(residual.par_chunks(SERIAL_BELOW)).enumerate().for_each(
-        |(chunk_idx, (x, residual))| {
-            let start = (chunk_idx * SERIAL_BELOW) as u32;
-            pulp::Arch::new().dispatch(|| match mask {
-                Some(mask) => {
-                    for ((x, residual), index) in x.iter_mut().zip(residual).zip(start..) {
-                        *x = *x * mask.factor(index) + residual;
-                    }
-                }
-                None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
-            });
-        },
-    );
-}
-
 /// Sums over the rows of `[rows, n_columns]`: the gradient of a bias.
 pub(crate) fn column_sums(x: &[f32], n_columns: usize) -> Vec<f32> {
     let n_rows = x.len() / n_columns.max(1);
@@ -101,13 +138,7 @@ pub(crate) fn column_sums(x: &[f32], n_columns: usize) -> Vec<f32> {
         .par_chunks(rows * n_columns.max(1))
         .map(|block| {
             let mut sums = vec![0.0; n_columns];
-            pulp::Arch::new().dispatch(|| {
-                for row in block.chunks_exact(n_columns) {
-                    for (sum, x) in sums.iter_mut().zip(row) {
-                        *sum += x;
-                    }
-                }
-            });
+            add_rows(block, &mut sums);
             sums
         })
         .collect();
@@ -116,6 +147,17 @@ pub(crate) fn column_sums(x: &[f32], n_columns: usize) -> Vec<f32> {
         sums.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
     }
     sums
+}
+
+/// sums ← sums + each row of x, in their order and on the calling thread.
+pub(crate) fn add_rows(x: &[f32], sums: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for row in x.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    });
 }
 
 #[cfg(test)]

@@ -1,0 +1,221 @@
+//! The layer's backward pass.
+
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+use super::super::gradient::{Gradient, HostGradient, hand_over_parameter};
+use super::super::kernels::{
+    Accumulate, Buffer, NormGradient, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
+    layer_norm_backward_block, linear_input_gradient_block, linear_weight_gradient_rows, rows_per_block,
+};
+use super::forward::Saved;
+use super::weights::{HostWeights, Weights};
+use super::{Geometry, LayerParameters, Pair};
+
+/// Whether the gradient of the layer's input is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum InputGradient {
+    Wanted,
+    /// Everything below is frozen.
+    Unused,
+}
+
+/// Hands over the gradients of the layer's parameters and returns that of its input `x`, for the gradient `dy` of its
+/// result.
+pub(super) fn backward(
+    geometry: &Geometry,
+    parameters: &LayerParameters,
+    saved: &Saved,
+    x: &[f32],
+    dy: &[f32],
+    input_gradient: InputGradient,
+) -> Result<Option<Buffer>> {
+    let guards = HostWeights::new(parameters)?;
+    let weights = guards.as_slices();
+    let behind = behind_attention(geometry, &weights, saved, dy);
+    let BehindAttention { mut dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
+
+    let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Buffer::new(dx.len()));
+    attention_backward(
+        &geometry.attention,
+        &saved.query,
+        &saved.key,
+        &saved.value,
+        &dcontext,
+        [&mut dq, &mut dk, &mut dv],
+    );
+    drop(dcontext);
+    if input_gradient == InputGradient::Wanted {
+        add_input_gradient(geometry, &weights, [&dq, &dk, &dv], &mut dx);
+    }
+
+    give_norm(&parameters.ffn_layer_norm, ffn_norm)?;
+    give_norm(&parameters.attention_layer_norm, attention_norm)?;
+    // The order halves the work: a feed-forward matrix weighs as much as the four of the attention.
+    let dense = [
+        Dense { pair: &parameters.ffn_in, dy: &dinner, x: &saved.middle },
+        Dense { pair: &parameters.query, dy: &dq, x },
+        Dense { pair: &parameters.key, dy: &dk, x },
+        Dense { pair: &parameters.ffn_out, dy: &dffn_out, x: &saved.activated },
+        Dense { pair: &parameters.value, dy: &dv, x },
+        Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &saved.context },
+    ];
+    give_dense(&dense)?;
+    Ok((input_gradient == InputGradient::Wanted).then_some(dx))
+}
+
+/// Gradients down to attention's result; `[n, hidden]` unless said.
+struct BehindAttention {
+    /// Of the layer's input, as far as the residual brings it.
+    dx: Buffer,
+    /// Of the feed-forward network's result before dropout.
+    dffn_out: Buffer,
+    /// Before GELU, `[n, intermediate]`.
+    dinner: Buffer,
+    /// Of the attention's dense layer before dropout.
+    dattention_output: Buffer,
+    /// Of attention's result.
+    dcontext: Buffer,
+    ffn_norm: NormGradient,
+    attention_norm: NormGradient,
+}
+
+/// Through y = LayerNorm(middle + dropout(W₂·gelu(W₁·middle))) and middle = LayerNorm(x + dropout(Wₒ·context)).
+fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, dy: &[f32]) -> BehindAttention {
+    let Geometry { hidden_size: hidden, intermediate_size: inner, eps, .. } = *geometry;
+    let n = dy.len() / hidden;
+    let [mut dx, mut dffn_out, mut dattention_output, mut dcontext] = [(); 4].map(|()| Buffer::new(dy.len()));
+    let mut dinner = Buffer::new(n * inner);
+    let rows = rows_per_block(n);
+    let (of_hidden, of_inner) = (rows * hidden, rows * inner);
+    let saved_blocks = (
+        saved.summed.par_chunks(of_hidden),
+        saved.inner.par_chunks(of_inner),
+        saved.attended.par_chunks(of_hidden),
+        dy.par_chunks(of_hidden),
+    );
+    let (ffn_norms, attention_norms): (Vec<_>, Vec<_>) = (
+        saved_blocks.into_par_iter(),
+        dx.par_chunks_mut(of_hidden),
+        dffn_out.par_chunks_mut(of_hidden),
+        dinner.par_chunks_mut(of_inner),
+        dattention_output.par_chunks_mut(of_hidden),
+        dcontext.par_chunks_mut(of_hidden),
+    )
+        .into_par_iter()
+        .with_max_len(1)
+        .enumerate()
+        .map(|(index, ((summed, inner, attended, dy), dx, dffn_out, dinner, dattention_output, dcontext))| {
+            let first = index * of_hidden;
+            let mut dmiddle = Buffer::new(dy.len());
+            let ffn_norm = layer_norm_backward_block(summed, weights.ffn_layer_norm.weight, eps, dy, &mut dmiddle);
+            dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
+            linear_input_gradient_block(dffn_out, weights.ffn_out.weight, hidden, dinner, Accumulate::Set);
+            gelu_backward_in_place(inner, dinner);
+            let n_inner = geometry.intermediate_size;
+            linear_input_gradient_block(dinner, weights.ffn_in.weight, n_inner, &mut dmiddle, Accumulate::Add);
+
+            let gain = weights.attention_layer_norm.weight;
+            let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, dx);
+            dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
+            let weight = weights.attention_output.weight;
+            linear_input_gradient_block(dattention_output, weight, hidden, dcontext, Accumulate::Set);
+            (ffn_norm, attention_norm)
+        })
+        .unzip();
+    BehindAttention {
+        dx,
+        dffn_out,
+        dinner,
+        dattention_output,
+        dcontext,
+        ffn_norm: NormGradient::sum(ffn_norms, hidden),
+        attention_norm: NormGradient::sum(attention_norms, hidden),
+    }
+}
+
+/// dx ← dx + dq·Wq + dk·Wk + dv·Wv.
+fn add_input_gradient(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: [&[f32]; 3], dx: &mut [f32]) {
+    let hidden = geometry.hidden_size;
+    let of_hidden = rows_per_block(dx.len() / hidden) * hidden;
+    (dx.par_chunks_mut(of_hidden), dq.par_chunks(of_hidden), dk.par_chunks(of_hidden), dv.par_chunks(of_hidden))
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|(dx, dq, dk, dv)| {
+            for (dy, affine) in [(dq, weights.query), (dk, weights.key), (dv, weights.value)] {
+                linear_input_gradient_block(dy, affine.weight, hidden, dx, Accumulate::Add);
+            }
+        });
+}
+
+/// A dense layer, the gradient of its result and its input.
+struct Dense<'a> {
+    pair: &'a Pair,
+    dy: &'a [f32],
+    x: &'a [f32],
+}
+
+/// One piece of the work of [`give_dense`].
+enum Piece<'a> {
+    /// Rows of a weight's gradient, from this one on.
+    Weight {
+        dense: &'a Dense<'a>,
+        n_out: usize,
+        n_in: usize,
+        first: usize,
+        out: &'a mut [f32],
+    },
+    Bias {
+        dense: &'a Dense<'a>,
+        out: &'a mut [f32],
+    },
+}
+
+/// Hands over the gradients of dense layers: dW = dyᵀ·x and db = Σ dy. All of them are shared out at once, so that no
+/// thread waits for the end of each.
+fn give_dense(layers: &[Dense<'_>]) -> Result<()> {
+    let of = |tensor: &Tensor| tensor.is_variable().then(|| Buffer::new(tensor.elem_count()));
+    let mut gradients: Vec<(Option<Buffer>, Option<Buffer>)> =
+        layers.iter().map(|dense| (of(&dense.pair.weight), of(&dense.pair.bias))).collect();
+    // On two threads whole matrices balance each other, and every part would pack `x` anew.
+    let n_parts = rayon::current_num_threads().div_ceil(2);
+    let mut pieces = Vec::new();
+    for (dense, (weight, bias)) in layers.iter().zip(&mut gradients) {
+        let (n_out, n_in) = dense.pair.weight.dims2()?;
+        if let Some(out) = weight {
+            let rows = n_out.div_ceil(n_parts).max(1);
+            let parts = out.chunks_mut(rows * n_in).enumerate();
+            pieces.extend(parts.map(|(part, out)| Piece::Weight { dense, n_out, n_in, first: part * rows, out }));
+        }
+        if let Some(out) = bias {
+            pieces.push(Piece::Bias { dense, out });
+        }
+    }
+    pieces.into_par_iter().with_max_len(1).for_each(|piece| match piece {
+        Piece::Weight { dense, n_out, n_in, first, out } => {
+            linear_weight_gradient_rows(dense.dy, dense.x, n_out, n_in, first, out);
+        }
+        Piece::Bias { dense, out } => {
+            out.fill(0.0);
+            add_rows(dense.dy, out);
+        }
+    });
+    for (dense, (weight, bias)) in layers.iter().zip(gradients) {
+        for (parameter, gradient) in [(&dense.pair.weight, weight), (&dense.pair.bias, bias)] {
+            if let Some(gradient) = gradient {
+                hand_over_parameter(parameter, Gradient::Host(HostGradient(gradient)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands over a LayerNorm's gradients.
+fn give_norm(pair: &Pair, gradient: NormGradient) -> Result<()> {
+    for (parameter, gradient) in [(&pair.weight, gradient.gamma), (&pair.bias, gradient.beta)] {
+        if parameter.is_variable() {
+            hand_over_parameter(parameter, Gradient::Host(HostGradient(Buffer::copy_of(&gradient))))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The layer's forward pass.
+
+use rayon::prelude::*;
+
+use super::super::kernels::{
+    Buffer, attention, bias_dropout_add, bias_gelu, layer_norm_block, linear_block, rows_per_block,
+};
+use super::Geometry;
+use super::weights::Weights;
+
+/// What the backward pass reads, besides the layer's input; `[n, hidden]` unless said.
+pub(super) struct Saved {
+    pub query: Buffer,
+    pub key: Buffer,
+    pub value: Buffer,
+    /// Attention's result, before its dense layer.
+    pub context: Buffer,
+    /// Input of the first LayerNorm.
+    pub attended: Buffer,
+    /// Its result.
+    pub middle: Buffer,
+    /// Before GELU, `[n, intermediate]`.
+    pub inner: Buffer,
+    /// After GELU, `[n, intermediate]`.
+    pub activated: Buffer,
+    /// Input of the second LayerNorm.
+    pub summed: Buffer,
+}
+
+/// Computes `y` from `x`, both `[n, hidden]`, and keeps what the backward pass needs.
+pub(super) fn tracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y: &mut [f32]) -> Saved {
+    let (hidden, inner) = (geometry.hidden_size, geometry.intermediate_size);
+    let n = x.len() / hidden;
+    let [query, key, value] = project(geometry, weights, x);
+    let mut context = Buffer::new(x.len());
+    attention(&geometry.attention, &query, &key, &value, &mut context);
+    let [mut attended, mut middle, mut summed] = [(); 3].map(|()| Buffer::new(x.len()));
+    let [mut before, mut after] = [(); 2].map(|()| Buffer::new(n * inner));
+    let rows = rows_per_block(n);
+    let (of_hidden, of_inner) = (rows * hidden, rows * inner);
+    (
+        x.par_chunks(of_hidden),
+        context.par_chunks(of_hidden),
+        attended.par_chunks_mut(of_hidden),
+        middle.par_chunks_mut(of_hidden),
+        before.par_chunks_mut(of_inner),
+        after.par_chunks_mut(of_inner),
+        summed.par_chunks_mut(of_hidden),
+        y.par_chunks_mut(of_hidden),
+    )
+        .into_par_iter()
+        .with_max_len(1)
+        .enumerate()
+        .for_each(|(index, (x, context, attended, middle, inner, activated, summed, y))| {
+            let block = Block { attended, middle, inner, activated, summed };
+            behind_attention(geometry, weights, index * of_hidden, x, context, block, y);
+        });
+    Saved { query, key, value, context, attended, middle, inner: before, activated: after, summed }
+}
+
+/// As [`tracked`], keeping nothing: activations behind the attention exist for one block at a time.
+pub(super) fn untracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y: &mut [f32]) {
+    let (hidden, inner) = (geometry.hidden_size, geometry.intermediate_size);
+    let [query, key, value] = project(geometry, weights, x);
+    let mut context = Buffer::new(x.len());
+    attention(&geometry.attention, &query, &key, &value, &mut context);
+    let rows = rows_per_block(x.len() / hidden);
+    let of_hidden = rows * hidden;
+    (x.par_chunks(of_hidden), context.par_chunks(of_hidden), y.par_chunks_mut(of_hidden))
+        .into_par_iter()
+        .with_max_len(1)
+        .enumerate()
+        .for_each(|(index, (x, context, y))| {
+            let n = x.len() / hidden;
+            let [mut attended, mut middle, mut summed] = [(); 3].map(|()| Buffer::new(x.len()));
+            let [mut before, mut after] = [(); 2].map(|()| Buffer::new(n * inner));
+            let block = Block {
+                attended: &mut attended,
+                middle: &mut middle,
+                inner: &mut before,
+                activated: &mut after,
+                summed: &mut summed,
+            };
+            behind_attention(geometry, weights, index * of_hidden, x, context, block, y);
+        });
+}
+
+/// Query, key and value of every token.
+fn project(geometry: &Geometry, weights: &Weights<'_>, x: &[f32]) -> [Buffer; 3] {
+    let hidden = geometry.hidden_size;
+    let [mut query, mut key, mut value] = [(); 3].map(|()| Buffer::new(x.len()));
+    let of_hidden = rows_per_block(x.len() / hidden) * hidden;
+    (
+        x.par_chunks(of_hidden),
+        query.par_chunks_mut(of_hidden),
+        key.par_chunks_mut(of_hidden),
+        value.par_chunks_mut(of_hidden),
+    )
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|(x, query, key, value)| {
+            for (affine, y) in [(weights.query, query), (weights.key, key), (weights.value, value)] {
+                linear_block(x, affine.weight, Some(affine.bias), hidden, y);
+            }
+        });
+    [query, key, value]
+}
+
+/// The activations of a block of tokens.
+struct Block<'a> {
+    attended: &'a mut [f32],
+    middle: &'a mut [f32],
+    inner: &'a mut [f32],
+    activated: &'a mut [f32],
+    summed: &'a mut [f32],
+}
+
+/// From attention's result to the layer's, for a block of tokens; `first` is the index of its first element.
+fn behind_attention(
+    geometry: &Geometry,
+    weights: &Weights<'_>,
+    first: usize,
+    x: &[f32],
+    context: &[f32],
+    block: Block<'_>,
+    y: &mut [f32],
+) {
+    let Geometry { hidden_size, intermediate_size, eps, .. } = *geometry;
+    let Block { attended, middle, inner, activated, summed } = block;
+    linear_block(context, weights.attention_output.weight, None, hidden_size, attended);
+    bias_dropout_add(attended, weights.attention_output.bias, x, geometry.attention_output_mask, first);
+    let norm = weights.attention_layer_norm;
+    layer_norm_block(attended, norm.weight, norm.bias, eps, middle);
+
+    linear_block(middle, weights.ffn_in.weight, None, hidden_size, inner);
+    bias_gelu(inner, weights.ffn_in.bias, activated);
+    linear_block(activated, weights.ffn_out.weight, None, intermediate_size, summed);
+    bias_dropout_add(summed, weights.ffn_out.bias, middle, geometry.ffn_mask, first);
+    let norm = weights.ffn_layer_norm;
+    layer_norm_block(summed, norm.weight, norm.bias, eps, y);
+}
