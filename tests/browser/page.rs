@@ -1,4 +1,28 @@
 //! The page as its visitor sees it: what can be done and read, in the page's own words.
+//!
+//! Tests find elements by `data-testid`, and read numbers from the data attributes beside them, so that neither words
+//! nor looks of the page are fixed by a test. These are the ones that stand:
+//!
+//! | `data-testid` | element | data attributes |
+//! | --- | --- | --- |
+//! | `model` | the region about the model, `role=status` inside | `data-state`: `none`, `loading`, `ready`, `failed`; `data-name` |
+//! | `load-progress` | `<progress>` with bytes as `value` and `max` while a model arrives | `data-stage` |
+//! | `load-files`, `load-folder`, `load-rows` | `<input type=file>`; the first takes several, the second a folder | |
+//! | `plan`, `seed` | `<input>`; Enter applies | |
+//! | `corrupt`, `roll-seed` | `<button>` | |
+//! | `damage` | what the plan did, once the worker has said so | `data-plan` (canonical), `data-seed`, `data-changed`, `data-non-finite` |
+//! | `fingerprint` | the button that asks for it; then beside it `fingerprint-value` with the digits as text | |
+//! | `text`, `classify` | `<input>` or `<textarea>`, `<button>`; Enter asks | |
+//! | `prediction-healthy`, `-corrupted`, `-healed` | one model's answer to the text | `data-text`, `data-label` (id, or `none`), `data-probability` |
+//! | `evaluate` | `<button>` | |
+//! | `accuracy-healthy`, `-corrupted`, `-healed` | one model's accuracy on all held-out rows | `data-value` (0 to 1), `data-n`, `data-correct` |
+//! | `heal-start`, `heal-pause`, `heal-resume`, `heal-step`, `heal-stop`, `heal-reset` | `<button>` | |
+//! | `heal` | the region about healing | `data-state`: `idle`, `running`, `paused`, `done`; `data-step`, `data-n-steps`, `data-loss` |
+//! | `moments` | `<input type=range>` over the moments | `data-count`, `data-step` (of the one that is chosen) |
+//! | `storage`, `purge` | what is kept, `<button>` | `data-models-bytes`, `data-moments-bytes` |
+//! | `failure` | `role=alert`; empty when nothing is wrong | |
+//! | `restart` | `<button>` that starts the worker again after it stopped | |
+//! | `layer-N`, `component-N-NAME` | what can be clicked in the drawing of the network | `aria-pressed` |
 
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
