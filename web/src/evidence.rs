@@ -49,10 +49,16 @@ impl Evidence {
             match serde_json::from_slice::<RunRecord>(line) {
                 Ok(record) if seen.insert(record.run_id.clone()) => evidence.records.push(record),
                 Ok(record) => {
-                    evidence.problems.push(format!("Line {}: run {} is there twice; the first is used.", i + 1, record.run_id));
+                    evidence.problems.push(format!(
+                        "Line {}: run {} is there twice; the first is used.",
+                        i + 1,
+                        record.run_id
+                    ));
                 }
                 Err(_) if i + 1 == n_lines => {
-                    evidence.problems.push(format!("Line {}, the last one, is torn: that run was not finished.", i + 1));
+                    evidence
+                        .problems
+                        .push(format!("Line {}, the last one, is torn: that run was not finished.", i + 1));
                 }
                 Err(error) => evidence.problems.push(format!(
                     "Line {} of {name} is no record of this version of bert-heal ({error}); expected the file \

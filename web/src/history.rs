@@ -72,9 +72,10 @@ impl History {
     #[must_use]
     pub fn to_csv(&self, labels: &[String]) -> String {
         let models = [Condition::Healthy, Condition::Corrupted, Condition::Healed];
-        let columns = models.iter().flat_map(|model| [format!("{}_label", model.as_str()), format!("{}_probability", model.as_str())]);
-        let header: Vec<String> =
-            ["text", "pinned", "damage"].into_iter().map(str::to_owned).chain(columns).collect();
+        let columns = models
+            .iter()
+            .flat_map(|model| [format!("{}_label", model.as_str()), format!("{}_probability", model.as_str())]);
+        let header: Vec<String> = ["text", "pinned", "damage"].into_iter().map(str::to_owned).chain(columns).collect();
         let mut text = csv_line(header.iter().map(String::as_str));
         for entry in &self.entries {
             let mut cells = vec![entry.text.clone(), entry.is_pinned.to_string(), entry.damage.clone()];
@@ -126,7 +127,9 @@ fn csv_texts(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
         .iter()
         .position(|column| names.contains(&column.trim().to_lowercase().as_str()))
         .or_else(|| (header.len() == 1).then_some(0))
-        .ok_or_else(|| format!("{name} has no column named {}: name the one with the sentences so.", names.join(", ")))?;
+        .ok_or_else(|| {
+            format!("{name} has no column named {}: name the one with the sentences so.", names.join(", "))
+        })?;
     let mut texts = Vec::new();
     for (i, row) in reader.records().enumerate() {
         let row = row.map_err(|error| format!("{name}, row {}: {error}.", i + 1))?;

@@ -21,8 +21,8 @@ use crate::failure::Failure;
 use crate::history::History;
 use crate::plan_edit::Damage;
 use crate::protocol::{
-    AttentionView, Attribution, Classification, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded, Moment, Progress,
-    Request, Response, Storage, TensorView,
+    AttentionView, Attribution, Classification, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded, Moment,
+    Progress, Request, Response, Storage, TensorView,
 };
 use crate::state::State;
 use lanes::{Lane, Lanes};

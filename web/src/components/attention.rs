@@ -88,7 +88,7 @@ fn table(view: &Arc<AttentionView>, model: &ModelAttention) -> impl IntoView + u
             let level = share.unwrap_or(0.0).clamp(0.0, 1.0).to_string();
             view! {
                 <td class:broken={share.is_none()} style=("--share", level) title=words.clone()>
-                    <span class="visually-hidden">{words}</span>
+                    <span class="visually-hidden">{words.clone()}</span>
                 </td>
             }
         });

@@ -41,8 +41,7 @@ pub(super) fn DamageReport() -> impl IntoView {
 fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
     let count = |n: usize| Unit::Count.format(n as f64);
     let totals = damage.totals;
-    let sentence =
-        if damage.plan.is_empty() { "Nothing is damaged.".to_owned() } else { damage.description.clone() };
+    let sentence = if damage.plan.is_empty() { "Nothing is damaged.".to_owned() } else { damage.description.clone() };
     let warning = (totals.n_non_finite > 0).then(|| {
         view! {
             <span class="chip warn">{format!("{} values are no finite number any more", count(totals.n_non_finite))}</span>

@@ -18,7 +18,8 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     let n_shown = RwSignal::new(PAGE);
     let rows = StoredValue::new(evaluation.rows.clone());
     let models: Vec<Condition> = evaluation.models.iter().map(|model| model.model).collect();
-    let count = move |filter: Option<Condition>| rows.with_value(|rows| rows.iter().filter(|row| fits(row, filter)).count());
+    let count =
+        move |filter: Option<Condition>| rows.with_value(|rows| rows.iter().filter(|row| fits(row, filter)).count());
     let filters = std::iter::once(None).chain(models.iter().copied().map(Some)).map(|filter| {
         let name = match filter {
             None => format!("Any model is wrong ({})", count(None)),
@@ -71,7 +72,8 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     };
     let shown = move || {
         let (filter, n) = (only.get(), n_shown.get());
-        let rows = rows.with_value(|rows| rows.iter().filter(|row| fits(row, filter)).take(n).cloned().collect::<Vec<_>>());
+        let rows =
+            rows.with_value(|rows| rows.iter().filter(|row| fits(row, filter)).take(n).cloned().collect::<Vec<_>>());
         rows.into_iter().map(&row).collect_view()
     };
     view! {

@@ -57,15 +57,25 @@ fn figures(drift: &Arc<DriftView>) -> Vec<Figure> {
             caption,
             description: format!("{title} from the embeddings to the top: {}.", ends.join(", ")),
             chart: Chart::Lines(LineChart {
-                x: Axis { label: "place, from the bottom".to_owned(), low: 0.0, high: n_layers as f64, unit: Unit::Count },
+                x: Axis {
+                    label: "place, from the bottom".to_owned(),
+                    low: 0.0,
+                    high: n_layers as f64,
+                    unit: Unit::Count,
+                },
                 y: Axis { label: title.to_lowercase(), low: lowest, high: 1.0, unit: Unit::Number },
                 series,
                 diagonal: false,
             }),
         }
     };
-    let cosine = "Mean over the tokens of the cosine between a token's hidden state and the healthy model's.".to_owned();
-    let few = if drift.n_tokens < 200 { " With so few tokens it is biased towards 1: read its shape, not its height." } else { "" };
+    let cosine =
+        "Mean over the tokens of the cosine between a token's hidden state and the healthy model's.".to_owned();
+    let few = if drift.n_tokens < 200 {
+        " With so few tokens it is biased towards 1: read its shape, not its height."
+    } else {
+        ""
+    };
     let cka = format!(
         "Linear centred kernel alignment (Kornblith et al. 2019) over {} tokens: 1 is the same up to rotation and scale.{few}",
         drift.n_tokens

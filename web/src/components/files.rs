@@ -135,7 +135,8 @@ async fn walk(root: FileSystemEntry, files: &mut Vec<(FileEntry, File)>) -> Resu
             loop {
                 let entries = called_back(|resolve, reject| {
                     // What goes wrong comes through the second callback.
-                    let _ = reader.read_entries_with_callback_and_callback(resolve.unchecked_ref(), reject.unchecked_ref());
+                    let _ =
+                        reader.read_entries_with_callback_and_callback(resolve.unchecked_ref(), reject.unchecked_ref());
                 })
                 .await?;
                 let entries: js_sys::Array = entries.unchecked_into();

@@ -30,7 +30,8 @@ pub(super) fn HealPanel() -> impl IntoView {
             <button type="button" data-testid=id disabled=move || !on(phase.get()) on:click=press>{name}</button>
         }
     };
-    let n_train = move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
+    let n_train =
+        move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
     let story = move || match n_train() {
         Some(n) => format!(
             "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to judge it. Moments are \
@@ -192,9 +193,8 @@ fn words(store: &Store) -> String {
         let Some(last) = heal.last() else { return "Not started".to_owned() };
         let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s a step"));
         let accuracy = heal.steps.iter().rev().find_map(|step| step.held_out);
-        let accuracy = accuracy.map_or(String::new(), |held_out| {
-            format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.n)
-        });
+        let accuracy = accuracy
+            .map_or(String::new(), |held_out| format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.n));
         let state = match heal.phase {
             HealPhase::Idle => "",
             HealPhase::Running => "running",

@@ -22,7 +22,8 @@ const BROKEN: [u8; 3] = [0xe0, 0x00, 0x7a];
 pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl IntoView {
     let canvas = NodeRef::<leptos::html::Canvas>::new();
     let n_broken = tiles.means.iter().filter(|mean| mean.is_none()).count();
-    let broken = if n_broken > 0 { format!("; {n_broken} tiles hold values that are no finite number") } else { String::new() };
+    let broken =
+        if n_broken > 0 { format!("; {n_broken} tiles hold values that are no finite number") } else { String::new() };
     let label = format!("{name}, {} by {} tiles{broken}", tiles.n_rows, tiles.n_columns);
     let is_wide = tiles.n_rows == 1;
     let (width, height) = (tiles.n_columns, tiles.n_rows);
@@ -48,9 +49,8 @@ pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl Into
 /// A canvas that cannot be painted stays empty: its name and the numbers beside it say what it would show.
 fn paint(canvas: &HtmlCanvasElement, tiles: &Tiles, palette: Palette) {
     let style = window().get_computed_style(canvas).ok().flatten();
-    let color = |name: &str, fallback: [u8; 3]| {
-        style.as_ref().and_then(|style| resolve(style, name)).unwrap_or(fallback)
-    };
+    let color =
+        |name: &str, fallback: [u8; 3]| style.as_ref().and_then(|style| resolve(style, name)).unwrap_or(fallback);
     let ground = color("background-color", [0xff; 3]);
     let ink = color("color", [0x20; 3]);
     let (negative, positive) = if luminance(ground) > 0.5 {

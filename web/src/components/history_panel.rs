@@ -54,7 +54,8 @@ pub(super) fn HistoryPanel() -> impl IntoView {
         }
     };
     let clear = move |_| store.history.update(|history| history.entries.retain(|entry| entry.is_pinned));
-    let head = MODELS.map(|model| view! { <th scope="col"><Sign model=model />" "{title(model)}</th> });
+    let head =
+        || MODELS.map(|model| view! { <th scope="col"><Sign model=model />" "{title(model)}</th> }).collect_view();
     let rows = move || store.history.get().entries.into_iter().map(|entry| row(store, entry)).collect_view();
     let is_empty = move || store.history.with(|history: &History| history.entries.is_empty());
     view! {
@@ -89,7 +90,7 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                             <tr>
                                 <th scope="col">"Pin"</th>
                                 <th scope="col">"Sentence"</th>
-                                {head.collect_view()}
+                                {head()}
                                 <th scope="col">"Damage"</th>
                             </tr>
                         </thead>

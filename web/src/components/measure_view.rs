@@ -14,13 +14,15 @@ use std::sync::Arc;
 pub(super) fn MeasureView() -> impl IntoView {
     let store = Store::get();
     let rows = move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows));
-    let story = move || match rows() {
+    let story = move || {
+        match rows() {
         Some(rows) => format!(
             "{} labelled sentences that no model here has learned from. Each of the three answers all of them, on your machine.",
             rows.n_held_out
         ),
         None => "This model came without labelled sentences: hand over a table with a text and a label in each row under “Model”."
             .to_owned(),
+    }
     };
     let is_stale = move || {
         let now = store.damage_name();

@@ -60,13 +60,15 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             view! { <p class="waiting">{reason}</p> }.into_any()
         }
     };
-    let data_text = move || said.with(|said| said.as_ref().filter(|(_, is_live)| *is_live).map(|(said, _)| said.text.clone()));
+    let data_text =
+        move || said.with(|said| said.as_ref().filter(|(_, is_live)| *is_live).map(|(said, _)| said.text.clone()));
     let data_label = move || {
         answer.with(|answer| {
             answer.as_ref().map(|answer| answer.label.map_or("none".to_owned(), |label| label.to_string()))
         })
     };
-    let data_probability = move || answer.with(|answer| answer.as_ref().and_then(confidence).map(|share| share.to_string()));
+    let data_probability =
+        move || answer.with(|answer| answer.as_ref().and_then(confidence).map(|share| share.to_string()));
     let is_precomputed = move || said.with(|said| said.as_ref().is_some_and(|(_, is_live)| !is_live));
     view! {
         <article

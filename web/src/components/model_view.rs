@@ -65,12 +65,20 @@ fn bundle(store: Store, entry: IndexEntry) -> impl IntoView {
 fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
     let model = &loaded.model;
     let count = |n: usize| Unit::Count.format(n as f64);
-    let percent = |share: Option<f64>| share.map_or("not measured".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+    let percent =
+        |share: Option<f64>| share.map_or("not measured".to_owned(), |share| format!("{:.1} %", 100.0 * share));
     let mut rows = vec![
         ("Name", model.name.clone()),
         ("Shape", format!("{} layers, {} heads, width {}", model.n_layers, model.n_heads, model.hidden_size)),
         ("Numbers", count(model.n_parameters)),
-        ("Memory", format!("{} for weights, about {} more to heal all layers", megabytes(model.size_bytes), megabytes(model.healing_bytes))),
+        (
+            "Memory",
+            format!(
+                "{} for weights, about {} more to heal all layers",
+                megabytes(model.size_bytes),
+                megabytes(model.healing_bytes)
+            ),
+        ),
         ("Reads", format!("up to {} word pieces of {} it knows", model.max_length, count(model.vocab_size))),
         ("Classes", model.labels.join(", ")),
     ];
@@ -78,11 +86,18 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
         rows.push(("Transferred", megabytes(bundle.transfer_bytes)));
         rows.push((
             "Accuracy",
-            format!("{} as it is here, {} before its weights were made smaller", percent(bundle.accuracy_quantized), percent(bundle.accuracy_f32)),
+            format!(
+                "{} as it is here, {} before its weights were made smaller",
+                percent(bundle.accuracy_quantized),
+                percent(bundle.accuracy_f32)
+            ),
         ));
     }
     if let Some(counts) = loaded.rows {
-        rows.push(("Sentences", format!("{} for healing, {} held out", count(counts.n_train), count(counts.n_held_out))));
+        rows.push((
+            "Sentences",
+            format!("{} for healing, {} held out", count(counts.n_train), count(counts.n_held_out)),
+        ));
     }
     let notes = loaded.notes.iter().map(|note| view! { <dt>"Note"</dt><dd>{note.clone()}</dd> }).collect_view();
     let rows = rows.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd>{value}</dd> }).collect_view();

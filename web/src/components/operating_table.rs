@@ -20,7 +20,13 @@ pub(super) fn OperatingTable() -> impl IntoView {
     let scheme = RwSignal::new(Scheme::Kaiming);
     Effect::new(move |_| {
         let last = store.plan.with(|plan| {
-            plan.as_ref()?.as_ref().ok()?.groups.last().filter(|group| !group.parts.is_empty()).map(|group| group.scheme)
+            plan.as_ref()?
+                .as_ref()
+                .ok()?
+                .groups
+                .last()
+                .filter(|group| !group.parts.is_empty())
+                .map(|group| group.scheme)
         });
         if let Some(last) = last {
             scheme.set(last);

@@ -35,9 +35,10 @@ pub(super) fn SentencePanel() -> impl IntoView {
         }
     };
     let samples = move || {
-        let of_bundle = store.preview.get().map(|preview| {
-            preview.samples.iter().take(6).map(|sample| sample.text.clone()).collect::<Vec<_>>()
-        });
+        let of_bundle = store
+            .preview
+            .get()
+            .map(|preview| preview.samples.iter().take(6).map(|sample| sample.text.clone()).collect::<Vec<_>>());
         let samples = of_bundle.filter(|samples| !samples.is_empty());
         let samples = samples.unwrap_or_else(|| SAMPLES.map(str::to_owned).to_vec());
         let button = |sample: String| {

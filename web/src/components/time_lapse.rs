@@ -26,9 +26,9 @@ pub(super) fn TimeLapse() -> impl IntoView {
         let newest = healings.with(|healings| healings.last().map(|(id, _)| id.clone()));
         let chosen = healing.get().filter(|id| healings.with(|healings| healings.iter().any(|(known, _)| known == id)));
         let chosen = chosen.or(newest).unwrap_or_default();
-        store.moments.with(|moments| {
-            moments.iter().filter(|moment| moment.healing == chosen).cloned().collect::<Vec<Moment>>()
-        })
+        store
+            .moments
+            .with(|moments| moments.iter().filter(|moment| moment.healing == chosen).cloned().collect::<Vec<Moment>>())
     });
     let now = move || {
         let moments = moments.get();

@@ -26,8 +26,7 @@ fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [u32; 3]) -> RunR
         n_bad_rows_skipped: 0,
     };
     let corruption = Some((Protocol::Finetuned, plan.to_owned()));
-    let spec =
-        RunSpec::new(model, dataset, corruption, TrainingArgs::default(), Seeds::all(seed), ReportSplit::Test);
+    let spec = RunSpec::new(model, dataset, corruption, TrainingArgs::default(), Seeds::all(seed), ReportSplit::Test);
     let result = |percent: u32| {
         let accuracy = f64::from(percent) / 100.0;
         Some(ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 1000, n_non_finite: 0, predictions: "p".into() })
@@ -85,9 +84,8 @@ fn results_are_read_once_each_and_what_is_wrong_is_named_by_its_line() {
 
 #[wasm_bindgen_test]
 fn fewer_than_six_seeds_are_undecided_and_six_may_decide() {
-    let verdicts = |n_seeds| -> Vec<&'static str> {
-        experiments(&records(n_seeds))[0].cells.iter().map(table::verdict).collect()
-    };
+    let verdicts =
+        |n_seeds| -> Vec<&'static str> { experiments(&records(n_seeds))[0].cells.iter().map(table::verdict).collect() };
     assert_eq!(verdicts(5), ["undecided"; 3]);
     // In the order of the plans: bitflip, bottom, top. The last one's deficits are 1 and 0 points in turn: too wide.
     assert_eq!(verdicts(6), ["does not fully recover", "does not fully recover", "undecided"]);

@@ -88,7 +88,9 @@ impl Component {
             (false, false) => {}
         }
         let rest = [(LayerNorm, "layernorm"), (Weight, "weight"), (Bias, "bias")];
-        words.extend(rest.iter().filter(|(component, _)| components.contains(component)).map(|(_, word)| (*word).into()));
+        words.extend(
+            rest.iter().filter(|(component, _)| components.contains(component)).map(|(_, word)| (*word).into()),
+        );
         words.join(",")
     }
 

@@ -124,7 +124,8 @@ impl Reader {
         match text.trim().parse::<T>() {
             Ok(value) if value < low || value > high => {
                 let value = if value < low { low } else { high };
-                self.refusals.push(format!("{field}={text} in the address lies outside {low} to {high}: taken as {value}."));
+                self.refusals
+                    .push(format!("{field}={text} in the address lies outside {low} to {high}: taken as {value}."));
                 Some(value)
             }
             // NaN is neither below nor above.

@@ -138,7 +138,9 @@ impl Store {
             tensors.rev().max_by_key(|tensor| tensor.n_changed).map(|tensor| tensor.name.clone())
         });
         changed.or_else(|| {
-            tensors.find(|tensor| tensor.component.as_deref() == Some("attention.query")).map(|tensor| tensor.name.clone())
+            tensors
+                .find(|tensor| tensor.component.as_deref() == Some("attention.query"))
+                .map(|tensor| tensor.name.clone())
         })
     }
 

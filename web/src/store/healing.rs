@@ -69,8 +69,7 @@ impl Store {
     /// Starts to heal the corrupted model; `starts_paused` for stepping by hand.
     pub fn start_healing(&self, starts_paused: bool) {
         let store = *self;
-        let (healing, text, seed) =
-            self.state.with_untracked(|state| (state.healing, state.text.clone(), state.seed));
+        let (healing, text, seed) = self.state.with_untracked(|state| (state.healing, state.text.clone(), state.seed));
         let mut pinned = vec![text];
         pinned.extend(self.history.with_untracked(crate::history::History::pinned));
         pinned.dedup();

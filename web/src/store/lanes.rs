@@ -29,13 +29,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// Asks now, or when the request before has ended; a wish that was still waiting is dropped.
-    pub(super) fn ask(
-        &self,
-        bridge: &Bridge,
-        lane: Lane,
-        request: Request,
-        on_response: impl Fn(Response) + 'static,
-    ) {
+    pub(super) fn ask(&self, bridge: &Bridge, lane: Lane, request: Request, on_response: impl Fn(Response) + 'static) {
         let on_response: Listener = Rc::new(on_response);
         if let Some(waiting) = self.waiting.borrow_mut().get_mut(&lane) {
             *waiting = Some((request, on_response));

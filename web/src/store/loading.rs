@@ -96,10 +96,9 @@ impl Store {
                             Arc::make_mut(loaded).rows = Some(rows);
                         }
                     });
-                    store.announcement.set(format!(
-                        "{name}: {} rows for healing, {} held out.",
-                        rows.n_train, rows.n_held_out
-                    ));
+                    store
+                        .announcement
+                        .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
                 }
                 Response::Failed(failure) => store.fail(failure),
                 _ => {}
