@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, File, MessageEvent, Worker};
+use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, File, MessageEvent, PromiseRejectionEvent, Worker};
 
 /// Hears the replies to one request: any number that are not final, then one that is.
 type Listener = Rc<dyn Fn(Response)>;
@@ -275,6 +275,22 @@ impl Port {
             .map_err(|_| Failure::WorkerStopped { reason: "it was not started as a dedicated worker".to_owned() })
     }
 
+    /// Lets the page know when this worker's program panics or a promise of it fails: neither ends a worker's thread, so
+    /// the browser would not say so, and the page would wait for ever. Panics are also told on the console.
+    pub fn tell_of_panics(&self) {
+        std::panic::set_hook(Box::new(|info| {
+            console_error_panic_hook::hook(info);
+            // Opened anew: a hook may be called on any thread, and this port belongs to one.
+            tell_of_stop(&info.to_string());
+        }));
+        let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
+            tell_of_stop(&describe(&event.reason()));
+        });
+        // Failing to listen only costs the message.
+        let _ = self.scope.add_event_listener_with_callback("unhandledrejection", on_rejection.as_ref().unchecked_ref());
+        on_rejection.forget();
+    }
+
     /// Hands every call of the page to `on_call`, for as long as the worker lives, and says that it listens.
     pub fn listen(&self, on_call: impl Fn(Call, Vec<File>) + 'static) {
         let port = self.clone();
@@ -300,6 +316,14 @@ impl Port {
             // Thrown, it reaches the page through the worker's error event.
             wasm_bindgen::throw_str("the worker could not post its answer");
         }
+    }
+}
+
+/// Tells the page that this worker cannot go on. Its first line is enough: the rest is a stack for the console.
+fn tell_of_stop(reason: &str) {
+    if let Ok(port) = Port::open() {
+        let reason = reason.lines().take(2).collect::<Vec<_>>().join(" ");
+        port.post(&Reply { id: None, response: Response::Failed(Failure::WorkerStopped { reason }) });
     }
 }
 

@@ -194,7 +194,12 @@ pub enum Response {
     /// A model is there.
     Loaded(Box<Loaded>),
     /// Rows are there.
-    RowsLoaded(RowCounts),
+    RowsLoaded {
+        /// How many.
+        rows: RowCounts,
+        /// What was left out of the table, as a sentence.
+        note: Option<String>,
+    },
     /// What the damage did.
     Corrupted(Box<Corrupted>),
     /// One parameter close up.

@@ -14,7 +14,7 @@ use web_sys::{Cache, CacheStorage, Headers, Request, Response, ResponseInit};
 const PAGE_PREFIX: &str = "bert-heal-page-";
 
 /// Beneath this address entries are kept; no file is ever served there.
-const KEY_PREFIX: &str = "kept/";
+const KEY_PREFIX: &str = "bert-heal-kept/";
 
 /// One of the two kinds of things that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
