@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn sizes_that_overflow_have_no_answer() {
         assert_eq!(Encoding::F32.size_bytes(u64::MAX), None);
-        assert_eq!(Encoding::Blocks { bits: 8, block: 8 }.size_bytes(u64::MAX / 8), None);
+        assert_eq!(Encoding::Blocks { bits: 8, block: 8 }.size_bytes(u64::MAX / 8 + 1), None);
         assert_eq!(Encoding::Blocks { bits: 3, block: 64 }.size_bytes(65), Some(4 + 25));
     }
 
