@@ -26,7 +26,7 @@ pub(super) fn SentencePanel() -> impl IntoView {
             store.choose(|state| state.text = text);
         }
     };
-    let typed = leptos::leptos_dom::helpers::debounce(REST, choose);
+    let typed = debounce(REST, choose);
     let field = NodeRef::<leptos::html::Textarea>::new();
     let submit = move || {
         if let Some(field) = field.get_untracked() {

@@ -90,7 +90,7 @@ impl Store {
         let name = entry.path.clone();
         self.bridge.with_value(|bridge| {
             bridge.ask_with_files(Request::LoadRows { file: entry }, &[file.clone()], move |response| match response {
-                Response::RowsLoaded(rows) => {
+                Response::RowsLoaded { rows, note } => {
                     store.loaded.update(|loaded| {
                         if let Some(loaded) = loaded {
                             Arc::make_mut(loaded).rows = Some(rows);
@@ -99,6 +99,8 @@ impl Store {
                     store
                         .announcement
                         .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
+                    // What was left out is worth being seen as well.
+                    store.refusals.update(|notes| notes.extend(note));
                 }
                 Response::Failed(failure) => store.fail(failure),
                 _ => {}
