@@ -12,6 +12,7 @@ mod matrix;
 mod network;
 mod plane;
 pub mod scene;
+#[expect(clippy::needless_pass_by_value, reason = "a component owns its properties")]
 pub mod view;
 
 use scene::Scene;

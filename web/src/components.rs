@@ -1,6 +1,7 @@
 //! The page's parts, from the whole down to one picture. Each reads the [`store`](crate::store) that the root provides.
 
 #![expect(clippy::needless_pass_by_value, reason = "a component owns its properties")]
+#![expect(clippy::large_types_passed_by_value, reason = "the store is a handle: copies of it are the same store")]
 
 mod app;
 mod attention;

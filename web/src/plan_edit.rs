@@ -57,6 +57,9 @@ impl Damage {
     ///
     /// # Errors
     /// [`PlanError`] when the text is no plan or does not fit the model.
+    ///
+    /// # Panics
+    /// Never: a group is there once it was pushed.
     pub fn read(plan: &str, anatomy: Anatomy) -> Result<Self, PlanError> {
         if plan.trim().is_empty() {
             return Ok(Self { groups: Vec::new(), anatomy });
@@ -88,6 +91,9 @@ impl Damage {
     }
 
     /// The group that clicks change: the last one, which is made when there is none.
+    ///
+    /// # Panics
+    /// Never: a group is there once it was pushed.
     pub fn active(&mut self) -> &mut Group {
         if self.groups.is_empty() {
             self.groups.push(Group { scheme: Scheme::Kaiming, parts: BTreeMap::new() });

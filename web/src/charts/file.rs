@@ -5,6 +5,9 @@ use shared::figure::{DataTable, Figure, Role};
 use std::fmt::Write as _;
 
 /// The drawing as an SVG file on white, with its title and description for those who cannot see it.
+///
+/// # Panics
+/// Never: writing to a `String` does not fail.
 #[must_use]
 pub fn svg(figure: &Figure, scene: &Scene) -> String {
     let Scene { width, height, shapes } = scene;

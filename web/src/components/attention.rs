@@ -85,7 +85,8 @@ fn table(view: &Arc<AttentionView>, model: &ModelAttention) -> impl IntoView + u
         let cells = (0..shown).map(|column| {
             let share = model.probabilities.get(row * n + column).copied().flatten();
             let words = share.map_or("not finite".to_owned(), |share| format!("{:.0} %", 100.0 * share));
-            let level = share.unwrap_or(0.0).clamp(0.0, 1.0).to_string();
+            // By the square root, so that a tenth is seen as well.
+            let level = share.unwrap_or(0.0).clamp(0.0, 1.0).sqrt().to_string();
             view! {
                 <td class:broken={share.is_none()} style=("--share", level) title=words.clone()>
                     <span class="visually-hidden">{words.clone()}</span>

@@ -44,7 +44,10 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
     let sentence = if damage.plan.is_empty() { "Nothing is damaged.".to_owned() } else { damage.description.clone() };
     let warning = (totals.n_non_finite > 0).then(|| {
         view! {
-            <span class="chip warn">{format!("{} values are no finite number any more", count(totals.n_non_finite))}</span>
+            <span class="chip warn">{match totals.n_non_finite {
+                1 => "1 value is no finite number any more".to_owned(),
+                n => format!("{} values are no finite numbers any more", count(n)),
+            }}</span>
         }
     });
     let rows = damage.tensors.iter().map(|tensor| {

@@ -10,7 +10,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 pub(super) enum Palette {
     /// From purple over the ground to gold; the number takes the strongest colour.
     Signed(f32),
-    /// From the ground to the ink.
+    /// From the ground to the ink, evenly.
     Magnitude(f32),
 }
 
@@ -65,7 +65,7 @@ fn paint(canvas: &HtmlCanvasElement, tiles: &Tiles, palette: Palette) {
             (Some(mean), Palette::Signed(scale)) => {
                 mix(ground, if *mean < 0.0 { negative } else { positive }, strength(mean.abs(), scale))
             }
-            (Some(mean), Palette::Magnitude(scale)) => mix(ground, ink, strength(*mean, scale)),
+            (Some(mean), Palette::Magnitude(scale)) => mix(ground, ink, strength(*mean, scale).powi(2)),
         };
         pixels.extend([rgb[0], rgb[1], rgb[2], 0xff]);
     }

@@ -47,18 +47,18 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
                 })
             })
     };
-    let body = move || match answer.get() {
-        Some(prediction) => answer_view(&prediction, &store.labels.get(), differs.get()).into_any(),
-        None => {
-            let reason = match model {
-                Condition::Healed if store.loaded.with(Option::is_some) && store.healed.with(Option::is_none) => {
-                    "Nothing is healed yet: press “Heal” below."
-                }
-                _ if text.get().trim().is_empty() => "Type a sentence.",
-                _ => "Waiting for the model…",
-            };
-            view! { <p class="waiting">{reason}</p> }.into_any()
+    let body = move || {
+        if let Some(prediction) = answer.get() {
+            return answer_view(&prediction, &store.labels.get(), differs.get()).into_any();
         }
+        let reason = match model {
+            Condition::Healed if store.loaded.with(Option::is_some) && store.healed.with(Option::is_none) => {
+                "Nothing is healed yet: press “Heal” below."
+            }
+            _ if text.get().trim().is_empty() => "Type a sentence.",
+            _ => "Waiting for the model…",
+        };
+        view! { <p class="waiting">{reason}</p> }.into_any()
     };
     let data_text =
         move || said.with(|said| said.as_ref().filter(|(_, is_live)| *is_live).map(|(said, _)| said.text.clone()));

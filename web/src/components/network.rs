@@ -8,6 +8,7 @@ use super::operating_table::Editor;
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
+use shared::checkpoint::Condition;
 use wasm_bindgen::JsCast as _;
 
 /// Where the keyboard is in the drawing: row from the top, place in it.
@@ -69,7 +70,14 @@ pub(super) fn Network() -> impl IntoView {
         None => "Point at a part, click it to damage or spare it.".to_owned(),
         Some(cell) => describe(&store, cell),
     };
+    let pieces = move || store.said.with(|said| said.as_ref().map_or(String::new(), |said| said.tokens.join(" ")));
+    let answer = move || {
+        let said = super::model_card::prediction(store.said.get().as_ref(), Condition::Corrupted)?;
+        let label = store.labels.with(|labels| labels.get(said.label? as usize).cloned())?;
+        Some(format!("{label} {}", super::model_card::confidence(&said).map_or(String::new(), super::model_card::percent)))
+    };
     view! {
+        <p class="flow"><span aria-hidden="true">"↑"</span>{move || answer().unwrap_or_else(|| "an answer".to_owned())}</p>
         <div
             class="network"
             role="group"
@@ -81,6 +89,10 @@ pub(super) fn Network() -> impl IntoView {
         >
             {rows}
         </div>
+        <p class="flow">
+            <span aria-hidden="true">"↑"</span>
+            <code>{move || if pieces().is_empty() { "a sentence in pieces".to_owned() } else { pieces() }}</code>
+        </p>
         <p class="readout">{readout}</p>
     }
 }

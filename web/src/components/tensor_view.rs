@@ -94,7 +94,7 @@ fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> 
             <span><span class="swatch broken" aria-hidden="true"></span>" not finite"</span>
         </p>
         {warning}
-        <div class="three">
+        <div class="heats">
             <HeatMap name="Healthy".to_owned() tiles=tensor.before.clone() palette=Palette::Signed(tensor.scale) />
             <HeatMap name=capitalised(other) tiles=tensor.after.clone() palette=Palette::Signed(tensor.scale) />
             <HeatMap

@@ -5,7 +5,7 @@ use super::{
     parse_seed,
 };
 use crate::lessons::LESSONS;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use web_sys::UrlSearchParams;
 
 /// The most characters of a name: Hugging Face's longest parameter names have about 70.
@@ -47,7 +47,7 @@ pub(super) fn write(state: &State) -> String {
     let mut hash = format!("#plan={}&seed={}", encode(&state.plan), state.seed.0);
     let mut add = |field: &str, value: String, is_default: bool| {
         if !is_default {
-            hash.push_str(&format!("&{field}={}", encode(&value)));
+            write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
         }
     };
     add("text", state.text.clone(), state.text == default.text);

@@ -45,16 +45,15 @@ impl Store {
             // An address that was opened without any choice stays as it is.
             let is_first = before.is_none();
             let now = location_hash().unwrap_or_default();
-            if !is_first && hash.trim_start_matches('#') != now.trim_start_matches('#') {
-                if let Ok(history) = window().history() {
-                    // Refused only to a document that is gone, or after hundreds of changes a second.
-                    let null = wasm_bindgen::JsValue::NULL;
-                    let _ = if is_step {
-                        history.push_state_with_url(&null, "", Some(&hash))
-                    } else {
-                        history.replace_state_with_url(&null, "", Some(&hash))
-                    };
-                }
+            let is_changed = !is_first && hash.trim_start_matches('#') != now.trim_start_matches('#');
+            if let Some(history) = window().history().ok().filter(|_| is_changed) {
+                // Refused only to a document that is gone, or after hundreds of changes a second.
+                let null = wasm_bindgen::JsValue::NULL;
+                let _ = if is_step {
+                    history.push_state_with_url(&null, "", Some(&hash))
+                } else {
+                    history.replace_state_with_url(&null, "", Some(&hash))
+                };
             }
             state
         });

@@ -20,11 +20,14 @@ pub(super) enum Lane {
 
 type Listener = Rc<dyn Fn(Response)>;
 
+/// A request, and who hears the replies to it.
+type Wish = (Request, Listener);
+
 /// What is under way and what waits. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Lanes {
     /// A lane is here while a request of it is under way, with the one that waits.
-    waiting: Rc<RefCell<BTreeMap<Lane, Option<(Request, Listener)>>>>,
+    waiting: Rc<RefCell<BTreeMap<Lane, Option<Wish>>>>,
 }
 
 impl Lanes {

@@ -22,7 +22,8 @@ impl Store {
             let url = format!("{BUNDLES}/index.json");
             let index = match fetch::bytes(&url).await {
                 Ok(Some(bytes)) => BundleIndex::parse(&bytes).map_err(|error| error.to_string()),
-                Ok(None) => Err("this build of the page has no models".to_owned()),
+                // A page that was built without models: the status line says where to bring one.
+                Ok(None) => return,
                 Err(reason) => Err(reason),
             };
             match index {
@@ -89,7 +90,7 @@ impl Store {
         let store = *self;
         let name = entry.path.clone();
         self.bridge.with_value(|bridge| {
-            bridge.ask_with_files(Request::LoadRows { file: entry }, &[file.clone()], move |response| match response {
+            bridge.ask_with_files(Request::LoadRows { file: entry }, std::slice::from_ref(file), move |response| match response {
                 Response::RowsLoaded { rows, note } => {
                     store.loaded.update(|loaded| {
                         if let Some(loaded) = loaded {
