@@ -22,7 +22,19 @@
 //! | `storage`, `purge` | what is kept, `<button>` | `data-models-bytes`, `data-moments-bytes` |
 //! | `failure` | `role=alert`; empty when nothing is wrong | |
 //! | `restart` | `<button>` that starts the worker again after it stopped | |
-//! | `layer-N`, `component-N-NAME` | what can be clicked in the drawing of the network | `aria-pressed` |
+//! | `layer-N`, `component-N-NAME` | what can be clicked in the drawing of the network; NAME as in the grammar, such as `attention.query`, `attention.head:3`, `ffn.in`, `layernorm` | `aria-pressed` |
+//! | `part-embeddings`, `part-pooler`, `part-classifier` | the parts without insides | `aria-pressed` |
+//! | `plan-error` | `role=alert` at the plan's field, with a caret; the plan is not applied | |
+//! | `refusals` | what of the address was refused | |
+//! | `bottom`, `top`, `scheme`, `strength` | sliders over layers, `<select>` and number of the scheme | |
+//! | `drift`, `attention`, `attribution`, `tensor` | regions of the view `inside` | |
+//! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
+//! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
+//! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
+//! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
+//!
+//! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
+//! others in `operate`, which is shown first.
 
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -52,6 +64,23 @@ impl Page {
     /// Goes to `url`.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// Changes the address to `hash` without loading the page anew, and waits until the page has followed.
+    pub async fn go_to(&self, hash: &str) {
+        let script = "location.hash = arguments[0]; const done = arguments[1];
+            requestAnimationFrame(() => setTimeout(done, 300));";
+        self.client.execute_async(script, vec![json!(hash)]).await.expect("the page follows its address");
+    }
+
+    /// What axe-core, whose script is `axe`, finds wrong with the page as it is: rule, help and elements.
+    pub async fn violations(&self, axe: &str) -> Vec<String> {
+        self.client.execute(axe, Vec::new()).await.expect("axe-core starts");
+        let script = "const done = arguments[0];
+            axe.run().then(({ violations }) => done(violations.map(({ id, help, nodes }) =>
+                `${id}: ${help}: ${nodes.map(node => node.html.slice(0, 120)).join(' | ')}`)));";
+        let violations = self.client.execute_async(script, Vec::new()).await.expect("axe-core answers");
+        serde_json::from_value(violations).expect("the scan is a list of texts")
     }
 
     /// The title of the document.

@@ -23,7 +23,9 @@ pub enum Failure {
         reason: String,
     },
     /// The browser could not start or keep the worker.
-    #[error("The worker that computes for this page stopped ({reason}). What was saved is still there: start it again.")]
+    #[error(
+        "The worker that computes for this page stopped ({reason}). What was saved is still there: start it again."
+    )]
     WorkerStopped {
         /// What the browser said.
         reason: String,

@@ -81,7 +81,10 @@ mod tests {
         let mut model = parameters(&[Module::Pooler], &[1.0, 2.0]);
         let good = save_weights(&parameters(&[Module::Pooler], &[3.0, 4.0])).unwrap();
         for (bytes, expected) in [
-            (save_weights(&parameters(&[Module::Pooler, Module::Classifier], &[3.0, 4.0])).unwrap(), "unexpected tensor"),
+            (
+                save_weights(&parameters(&[Module::Pooler, Module::Classifier], &[3.0, 4.0])).unwrap(),
+                "unexpected tensor",
+            ),
             (save_weights(&parameters(&[Module::Pooler], &[3.0])).unwrap(), "has shape [1], expected [2]"),
             (good[..good.len() - 1].to_vec(), "not a readable safetensors file"),
         ] {

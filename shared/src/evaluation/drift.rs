@@ -45,7 +45,8 @@ impl Gram {
             .chunks_exact(width)
             .map(|row| row.iter().zip(&means).map(|(x, mean)| f64::from(*x) - mean).collect())
             .collect();
-        let lower: Vec<f64> = (0..n_rows).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|(i, j)| dot(&rows[i], &rows[j])).collect();
+        let lower: Vec<f64> =
+            (0..n_rows).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|(i, j)| dot(&rows[i], &rows[j])).collect();
         let mut gram = Self { n_rows, lower, norm: 0.0 };
         gram.norm = gram.inner_product(&gram).sqrt();
         (gram.norm.is_finite() && gram.norm > 0.0).then_some(gram)

@@ -145,8 +145,7 @@ mod tests {
     fn gauss_legendre_integrates_powers() {
         let (points, weights) = gauss_legendre(5);
         for power in 0..10 {
-            let sum: f64 =
-                points.iter().zip(&weights).map(|(x, w)| f64::from(*w) * f64::from(*x).powi(power)).sum();
+            let sum: f64 = points.iter().zip(&weights).map(|(x, w)| f64::from(*w) * f64::from(*x).powi(power)).sum();
             assert!((sum - 1.0 / f64::from(power + 1)).abs() < 1e-6, "x^{power}: {sum}");
         }
     }

@@ -10,8 +10,13 @@ fn decode_of_encode_is_the_identity_also_for_seeds_beyond_javascript_numbers() {
     for request in [
         Request::Corrupt { seed: Seed(u64::MAX), plan: "kaiming@all".to_owned() },
         Request::LoadFiles { files: vec![FileEntry { path: "run/spec.json".to_owned(), size_bytes: 1 << 40 }] },
-        Request::HealStart(HealSettings { pinned: vec!["so <b>good</b> “é”".to_owned()], ..HealSettings::default() }),
-        Request::HealStart(HealSettings { trained: Trained::AllBut("embeddings".to_owned()), ..HealSettings::default() }),
+        Request::HealStart(HealSettings {
+            pinned: vec!["so <b>good</b> “é”".to_owned()], ..HealSettings::default()
+        }),
+        Request::HealStart(HealSettings {
+            trained: Trained::AllBut("embeddings".to_owned()),
+            ..HealSettings::default()
+        }),
         Request::Drift { source: DriftSource::HeldOut { n_rows: 8 }, models: vec![Condition::Healed] },
         Request::SelectMoment { id: MomentId("a/1".to_owned()) },
         Request::Purge(Purge::Everything),
@@ -86,7 +91,8 @@ fn answers_keep_every_bit_of_their_numbers() {
 fn only_progress_is_followed_by_more() {
     let progress = Response::Progress(Progress { stage: Stage::Rows, done: 0, total: 0 });
     assert!(!progress.is_final());
-    for response in [Response::Done, Response::Cancelled, Response::Failed(Failure::NoModel), Response::Moments(vec![])] {
+    for response in [Response::Done, Response::Cancelled, Response::Failed(Failure::NoModel), Response::Moments(vec![])]
+    {
         assert!(response.is_final(), "{response:?}");
     }
 }
