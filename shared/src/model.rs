@@ -8,6 +8,7 @@ mod classifier;
 mod config;
 mod encoder;
 mod parameter_path;
+mod source;
 mod trace;
 
 pub use classifier::TextClassifier;
