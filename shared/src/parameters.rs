@@ -157,6 +157,24 @@ impl Parameters {
         Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
     }
 
+    /// A copy whose parameters are all frozen. It shares the memory of those that are frozen here, so a model that
+    /// differs in a few layers costs only these: [`Parameters::set`] puts a new tensor in the place of a frozen one,
+    /// so neither sees what becomes of the other. Trained parameters are copied.
+    pub fn fork(&self) -> Result<Self> {
+        let entries = self
+            .entries
+            .iter()
+            .map(|(path, entry)| {
+                let tensor = match entry {
+                    Entry::Trained(var) => var.as_detached_tensor().copy()?,
+                    Entry::Frozen(tensor) => tensor.clone(),
+                };
+                Ok((*path, Entry::Frozen(tensor)))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { architecture: self.architecture, entries })
+    }
+
     /// A copy on another device.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         let tensors = self
@@ -176,5 +194,36 @@ impl Parameters {
                 Entry::Frozen(tensor) => tensor.elem_count(),
             })
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Module;
+
+    #[test]
+    fn a_fork_and_its_origin_do_not_see_each_other_whichever_is_changed_and_frozen() {
+        let (pooler, classifier) = (ParameterPath::bias(Module::Pooler), ParameterPath::bias(Module::Classifier));
+        let tensors = [pooler, classifier].map(|path| (path, Tensor::new(&[1.0_f32, 2.0], &Device::Cpu).unwrap()));
+        let mut origin = Parameters::new(Architecture::Bert, tensors).unwrap();
+        origin.freeze(|path| path == classifier).unwrap();
+
+        let mut fork = origin.fork().unwrap();
+        assert_eq!(fork.trained().count(), 0);
+        for path in [pooler, classifier] {
+            fork.set(path, vec![3.0, 4.0]).unwrap();
+            assert_eq!(origin.to_vec(path).unwrap(), [1.0, 2.0]);
+        }
+        let fork = origin.fork().unwrap();
+        for path in [pooler, classifier] {
+            origin.set(path, vec![5.0, 6.0]).unwrap();
+            assert_eq!(fork.to_vec(path).unwrap(), [1.0, 2.0]);
+        }
+        // Training a fork's parameter updates it in place, on a copy of its own.
+        let mut trained = fork.fork().unwrap();
+        trained.freeze(|_| false).unwrap();
+        trained.set(pooler, vec![7.0, 8.0]).unwrap();
+        assert_eq!(fork.to_vec(pooler).unwrap(), [1.0, 2.0]);
     }
 }

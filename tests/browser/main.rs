@@ -4,6 +4,7 @@
 //! and passes, unless `BERT_HEAL_REQUIRE_BROWSER=1`; with `BERT_HEAL_REQUIRE_BROWSER=0` it always skips.
 //! `cargo xtask test` builds the page first and then requires these tests.
 
+mod accessibility;
 mod driver;
 mod page;
 mod server;

@@ -1,4 +1,40 @@
 //! The page as its visitor sees it: what can be done and read, in the page's own words.
+//!
+//! Tests find elements by `data-testid`, and read numbers from the data attributes beside them, so that neither words
+//! nor looks of the page are fixed by a test. These are the ones that stand:
+//!
+//! | `data-testid` | element | data attributes |
+//! | --- | --- | --- |
+//! | `model` | the region about the model, `role=status` inside | `data-state`: `none`, `loading`, `ready`, `failed`; `data-name` |
+//! | `load-progress` | `<progress>` with bytes as `value` and `max` while a model arrives | `data-stage` |
+//! | `load-files`, `load-folder`, `load-rows` | `<input type=file>`; the first takes several, the second a folder | |
+//! | `plan`, `seed` | `<input>`; Enter applies | |
+//! | `corrupt`, `roll-seed` | `<button>` | |
+//! | `damage` | what the plan did, once the worker has said so | `data-plan` (canonical), `data-seed`, `data-changed`, `data-non-finite` |
+//! | `fingerprint` | the button that asks for it; then beside it `fingerprint-value` with the digits as text | |
+//! | `text`, `classify` | `<input>` or `<textarea>`, `<button>`; Enter asks | |
+//! | `prediction-healthy`, `-corrupted`, `-healed` | one model's answer to the text | `data-text`, `data-label` (id, or `none`), `data-probability` |
+//! | `evaluate` | `<button>` | |
+//! | `accuracy-healthy`, `-corrupted`, `-healed` | one model's accuracy on all held-out rows | `data-value` (0 to 1), `data-n`, `data-correct` |
+//! | `heal-start`, `heal-pause`, `heal-resume`, `heal-step`, `heal-stop`, `heal-reset` | `<button>` | |
+//! | `heal` | the region about healing | `data-state`: `idle`, `running`, `paused`, `done`; `data-step`, `data-n-steps`, `data-loss` |
+//! | `moments` | `<input type=range>` over the moments | `data-count`, `data-step` (of the one that is chosen) |
+//! | `storage`, `purge` | what is kept, `<button>` | `data-models-bytes`, `data-moments-bytes` |
+//! | `failure` | `role=alert`; empty when nothing is wrong | |
+//! | `restart` | `<button>` that starts the worker again after it stopped | |
+//! | `layer-N`, `component-N-NAME` | what can be clicked in the drawing of the network; NAME as in the grammar, such as `attention.query`, `attention.head:3`, `ffn.in`, `layernorm` | `aria-pressed` |
+//! | `part-embeddings`, `part-pooler`, `part-classifier` | the parts without insides | `aria-pressed` |
+//! | `plan-error` | `role=alert` at the plan's field, with a caret; the plan is not applied | |
+//! | `refusals` | what of the address was refused | |
+//! | `bottom`, `top`, `scheme`, `strength` | sliders over layers, `<select>` and number of the scheme | |
+//! | `drift`, `attention`, `attribution`, `tensor` | regions of the view `inside` | |
+//! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
+//! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
+//! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
+//! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
+//!
+//! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
+//! others in `operate`, which is shown first.
 
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -28,6 +64,23 @@ impl Page {
     /// Goes to `url`.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// Changes the address to `hash` without loading the page anew, and waits until the page has followed.
+    pub async fn go_to(&self, hash: &str) {
+        let script = "location.hash = arguments[0]; const done = arguments[1];
+            requestAnimationFrame(() => setTimeout(done, 300));";
+        self.client.execute_async(script, vec![json!(hash)]).await.expect("the page follows its address");
+    }
+
+    /// What axe-core, whose script is `axe`, finds wrong with the page as it is: rule, help and elements.
+    pub async fn violations(&self, axe: &str) -> Vec<String> {
+        self.client.execute(axe, Vec::new()).await.expect("axe-core starts");
+        let script = "const done = arguments[0];
+            axe.run().then(({ violations }) => done(violations.map(({ id, help, nodes }) =>
+                `${id}: ${help}: ${nodes.map(node => node.html.slice(0, 120)).join(' | ')}`)));";
+        let violations = self.client.execute_async(script, Vec::new()).await.expect("axe-core answers");
+        serde_json::from_value(violations).expect("the scan is a list of texts")
     }
 
     /// The title of the document.
