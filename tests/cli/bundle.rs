@@ -105,7 +105,8 @@ fn errors_in_the_manifest_are_those_of_the_decoded_weights() {
         assert!((largest - entry.max_abs_error).abs() < 1e-7, "{}: {largest}", entry.name);
         assert!((mean - entry.mean_abs_error).abs() < 1e-7, "{}: {mean}", entry.name);
         // 8 bits of at most 64 values: half a step of the largest value's 128th.
-        assert!(largest <= 0.01 * decoded.iter().fold(0.0_f32, |a, x| a.max(x.abs())).into(), "{}", entry.name);
+        let widest = decoded.iter().fold(0.0_f32, |widest, x| widest.max(x.abs()));
+        assert!(largest <= 0.01 * f64::from(widest), "{}", entry.name);
     }
 }
 
@@ -174,7 +175,8 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     let args = ["export", "--for", "web", "--model", text(&run), "--which", "healthy", "--bits", "4"];
     bert_heal().args(args).args(["--out", text(&start)]).assert().success();
     assert!(manifest(&start).healed.is_none() && !start.join("healed.bin").exists());
-    let refused = bert_heal().args(["predict", "--model", text(&start), "--which", "healed"]).assert().code(2);
+    let args = ["predict", "--model", text(&start), "--which", "healed"];
+    let refused = bert_heal().args(args).write_stdin("the film\n").assert().code(2);
     assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("has no healed model"));
 
     let data = folder.path().join("data");
@@ -190,7 +192,7 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     assert_eq!(bits(&corrupted), bits_of_checkpoint(&healing.join("checkpoint/corrupted")));
     let healed = opened.healed(&opened.delta(delta).unwrap(), &Device::Cpu).unwrap();
     let truth = bits_of_checkpoint(&healing.join("checkpoint/healed"));
-    let worst = bits(&healed).iter().zip(&truth).map(|(a, b)| (f32::from_bits(*a) - f32::from_bits(*b)).abs());
+    let worst = bits(&healed).into_iter().zip(&truth).map(|(a, b)| (f32::from_bits(a) - f32::from_bits(*b)).abs());
     assert!(worst.fold(0.0, f32::max) < 1e-4);
     let quality = manifest(&out).quality.unwrap();
     assert_eq!(quality.corrupted.unwrap().agreement, 1.0);

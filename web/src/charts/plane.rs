@@ -4,7 +4,7 @@ use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, text_width};
 use shared::figure::{Axis, Role, Unit};
 
 const TOP: f64 = 30.0;
-const RIGHT: f64 = 14.0;
+const RIGHT: f64 = 24.0;
 const BOTTOM: f64 = 44.0;
 
 /// The area between two axes.
@@ -65,7 +65,7 @@ impl<'a> Plane<'a> {
 
 /// Round numbers between the ends of the axis, about so many: steps of 1, 2 or 5 times a power of ten (Heckbert 1990,
 /// *Nice numbers for graph labels*).
-fn ticks(axis: &Axis, about: usize) -> Vec<f64> {
+pub(super) fn ticks(axis: &Axis, about: usize) -> Vec<f64> {
     let span = axis.high - axis.low;
     if !span.is_finite() || span <= 0.0 {
         return vec![axis.low];

@@ -96,7 +96,9 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
             let (low, high) = mean.interval.unwrap_or((mean.value, mean.value));
             let n = deficits.len();
             let label = format!("{} · {n} {} · {}", cell.plan, if n == 1 { "seed" } else { "seeds" }, verdict(cell));
-            Some(IntervalRow { label, role: Role::Healed, value: mean.value, low, high })
+            // A tenth of a point is more than any of these runs can tell.
+            let [value, low, high] = [mean.value, low, high].map(|points| (10.0 * points).round() / 10.0);
+            Some(IntervalRow { label, role: Role::Healed, value, low, high })
         })
         .collect();
     if rows.is_empty() {

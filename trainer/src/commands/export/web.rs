@@ -88,7 +88,7 @@ fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
     let files = run.tokenizer()?.files;
     let tokenizer = files.into_iter().find(|(name, _)| name == TOKENIZER).map(|(_, bytes)| bytes);
     let tokenizer = tokenizer.ok_or_else(|| bad_input(anyhow!("{}: its models have no {TOKENIZER}", run.name())))?;
-    let weights = encode_parameters(&healthy.parameters, &args.web.bits.mix(args.web.block))?;
+    let weights = encode_parameters(&healthy.parameters, &args.web.bits.mix(args.web.block)).map_err(bad_input)?;
     let training = run.training_rows(&args.web)?;
     let spec = &run.record.spec;
     let entry = hub::dataset_entry(&spec.dataset.name);
@@ -191,7 +191,7 @@ fn heal(draft: &mut Draft, args: &ExportArgs, run: &RunModels) -> anyhow::Result
     let moved = moved(&before.parameters, &after.parameters)?;
     let mix = args.web.healed_bits.mix(args.web.block);
     let EncodedTensors { bytes, tensors } =
-        encode_delta(&corrupted, &after.parameters, &mix, |path| moved.contains(&path))?;
+        encode_delta(&corrupted, &after.parameters, &mix, |path| moved.contains(&path)).map_err(bad_input)?;
     draft.manifest.files.healed = Some(FileEntry::new(HEALED, &bytes));
     draft.manifest.healed = Some(HealedEntry { plan: plan.to_owned(), seed, fine_tuned: fine_tuned(run)?, tensors });
     draft.healed = bytes;
