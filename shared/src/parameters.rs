@@ -172,7 +172,7 @@ impl Parameters {
                 Ok((*path, Entry::Frozen(tensor)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries })
+        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
     }
 
     /// A copy on another device.

@@ -239,7 +239,7 @@ impl Page {
                     [name, (await (await caches.open(name)).keys()).map(({ url }) => url)]));
                 const page = sizes.find(([name]) => name.startsWith('bert-heal-page-'))?.[1] ?? [];
                 const has = end => page.some(url => url.endsWith(end));
-                return has('worker_bg.wasm') && has('worker.js') && has('/') && has('index.json')
+                return page.some(url => /worker(_relaxed)?_bg.wasm$/.test(url)) && has('/') && has('index.json')
                     && page.some(url => /app-.*_bg.wasm$/.test(url)) && sizes.some(([name]) => name.startsWith('bert-heal-models-'));
             };
             const wait = async () => await count() ? done(true) : setTimeout(wait, 200);
