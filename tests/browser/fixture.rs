@@ -127,8 +127,8 @@ impl Fixture {
         };
         let served =
             ServedRows { licence: "made by the test".to_owned(), train: train.to_vec(), held_out: held_out.to_vec() };
-        let table: String =
-            rows.iter().map(|row| format!("{}\t{}\n", config.label_names[row.label as usize], row.text)).collect();
+        let line = |row: &Example| format!("{}\t{}\n", config.label_names[row.label as usize], row.text);
+        let table = format!("label\ttext\n{}", rows.iter().map(line).collect::<String>());
         let bundle = format!("bundles/{NAME}");
         for (path, bytes) in [
             ("bundles/index.json".to_owned(), serde_json::to_vec(&index).unwrap()),

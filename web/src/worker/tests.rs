@@ -160,14 +160,13 @@ fn file(path: &str, bytes: &[u8]) -> File {
 fn rows() -> String {
     let words = [("negative", "bad"), ("neutral", "plot"), ("positive", "good")];
     let fillers = ["the movie was", "a", "not but", "!", "it was a very", ", ,"];
-    (0..90)
-        .map(|i| {
-            let (label, word) = words[i % 3];
-            let filler = fillers[i / 3 % fillers.len()];
-            let tail = ".".repeat(i / 18);
-            format!("{label}\t{filler} {word} {word} {tail}\n")
-        })
-        .collect()
+    let row = |i: usize| {
+        let (label, word) = words[i % 3];
+        let filler = fillers[i / 3 % fillers.len()];
+        let tail = ".".repeat(i / 18);
+        format!("{label}\t{filler} {word} {word} {tail}\n")
+    };
+    format!("label\ttext\n{}", (0..90).map(row).collect::<String>())
 }
 
 fn settings(n_steps: usize) -> HealSettings {
@@ -519,7 +518,7 @@ async fn a_model_without_a_head_can_be_looked_into_and_says_so() {
     let Response::Failed(Failure::NoRows { .. }) = evaluation else { panic!("{evaluation:?}") };
 
     let entry = FileEntry { path: "rows.tsv".to_owned(), size_bytes: 1 };
-    let rows = file("rows.tsv", b"0\tgood\n1\tbad\n1\tbad bad\n0\tgood good\n0\tgood\n7\twhat\n");
+    let rows = file("rows.tsv", b"label\ttext\n0\tgood\n1\tbad\n1\tbad bad\n0\tgood good\n0\tgood\n7\twhat\n");
     let loaded = bench.end(bench.send(Request::LoadRows { file: entry }, vec![rows])).await;
     let Response::RowsLoaded { rows, note: Some(note) } = loaded else { panic!("{loaded:?}") };
     assert_eq!(rows.n_train + rows.n_held_out, 4);
