@@ -127,7 +127,7 @@ impl Fixture {
         };
         let served =
             ServedRows { licence: "made by the test".to_owned(), train: train.to_vec(), held_out: held_out.to_vec() };
-        let line = |row: &Example| format!("{}\t{}\n", config.label_names[row.label as usize], row.text);
+        let line = |row: &Example| format!("{}\t{}\n", row.label, row.text);
         let table = format!("label\ttext\n{}", rows.iter().map(line).collect::<String>());
         let bundle = format!("bundles/{NAME}");
         for (path, bytes) in [

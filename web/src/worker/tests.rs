@@ -158,10 +158,10 @@ fn file(path: &str, bytes: &[u8]) -> File {
 
 /// 90 texts of three classes, each with a word of its own.
 fn rows() -> String {
-    let words = [("negative", "bad"), ("neutral", "plot"), ("positive", "good")];
+    let words = ["bad", "plot", "good"];
     let fillers = ["the movie was", "a", "not but", "!", "it was a very", ", ,"];
     let row = |i: usize| {
-        let (label, word) = words[i % 3];
+        let (label, word) = (i % 3, words[i % 3]);
         let filler = fillers[i / 3 % fillers.len()];
         let tail = ".".repeat(i / 18);
         format!("{label}\t{filler} {word} {word} {tail}\n")
