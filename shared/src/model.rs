@@ -9,6 +9,7 @@ mod classifier;
 mod config;
 mod encoder;
 mod parameter_path;
+mod source;
 mod trace;
 
 pub use attribution::{Attribution, integrated_gradients};

@@ -11,6 +11,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use crate::corruption::{Report, ResolvedPlan, TensorMut};
 use crate::error::{Error, Result};
 use crate::model::{Architecture, ParameterPath};
+use crate::nn::Changes;
 use crate::seed::Seed;
 
 /// One parameter's storage.
@@ -25,6 +26,7 @@ enum Entry {
 pub struct Parameters {
     architecture: Architecture,
     entries: BTreeMap<ParameterPath, Entry>,
+    changes: Changes,
 }
 
 impl Parameters {
@@ -34,7 +36,7 @@ impl Parameters {
             .into_iter()
             .map(|(path, tensor)| Ok((path, Entry::Trained(Var::from_tensor(&tensor)?))))
             .collect::<Result<_>>()?;
-        Ok(Self { architecture, entries })
+        Ok(Self { architecture, entries, changes: Changes::default() })
     }
 
     /// The family, which decides names.
@@ -61,6 +63,13 @@ impl Parameters {
     /// When the model has no such parameter.
     pub fn get_detached(&self, path: ParameterPath) -> Result<Tensor> {
         Ok(self.get(path)?.detach())
+    }
+
+    /// The count of changes made in place. Whoever writes through a variable of [`Parameters::trained`] records it there,
+    /// so that evaluation models on this storage see it.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// All paths in forward order.
@@ -105,6 +114,7 @@ impl Parameters {
             Some(Entry::Frozen(tensor)) => *tensor = new,
             None => unreachable!("`get` has found it"),
         }
+        self.changes.record();
         Ok(())
     }
 
@@ -144,7 +154,7 @@ impl Parameters {
                 ))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries })
+        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
     }
 
     /// A copy whose parameters are all frozen. It shares the memory of those that are frozen here, so a model that
@@ -162,7 +172,7 @@ impl Parameters {
                 Ok((*path, Entry::Frozen(tensor)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries })
+        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
     }
 
     /// A copy on another device.

@@ -19,7 +19,7 @@ use crate::fixture::{dataset, json as run_json, text, tiny_model};
 const PLAN: &str = "kaiming@bottom:0.5";
 
 /// A run of protocol finetuned on the tiny model, and a bundle of it.
-fn run_and_bundle(folder: &Path) -> (PathBuf, PathBuf) {
+pub fn run_and_bundle(folder: &Path) -> (PathBuf, PathBuf) {
     let (data, model, run) = (dataset(folder, 120, 40), tiny_model(), folder.join("run"));
     let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--seed", "3"];
     args.extend(["--max-steps", "30", "--learning-rate", "1e-3", "--max-length", "32", "--corrupt", PLAN]);

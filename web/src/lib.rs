@@ -19,3 +19,4 @@ pub mod protocol;
 pub mod state;
 pub mod store;
 pub mod worker;
+pub mod worker_choice;

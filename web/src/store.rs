@@ -25,15 +25,13 @@ use crate::protocol::{
     Progress, Request, Response, Storage, TensorView,
 };
 use crate::state::State;
+use crate::worker_choice::worker_script_url;
 use lanes::{Lane, Lanes};
 use leptos::prelude::*;
 use shared::bundle::IndexEntry;
 use shared::checkpoint::Condition;
 use shared::corruption::{Anatomy, PlanError};
 use std::sync::Arc;
-
-/// The script that Trunk makes of `bin/worker.rs`, relative to the page, so that the page may lie in any folder.
-const WORKER_SCRIPT: &str = "worker_loader.js";
 
 /// Every model, in the order of the columns.
 pub const MODELS: [Condition; 3] = [Condition::Healthy, Condition::Corrupted, Condition::Healed];
@@ -124,7 +122,7 @@ impl Store {
             of_model.or_else(|| preview.get().map(|preview| preview.labels.clone())).unwrap_or_default()
         });
         let health = RwSignal::new(Health::Starting);
-        let bridge = Bridge::start(WORKER_SCRIPT, move |now| health.set(now));
+        let bridge = Bridge::start(worker_script_url(), move |now| health.set(now));
         let store = Self {
             state,
             refusals: RwSignal::new(refusals),

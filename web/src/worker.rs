@@ -8,6 +8,7 @@
 //! Invariants: no borrow of the session lives across an `await`; every call gets exactly one final reply; weights that
 //! are infinite or no numbers give answers with gaps, never a panic; a call that fails leaves the models as they were.
 
+pub mod bench;
 mod browser;
 mod damage;
 mod evaluate;
@@ -38,6 +39,14 @@ use store::Store;
 use task::{Interruption, Task};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
+
+/// What a worker's program does: serves its page, or measures itself for `bench.html`.
+///
+/// # Errors
+/// [`Failure::WorkerStopped`] when called anywhere but in a dedicated worker.
+pub fn run() -> Result<(), Failure> {
+    if bench::is_wanted() { bench::serve() } else { serve() }
+}
 
 /// Starts to serve the page that started this worker, for as long as the worker lives.
 ///

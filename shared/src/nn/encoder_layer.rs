@@ -12,9 +12,9 @@ use super::gradient::{Gradient, hand_over_parameter};
 use super::host::{HostSlice, slice};
 use super::kernels::{
     Accumulate, AttentionShape, DropoutMask, attention, attention_backward, column_sums, dropout, dropout_add, gelu,
-    gelu_backward, layer_norm, layer_norm_backward, linear, linear_input_gradient, linear_weight_gradient,
+    gelu_backward, layer_norm, layer_norm_backward, linear_input_gradient, linear_weight_gradient,
 };
-use super::{AttentionMask, Dropout};
+use super::{AttentionMask, Dropout, WeightCache};
 
 /// A dense layer's or a LayerNorm's two tensors.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Pair {
     pub weight: Tensor,
     /// `[out]`, or `[hidden]`.
     pub bias: Tensor,
+    /// What is kept of a dense layer's weight.
+    pub cache: WeightCache,
 }
 
 /// The tensors of one encoder layer.
@@ -134,7 +136,15 @@ struct Saved {
 /// A dense layer on the host.
 fn dense(x: &[f32], pair: &Pair) -> Result<Vec<f32>> {
     let (_, n_in) = pair.weight.dims2()?;
-    Ok(linear(x, HostSlice::new(&pair.weight)?.as_slice(), HostSlice::new(&pair.bias)?.as_slice(), n_in))
+    let (weight, bias) = (HostSlice::new(&pair.weight)?, HostSlice::new(&pair.bias)?);
+    Ok(pair.cache.linear(x, weight.as_slice(), bias.as_slice(), n_in))
+}
+
+/// A dense layer and GELU on the host, where no backward pass needs what lies between.
+fn dense_gelu(x: &[f32], pair: &Pair) -> Result<Vec<f32>> {
+    let (_, n_in) = pair.weight.dims2()?;
+    let (weight, bias) = (HostSlice::new(&pair.weight)?, HostSlice::new(&pair.bias)?);
+    Ok(pair.cache.linear_gelu(x, weight.as_slice(), bias.as_slice(), n_in))
 }
 
 /// A LayerNorm on the host.
@@ -207,9 +217,14 @@ impl CustomOp2 for FusedLayer {
         attention(shape, &query, &key, &value, &mut context);
         let attended = add_residual(dense(&context, &p.attention_output)?, x, self.attention_output_mask);
         let middle = norm(&attended, &p.attention_layer_norm, self.eps)?;
-        let inner = dense(&middle, &p.ffn_in)?; // [n, intermediate]
-        let mut activated = vec![0.0; inner.len()];
-        gelu(&inner, &mut activated);
+        let (inner, activated) = if self.is_tracked {
+            let inner = dense(&middle, &p.ffn_in)?; // [n, intermediate]
+            let mut activated = vec![0.0; inner.len()];
+            gelu(&inner, &mut activated);
+            (inner, activated)
+        } else {
+            (Vec::new(), dense_gelu(&middle, &p.ffn_in)?)
+        };
         let summed = add_residual(dense(&activated, &p.ffn_out)?, &middle, self.ffn_mask);
         let y = norm(&summed, &p.ffn_layer_norm, self.eps)?;
         if self.is_tracked {

@@ -3,6 +3,8 @@
 mod run_models;
 mod web;
 
+pub(super) use web::outcomes;
+
 use std::fs;
 
 use anyhow::{Context, anyhow};

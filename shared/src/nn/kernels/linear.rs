@@ -3,6 +3,7 @@
 use super::{Accumulate, MatrixMut, MatrixRef, matmul};
 
 /// Rows of `x` `[n, n_in]` through the layer: `[n, n_out]`. The bias is written first and the product added to it.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Vec<f32> {
     let (n, n_out) = (x.len() / n_in.max(1), bias.len());
     let mut y = Vec::with_capacity(n * n_out);

@@ -2,31 +2,41 @@
 
 use rayon::prelude::*;
 
-use super::{SERIAL_BELOW, math};
+use super::SERIAL_BELOW;
+#[cfg(not(target_arch = "wasm32"))]
+use super::math;
+#[cfg(target_arch = "wasm32")]
+use super::wasm::{serial_gelu, serial_gelu_backward};
 use crate::seed::Stream;
 
 /// y = x·Φ(x), the exact GELU (Hendrycks & Gimpel 2016), not its tanh approximation.
 pub(crate) fn gelu(x: &[f32], y: &mut [f32]) {
-    x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).for_each(|(x, y)| {
-        pulp::Arch::new().dispatch(|| {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = x * math::normal_cdf(*x);
-            }
-        });
-    });
+    x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).for_each(|(x, y)| serial_gelu(x, y));
 }
 
 /// dx = dy·(Φ(x) + x·φ(x)).
 pub(crate) fn gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     (x.par_chunks(SERIAL_BELOW), dy.par_chunks(SERIAL_BELOW), dx.par_chunks_mut(SERIAL_BELOW))
         .into_par_iter()
-        .for_each(|(x, dy, dx)| {
-            pulp::Arch::new().dispatch(|| {
-                for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
-                    *dx = dy * (math::normal_cdf(*x) + x * math::normal_pdf(*x));
-                }
-            });
-        });
+        .for_each(|(x, dy, dx)| serial_gelu_backward(x, dy, dx));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn serial_gelu(x: &[f32], y: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = x * math::normal_cdf(*x);
+        }
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn serial_gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+            *dx = dy * (math::normal_cdf(*x) + x * math::normal_pdf(*x));
+        }
+    });
 }
 
 /// Which elements of one dropout site survive: a function of (stream, site, element), so nothing is stored and the

@@ -25,6 +25,7 @@ use shared::record::Protocol;
 use shared::seed::Seed;
 
 use self::measure::Models;
+pub(in crate::commands) use self::measure::outcomes;
 use super::run_models::RunModels;
 use crate::bundles;
 use crate::cli::export::ExportArgs;

@@ -94,7 +94,12 @@ fn predictions(bundle: &Bundle, parameters: &Parameters, rows: &[Example]) -> an
     predictions_of(&model(bundle, parameters)?, &encoded, BATCH_SIZE, bundle.config().pad_token_id, |_| {})
 }
 
-fn outcomes(bundle: &Bundle, parameters: &Parameters, sentences: &[&str]) -> anyhow::Result<Vec<Outcome>> {
+/// What a model of the bundle says of each sentence.
+pub(in crate::commands) fn outcomes(
+    bundle: &Bundle,
+    parameters: &Parameters,
+    sentences: &[&str],
+) -> anyhow::Result<Vec<Outcome>> {
     let ids = bundle.tokenizer().encode(sentences, bundle.manifest().task.max_length)?;
     let examples: Vec<EncodedExample> =
         ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
