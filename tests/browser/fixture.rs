@@ -77,12 +77,8 @@ impl Fixture {
         start.freeze(|path| !is_moved(path)).unwrap();
         let healed = fine_tuned(&config, start, &tokenizer, train);
 
-        let exact = BitMix {
-            embeddings: Encoding::F32,
-            attention: Encoding::F32,
-            ffn: Encoding::F32,
-            other: Encoding::F32,
-        };
+        let exact =
+            BitMix { embeddings: Encoding::F32, attention: Encoding::F32, ffn: Encoding::F32, other: Encoding::F32 };
         let weights = encode_parameters(&healthy, &exact).unwrap();
         let delta = encode_delta(&corrupted, &healed, &exact, is_moved).unwrap();
         let hashes = |rows: &[Example]| rows.iter().map(|row| row_hash(&row.text, row.label)).collect::<Vec<_>>();
@@ -131,10 +127,8 @@ impl Fixture {
         };
         let served =
             ServedRows { licence: "made by the test".to_owned(), train: train.to_vec(), held_out: held_out.to_vec() };
-        let table: String = rows
-            .iter()
-            .map(|row| format!("{}\t{}\n", config.label_names[row.label as usize], row.text))
-            .collect();
+        let table: String =
+            rows.iter().map(|row| format!("{}\t{}\n", config.label_names[row.label as usize], row.text)).collect();
         let bundle = format!("bundles/{NAME}");
         for (path, bytes) in [
             ("bundles/index.json".to_owned(), serde_json::to_vec(&index).unwrap()),
@@ -197,8 +191,7 @@ impl Fixture {
 /// Good and bad things said of many things, none twice.
 fn rows() -> Vec<Example> {
     const WORDS: [&[&str]; 2] = [&["bad", "awful", "dull", "poor"], &["good", "great", "fine", "lovely"]];
-    const THINGS: [&str; 10] =
-        ["film", "plot", "book", "play", "song", "cast", "story", "scene", "score", "ending"];
+    const THINGS: [&str; 10] = ["film", "plot", "book", "play", "song", "cast", "story", "scene", "score", "ending"];
     let mut rows = Vec::new();
     for thing in THINGS {
         for frame in ["the {t} was {w}", "a {w} {t}", "what a {w} {t} this is"] {
@@ -224,8 +217,7 @@ fn fine_tuned(config: &ModelConfig, parameters: Parameters, tokenizer: &Tokenize
     let seeds = TrainingSeeds { head: Seed(1), data: Seed(1) };
     let examples = Arc::new(encode(tokenizer, rows));
     let kernels = Kernels::for_device(&Device::Cpu);
-    let mut training =
-        FineTuning::new(config, parameters, examples, &args, seeds, kernels, &Device::Cpu).unwrap();
+    let mut training = FineTuning::new(config, parameters, examples, &args, seeds, kernels, &Device::Cpu).unwrap();
     while training.steps_done() < training.n_steps() {
         training.step().unwrap();
     }

@@ -282,10 +282,8 @@ impl Page {
 
     /// Waits until an attribute has a value.
     pub async fn attribute_becomes(&self, id: &str, name: &str, value: &str) {
-        let script = format!(
-            "return document.querySelector('{}')?.getAttribute('{name}') === arguments[0]",
-            selector(id)
-        );
+        let script =
+            format!("return document.querySelector('{}')?.getAttribute('{name}') === arguments[0]", selector(id));
         self.wait_until(&script, value).await;
     }
 
@@ -381,7 +379,10 @@ impl Page {
         let urls: Vec<String> = self.log("performance").await.iter().filter_map(requested_url).collect();
         assert!(!urls.is_empty(), "the performance log lists requests");
         let own = format!("{}/", self.origin);
-        let foreign: Vec<_> = urls.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:") && !url.starts_with("blob:")).collect();
+        let foreign: Vec<_> = urls
+            .iter()
+            .filter(|url| !url.starts_with(&own) && !url.starts_with("data:") && !url.starts_with("blob:"))
+            .collect();
         assert!(foreign.is_empty(), "requests left the page's origin: {foreign:?}");
     }
 

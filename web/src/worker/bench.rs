@@ -145,8 +145,7 @@ fn batch(n_rows: usize, n_tokens: usize) -> Batch {
 
 fn encoder_times(checkpoint: &Checkpoint, n_rows: usize, n_tokens: usize) -> shared::Result<Value> {
     let kernels = Kernels::for_device(&Device::Cpu);
-    let model =
-        TextClassifier::for_evaluation(&checkpoint.config, &checkpoint.parameters, &kernels, DType::F32)?;
+    let model = TextClassifier::for_evaluation(&checkpoint.config, &checkpoint.parameters, &kernels, DType::F32)?;
     let batch = batch(n_rows, n_tokens);
     times(|| model.encoder().forward(&batch, ForwardMode::Evaluation).map(drop))
 }
