@@ -5,6 +5,7 @@
 //! `cargo xtask test` builds the page first and then requires these tests.
 
 mod accessibility;
+mod bench;
 mod driver;
 mod page;
 mod server;

@@ -18,10 +18,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the files of `dir` at a free port for as long as the runtime lives.
+    /// Serves the files of `dir`, and the tiny models under `golden/`, at a free port for as long as the runtime lives.
     pub async fn start(dir: &Path) -> Self {
         let failures = Arc::default();
         let app = Router::new()
+            .nest_service("/golden", ServeDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")))
             .fallback_service(ServeDir::new(dir))
             .layer(middleware::from_fn_with_state(Arc::clone(&failures), remember_failure));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
