@@ -50,16 +50,15 @@ impl Rows {
         };
         let table = table.map_err(|error| wrong(error.to_string()))?;
         let scheme = LabelScheme::of(file, &table.rows.iter(), Some(labels)).map_err(|e| wrong(e.to_string()))?;
-        let parsed = assemble(file, table, &scheme, OnBadRow::Skip)
-            .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
+        let parsed = assemble(file, table, &scheme, OnBadRow::Skip).map_err(|error| {
+            wrong(format!("{error}; this model's classes are {}", labels.join(", ")))
+        })?;
         let TableRows::Labelled(examples) = parsed.rows else {
             return Err(wrong("its rows have no labels (all are −1)".to_owned()));
         };
         let (rows, n_double) = Self::split(examples);
         if rows.train.is_empty() || rows.held_out.is_empty() {
-            return Err(wrong(
-                "it needs at least two different texts: one to heal with and one to judge on".to_owned(),
-            ));
+            return Err(wrong("it needs at least two different texts: one to heal with and one to judge on".to_owned()));
         }
         let skipped = &parsed.skipped;
         let mut left_out = Vec::new();

@@ -59,14 +59,8 @@ impl Bench {
     /// A worker with the tiny model and rows that it can learn.
     async fn loaded() -> (Self, Box<Loaded>) {
         let bench = Self::new();
-        let loaded = bench
-            .load(&[
-                ("config.json", CONFIG),
-                ("model.safetensors", WEIGHTS),
-                ("tokenizer.json", TOKENIZER),
-                ("rows.tsv", rows().as_bytes()),
-            ])
-            .await;
+        let loaded = bench.load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER),
+            ("rows.tsv", rows().as_bytes())]).await;
         let Response::Loaded(loaded) = loaded else { panic!("{loaded:?}") };
         (bench, loaded)
     }
@@ -193,8 +187,7 @@ async fn dropped_files_become_a_model_that_tells_what_it_is() {
     let model = &loaded.model;
     assert_eq!((model.n_layers, model.n_heads, model.max_length), (2, 4, 48));
     let kinds: Vec<PartKind> = model.parts.iter().map(|part| part.kind).collect();
-    let expected =
-        [PartKind::Embeddings, PartKind::Layer(0), PartKind::Layer(1), PartKind::Pooler, PartKind::Classifier];
+    let expected = [PartKind::Embeddings, PartKind::Layer(0), PartKind::Layer(1), PartKind::Pooler, PartKind::Classifier];
     assert_eq!(kinds, expected);
     assert_eq!(model.parts.iter().map(|part| part.n_values).sum::<usize>(), model.n_parameters);
     // Every selection and component the summary names is one that the grammar knows.
@@ -249,11 +242,9 @@ async fn a_damage_is_reported_tensor_by_tensor_and_can_be_taken_away() {
     assert!(damage.totals.n_non_finite > 0, "{:?}", damage.totals);
     assert!(damage.tensors.iter().all(|tensor| loaded.model.parts[tensor.part_idx].kind == PartKind::Layer(1)));
     assert_eq!(damage.histograms.len(), damage.differences.len());
-    let n_after: u64 = damage
-        .differences
-        .iter()
-        .map(|histogram| histogram.counts.iter().sum::<u64>() + histogram.n_outside + histogram.n_non_finite)
-        .sum();
+    let n_after: u64 = damage.differences.iter().map(|histogram| {
+        histogram.counts.iter().sum::<u64>() + histogram.n_outside + histogram.n_non_finite
+    }).sum();
     assert_eq!(n_after, 4 * damage.size_bytes / 16);
 
     let name = "bert.encoder.layer.1.output.dense.weight".to_owned();
@@ -405,17 +396,12 @@ async fn healing_can_be_stepped_paused_stopped_and_reset() {
 
     // A healing is also ended by its own call's cancellation, by new damage and by another model.
     for how in 0..3 {
-        let id =
-            bench.send(Request::HealStart(HealSettings { starts_paused: how == 0, ..settings(1_000) }), Vec::new());
+        let id = bench.send(Request::HealStart(HealSettings { starts_paused: how == 0, ..settings(1_000) }), Vec::new());
         bench.until(id, |r| matches!(r, Response::HealProgress(_))).await;
         match how {
             0 => drop(bench.ask(Request::Cancel { id }).await),
             1 => drop(bench.corrupt("kaiming@top:0.5", 1).await),
-            _ => drop(
-                bench
-                    .load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)])
-                    .await,
-            ),
+            _ => drop(bench.load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)]).await),
         }
         assert_eq!(bench.end(id).await, Response::Cancelled, "{how}");
     }
@@ -480,10 +466,7 @@ async fn wrong_files_leave_the_model_that_was_there() {
     let cut = &WEIGHTS[..WEIGHTS.len() - 5];
     for (files, expected) in [
         (vec![("config.json", CONFIG), ("model.safetensors", cut), ("tokenizer.json", TOKENIZER)], "not a readable"),
-        (
-            vec![("config.json", b"{}".as_slice()), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)],
-            "model_type",
-        ),
+        (vec![("config.json", b"{}".as_slice()), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)], "model_type"),
         (vec![("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", b"[]")], "tokenizer.json"),
         (vec![("config.json", CONFIG), ("model.safetensors", WEIGHTS)], "tokenizer.json is missing"),
         (vec![("holiday.png", b"PNG".as_slice())], "config.json is missing"),
