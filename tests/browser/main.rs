@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
 mod accessibility;
+mod bench;
 mod driver;
 mod fixture;
 mod page;

@@ -23,11 +23,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the files of `overlay`, and those of `dir` where it has none, at a free port until it is stopped or
-    /// dropped.
+    /// Serves the files of `overlay`, those of `dir` where it has none, and the tiny models under `golden/`, at a free
+    /// port until it is stopped or dropped.
     pub fn start(dir: &Path, overlay: &Path) -> Self {
         let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
         let app = Router::new()
+            .nest_service("/golden", ServeDir::new(golden))
             .fallback_service(ServeDir::new(overlay).fallback(ServeDir::new(dir)))
             .layer(middleware::from_fn_with_state(Arc::clone(&failures), remember_failure));
         let (address_sender, address) = std::sync::mpsc::channel();
