@@ -65,6 +65,18 @@ fn link_rebuilds_the_bits_that_the_native_code_gives() {
 }
 
 #[test]
+fn seed_can_be_rolled_and_taken_back() {
+    with_page(&address(PLAN, SEED, ""), async |page| {
+        page.damage_is(PLAN, SEED).await;
+        page.click("roll-seed").await;
+        page.damage_leaves_seed(SEED).await;
+        assert!(!page.address().await.contains(&format!("seed={SEED}&")), "{}", page.address().await);
+        page.go_back().await;
+        page.damage_is(PLAN, SEED).await;
+    });
+}
+
+#[test]
 fn typed_damage_changes_the_answer_and_wrong_damage_is_pointed_at() {
     with_page(&address("kaiming@none", 1, ""), async |page| {
         page.damage_is("kaiming@none", 1).await;

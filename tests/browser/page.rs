@@ -115,6 +115,13 @@ impl Page {
         self.attribute_becomes("damage", "data-seed", &seed.to_string()).await;
     }
 
+    /// Waits until the damage has another seed.
+    pub async fn damage_leaves_seed(&self, seed: u64) {
+        let script = "const seed = document.querySelector('[data-testid=damage]')?.dataset.seed;
+            return seed !== undefined && seed !== arguments[0]";
+        self.wait_until(script, &seed.to_string()).await;
+    }
+
     /// Asks for the fingerprint of the corrupted weights.
     pub async fn fingerprint(&self) -> String {
         self.click("fingerprint").await;
