@@ -84,16 +84,16 @@ fn typed_damage_changes_the_answer_and_wrong_damage_is_pointed_at() {
         let undamaged = page.prediction("corrupted", TEXT).await;
         assert_eq!(healthy.0, undamaged.0);
         assert!((healthy.1 - undamaged.1).abs() < 1e-9);
-        page.type_into("plan", "Zero: 100% @ all / FFN").await;
-        page.damage_is("zero:1@all/ffn", 1).await;
-        let expected = best(&Fixture::get().probabilities(Condition::Corrupted, "zero:1@all/ffn", 1, TEXT));
+        page.type_into("plan", "Zero: 100% @ all").await;
+        page.damage_is("zero:1@all", 1).await;
+        let expected = best(&Fixture::get().probabilities(Condition::Corrupted, "zero:1@all", 1, TEXT));
         page.prediction_becomes("corrupted", expected.1, TOLERANCE).await;
         assert!((expected.1 - healthy.1).abs() > 1e-3, "the damage is one that shows: {expected:?} {healthy:?}");
 
         page.type_into("plan", "kaiming@bottom:1.5").await;
         let problem = page.text_with("plan-error", "^").await;
         assert!(problem.contains("kaiming@bottom:1.5"), "{problem}");
-        page.damage_is("zero:1@all/ffn", 1).await;
+        page.damage_is("zero:1@all", 1).await;
     });
 }
 
