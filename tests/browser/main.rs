@@ -65,6 +65,18 @@ fn link_rebuilds_the_bits_that_the_native_code_gives() {
 }
 
 #[test]
+fn seed_can_be_rolled_and_taken_back() {
+    with_page(&address(PLAN, SEED, ""), async |page| {
+        page.damage_is(PLAN, SEED).await;
+        page.click("roll-seed").await;
+        page.damage_leaves_seed(SEED).await;
+        assert!(!page.address().await.contains(&format!("seed={SEED}&")), "{}", page.address().await);
+        page.go_back().await;
+        page.damage_is(PLAN, SEED).await;
+    });
+}
+
+#[test]
 fn typed_damage_changes_the_answer_and_wrong_damage_is_pointed_at() {
     with_page(&address("kaiming@none", 1, ""), async |page| {
         page.damage_is("kaiming@none", 1).await;
@@ -72,16 +84,16 @@ fn typed_damage_changes_the_answer_and_wrong_damage_is_pointed_at() {
         let undamaged = page.prediction("corrupted", TEXT).await;
         assert_eq!(healthy.0, undamaged.0);
         assert!((healthy.1 - undamaged.1).abs() < 1e-9);
-        page.type_into("plan", "Zero: 100% @ all / FFN").await;
-        page.damage_is("zero:1@all/ffn", 1).await;
-        let expected = best(&Fixture::get().probabilities(Condition::Corrupted, "zero:1@all/ffn", 1, TEXT));
+        page.type_into("plan", "Zero: 100% @ all").await;
+        page.damage_is("zero:1@all", 1).await;
+        let expected = best(&Fixture::get().probabilities(Condition::Corrupted, "zero:1@all", 1, TEXT));
         page.prediction_becomes("corrupted", expected.1, TOLERANCE).await;
         assert!((expected.1 - healthy.1).abs() > 1e-3, "the damage is one that shows: {expected:?} {healthy:?}");
 
         page.type_into("plan", "kaiming@bottom:1.5").await;
         let problem = page.text_with("plan-error", "^").await;
         assert!(problem.contains("kaiming@bottom:1.5"), "{problem}");
-        page.damage_is("zero:1@all/ffn", 1).await;
+        page.damage_is("zero:1@all", 1).await;
     });
 }
 

@@ -115,6 +115,13 @@ impl Page {
         self.attribute_becomes("damage", "data-seed", &seed.to_string()).await;
     }
 
+    /// Waits until the damage has another seed.
+    pub async fn damage_leaves_seed(&self, seed: u64) {
+        let script = "const seed = document.querySelector('[data-testid=damage]')?.dataset.seed;
+            return seed !== undefined && seed !== arguments[0]";
+        self.wait_until(script, &seed.to_string()).await;
+    }
+
     /// Asks for the fingerprint of the corrupted weights.
     pub async fn fingerprint(&self) -> String {
         self.click("fingerprint").await;
@@ -343,10 +350,13 @@ impl Page {
         serde_json::from_value(widths).expect("widths are whole numbers")
     }
 
-    /// The names by which a screen reader announces the elements that match `selector`.
+    /// The names by which a screen reader announces the elements that match `selector` and can be seen.
     pub async fn accessible_names(&self, selector: &str) -> Vec<String> {
         let mut names = Vec::new();
         for element in self.client.find_all(Locator::Css(selector)).await.expect("the selector is right") {
+            if !element.is_displayed().await.expect("the element is there") {
+                continue;
+            }
             let id = element.element_id();
             let command = Command { path: format!("element/{}/computedlabel", &*id), body: None };
             let name = self.client.issue_cmd(command).await.expect("chromedriver computes names");

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -77,7 +78,7 @@ async fn remember_failure(State(failures): State<Arc<Mutex<Vec<String>>>>, reque
     let response = next.run(request).await;
     let status = response.status();
     // A file that the browser still has unchanged is no failure.
-    if !status.is_success() && status != axum::http::StatusCode::NOT_MODIFIED {
+    if !status.is_success() && status != StatusCode::NOT_MODIFIED {
         failures.lock().expect("no holder panics").push(format!("{path}: {status}"));
     }
     response
