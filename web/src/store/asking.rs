@@ -2,7 +2,7 @@
 
 use super::lanes::Lane;
 use super::{MODELS, Store};
-use crate::protocol::{DriftSource, Request, Response};
+use crate::protocol::{DriftSource, Progress, Request, Response, Stage};
 use crate::state::View;
 use leptos::prelude::*;
 use shared::checkpoint::Condition;
@@ -157,6 +157,8 @@ impl Store {
             return;
         }
         let damage = self.damage_name();
+        // Under way from the click on: the first row may be long in coming.
+        self.evaluating.set(Some(Progress { stage: Stage::Rows, done: 0, total: 0 }));
         self.bridge.with_value(|bridge| {
             bridge.ask(Request::Evaluate { models: MODELS.to_vec() }, move |response| match response {
                 Response::Progress(progress) => store.evaluating.set(Some(progress)),
