@@ -48,7 +48,7 @@ pub use manifest::{
     Task, TensorEntry,
 };
 pub use open::Bundle;
-pub use rows::ServedRows;
+pub use rows::{MIN_HELD_OUT_SHARE, ServedRows};
 pub use write::{BitMix, EncodedTensors, encode_delta, encode_parameters};
 
 /// The version of the manifest and of the tensors' layout; raised whenever either changes its meaning.

@@ -26,9 +26,19 @@ fn no_view_has_a_barrier_that_axe_finds_in_the_light_or_in_the_dark() {
         }
     };
     with_page("", async move |page| {
+        page.model_is_ready().await;
+        // What fills the views: confusion matrices, and a sentence in the history.
+        page.accuracy("corrupted").await;
+        page.go_to("#view=operate").await;
+        page.click("classify").await;
         for theme in ["light", "dark"] {
             for view in VIEWS {
                 page.go_to(&format!("{view}&theme={theme}")).await;
+                if view.ends_with("inside") {
+                    page.text_with("tensor", "Each tile").await;
+                    page.text_with("attribution", "Margin").await;
+                    page.text_with("attention", "[CLS]").await;
+                }
                 let violations = page.violations(&axe).await;
                 assert_eq!(violations, Vec::<String>::new(), "{view}, {theme}");
             }

@@ -4,6 +4,7 @@
 
 mod bundle;
 mod cards;
+mod demo_bundles;
 mod experiment;
 mod faults;
 mod fixture;

@@ -60,9 +60,7 @@ fn golden_file_of_the_page_is_what_the_native_code_computes() {
     for (golden, computed) in golden.cases.iter().zip(&computed.cases) {
         assert_eq!((&golden.plan, golden.seed), (&computed.plan, computed.seed));
         assert_eq!(golden.fingerprint, computed.fingerprint, "{}", golden.plan);
-        for (golden, computed) in
-            golden.probabilities.iter().flatten().zip(computed.probabilities.iter().flatten())
-        {
+        for (golden, computed) in golden.probabilities.iter().flatten().zip(computed.probabilities.iter().flatten()) {
             let is_near = match (golden, computed) {
                 (Some(golden), Some(computed)) => (golden - computed).abs() < TOLERANCE,
                 (golden, computed) => golden == computed,

@@ -287,7 +287,8 @@ impl Port {
             tell_of_stop(&describe(&event.reason()));
         });
         // Failing to listen only costs the message.
-        let _ = self.scope.add_event_listener_with_callback("unhandledrejection", on_rejection.as_ref().unchecked_ref());
+        let _ =
+            self.scope.add_event_listener_with_callback("unhandledrejection", on_rejection.as_ref().unchecked_ref());
         on_rejection.forget();
     }
 

@@ -49,15 +49,18 @@ impl History {
         }
     }
 
-    /// Adds sentences that nothing was said of yet; how many were new.
+    /// Adds sentences that nothing was said of yet at the top, in their order; how many were new.
     pub fn import(&mut self, texts: Vec<String>) -> usize {
-        let mut n_new = 0;
-        for text in texts.into_iter().rev() {
-            if !text.trim().is_empty() && self.entries.iter().all(|entry| entry.text != text) {
-                self.entries.insert(0, Entry { text, is_pinned: false, said: None, damage: String::new() });
-                n_new += 1;
+        let mut new: Vec<String> = Vec::new();
+        for text in texts {
+            let is_known = new.contains(&text) || self.entries.iter().any(|entry| entry.text == text);
+            if !text.trim().is_empty() && !is_known {
+                new.push(text);
             }
         }
+        let n_new = new.len();
+        let entry = |text| Entry { text, is_pinned: false, said: None, damage: String::new() };
+        self.entries.splice(0..0, new.into_iter().map(entry));
         self.trim();
         n_new
     }

@@ -68,10 +68,10 @@ pub struct Healing {
 }
 
 impl Default for Healing {
-    /// 16 sentences a step are what a browser does in less than half a second. The rate is ten times Hugging Face's
+    /// 16 sentences a step are what a browser does in less than half a second. The rate is four times Hugging Face's
     /// default, since a re-initialised layer has far to go in a few minutes.
     fn default() -> Self {
-        Self { learning_rate: 5e-4, steps: 200, batch_size: 16, trained: Trained::Damaged }
+        Self { learning_rate: 2e-4, steps: 200, batch_size: 16, trained: Trained::Damaged }
     }
 }
 

@@ -3,8 +3,9 @@
 use shared::figure::Role;
 use std::fmt::Write as _;
 
-/// Letters of a sans-serif font are about half as wide as they are high.
-const LETTER_ASPECT: f64 = 0.54;
+/// Letters of a sans-serif font are a little over half as wide as they are high; capitals are wider.
+const LETTER_ASPECT: f64 = 0.58;
+const CAPITAL_ASPECT: f64 = 0.74;
 
 /// Size of names and legends, in pixels.
 pub const LABEL: f64 = 13.0;
@@ -186,16 +187,17 @@ impl Scene {
 /// About how wide `content` is.
 #[must_use]
 pub fn text_width(content: &str, size: f64) -> f64 {
-    content.chars().count() as f64 * size * LETTER_ASPECT
+    let aspect = |c: char| if c.is_uppercase() { CAPITAL_ASPECT } else { LETTER_ASPECT };
+    content.chars().map(aspect).sum::<f64>() * size
 }
 
 /// A name in at most so many pixels.
 #[must_use]
 pub fn shortened(name: &str, width: f64, size: f64) -> String {
-    let max_chars = (width / (size * LETTER_ASPECT)).max(2.0) as usize;
-    if name.chars().count() <= max_chars {
+    if text_width(name, size) <= width {
         return name.to_owned();
     }
+    let max_chars = (width / (size * LETTER_ASPECT)).max(2.0) as usize;
     name.chars().take(max_chars - 1).chain(['…']).collect()
 }
 
@@ -223,7 +225,7 @@ mod tests {
     #[wasm_bindgen_test]
     fn names_are_shortened_to_what_fits_and_others_are_kept() {
         assert_eq!(shortened("healthy", 200.0, 13.0), "healthy");
-        assert_eq!(shortened("a very long name of a class", 50.0, 13.0), "a very…");
+        assert_eq!(shortened("a very long name of a class", 53.0, 13.0), "a very…");
     }
 
     #[wasm_bindgen_test]

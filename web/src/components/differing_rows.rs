@@ -78,7 +78,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     };
     view! {
         <div class="row" role="group" aria-label="Which sentences to list">{filters}</div>
-        <div class="scroll" tabindex="0" role="region" aria-label="Held-out sentences">
+        <div class="scroll" tabindex="0" role="region" aria-label="Where the models differ">
             <table class="history">
                 <thead>
                     <tr>

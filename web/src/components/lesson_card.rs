@@ -79,11 +79,15 @@ fn lesson_body(lesson: &'static Lesson, guess: RwSignal<Option<usize>>) -> impl 
     };
     view! {
         <h2 id="lesson-title">{lesson.title}</h2>
-        <div class="story stack">
-            {lesson.story.iter().map(|paragraph| view! { <p>{*paragraph}</p> }).collect_view()}
-            <p><strong>{lesson.question}</strong></p>
+        <div class="body stack">
+            <div class="story stack">
+                {lesson.story.iter().map(|paragraph| view! { <p>{*paragraph}</p> }).collect_view()}
+            </div>
+            <div class="stack">
+                <p><strong>{lesson.question}</strong></p>
+                <div class="guesses" role="group" aria-label="Guess before you look">{guesses.collect_view()}</div>
+                {paragraphs}
+            </div>
         </div>
-        <div class="guesses" role="group" aria-label="Guess before you look">{guesses.collect_view()}</div>
-        {paragraphs}
     }
 }

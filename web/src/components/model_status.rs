@@ -84,6 +84,7 @@ fn ready(loaded: &Arc<Loaded>) -> String {
 pub(super) fn megabytes(bytes: u64) -> String {
     match bytes as f64 {
         bytes if bytes < 1e5 => format!("{:.1} kB", bytes / 1e3),
+        bytes if bytes > 1e9 => format!("{:.1} GB", bytes / 1e9),
         bytes => format!("{:.1} MB", bytes / 1e6),
     }
 }

@@ -74,7 +74,10 @@ pub(super) fn Network() -> impl IntoView {
     let answer = move || {
         let said = super::model_card::prediction(store.said.get().as_ref(), Condition::Corrupted)?;
         let label = store.labels.with(|labels| labels.get(said.label? as usize).cloned())?;
-        Some(format!("{label} {}", super::model_card::confidence(&said).map_or(String::new(), super::model_card::percent)))
+        Some(format!(
+            "{label} {}",
+            super::model_card::confidence(&said).map_or(String::new(), super::model_card::percent)
+        ))
     };
     view! {
         <p class="flow"><span aria-hidden="true">"↑"</span>{move || answer().unwrap_or_else(|| "an answer".to_owned())}</p>

@@ -41,9 +41,9 @@ pub(super) fn SeedField() -> impl IntoView {
                 on:change=apply
             />
             <button type="button" data-testid="roll-seed" on:click=roll>
-                <svg class="sign" viewBox="0 0 12 12" aria-hidden="true">
+                <svg class="die" viewBox="0 0 12 12" aria-hidden="true">
                     <path class="fill-none stroke-ink" d="M1.5 1.5h9v9h-9z" />
-                    <path class="fill-ink" d="M3 3h2v2H3zM7 3h2v2H7zM5 5h2v2H5zM3 7h2v2H3zM7 7h2v2H7z" />
+                    <path class="fill-ink" d="M3 3h1.6v1.6H3zM7.4 3h1.6v1.6H7.4zM5.2 5.2h1.6v1.6H5.2zM3 7.4h1.6v1.6H3zM7.4 7.4h1.6v1.6H7.4z" />
                 </svg>
                 "Roll the dice"
             </button>

@@ -67,9 +67,9 @@ fn components_are_taken_out_of_a_whole_layer_and_put_back() {
 fn one_head_can_be_spared() {
     let mut edited = damage("zero:1@layers:0/attention");
     edited.toggle_component(Part::Layer(0), Component::Head(1));
-    assert_eq!(edited.to_text(), "zero:1@layers:0/attention.head:0,attention.head:2-3");
+    assert_eq!(edited.to_text(), "zero:1@bottom:0.33/attention.head:0,attention.head:2-3");
     edited.toggle_component(Part::Layer(0), Component::Head(1));
-    assert_eq!(edited.to_text(), "zero:1@layers:0/attention.head:0-3");
+    assert_eq!(edited.to_text(), "zero:1@bottom:0.33/attention.head:0-3");
 }
 
 #[wasm_bindgen_test]

@@ -90,21 +90,23 @@ impl Store {
         let store = *self;
         let name = entry.path.clone();
         self.bridge.with_value(|bridge| {
-            bridge.ask_with_files(Request::LoadRows { file: entry }, std::slice::from_ref(file), move |response| match response {
-                Response::RowsLoaded { rows, note } => {
-                    store.loaded.update(|loaded| {
-                        if let Some(loaded) = loaded {
-                            Arc::make_mut(loaded).rows = Some(rows);
-                        }
-                    });
-                    store
-                        .announcement
-                        .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
-                    // What was left out is worth being seen as well.
-                    store.refusals.update(|notes| notes.extend(note));
+            bridge.ask_with_files(Request::LoadRows { file: entry }, std::slice::from_ref(file), move |response| {
+                match response {
+                    Response::RowsLoaded { rows, note } => {
+                        store.loaded.update(|loaded| {
+                            if let Some(loaded) = loaded {
+                                Arc::make_mut(loaded).rows = Some(rows);
+                            }
+                        });
+                        store
+                            .announcement
+                            .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
+                        // What was left out is worth being seen as well.
+                        store.refusals.update(|notes| notes.extend(note));
+                    }
+                    Response::Failed(failure) => store.fail(failure),
+                    _ => {}
                 }
-                Response::Failed(failure) => store.fail(failure),
-                _ => {}
             });
         });
     }

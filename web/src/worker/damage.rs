@@ -87,12 +87,7 @@ pub(super) fn none(healed: Option<HealedOrigin>) -> Corrupted {
 }
 
 /// One parameter of the healthy model and of another.
-pub(super) fn tensor(
-    session: &Session,
-    name: &str,
-    model: Condition,
-    max_tiles: usize,
-) -> Result<TensorView, Failure> {
+pub(super) fn tensor(session: &Session, name: &str, model: Condition, max_tiles: usize) -> Result<TensorView, Failure> {
     let config = &session.config;
     let path = config.parameters().into_iter().find(|path| path.name(config.architecture) == name);
     let path = path.ok_or_else(|| Failure::BadSetting {

@@ -59,9 +59,8 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
             Place { folder, name: name.to_ascii_lowercase() }
         })
         .collect();
-    let in_folder = |folder: &str, name: &str| {
-        places.iter().position(|place| place.folder == folder && place.name == name)
-    };
+    let in_folder =
+        |folder: &str, name: &str| places.iter().position(|place| place.folder == folder && place.name == name);
     let missing = |missing: &str, remedy: &str| Failure::MissingFile {
         missing: missing.to_owned(),
         n_files: files.len(),
@@ -86,8 +85,9 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
 
     if let Some(folder) = shallowest(bundle::MANIFEST) {
         let need = |name: &str| {
-            in_folder(&folder, name)
-                .ok_or_else(|| missing(name, "choose all files of the bundle's folder, as `bert-heal export --for web` wrote them"))
+            in_folder(&folder, name).ok_or_else(|| {
+                missing(name, "choose all files of the bundle's folder, as `bert-heal export --for web` wrote them")
+            })
         };
         let manifest = need(bundle::MANIFEST)?;
         let (weights, tokenizer) = (need(bundle::WEIGHTS)?, need(bundle::TOKENIZER)?);
@@ -102,9 +102,8 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
             let is_there = places.iter().any(|place| place.folder == folder);
             is_there.then(|| checkpoint_in(&folder, files, &places)).transpose()
         };
-        let healthy = checkpoint("healthy")?.ok_or_else(|| {
-            missing("checkpoint/healthy/", "drop the whole folder of a run whose models were saved")
-        })?;
+        let healthy = checkpoint("healthy")?
+            .ok_or_else(|| missing("checkpoint/healthy/", "drop the whole folder of a run whose models were saved"))?;
         let found = Found::Run { healthy, corrupted: checkpoint("corrupted")?, healed: checkpoint("healed")? };
         return Ok(Handed { name: name_of(&root, "run"), found, rows: rows(true) });
     }
@@ -262,7 +261,9 @@ mod tests {
         assert!(sentence(&["config.json", "pytorch_model.bin"]).contains("pickled"));
         assert!(sentence(&["model.gguf"]).starts_with("model.gguf cannot be used: it is a quantised model"));
         assert!(sentence(&["holiday.png"]).contains("config.json is missing"));
-        assert!(sentence(&["r/checkpoint/healed/model.safetensors"]).contains("checkpoint/healthy/ is missing")
-            || sentence(&["r/checkpoint/healed/model.safetensors"]).contains("config.json is missing"));
+        assert!(
+            sentence(&["r/checkpoint/healed/model.safetensors"]).contains("checkpoint/healthy/ is missing")
+                || sentence(&["r/checkpoint/healed/model.safetensors"]).contains("config.json is missing")
+        );
     }
 }

@@ -116,8 +116,7 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     };
     let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
     let kernels = Kernels::for_device(&Device::Cpu);
-    let fine_tuning =
-        FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu);
+    let fine_tuning = FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu);
     session.healing = Some(Healing {
         id,
         state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
@@ -381,7 +380,11 @@ async fn end(task: &Task, last_moment: Option<Moment>) -> Result<HealSummary, In
     if summary.step == summary.n_steps {
         let asked = task.worker().with_session(|session| {
             let examples = session.rows.clone().map(|rows| rows.held_out(session)).transpose()?;
-            Ok(session.healed.clone().zip(examples).map(|(healed, rows)| (healed.model, rows, session.config.pad_token_id)))
+            Ok(session
+                .healed
+                .clone()
+                .zip(examples)
+                .map(|(healed, rows)| (healed.model, rows, session.config.pad_token_id)))
         })?;
         if let Some((model, examples, pad)) = asked {
             summary.held_out = measure(task, &model, &examples, pad).await?;

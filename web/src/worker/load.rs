@@ -374,7 +374,9 @@ impl<'a> Reader<'a> {
         let of_checkpoint = |checkpoint: &CheckpointFiles| {
             let tokenizer = match checkpoint.tokenizer {
                 TokenizerFiles::Json(json) => vec![json],
-                TokenizerFiles::Vocabulary { vocabulary, config } => [Some(vocabulary), config].into_iter().flatten().collect(),
+                TokenizerFiles::Vocabulary { vocabulary, config } => {
+                    [Some(vocabulary), config].into_iter().flatten().collect()
+                }
             };
             [vec![checkpoint.config], checkpoint.weights.clone(), tokenizer].concat()
         };
@@ -492,7 +494,9 @@ fn wrong_file(file: &str, error: &impl std::fmt::Display) -> Failure {
 }
 
 fn not_kept(file: &str, reason: &str) -> String {
-    format!("{file} could not be kept in this browser ({reason}): it works all the same, and will be fetched again next time")
+    format!(
+        "{file} could not be kept in this browser ({reason}): it works all the same, and will be fetched again next time"
+    )
 }
 
 #[cfg(test)]

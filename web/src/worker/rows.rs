@@ -50,15 +50,16 @@ impl Rows {
         };
         let table = table.map_err(|error| wrong(error.to_string()))?;
         let scheme = LabelScheme::of(file, &table.rows.iter(), Some(labels)).map_err(|e| wrong(e.to_string()))?;
-        let parsed = assemble(file, table, &scheme, OnBadRow::Skip).map_err(|error| {
-            wrong(format!("{error}; this model's classes are {}", labels.join(", ")))
-        })?;
+        let parsed = assemble(file, table, &scheme, OnBadRow::Skip)
+            .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
         let TableRows::Labelled(examples) = parsed.rows else {
             return Err(wrong("its rows have no labels (all are −1)".to_owned()));
         };
         let (rows, n_double) = Self::split(examples);
         if rows.train.is_empty() || rows.held_out.is_empty() {
-            return Err(wrong("it needs at least two different texts: one to heal with and one to judge on".to_owned()));
+            return Err(wrong(
+                "it needs at least two different texts: one to heal with and one to judge on".to_owned(),
+            ));
         }
         let skipped = &parsed.skipped;
         let mut left_out = Vec::new();
@@ -147,23 +148,28 @@ mod tests {
         ["bad", "good"].map(str::to_owned).to_vec()
     }
 
+    fn file(rows: &str) -> String {
+        format!("label\ttext\n{rows}")
+    }
+
     fn table(n: usize) -> String {
-        (0..n).map(|i| format!("{}\ttext number {i}\n", if i % 2 == 0 { "good" } else { "bad" })).collect()
+        let row = |i| format!("{}\ttext number {i}\n", 1 - i % 2);
+        (0..n).map(row).collect()
     }
 
     #[wasm_bindgen_test]
     fn a_fifth_is_held_out_by_class_and_always_the_same() {
-        let (rows, note) = Rows::read("rows.tsv", table(50).as_bytes(), &labels()).unwrap();
+        let (rows, note) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
         assert_eq!((rows.counts(), note), (RowCounts { n_train: 40, n_held_out: 10 }, None));
         assert_eq!(rows.held_out.iter().filter(|row| row.label == 1).count(), 5);
         assert!((rows.majority_share(2) - 0.5).abs() < 1e-12);
-        let (again, _) = Rows::read("rows.tsv", table(50).as_bytes(), &labels()).unwrap();
+        let (again, _) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
         assert_eq!(rows.held_out, again.held_out);
     }
 
     #[wasm_bindgen_test]
     fn no_text_is_in_both_parts_and_what_is_left_out_is_told() {
-        let bytes = format!("{0}{0}great\tnot a class\n", table(20));
+        let bytes = file(&format!("{0}{0}great\tnot a class\n", table(20)));
         let (rows, note) = Rows::read("rows.tsv", bytes.as_bytes(), &labels()).unwrap();
         assert_eq!(rows.counts(), RowCounts { n_train: 16, n_held_out: 4 });
         let note = note.unwrap();
@@ -179,13 +185,17 @@ mod tests {
         for (file, text) in [("a.csv", csv), ("a.json", json), ("a.jsonl", lines)] {
             assert!(Rows::read(file, text.as_bytes(), &labels()).is_ok(), "{file}");
         }
-        for (file, text) in [("a.csv", "colour,size\nred,4\n"), ("a.json", "{"), ("a.tsv", "7\tfine\n8\tawful\n")] {
+        for (file, text) in
+            [("a.csv", "colour,size\nred,4\n"), ("a.json", "{"), ("a.tsv", "label\ttext\n7\tfine\n8\tawful\n")]
+        {
             let Err(Failure::WrongFile { file: named, .. }) = Rows::read(file, text.as_bytes(), &labels()) else {
                 panic!("{file} was read")
             };
             assert_eq!(named, file);
         }
-        let Err(Failure::WrongFile { reason, .. }) = Rows::read("a.tsv", b"1\tfine\n", &labels()) else { panic!() };
+        let Err(Failure::WrongFile { reason, .. }) = Rows::read("a.tsv", b"label\ttext\n1\tfine\n", &labels()) else {
+            panic!()
+        };
         assert!(reason.starts_with("it needs at least two different texts"), "{reason}");
     }
 }

@@ -8,9 +8,7 @@ use super::healing::{Healing, Wish};
 use super::rows::Rows;
 use super::{damage, inspect, summary};
 use crate::failure::Failure;
-use crate::protocol::{
-    Corrupted, HealState, HealedOrigin, Moment, ModelSummary, Request, RequestId, Response,
-};
+use crate::protocol::{Corrupted, HealState, HealedOrigin, ModelSummary, Moment, Request, RequestId, Response};
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use shared::Parameters;

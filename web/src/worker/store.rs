@@ -78,7 +78,8 @@ impl Store {
         let Ok(requests) = browser::settled(Ok(cache.keys().into())).await else { return Vec::new() };
         let mut entries = Vec::new();
         for request in Array::from(&requests).iter().filter_map(|request| request.dyn_into::<Request>().ok()) {
-            let Some((_, key)) = request.url().split_once(KEY_PREFIX).map(|(base, key)| (base.to_owned(), key.to_owned()))
+            let Some((_, key)) =
+                request.url().split_once(KEY_PREFIX).map(|(base, key)| (base.to_owned(), key.to_owned()))
             else {
                 continue;
             };

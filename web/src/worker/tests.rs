@@ -59,8 +59,14 @@ impl Bench {
     /// A worker with the tiny model and rows that it can learn.
     async fn loaded() -> (Self, Box<Loaded>) {
         let bench = Self::new();
-        let loaded = bench.load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER),
-            ("rows.tsv", rows().as_bytes())]).await;
+        let loaded = bench
+            .load(&[
+                ("config.json", CONFIG),
+                ("model.safetensors", WEIGHTS),
+                ("tokenizer.json", TOKENIZER),
+                ("rows.tsv", rows().as_bytes()),
+            ])
+            .await;
         let Response::Loaded(loaded) = loaded else { panic!("{loaded:?}") };
         (bench, loaded)
     }
@@ -152,16 +158,15 @@ fn file(path: &str, bytes: &[u8]) -> File {
 
 /// 90 texts of three classes, each with a word of its own.
 fn rows() -> String {
-    let words = [("negative", "bad"), ("neutral", "plot"), ("positive", "good")];
+    let words = ["bad", "plot", "good"];
     let fillers = ["the movie was", "a", "not but", "!", "it was a very", ", ,"];
-    (0..90)
-        .map(|i| {
-            let (label, word) = words[i % 3];
-            let filler = fillers[i / 3 % fillers.len()];
-            let tail = ".".repeat(i / 18);
-            format!("{label}\t{filler} {word} {word} {tail}\n")
-        })
-        .collect()
+    let row = |i: usize| {
+        let (label, word) = (i % 3, words[i % 3]);
+        let filler = fillers[i / 3 % fillers.len()];
+        let tail = ".".repeat(i / 18);
+        format!("{label}\t{filler} {word} {word} {tail}\n")
+    };
+    format!("label\ttext\n{}", (0..90).map(row).collect::<String>())
 }
 
 fn settings(n_steps: usize) -> HealSettings {
@@ -187,7 +192,8 @@ async fn dropped_files_become_a_model_that_tells_what_it_is() {
     let model = &loaded.model;
     assert_eq!((model.n_layers, model.n_heads, model.max_length), (2, 4, 48));
     let kinds: Vec<PartKind> = model.parts.iter().map(|part| part.kind).collect();
-    let expected = [PartKind::Embeddings, PartKind::Layer(0), PartKind::Layer(1), PartKind::Pooler, PartKind::Classifier];
+    let expected =
+        [PartKind::Embeddings, PartKind::Layer(0), PartKind::Layer(1), PartKind::Pooler, PartKind::Classifier];
     assert_eq!(kinds, expected);
     assert_eq!(model.parts.iter().map(|part| part.n_values).sum::<usize>(), model.n_parameters);
     // Every selection and component the summary names is one that the grammar knows.
@@ -242,10 +248,12 @@ async fn a_damage_is_reported_tensor_by_tensor_and_can_be_taken_away() {
     assert!(damage.totals.n_non_finite > 0, "{:?}", damage.totals);
     assert!(damage.tensors.iter().all(|tensor| loaded.model.parts[tensor.part_idx].kind == PartKind::Layer(1)));
     assert_eq!(damage.histograms.len(), damage.differences.len());
-    let n_after: u64 = damage.differences.iter().map(|histogram| {
-        histogram.counts.iter().sum::<u64>() + histogram.n_outside + histogram.n_non_finite
-    }).sum();
-    assert_eq!(n_after, 4 * damage.size_bytes / 16);
+    let n_after: u64 = damage
+        .differences
+        .iter()
+        .map(|histogram| histogram.counts.iter().sum::<u64>() + histogram.n_outside + histogram.n_non_finite)
+        .sum();
+    assert_eq!(n_after, damage.size_bytes / 4);
 
     let name = "bert.encoder.layer.1.output.dense.weight".to_owned();
     let view = bench.ask(Request::Tensor { name, model: Condition::Corrupted, max_tiles: 16 }).await;
@@ -270,16 +278,15 @@ async fn a_damage_is_reported_tensor_by_tensor_and_can_be_taken_away() {
 #[wasm_bindgen_test]
 async fn every_view_of_a_model_without_numbers_has_gaps_and_nothing_breaks() {
     let (bench, _) = Bench::loaded().await;
-    let plan = "bitflip:0.3,exponent@all,embeddings,pooler,classifier";
-    bench.corrupt(plan, 1).await;
+    // The last of the golden cases: queries of the upper layer so large that their scores are no numbers.
+    bench.corrupt("bitflip:0.05,exponent@layers:1/attention.query", 7).await;
     let text = || "the movie was good".to_owned();
     let models = ALL.to_vec();
     let classified = bench.classify(&["the movie was good", ""], &ALL).await;
     assert_eq!(classified[0].models[1].probabilities, [None; 3]);
     assert_eq!(classified[1].tokens, ["[CLS]", "[SEP]"]);
     for request in [
-        Request::Attention { text: text(), layer_idx: 1, head_idx: Some(3), models: models.clone() },
-        Request::Attention { text: text(), layer_idx: 0, head_idx: None, models: models.clone() },
+        Request::Attention { text: text(), layer_idx: 1, head_idx: None, models: models.clone() },
         Request::Drift { source: DriftSource::Text(text()), models: models.clone() },
         Request::Drift { source: DriftSource::HeldOut { n_rows: 8 }, models: models.clone() },
         Request::Attribution { text: text(), target: None, models: models.clone() },
@@ -290,12 +297,13 @@ async fn every_view_of_a_model_without_numbers_has_gaps_and_nothing_breaks() {
             Response::Attention(view) => {
                 let healthy: f32 = view.models[0].probabilities.iter().flatten().sum();
                 assert!((healthy - view.tokens.len() as f32).abs() < 1e-4, "rows sum to 1");
-                assert!(view.models[1].probabilities.iter().all(Option::is_none));
+                assert!(view.models[1].probabilities.contains(&None));
             }
             Response::Drift(view) => {
                 assert_eq!(view.layers.len(), 2 * 3);
-                assert!(view.layers[..3].iter().all(|layer| layer.cosine.is_some_and(|x| (x - 1.0).abs() < 1e-9)));
-                assert!(view.layers[3..].iter().all(|layer| layer.cosine.is_none() && layer.linear_cka.is_none()));
+                // All of the healthy model, and what lies below the damaged layer, is unmoved.
+                assert!(view.layers[..5].iter().all(|layer| layer.cosine.is_some_and(|x| (x - 1.0).abs() < 1e-9)));
+                assert!(view.layers[5].cosine.is_none() && view.layers[5].linear_cka.is_none());
             }
             Response::Attribution(view) => {
                 assert!(view.models[0].completeness_gap.is_some_and(|gap| gap.abs() < 1e-3), "{view:?}");
@@ -303,7 +311,11 @@ async fn every_view_of_a_model_without_numbers_has_gaps_and_nothing_breaks() {
             }
             Response::Evaluated(evaluation) => {
                 let damaged = &evaluation.models[1];
-                assert_eq!((damaged.accuracy.value, damaged.n_non_finite), (0.0, damaged.accuracy.n));
+                assert!(damaged.n_non_finite > 0, "{damaged:?}");
+                assert_eq!(
+                    damaged.confusion.iter().flatten().sum::<u64>() as usize + damaged.n_non_finite,
+                    damaged.accuracy.n
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -396,12 +408,17 @@ async fn healing_can_be_stepped_paused_stopped_and_reset() {
 
     // A healing is also ended by its own call's cancellation, by new damage and by another model.
     for how in 0..3 {
-        let id = bench.send(Request::HealStart(HealSettings { starts_paused: how == 0, ..settings(1_000) }), Vec::new());
+        let id =
+            bench.send(Request::HealStart(HealSettings { starts_paused: how == 0, ..settings(1_000) }), Vec::new());
         bench.until(id, |r| matches!(r, Response::HealProgress(_))).await;
         match how {
             0 => drop(bench.ask(Request::Cancel { id }).await),
             1 => drop(bench.corrupt("kaiming@top:0.5", 1).await),
-            _ => drop(bench.load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)]).await),
+            _ => drop(
+                bench
+                    .load(&[("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)])
+                    .await,
+            ),
         }
         assert_eq!(bench.end(id).await, Response::Cancelled, "{how}");
     }
@@ -466,7 +483,10 @@ async fn wrong_files_leave_the_model_that_was_there() {
     let cut = &WEIGHTS[..WEIGHTS.len() - 5];
     for (files, expected) in [
         (vec![("config.json", CONFIG), ("model.safetensors", cut), ("tokenizer.json", TOKENIZER)], "not a readable"),
-        (vec![("config.json", b"{}".as_slice()), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)], "model_type"),
+        (
+            vec![("config.json", b"{}".as_slice()), ("model.safetensors", WEIGHTS), ("tokenizer.json", TOKENIZER)],
+            "model_type",
+        ),
         (vec![("config.json", CONFIG), ("model.safetensors", WEIGHTS), ("tokenizer.json", b"[]")], "tokenizer.json"),
         (vec![("config.json", CONFIG), ("model.safetensors", WEIGHTS)], "tokenizer.json is missing"),
         (vec![("holiday.png", b"PNG".as_slice())], "config.json is missing"),
@@ -498,7 +518,7 @@ async fn a_model_without_a_head_can_be_looked_into_and_says_so() {
     let Response::Failed(Failure::NoRows { .. }) = evaluation else { panic!("{evaluation:?}") };
 
     let entry = FileEntry { path: "rows.tsv".to_owned(), size_bytes: 1 };
-    let rows = file("rows.tsv", b"0\tgood\n1\tbad\n1\tbad bad\n0\tgood good\n0\tgood\n7\twhat\n");
+    let rows = file("rows.tsv", b"label\ttext\n0\tgood\n1\tbad\n1\tbad bad\n0\tgood good\n0\tgood\n7\twhat\n");
     let loaded = bench.end(bench.send(Request::LoadRows { file: entry }, vec![rows])).await;
     let Response::RowsLoaded { rows, note: Some(note) } = loaded else { panic!("{loaded:?}") };
     assert_eq!(rows.n_train + rows.n_held_out, 4);

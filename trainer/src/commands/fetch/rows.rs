@@ -22,13 +22,15 @@ pub(super) struct Summary {
     dataset: String,
     train: usize,
     held_out: usize,
+    /// Held-out rows of the bundle; a few may be spelt otherwise in this copy of the dataset.
+    held_out_of: usize,
     out: PathBuf,
 }
 
 impl Summary {
     pub(super) fn sentence(&self) -> String {
-        let Self { dataset, train, held_out, out } = self;
-        format!("{}: {train} rows of {dataset} to heal with and {held_out} to judge on", out.display())
+        let Self { dataset, train, held_out, held_out_of, out } = self;
+        format!("{}: {train} rows of {dataset} to heal with and {held_out} of {held_out_of} to judge on", out.display())
     }
 }
 
@@ -50,6 +52,7 @@ pub(super) fn fetch(folder: &Path, dataset: Option<&str>, max_train: usize, out:
         dataset: name.to_owned(),
         train: rows.train.len(),
         held_out: rows.held_out.len(),
+        held_out_of: manifest.rows.held_out.len(),
         out: out.to_owned(),
     })
 }
