@@ -8,6 +8,7 @@ mod error;
 mod history;
 mod load;
 mod names;
+mod overlay;
 mod save;
 mod write;
 
@@ -15,6 +16,7 @@ pub use error::CheckpointError;
 pub use history::{Condition, HISTORY_KEY, History, Treatment};
 pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
 pub use names::{NameMatch, match_name};
+pub use overlay::overlay_weights;
 pub use save::{save_weights, save_weights_with_history};
 pub(crate) use write::{LazyTensor, Values, safetensors_file};
 

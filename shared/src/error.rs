@@ -1,11 +1,15 @@
 //! The crate's one error type.
 
+use crate::bundle::BundleError;
 use crate::checkpoint::CheckpointError;
 use crate::corruption::{ApplyError, PlanError};
 
 /// Anything that can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A bundle is damaged or of another kind.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A model's files do not fit together.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

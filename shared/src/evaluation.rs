@@ -5,11 +5,13 @@
 //! Arithmetic is f64 in row order with `libm`, so metrics agree between targets.
 
 mod calibration;
+mod drift;
 mod metrics;
 
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{CALIBRATION_BINS, ReliabilityBin, expected_calibration_error, reliability_bins};
+pub use drift::{Gram, mean_cosine};
 pub(crate) use metrics::ClassCounts;
 pub use metrics::{Confusion, Metrics, evaluate};
 

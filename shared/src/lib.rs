@@ -3,6 +3,7 @@
 //! This crate is bytes in, bytes out: it knows no files, network, clock or screen, so the native trainer and the
 //! browser page stand on the same code.
 
+pub mod bundle;
 pub mod checkpoint;
 pub mod corruption;
 pub mod dataset;

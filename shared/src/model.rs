@@ -4,12 +4,15 @@
 //! The two share one encoder: embeddings, then post-norm layers of self-attention and a feed-forward network. They
 //! differ in parameter names, token types, where dropout sits, and the activation of the head.
 
+mod attribution;
 mod classifier;
 mod config;
 mod encoder;
 mod parameter_path;
+mod source;
 mod trace;
 
+pub use attribution::{Attribution, integrated_gradients};
 pub use classifier::TextClassifier;
 pub use config::{ModelConfig, shape_config};
 pub use encoder::{Encoder, EncoderLayer, ForwardMode};

@@ -21,6 +21,7 @@ mod linear;
 mod optimizer;
 #[cfg(test)]
 mod tests;
+mod weight_cache;
 
 pub use attention::{AttentionMask, attention, attention_probabilities};
 pub use cross_entropy::cross_entropy;
@@ -32,6 +33,7 @@ pub use gradient::{Gradient, Gradients, HostGradient, RowGradient, collect};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
+pub use weight_cache::{Changes, WeightCache};
 
 use candle_core::Device;
 

@@ -11,6 +11,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use crate::corruption::{Report, ResolvedPlan, TensorMut};
 use crate::error::{Error, Result};
 use crate::model::{Architecture, ParameterPath};
+use crate::nn::Changes;
 use crate::seed::Seed;
 
 /// One parameter's storage.
@@ -25,6 +26,7 @@ enum Entry {
 pub struct Parameters {
     architecture: Architecture,
     entries: BTreeMap<ParameterPath, Entry>,
+    changes: Changes,
 }
 
 impl Parameters {
@@ -34,7 +36,7 @@ impl Parameters {
             .into_iter()
             .map(|(path, tensor)| Ok((path, Entry::Trained(Var::from_tensor(&tensor)?))))
             .collect::<Result<_>>()?;
-        Ok(Self { architecture, entries })
+        Ok(Self { architecture, entries, changes: Changes::default() })
     }
 
     /// The family, which decides names.
@@ -61,6 +63,13 @@ impl Parameters {
     /// When the model has no such parameter.
     pub fn get_detached(&self, path: ParameterPath) -> Result<Tensor> {
         Ok(self.get(path)?.detach())
+    }
+
+    /// The count of changes made in place. Whoever writes through a variable of [`Parameters::trained`] records it there,
+    /// so that evaluation models on this storage see it.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// All paths in forward order.
@@ -105,6 +114,7 @@ impl Parameters {
             Some(Entry::Frozen(tensor)) => *tensor = new,
             None => unreachable!("`get` has found it"),
         }
+        self.changes.record();
         Ok(())
     }
 
@@ -144,7 +154,25 @@ impl Parameters {
                 ))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries })
+        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
+    }
+
+    /// A copy whose parameters are all frozen. It shares the memory of those that are frozen here, so a model that
+    /// differs in a few layers costs only these: [`Parameters::set`] puts a new tensor in the place of a frozen one,
+    /// so neither sees what becomes of the other. Trained parameters are copied.
+    pub fn fork(&self) -> Result<Self> {
+        let entries = self
+            .entries
+            .iter()
+            .map(|(path, entry)| {
+                let tensor = match entry {
+                    Entry::Trained(var) => var.as_detached_tensor().copy()?,
+                    Entry::Frozen(tensor) => tensor.clone(),
+                };
+                Ok((*path, Entry::Frozen(tensor)))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
     }
 
     /// A copy on another device.
@@ -166,5 +194,36 @@ impl Parameters {
                 Entry::Frozen(tensor) => tensor.elem_count(),
             })
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Module;
+
+    #[test]
+    fn a_fork_and_its_origin_do_not_see_each_other_whichever_is_changed_and_frozen() {
+        let (pooler, classifier) = (ParameterPath::bias(Module::Pooler), ParameterPath::bias(Module::Classifier));
+        let tensors = [pooler, classifier].map(|path| (path, Tensor::new(&[1.0_f32, 2.0], &Device::Cpu).unwrap()));
+        let mut origin = Parameters::new(Architecture::Bert, tensors).unwrap();
+        origin.freeze(|path| path == classifier).unwrap();
+
+        let mut fork = origin.fork().unwrap();
+        assert_eq!(fork.trained().count(), 0);
+        for path in [pooler, classifier] {
+            fork.set(path, vec![3.0, 4.0]).unwrap();
+            assert_eq!(origin.to_vec(path).unwrap(), [1.0, 2.0]);
+        }
+        let fork = origin.fork().unwrap();
+        for path in [pooler, classifier] {
+            origin.set(path, vec![5.0, 6.0]).unwrap();
+            assert_eq!(fork.to_vec(path).unwrap(), [1.0, 2.0]);
+        }
+        // Training a fork's parameter updates it in place, on a copy of its own.
+        let mut trained = fork.fork().unwrap();
+        trained.freeze(|_| false).unwrap();
+        trained.set(pooler, vec![7.0, 8.0]).unwrap();
+        assert_eq!(fork.to_vec(pooler).unwrap(), [1.0, 2.0]);
     }
 }

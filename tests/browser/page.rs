@@ -1,5 +1,42 @@
 //! The page as its visitor sees it: what can be done and read, in the page's own words.
+//!
+//! Tests find elements by `data-testid`, and read numbers from the data attributes beside them, so that neither words
+//! nor looks of the page are fixed by a test. These are the ones that stand:
+//!
+//! | `data-testid` | element | data attributes |
+//! | --- | --- | --- |
+//! | `model` | the region about the model, `role=status` inside | `data-state`: `none`, `loading`, `ready`, `failed`; `data-name` |
+//! | `load-progress` | `<progress>` with bytes as `value` and `max` while a model arrives | `data-stage` |
+//! | `load-files`, `load-folder`, `load-rows` | `<input type=file>`; the first takes several, the second a folder | |
+//! | `plan`, `seed` | `<input>`; Enter applies | |
+//! | `corrupt`, `roll-seed` | `<button>` | |
+//! | `damage` | what the plan did, once the worker has said so | `data-plan` (canonical), `data-seed`, `data-changed`, `data-non-finite` |
+//! | `fingerprint` | the button that asks for it; then beside it `fingerprint-value` with the digits as text | |
+//! | `text`, `classify` | `<input>` or `<textarea>`, `<button>`; Enter asks | |
+//! | `prediction-healthy`, `-corrupted`, `-healed` | one model's answer to the text | `data-text`, `data-label` (id, or `none`), `data-probability` |
+//! | `evaluate` | `<button>` | |
+//! | `accuracy-healthy`, `-corrupted`, `-healed` | one model's accuracy on all held-out rows | `data-value` (0 to 1), `data-n`, `data-correct` |
+//! | `heal-start`, `heal-pause`, `heal-resume`, `heal-step`, `heal-stop`, `heal-reset` | `<button>` | |
+//! | `heal` | the region about healing | `data-state`: `idle`, `running`, `paused`, `done`; `data-step`, `data-n-steps`, `data-loss` |
+//! | `moments` | `<input type=range>` over the moments | `data-count`, `data-step` (of the one that is chosen) |
+//! | `storage`, `purge` | what is kept, `<button>` | `data-models-bytes`, `data-moments-bytes` |
+//! | `failure` | `role=alert`; empty when nothing is wrong | |
+//! | `restart` | `<button>` that starts the worker again after it stopped | |
+//! | `layer-N`, `component-N-NAME` | what can be clicked in the drawing of the network; NAME as in the grammar, such as `attention.query`, `attention.head:3`, `ffn.in`, `layernorm` | `aria-pressed` |
+//! | `part-embeddings`, `part-pooler`, `part-classifier` | the parts without insides | `aria-pressed` |
+//! | `plan-error` | `role=alert` at the plan's field, with a caret; the plan is not applied | |
+//! | `refusals` | what of the address was refused | |
+//! | `bottom`, `top`, `scheme`, `strength` | sliders over layers, `<select>` and number of the scheme | |
+//! | `drift`, `attention`, `attribution`, `tensor` | regions of the view `inside` | |
+//! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
+//! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
+//! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
+//! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
+//!
+//! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
+//! others in `operate`, which is shown first.
 
+use crate::server::Server;
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
@@ -7,6 +44,7 @@ use http::Method;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 use url::{ParseError, Url};
 
@@ -17,12 +55,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Page {
     client: Client,
     origin: String,
+    server: Rc<Server>,
 }
 
 impl Page {
-    /// The page in `client`, which is served at `origin`.
-    pub fn new(client: Client, origin: String) -> Self {
-        Self { client, origin }
+    /// The page in `client`, which `server` serves at `origin`.
+    pub fn new(client: Client, origin: String, server: Rc<Server>) -> Self {
+        Self { client, origin, server }
     }
 
     /// Goes to `url`.
@@ -30,46 +69,237 @@ impl Page {
         self.client.goto(url).await.expect("the page opens");
     }
 
+    /// Changes the address to `hash` without loading the page anew, and waits until the page has followed.
+    pub async fn go_to(&self, hash: &str) {
+        let script = "location.hash = arguments[0]; const done = arguments[1];
+            requestAnimationFrame(() => setTimeout(done, 300));";
+        self.client.execute_async(script, vec![json!(hash)]).await.expect("the page follows its address");
+    }
+
+    /// What axe-core, whose script is `axe`, finds wrong with the page as it is: rule, help and elements.
+    pub async fn violations(&self, axe: &str) -> Vec<String> {
+        self.client.execute(axe, Vec::new()).await.expect("axe-core starts");
+        let script = "const done = arguments[0];
+            axe.run().then(({ violations }) => done(violations.map(({ id, help, nodes }) =>
+                `${id}: ${help}: ${nodes.map(node => node.html.slice(0, 120)).join(' | ')}`)));";
+        let violations = self.client.execute_async(script, Vec::new()).await.expect("axe-core answers");
+        serde_json::from_value(violations).expect("the scan is a list of texts")
+    }
+
     /// The title of the document.
     pub async fn title(&self) -> String {
         self.client.title().await.expect("the page has a title")
     }
 
-    /// Waits until the worker's answer for the plan, in its canonical form, and the seed is shown; the fingerprint of
-    /// the corrupted weights.
-    pub async fn fingerprint_of(&self, plan: &str, seed: &str) -> String {
-        let script = "const { plan, seed } = document.querySelector('#model')?.dataset ?? {};
-            return `${plan} ${seed}` === arguments[0]";
-        self.wait_until(script, &format!("{plan} {seed}")).await;
-        self.text_of("#fingerprint").await
+    /// Notes every worker that the page starts, and every message of theirs, from the next page on.
+    pub async fn watch_workers(&self) {
+        let source = "window.__workers = []; window.__messages = [];
+            window.Worker = class extends Worker {
+                constructor(...args) {
+                    super(...args);
+                    __workers.push(this);
+                    this.addEventListener('message', event => __messages.push(event.data[0]));
+                }
+            };";
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
     }
 
-    /// The share of changed values as the page says it, from the classifier down to the embeddings.
-    pub async fn changed_shares(&self) -> Vec<String> {
-        let shares = self.run("return [...document.querySelectorAll('.share')].map(share => share.textContent)").await;
-        serde_json::from_value(shares).expect("the cells hold text")
+    /// Waits until a model is there.
+    pub async fn model_is_ready(&self) {
+        self.attribute_becomes("model", "data-state", "ready").await;
+    }
+
+    /// Waits until the plan, in its canonical form, and the seed have damaged the model.
+    pub async fn damage_is(&self, plan: &str, seed: u64) {
+        self.attribute_becomes("damage", "data-plan", plan).await;
+        self.attribute_becomes("damage", "data-seed", &seed.to_string()).await;
+    }
+
+    /// Waits until the damage has another seed.
+    pub async fn damage_leaves_seed(&self, seed: u64) {
+        let script = "const seed = document.querySelector('[data-testid=damage]')?.dataset.seed;
+            return seed !== undefined && seed !== arguments[0]";
+        self.wait_until(script, &seed.to_string()).await;
+    }
+
+    /// Asks for the fingerprint of the corrupted weights.
+    pub async fn fingerprint(&self) -> String {
+        self.click("fingerprint").await;
+        self.wait_until("return document.querySelector('[data-testid=fingerprint-value]') !== null", "").await;
+        self.text_of("[data-testid=fingerprint-value]").await
+    }
+
+    /// What one model says of `text` once it has said so: the class and the probability of it.
+    pub async fn prediction(&self, model: &str, text: &str) -> (String, f64) {
+        let card = format!("prediction-{model}");
+        self.attribute_becomes(&card, "data-text", text).await;
+        self.wait_until(
+            "return document.querySelector(`[data-testid=${arguments[0]}]`)?.dataset.label !== undefined",
+            &card,
+        )
+        .await;
+        let label = self.attribute(&card, "data-label").await;
+        let probability = self.attribute(&card, "data-probability").await;
+        (label.expect("it has answered"), probability.map_or(f64::NAN, |text| text.parse().expect("a share")))
+    }
+
+    /// Waits until a model gives its class this probability.
+    pub async fn prediction_becomes(&self, model: &str, probability: f64, tolerance: f64) {
+        let script = format!(
+            "const shown = document.querySelector('[data-testid=prediction-{model}]')?.dataset.probability;
+             return shown !== undefined && Math.abs(shown - {probability}) < +arguments[0]"
+        );
+        self.wait_until(&script, &tolerance.to_string()).await;
+    }
+
+    /// Waits until a model gives its class another probability than this.
+    pub async fn prediction_leaves(&self, model: &str, probability: f64) {
+        let script = format!(
+            "const shown = document.querySelector('[data-testid=prediction-{model}]')?.dataset.probability;
+             return shown !== undefined && Math.abs(shown - {probability}) > +arguments[0]"
+        );
+        self.wait_until(&script, "1e-9").await;
+    }
+
+    /// The text of an element once it holds `part`.
+    pub async fn text_with(&self, id: &str, part: &str) -> String {
+        let script =
+            format!("return document.querySelector('{}')?.textContent.includes(arguments[0]) === true", selector(id));
+        self.wait_until(&script, part).await;
+        self.text_of(&selector(id)).await
+    }
+
+    /// The step that a paused healing stays at.
+    pub async fn settled_heal_step(&self) -> usize {
+        // The step it was in when it was paused still ends.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let step = self.heal_step().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(self.heal_step().await, step, "it is paused");
+        step
+    }
+
+    /// Heals by a single step and stops.
+    pub async fn heals_a_step(&self) {
+        self.click("heal-step").await;
+        self.attribute_becomes("heal", "data-state", "paused").await;
+        self.click("heal-step").await;
+        self.heal_reaches(1).await;
+        self.click("heal-stop").await;
+        self.attribute_becomes("heal", "data-state", "done").await;
+    }
+
+    /// Has all models judged on the held-out rows; the share that `model` gets right.
+    pub async fn accuracy(&self, model: &str) -> f64 {
+        self.go_to("#view=measure").await;
+        self.click("evaluate").await;
+        self.wait_until(
+            "return document.querySelector(`[data-testid=accuracy-${arguments[0]}]`) !== null
+                && !document.querySelector('[data-testid=evaluate]').disabled",
+            model,
+        )
+        .await;
+        let value = self.attribute(&format!("accuracy-{model}"), "data-value").await;
+        value.expect("it was judged").parse().expect("a share")
+    }
+
+    /// The steps that the healing has done.
+    pub async fn heal_step(&self) -> usize {
+        let step = self.attribute("heal", "data-step").await;
+        step.expect("the panel is there").parse().expect("a count")
+    }
+
+    /// Waits until the healing has done so many steps.
+    pub async fn heal_reaches(&self, step: usize) {
+        let script = "return +document.querySelector('[data-testid=heal]')?.dataset.step >= +arguments[0]";
+        self.wait_until(script, &step.to_string()).await;
+    }
+
+    /// Ends the worker as a browser does that has no memory left for it.
+    pub async fn kill_worker(&self) {
+        self.run(
+            "const worker = __workers.at(-1);
+             worker.terminate();
+             worker.dispatchEvent(new ErrorEvent('error', { message: 'out of memory' }));",
+        )
+        .await;
+    }
+
+    /// Workers that the page has started so far.
+    pub async fn n_workers(&self) -> u64 {
+        self.run("return __workers.length").await.as_u64().expect("a count")
+    }
+
+    /// The most bytes of a transfer that the worker has told of, and the bytes it said there are.
+    pub async fn told_transfer(&self) -> (u64, u64) {
+        let script = "const told = __messages.map(text => JSON.parse(text).body.response.progress)
+                .filter(progress => progress?.stage === 'transfer');
+            return [Math.max(...told.map(({ done }) => done)), told.at(-1).total]";
+        serde_json::from_value(self.run(script).await).expect("bytes are whole numbers")
+    }
+
+    /// Waits until the browser keeps what the page needs without a network, then pulls the server's plug.
+    pub async fn go_offline(&self) {
+        let script = "const done = arguments[0];
+            const count = async () => {
+                const sizes = await Promise.all((await caches.keys()).map(async name =>
+                    [name, (await (await caches.open(name)).keys()).map(({ url }) => url)]));
+                const page = sizes.find(([name]) => name.startsWith('bert-heal-page-'))?.[1] ?? [];
+                const has = end => page.some(url => url.endsWith(end));
+                return page.some(url => /worker(_relaxed)?_bg.wasm$/.test(url)) && has('/') && has('index.json')
+                    && page.some(url => /app-.*_bg.wasm$/.test(url)) && sizes.some(([name]) => name.startsWith('bert-heal-models-'));
+            };
+            const wait = async () => await count() ? done(true) : setTimeout(wait, 200);
+            wait();";
+        self.client.execute_async(script, Vec::new()).await.expect("what is kept can be looked at");
+        self.server.stop();
+        self.client.refresh().await.expect("the page opens without its server");
+    }
+
+    /// Chooses files by their paths.
+    pub async fn choose_files(&self, id: &str, paths: &[String]) {
+        let field = self.client.find(Locator::Css(&selector(id))).await.expect("there is such a field");
+        field.send_keys(&paths.join("\n")).await.expect("the field takes files");
+    }
+
+    /// Moves a slider.
+    pub async fn slide(&self, id: &str, value: usize) {
+        let script = "const slider = document.querySelector(arguments[0]);
+            slider.value = arguments[1];
+            for (const kind of ['input', 'change']) slider.dispatchEvent(new Event(kind, { bubbles: true }));";
+        let arguments = vec![json!(selector(id)), json!(value)];
+        self.client.execute(script, arguments).await.expect("the slider is there");
+    }
+
+    /// Presses a button.
+    pub async fn click(&self, id: &str) {
+        let script = "const button = document.querySelector(arguments[0]);
+            if (!button || button.disabled) return false;
+            button.click();
+            return true";
+        self.wait_until(script, &selector(id)).await;
+    }
+
+    /// An attribute of an element, if both are there.
+    pub async fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null";
+        let value = self.client.execute(script, vec![json!(selector(id)), json!(name)]).await.expect("the script runs");
+        value.as_str().map(str::to_owned)
+    }
+
+    /// Waits until an attribute has a value.
+    pub async fn attribute_becomes(&self, id: &str, name: &str, value: &str) {
+        let script =
+            format!("return document.querySelector('{}')?.getAttribute('{name}') === arguments[0]", selector(id));
+        self.wait_until(&script, value).await;
     }
 
     /// Replaces what stands in the field called `id` and confirms it with Enter, by the keyboard only.
     pub async fn type_into(&self, id: &str, text: &str) {
-        let field = self.client.find(Locator::Css(id)).await.expect("there is such a field");
+        let field = self.client.find(Locator::Css(&selector(id))).await.expect("there is such a field");
         let select_all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
         field.send_keys(&select_all).await.expect("the field takes keys");
         field.send_keys(&format!("{text}{}", char::from(Key::Enter))).await.expect("the field takes keys");
-    }
-
-    /// Goes from the seed field to the second button with Tab and presses it with the space bar; the new seed.
-    pub async fn roll_another_seed_by_keyboard(&self) -> String {
-        let address = self.address().await;
-        let field = self.client.find(Locator::Css("#seed")).await.expect("there is a seed field");
-        let two_tabs = String::from_iter([char::from(Key::Tab), char::from(Key::Tab)]);
-        field.send_keys(&two_tabs).await.expect("the field takes keys");
-        let button = self.client.active_element().await.expect("something has the focus");
-        assert_eq!(button.text().await.expect("the button has a text"), "Roll another seed");
-        button.send_keys(" ").await.expect("the button takes keys");
-        self.wait_until("return location.hash !== arguments[0]", &address).await;
-        let address = self.address().await;
-        address.split_once("&seed=").expect("the address has a seed").1.to_owned()
     }
 
     /// The part of the address after the path.
@@ -85,13 +315,13 @@ impl Page {
 
     /// The sentence about what went wrong; empty when nothing did.
     pub async fn failure(&self) -> String {
-        self.text_of("[role=alert]").await
+        self.text_of("[data-testid=failure]").await
     }
 
-    /// Waits for such a sentence that begins with `start`.
-    pub async fn failure_that_begins(&self, start: &str) -> String {
-        self.wait_until("return document.querySelector('[role=alert]')?.textContent.startsWith(arguments[0])", start)
-            .await;
+    /// Waits for such a sentence that holds `part`.
+    pub async fn failure_with(&self, part: &str) -> String {
+        let script = "return document.querySelector('[data-testid=failure]')?.textContent.includes(arguments[0])";
+        self.wait_until(script, part).await;
         self.failure().await
     }
 
@@ -120,10 +350,13 @@ impl Page {
         serde_json::from_value(widths).expect("widths are whole numbers")
     }
 
-    /// The names by which a screen reader announces the elements that match `selector`.
+    /// The names by which a screen reader announces the elements that match `selector` and can be seen.
     pub async fn accessible_names(&self, selector: &str) -> Vec<String> {
         let mut names = Vec::new();
         for element in self.client.find_all(Locator::Css(selector)).await.expect("the selector is right") {
+            if !element.is_displayed().await.expect("the element is there") {
+                continue;
+            }
             let id = element.element_id();
             let command = Command { path: format!("element/{}/computedlabel", &*id), body: None };
             let name = self.client.issue_cmd(command).await.expect("chromedriver computes names");
@@ -156,7 +389,10 @@ impl Page {
         let urls: Vec<String> = self.log("performance").await.iter().filter_map(requested_url).collect();
         assert!(!urls.is_empty(), "the performance log lists requests");
         let own = format!("{}/", self.origin);
-        let foreign: Vec<_> = urls.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:")).collect();
+        let foreign: Vec<_> = urls
+            .iter()
+            .filter(|url| !url.starts_with(&own) && !url.starts_with("data:") && !url.starts_with("blob:"))
+            .collect();
         assert!(foreign.is_empty(), "requests left the page's origin: {foreign:?}");
     }
 
@@ -172,6 +408,14 @@ impl Page {
         let script = "return document.querySelector(arguments[0]).textContent";
         let text = self.client.execute(script, vec![json!(selector)]).await.expect("the element is there");
         text.as_str().expect("an element has a text").to_owned()
+    }
+
+    /// What `bench.html` leaves: figures as JSON, or what went wrong. It takes seven measurements of over a second.
+    pub async fn bench_figures(&self) -> String {
+        let script = "const [done] = arguments;
+            (function wait() { window.__done ? done(window.__done) : setTimeout(wait, 50) })()";
+        let done = self.client.execute_async(script, Vec::new()).await.expect("the page measures in time");
+        done.as_str().expect("the page leaves a text").to_owned()
     }
 
     async fn run(&self, script: &str) -> Value {
@@ -202,6 +446,11 @@ impl Page {
         let command = Command { path: "goog/cdp/execute".to_owned(), body: Some(body) };
         self.client.issue_cmd(command).await.expect("chromedriver passes the command on");
     }
+}
+
+/// The element that is called so.
+fn selector(id: &str) -> String {
+    format!("[data-testid={id}]")
 }
 
 /// The address of a request, if that is what the entry of the performance log is about.

@@ -1,6 +1,7 @@
 //! One test's browser: opened on the page, checked for silence and closed again, also when the test fails.
 
 use crate::driver::{self, Driver};
+use crate::fixture::Fixture;
 use crate::page::Page;
 use crate::server::Server;
 use fantoccini::ClientBuilder;
@@ -29,7 +30,7 @@ where
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let server = Server::start(&dist).await;
+        let server = Rc::new(Server::start(&dist, &Fixture::get().dir));
         let driver = Driver::start(&chromedriver);
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities())
@@ -37,10 +38,11 @@ where
             .await
             .expect("chromedriver opens a Chromium");
         let origin = format!("http://{}", server.address);
-        let page = Rc::new(Page::new(client.clone(), origin.clone()));
+        let page = Rc::new(Page::new(client.clone(), origin.clone(), Rc::clone(&server)));
         let url = format!("{origin}/{hash}");
         // As a task, so that a panic comes back as a value and the browser is closed before it goes on.
         let outcome = tokio::task::spawn_local(async move {
+            page.watch_workers().await;
             page.open(&url).await;
             test(&page).await;
             page.assert_silent().await;

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
+mod bundle;
 mod cards;
+mod demo_bundles;
 mod experiment;
 mod faults;
 mod fixture;

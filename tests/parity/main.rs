@@ -6,6 +6,7 @@ mod checkpoints;
 mod forward;
 mod golden;
 mod gradients;
+mod page;
 mod pickled;
 mod tokenizer;
 mod training;

@@ -4,6 +4,7 @@
 //! data come from that are not here, [`runner`] one run of the experiment, [`run_dir`] what it leaves on disk,
 //! [`exit_code`] how it ends.
 
+pub mod bundles;
 pub mod card;
 pub mod cli;
 pub mod commands;

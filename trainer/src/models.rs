@@ -1,5 +1,5 @@
-//! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, what the catalogue or the hub
-//! calls so, or a built-in shape.
+//! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, a web bundle, what the
+//! catalogue or the hub calls so, or a built-in shape.
 
 mod pickled;
 
@@ -11,12 +11,14 @@ use anyhow::{Context, anyhow, bail};
 use candle_core::Device;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile};
+use shared::bundle::{TOKENIZER, WEIGHTS};
+use shared::checkpoint::{Checkpoint, Condition, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
 use shared::model::{ModelConfig, shape_config};
 use shared::record::Source;
 use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, build_vocabulary};
 
+use crate::bundles;
 use crate::cli::input::Which;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
@@ -42,6 +44,7 @@ pub struct ModelSource {
 #[derive(Debug)]
 enum Origin {
     Folder(PathBuf),
+    Bundle(PathBuf, Condition),
     BuiltIn,
 }
 
@@ -76,6 +79,9 @@ impl ModelSource {
                 )));
             }
             hub::say_local_comes_first(RepoKind::Model, name);
+            if bundles::is_bundle(path) {
+                return Self::in_bundle(path, which, weights);
+            }
             return Self::in_folder(name, display_name(path), checkpoint_folder(path, which)?, weights, None);
         }
         if random_init && BUILT_IN_SHAPES.contains(&name) {
@@ -114,6 +120,22 @@ impl ModelSource {
         Ok(Self { name, config, config_sha256, fetched_from, origin: Origin::Folder(folder), weights })
     }
 
+    /// Unlike of a run's folder the healthy model is the one that is meant: corruption starts from it.
+    fn in_bundle(folder: &Path, which: Option<Which>, weights: Weights) -> anyhow::Result<Self> {
+        let condition = which.map_or(Condition::Healthy, Condition::from);
+        let manifest = bundles::manifest(folder)?;
+        let config = manifest.config_of(condition);
+        let config = config.map_err(bad_input).with_context(|| format!("bundle {}", folder.display()))?;
+        Ok(Self {
+            name: manifest.name,
+            config_sha256: hex::encode(Sha256::digest(config.to_json())),
+            config,
+            fetched_from: None,
+            origin: Origin::Bundle(folder.to_owned(), condition),
+            weights,
+        })
+    }
+
     fn built_in(name: &str) -> anyhow::Result<Self> {
         let config = shape_config(name).ok_or_else(|| anyhow!("there is no built-in shape {name}"))?;
         let config_sha256 = hex::encode(Sha256::digest(config.to_json()));
@@ -127,12 +149,12 @@ impl ModelSource {
         })
     }
 
-    /// The folder with its files; none for a built-in shape.
+    /// The folder of a checkpoint; none for a bundle or a built-in shape.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match &self.origin {
             Origin::Folder(folder) => Some(folder),
-            Origin::BuiltIn => None,
+            Origin::Bundle(..) | Origin::BuiltIn => None,
         }
     }
 
@@ -144,6 +166,9 @@ impl ModelSource {
 
     /// The tokenizer of the folder. A built-in shape has none: a vocabulary is then made of `texts`.
     pub fn tokenizer(&self, texts: &[&str]) -> anyhow::Result<TokenizerSource> {
+        if let Origin::Bundle(folder, _) = &self.origin {
+            return self.tokenizer_of_bundle(folder);
+        }
         let Origin::Folder(folder) = &self.origin else {
             let vocabulary = build_vocabulary(texts, self.config.vocab_size);
             let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
@@ -182,6 +207,16 @@ impl ModelSource {
         Ok(TokenizerSource { tokenizer, files, sha256, note: None })
     }
 
+    fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
+        let context = || format!("bundle {}", folder.display());
+        let entry = bundles::manifest(folder)?.files.tokenizer;
+        let bytes = fs::read(folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
+        entry.verify(&bytes).map_err(bad_input).with_context(context)?;
+        let tokenizer =
+            Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
+        Ok(TokenizerSource { tokenizer, files: vec![(TOKENIZER.into(), bytes)], sha256: entry.sha256, note: None })
+    }
+
     /// Reads the weights, or draws them with `--random-init`.
     pub fn load(
         &self,
@@ -190,24 +225,35 @@ impl ModelSource {
         device: &Device,
     ) -> anyhow::Result<Checkpoint> {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
-        let (Origin::Folder(folder), Weights::Read) = (&self.origin, self.weights) else {
-            return Ok(Checkpoint::random(&self.config, &options)?);
+        let (folder, files) = match (&self.origin, self.weights) {
+            (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, &options)?),
+            (Origin::Folder(folder), Weights::Read) => (folder, weight_files(folder)?),
+            (Origin::Bundle(folder, condition), Weights::Read) => {
+                let bundle = bundles::open(folder)?;
+                let parameters = bundles::parameters(folder, &bundle, *condition, &Device::Cpu)?;
+                // From here on it is a checkpoint like any other: its head may have to make room for another task's.
+                (folder, vec![WeightFile { name: WEIGHTS.into(), bytes: save_weights(&parameters)? }])
+            }
         };
-        let files = weight_file_names(folder)?
-            .into_iter()
-            .map(|name| {
-                if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
-                    return pickled::read(folder, name);
-                }
-                let bytes = fs::read(folder.join(&name))
-                    .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
-                Ok(WeightFile { name, bytes })
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
         Checkpoint::load(&self.config, files, &options)
             .map_err(bad_input)
             .with_context(|| format!("model {}", folder.display()))
     }
+}
+
+/// The weight files of a checkpoint's folder.
+fn weight_files(folder: &Path) -> anyhow::Result<Vec<WeightFile>> {
+    weight_file_names(folder)?
+        .into_iter()
+        .map(|name| {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
+                return pickled::read(folder, name);
+            }
+            let bytes = fs::read(folder.join(&name))
+                .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
+            Ok(WeightFile { name, bytes })
+        })
+        .collect()
 }
 
 /// The folder of the checkpoint itself, when `path` is a run's.

@@ -1,10 +1,43 @@
-//! The page's parts, from the whole down to one picture.
+//! The page's parts, from the whole down to one picture. Each reads the [`store`](crate::store) that the root provides.
 
 #![expect(clippy::needless_pass_by_value, reason = "a component owns its properties")]
+#![expect(clippy::large_types_passed_by_value, reason = "the store is a handle: copies of it are the same store")]
 
 mod app;
-mod controls;
+mod attention;
+mod attribution;
+mod confusion;
+mod damage_report;
+mod dialogue;
+mod differing_rows;
+mod drift;
+mod evidence_view;
+mod figure_card;
+mod files;
+mod heal_charts;
+mod heal_panel;
 mod heat_map;
-mod model;
+mod history_panel;
+mod inside_view;
+mod lesson_card;
+mod measure_view;
+mod model_card;
+mod model_status;
+mod model_view;
+mod network;
+mod network_part;
+mod operate_view;
+mod operating_table;
+mod plan_field;
+mod scheme_choice;
+mod seed_field;
+mod sentence;
+mod sign;
+mod sliders;
+mod storage_panel;
+mod tensor_view;
+mod time_lapse;
+mod top_bar;
+mod watched;
 
 pub use app::App;

@@ -1,4 +1,4 @@
-//! What can go wrong between the visitor, the page and its worker: each says what to do next.
+//! What can go wrong between the visitor, the page and its worker: each says what happened and what to do next.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,9 @@ pub enum Failure {
         reason: String,
     },
     /// The browser could not start or keep the worker.
-    #[error("The worker that computes for this page stopped ({reason}): reload the page.")]
+    #[error(
+        "The worker that computes for this page stopped ({reason}). What was saved is still there: start it again."
+    )]
     WorkerStopped {
         /// What the browser said.
         reason: String,
@@ -40,10 +42,113 @@ pub enum Failure {
         /// What the parser said.
         message: String,
     },
+    /// A selection of what to freeze that is mistyped or does not fit the model.
+    #[error("This selection cannot be frozen: {message}")]
+    BadSelection {
+        /// What the parser said.
+        message: String,
+    },
+    /// A setting that is out of its range.
+    #[error("{setting} is {got}, but has to be {expected}.")]
+    BadSetting {
+        /// What it is called on the page.
+        setting: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
     /// The computation itself failed.
-    #[error("The model could not be computed ({reason}): try another plan.")]
+    #[error("The model could not be computed ({reason}): try another plan, or load the model again.")]
     Computation {
         /// What `shared` said.
         reason: String,
     },
+    /// Something was asked before a model was there.
+    #[error("No model is loaded yet: choose one first.")]
+    NoModel,
+    /// A model was asked for that does not exist now.
+    #[error("There is no {model} model now: {remedy}.")]
+    NoSuchModel {
+        /// `corrupted` or `healed`.
+        model: String,
+        /// What to do first.
+        remedy: String,
+    },
+    /// Healing or evaluation was asked without labelled texts.
+    #[error(
+        "This model came without labelled texts, which {purpose} needs: hand over a table with a text and a label in \
+         each row (.tsv, .csv, .jsonl or .json)."
+    )]
+    NoRows {
+        /// `healing` or `evaluation`.
+        purpose: String,
+    },
+    /// A file could not be fetched.
+    #[error("{file} did not arrive ({reason}): check the connection and try again.")]
+    Transfer {
+        /// Its address.
+        file: String,
+        /// What the browser or the server said.
+        reason: String,
+    },
+    /// A file is not the one that the manifest names.
+    #[error(
+        "{file} is damaged or of another build (SHA-256 {got}, the manifest says {expected}): reload the page, or delete \
+         the stored models and try again."
+    )]
+    WrongHash {
+        /// Its name.
+        file: String,
+        /// From the manifest.
+        expected: String,
+        /// Of what arrived.
+        got: String,
+    },
+    /// The files that were handed over lack something.
+    #[error("{missing} is missing among the {n_files} files that were handed over: {remedy}.")]
+    MissingFile {
+        /// The file that is not there, and what it is for.
+        missing: String,
+        /// How many were there.
+        n_files: usize,
+        /// Where to get it.
+        remedy: String,
+    },
+    /// A file that was handed over cannot be used.
+    #[error("{file} cannot be used: {reason}.")]
+    WrongFile {
+        /// Its name.
+        file: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A model that is too large for a browser's tab.
+    #[error(
+        "This model needs about {needed_mb} MB of memory here, and a page may use {limit_mb} MB: take a smaller one \
+         (MiniLM, DistilBERT), or the native program."
+    )]
+    TooLarge {
+        /// Estimated.
+        needed_mb: u64,
+        /// What WebAssembly, or this machine, allows.
+        limit_mb: u64,
+    },
+    /// A step gave a loss or gradient that is no number.
+    #[error("The healing cannot go on: {reason}. {remedy}.")]
+    Diverged {
+        /// What became what.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A healing was to be steered that does not run.
+    #[error("Nothing is being healed now: start a healing first.")]
+    NoHealing,
+    /// A second healing was to be started.
+    #[error("A healing is under way already: stop it first.")]
+    AlreadyHealing,
+    /// A moment that is not there any more.
+    #[error("This moment is no longer there; it may have been deleted in another tab: choose another.")]
+    NoSuchMoment,
 }

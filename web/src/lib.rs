@@ -6,8 +6,17 @@
 //! reader the same numbers.
 
 pub mod bridge;
+pub mod charts;
 pub mod components;
+pub mod download;
+pub mod evidence;
 pub mod failure;
+pub mod fetch;
+pub mod history;
+pub mod lessons;
+pub mod plan_edit;
 pub mod protocol;
 pub mod state;
+pub mod store;
 pub mod worker;
+pub mod worker_choice;

@@ -3,25 +3,183 @@
 //! Every message travels as one JSON string inside an [`encode`]d envelope with [`VERSION`]. The worker's file has a
 //! fixed name while the page's carries a hash, so a browser cache can pair builds of different age: the version turns
 //! that into a sentence instead of a wrong picture. JSON, because a 64-bit seed survives it between two Rust programs
-//! (a JavaScript number would not hold it) and because messages can be read in the browser's tools.
+//! (a JavaScript number would not hold it) and because messages can be read in the browser's tools. Files that the
+//! visitor hands over travel beside the string as the browser's own `File`s, of which no byte is copied until the
+//! worker has looked at their names and sizes.
+//!
+//! A [`Call`] carries an id that every [`Reply`] to it repeats. A call gets any number of replies that tell of its
+//! progress and then exactly one that is final ([`Response::is_final`]), also when it fails or is cancelled. The page
+//! never holds weights: answers have the size of what is shown. A number that is infinite or none at all, which JSON
+//! cannot hold, is `None` here; damaged models give many.
+//!
+//! Messages are grouped by topic, one file each.
+
+mod damage;
+mod evaluation;
+mod healing;
+mod inspection;
+mod model;
+mod storage;
+
+pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles};
+pub use evaluation::{Accuracy, Evaluation, ModelEvaluation, RowVerdict};
+pub use healing::{HealProgress, HealSettings, HealState, HealSummary, Moment, MomentId, Trained};
+pub use inspection::{
+    AttentionView, Attribution, Classification, DriftSource, DriftView, LayerDrift, ModelAttention, ModelAttribution,
+    ModelPrediction,
+};
+pub use model::{
+    BundleSummary, FileEntry, HealedOrigin, Loaded, ModelSource, ModelSummary, PartKind, PartSummary, Progress,
+    RowCounts, Stage, TensorSummary,
+};
+pub use storage::{Purge, Storage};
 
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::checkpoint::Condition;
 use shared::seed::Seed;
 
 /// Raised whenever a message changes its meaning or shape.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// Names a request; every reply to it carries the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u32);
+
+/// A request on its way to the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Chosen by the page, each once.
+    pub id: RequestId,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// An answer on its way to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request it belongs to; none when the worker speaks of itself ([`Response::Ready`], a crash).
+    pub id: Option<RequestId>,
+    /// What is answered.
+    pub response: Response,
+}
 
 /// What the page asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Draw a model, corrupt it, and describe what that did.
+    /// Load the bundle in the folder at `url`, relative to the page: [`Response::Progress`], then [`Response::Loaded`].
+    LoadBundle {
+        /// The folder's address, with or without a slash at its end.
+        url: String,
+    },
+    /// Load the model in the files that travel with this request, in the same order: a checkpoint in Hugging Face
+    /// layout, a bundle's files, or the folder of a run. A table of labelled texts (`.tsv`, `.csv`, `.jsonl`,
+    /// `.json` with rows) may be among them. Answered as [`Request::LoadBundle`].
+    LoadFiles {
+        /// Names and sizes of the files.
+        files: Vec<FileEntry>,
+    },
+    /// Use the labelled texts in the one file that travels with this request for healing and evaluation, with the
+    /// model that is loaded: [`Response::RowsLoaded`].
+    LoadRows {
+        /// Name and size of the file.
+        file: FileEntry,
+    },
+    /// Damage the healthy model: [`Response::Corrupted`]. An empty plan or `none` takes the damage away. A healing
+    /// under way is stopped.
     Corrupt {
-        /// The seed of both the model and its corruption.
-        seed: Seed,
         /// The corruption plan as the visitor wrote it.
         plan: String,
+        /// The seed of the corruption.
+        seed: Seed,
+    },
+    /// One parameter close up: [`Response::Tensor`].
+    Tensor {
+        /// Its Hugging Face name, as in [`TensorSummary`].
+        name: String,
+        /// The model to hold against the healthy one.
+        model: Condition,
+        /// The most tiles across and down of the heat maps.
+        max_tiles: usize,
+    },
+    /// Classes and probabilities of texts: [`Response::Classified`].
+    Classify {
+        /// One or more texts.
+        texts: Vec<String>,
+        /// The models to ask; those that do not exist are left out of the answer.
+        models: Vec<Condition>,
+    },
+    /// Where one head looks: [`Response::Attention`].
+    Attention {
+        /// The text.
+        text: String,
+        /// The encoder layer, from the bottom.
+        layer_idx: usize,
+        /// The head; `None` is the mean over all heads.
+        head_idx: Option<usize>,
+        /// The models to ask; those that do not exist are left out of the answer.
+        models: Vec<Condition>,
+    },
+    /// How far hidden states have moved from the healthy model's, layer by layer: [`Response::Drift`].
+    Drift {
+        /// What the models read.
+        source: DriftSource,
+        /// The models to hold against the healthy one; those that do not exist are left out of the answer.
+        models: Vec<Condition>,
+    },
+    /// What each token contributed to the prediction: [`Response::Attribution`]. Takes about a second.
+    Attribution {
+        /// The text.
+        text: String,
+        /// The class whose score is explained; `None` is the one that the healthy model predicts.
+        target: Option<u32>,
+        /// The models to ask; those that do not exist are left out of the answer.
+        models: Vec<Condition>,
+    },
+    /// Accuracy and confusion on the held-out rows: [`Response::Progress`], then [`Response::Evaluated`].
+    Evaluate {
+        /// The models to ask; those that do not exist are left out of the answer.
+        models: Vec<Condition>,
+    },
+    /// Fine-tune the corrupted model: [`Response::HealProgress`] after every step, then [`Response::Healed`]. Other
+    /// requests are answered between steps.
+    HealStart(HealSettings),
+    /// Hold the healing after the step it is in: [`Response::Done`].
+    HealPause,
+    /// Go on with a paused healing: [`Response::Done`].
+    HealResume,
+    /// Run one step of a paused healing: [`Response::Done`], and the step's progress as usual.
+    HealStep,
+    /// End the healing and keep the healed model as it is: [`Response::Done`]; the healing itself ends with
+    /// [`Response::Healed`].
+    HealStop,
+    /// End the healing and throw its model away: [`Response::Done`]; the healing itself ends with
+    /// [`Response::Cancelled`]. The healed model is again the one that was loaded, if any.
+    HealReset,
+    /// The moments of healings of this model that can be gone back to, also from earlier visits: [`Response::Moments`].
+    Moments,
+    /// Make the healed model what it was at a moment: [`Response::MomentSelected`]. When the moment belongs to another
+    /// damage, the corrupted model becomes that one as well.
+    SelectMoment {
+        /// Which one.
+        id: MomentId,
+    },
+    /// SHA-256 over the weights of a model, see [`Response::Fingerprint`]. Takes up to a second the first time.
+    Fingerprint {
+        /// The model.
+        model: Condition,
+    },
+    /// What this page keeps in the browser: [`Response::Storage`].
+    Storage,
+    /// Delete what is kept: [`Response::Storage`], as it is then.
+    Purge(Purge),
+    /// Stop working on a request; that one ends with [`Response::Cancelled`] unless it was done already. This request
+    /// itself is answered with [`Response::Done`].
+    Cancel {
+        /// The request to stop.
+        id: RequestId,
     },
 }
 
@@ -31,55 +189,58 @@ pub enum Request {
 pub enum Response {
     /// The worker listens; requests sent before this are lost.
     Ready,
-    /// The answer to [`Request::Corrupt`].
-    Corrupted(ModelView),
-    /// The request could not be answered.
+    /// How far a long request is. Not final.
+    Progress(Progress),
+    /// A model is there.
+    Loaded(Box<Loaded>),
+    /// Rows are there.
+    RowsLoaded {
+        /// How many.
+        rows: RowCounts,
+        /// What was left out of the table, as a sentence.
+        note: Option<String>,
+    },
+    /// What the damage did.
+    Corrupted(Box<Corrupted>),
+    /// One parameter close up.
+    Tensor(Box<TensorView>),
+    /// One for each text, in their order.
+    Classified(Vec<Classification>),
+    /// Where a head looks.
+    Attention(AttentionView),
+    /// How far hidden states moved.
+    Drift(DriftView),
+    /// What each token contributed.
+    Attribution(Attribution),
+    /// How good the models are on the held-out rows.
+    Evaluated(Evaluation),
+    /// A step of the healing is done, or its state changed. Not final.
+    HealProgress(Box<HealProgress>),
+    /// The healing has ended and its model stands.
+    Healed(HealSummary),
+    /// The moments, oldest first.
+    Moments(Vec<Moment>),
+    /// The healed model is now that of this moment.
+    MomentSelected(Box<Moment>),
+    /// SHA-256 in hexadecimal over the digests of a model's tensors in forward order; the digest of a tensor is the
+    /// SHA-256 of its values' little-endian bits. Equal weights have equal fingerprints, natively and here.
+    Fingerprint(String),
+    /// What is kept in the browser.
+    Storage(Storage),
+    /// It is done and there is nothing to tell.
+    Done,
+    /// The request was stopped by the page's own wish.
+    Cancelled,
+    /// The request could not be answered; what was there before still is.
     Failed(Failure),
 }
 
-/// A model before and after its corruption, reduced to what the page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelView {
-    /// The seed of the request.
-    pub seed: Seed,
-    /// The plan of the request, in its canonical form.
-    pub plan: String,
-    /// What the plan does to this model, as a sentence.
-    pub description: String,
-    /// SHA-256 over the bits of all weights after the corruption, in the order of a forward pass, in hexadecimal.
-    pub fingerprint: String,
-    /// The parts of the model in the order of a forward pass: embeddings first, classifier last.
-    pub parts: Vec<PartView>,
-}
-
-/// One part of the model: the embeddings, one encoder layer, the pooler or the classifier.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PartView {
-    /// What the visitor calls it.
-    pub name: String,
-    /// Values in all its tensors.
-    pub n_values: usize,
-    /// How many of them have other bits than before.
-    pub n_changed: usize,
-    /// How many of them are infinite or no number.
-    pub n_non_finite: usize,
-    /// The Hugging Face name of the matrix that is drawn: the one the plan changed most.
-    pub parameter: String,
-    /// That matrix before.
-    pub before: MatrixView,
-    /// That matrix after.
-    pub after: MatrixView,
-}
-
-/// The upper left corner of a weight matrix, and the spread of all of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MatrixView {
-    /// The weights of the corner, row by row; `None` is infinite or no number, which JSON cannot hold.
-    pub corner: Vec<Option<f32>>,
-    /// Columns of the corner.
-    pub n_columns: usize,
-    /// Population standard deviation over the finite weights of the whole matrix.
-    pub standard_deviation: f64,
+impl Response {
+    /// Whether no further reply to the same request follows.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Progress(_) | Self::HealProgress(_))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,36 +283,4 @@ fn malformed(error: serde_json::Error) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    #[wasm_bindgen_test]
-    fn decode_of_encode_is_the_identity_also_for_seeds_beyond_javascript_numbers() {
-        let request = Request::Corrupt { seed: Seed(u64::MAX), plan: "kaiming@all".to_owned() };
-        assert_eq!(encode(&request).and_then(|text| decode(&text)), Ok(request));
-    }
-
-    #[wasm_bindgen_test]
-    fn answers_keep_every_bit_of_their_numbers() {
-        // Exponent bits that flip give infinities as well, which JSON has no word for.
-        let plan = "bitflip:0.05,exponent@all".to_owned();
-        let response = crate::worker::answer(&Request::Corrupt { seed: Seed(3), plan });
-        let Response::Corrupted(view) = &response else { panic!("{response:?}") };
-        assert!(view.parts.iter().any(|part| part.after.corner.contains(&None)));
-        assert_eq!(encode(&response).and_then(|text| decode(&text)), Ok(response));
-    }
-
-    #[wasm_bindgen_test]
-    fn message_of_another_version_is_refused_even_when_its_body_is_unknown() {
-        let text = r#"{"version":999,"body":{"heal":{}}}"#;
-        assert_eq!(decode::<Request>(text), Err(Failure::VersionMismatch { expected: VERSION, got: 999 }));
-    }
-
-    #[wasm_bindgen_test]
-    fn text_that_is_no_message_is_a_failure_not_a_panic() {
-        for text in ["", "7", "{}", r#"{"version":1}"#, r#"{"version":1,"body":"corrupt"}"#] {
-            assert!(matches!(decode::<Request>(text), Err(Failure::MalformedMessage { .. })), "{text}");
-        }
-    }
-}
+mod tests;

@@ -1,105 +1,234 @@
-//! What the visitor chose, kept in the part of the address after `#`, so that a link rebuilds it.
+//! What the visitor chose, kept in the part of the address after `#`, so that a link rebuilds it on any machine.
 //!
-//! The address is the one place where it is kept: a control changes the address, and the page follows the address.
+//! The address and [`State`] are the same thing twice: every field has one word there ([`address`]), what is absent takes
+//! its default, numbers out of range are clamped, and what cannot be read is refused with a sentence and takes its
+//! default. Only the plan is kept as it was typed, also when it is wrong, so that the page can point at the character.
+
+mod address;
 
 use crate::failure::Failure;
 use shared::seed::Seed;
-use web_sys::UrlSearchParams;
+use std::collections::BTreeSet;
 
-/// Everything a link carries, as text: the page shows what was typed even where it is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The most characters of a sentence that are kept: longer ones would not fit BERT's 512 positions anyway.
+pub const MAX_TEXT_CHARS: usize = 2_000;
+
+/// The most characters of a plan; the longest useful ones have a few hundred.
+pub const MAX_PLAN_CHARS: usize = 1_000;
+
+/// The least and the largest learning rate that can be chosen: from "nothing moves" to "everything breaks".
+pub const LEARNING_RATES: (f64, f64) = (1e-6, 1e-2);
+
+/// The fewest and the most steps of one healing.
+pub const STEPS: (usize, usize) = (1, 5_000);
+
+/// The fewest and the most sentences of one step.
+pub const BATCH_SIZES: (usize, usize) = (1, 64);
+
+/// Everything a link carries.
+#[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// The corruption plan.
+    /// The corruption plan as it was typed.
     pub plan: String,
-    /// The seed of the model and its corruption.
-    pub seed: String,
+    /// The seed of the corruption.
+    pub seed: Seed,
+    /// The sentence under the models' eyes.
+    pub text: String,
+    /// The bundle's folder name; empty for the page's first.
+    pub bundle: String,
+    /// What the page shows.
+    pub view: View,
+    /// The lesson that is taken, from 1.
+    pub lesson: Option<usize>,
+    /// What a teacher has taken off the page.
+    pub hide: BTreeSet<Panel>,
+    /// The encoder layer that is looked into, from 0; beyond the model's last one it means the last.
+    pub layer: usize,
+    /// The attention head that is looked into, from 0; beyond the last one it means the last.
+    pub head: usize,
+    /// The tensor whose values are drawn, by its Hugging Face name; empty for the one that changed most.
+    pub tensor: String,
+    /// How healing goes.
+    pub healing: Healing,
+    /// Light or dark.
+    pub theme: Theme,
+}
+
+/// How the damaged model is fine-tuned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Healing {
+    /// AdamW's learning rate.
+    pub learning_rate: f64,
+    /// Steps until it stops by itself.
+    pub steps: usize,
+    /// Sentences a step.
+    pub batch_size: usize,
+    /// What learns; the rest is frozen.
+    pub trained: Trained,
+}
+
+impl Default for Healing {
+    /// 16 sentences a step are what a browser does in less than half a second. The rate is four times Hugging Face's
+    /// default, since a re-initialised layer has far to go in a few minutes.
+    fn default() -> Self {
+        Self { learning_rate: 2e-4, steps: 200, batch_size: 16, trained: Trained::Damaged }
+    }
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { plan: "kaiming@bottom:0.5".to_owned(), seed: "1".to_owned() }
+        Self {
+            plan: "kaiming@bottom:0.67".to_owned(),
+            seed: Seed(1),
+            text: "A warm, funny and quietly moving film.".to_owned(),
+            bundle: String::new(),
+            view: View::Operate,
+            lesson: None,
+            hide: BTreeSet::new(),
+            layer: 0,
+            head: 0,
+            tensor: String::new(),
+            healing: Healing::default(),
+            theme: Theme::System,
+        }
     }
+}
+
+/// An enumeration whose every value has one word in the address.
+pub trait Word: Copy + PartialEq + 'static {
+    /// Every value with its word.
+    const WORDS: &'static [(Self, &'static str)];
+
+    /// The value's word.
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(value, _)| *value == self).map_or("", |(_, word)| word)
+    }
+
+    /// The value of a word.
+    fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(_, known)| *known == word).map(|(value, _)| *value)
+    }
+}
+
+/// The parts of the page that stand in one another's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum View {
+    /// A sentence, three models, the damage and the healing.
+    Operate,
+    /// Weights, attention, drift and attribution.
+    Inside,
+    /// Held-out sentences and the history of tried ones.
+    Measure,
+    /// Charts of recorded runs.
+    Evidence,
+    /// Where the model comes from, another one, storage.
+    Model,
+}
+
+impl Word for View {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Operate, "operate"),
+        (Self::Inside, "inside"),
+        (Self::Measure, "measure"),
+        (Self::Evidence, "evidence"),
+        (Self::Model, "model"),
+    ];
+}
+
+/// What a link can take off the page, so that a class sees only what the lesson is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Panel {
+    /// The field with the plan's text.
+    Plan,
+    /// The seed and its die.
+    Seed,
+    /// The choice of the scheme.
+    Scheme,
+    /// The sliders.
+    Sliders,
+    /// The drawing of the network.
+    Network,
+    /// The healed model's column.
+    Healed,
+    /// The healing panel.
+    Healing,
+    /// The tabs.
+    Tabs,
+    /// The lessons.
+    Lessons,
+}
+
+impl Word for Panel {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Plan, "plan"),
+        (Self::Seed, "seed"),
+        (Self::Scheme, "scheme"),
+        (Self::Sliders, "sliders"),
+        (Self::Network, "network"),
+        (Self::Healed, "healed"),
+        (Self::Healing, "healing"),
+        (Self::Tabs, "tabs"),
+        (Self::Lessons, "lessons"),
+    ];
+}
+
+/// What learns while healing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trained {
+    /// What the plan touched, and the head.
+    Damaged,
+    /// Pooler and classifier only.
+    Head,
+    /// Everything.
+    All,
+}
+
+impl Word for Trained {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Damaged, "damaged"), (Self::Head, "head"), (Self::All, "all")];
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// As the visitor's system has it.
+    System,
+    /// Dark ink on a light ground, as projectors like it.
+    Light,
+    /// Light ink on a dark ground.
+    Dark,
+}
+
+impl Word for Theme {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::System, "system"), (Self::Light, "light"), (Self::Dark, "dark")];
 }
 
 impl State {
-    /// Reads `#plan=kaiming@bottom:0.5&seed=7`; what is absent takes its default, what is unknown is left alone.
+    /// Whether a teacher has taken the panel off the page.
     #[must_use]
-    pub fn from_hash(hash: &str) -> Self {
-        let Self { plan, seed } = Self::default();
-        let text = hash.strip_prefix('#').unwrap_or(hash);
-        // In this encoding a plus sign means a blank, but a plan may hold one.
-        let Ok(fields) = UrlSearchParams::new_with_str(&text.replace('+', "%2B")) else {
-            // Parsing never fails by the URL standard; should a browser refuse all the same, the address counts as empty.
-            return Self { plan, seed };
-        };
-        Self { plan: fields.get("plan").unwrap_or(plan), seed: fields.get("seed").unwrap_or(seed) }
+    pub fn hides(&self, panel: Panel) -> bool {
+        self.hide.contains(&panel)
     }
 
-    /// The address part that [`State::from_hash`] reads back, with its `#`.
+    /// Reads the address; the second part says what had to be refused or clamped, a sentence each.
+    #[must_use]
+    pub fn from_hash(hash: &str) -> (Self, Vec<String>) {
+        address::read(hash)
+    }
+
+    /// The address part that [`State::from_hash`] reads back, with its `#`. Plan and seed are always in it, other fields
+    /// when they differ from their defaults.
     #[must_use]
     pub fn to_hash(&self) -> String {
-        format!("#plan={}&seed={}", encode(&self.plan), encode(&self.seed))
-    }
-
-    /// The seed as a number.
-    ///
-    /// # Errors
-    /// [`Failure::BadSeed`] when it is not a whole number of 64 bits.
-    pub fn seed(&self) -> Result<Seed, Failure> {
-        self.seed.trim().parse().map(Seed).map_err(|_| Failure::BadSeed { text: self.seed.clone() })
+        address::write(self)
     }
 }
 
-/// Percent-encodes `text`, but for the punctuation of plans, which a fragment may hold: links stay readable.
-fn encode(text: &str) -> String {
-    let encoded = String::from(js_sys::encode_uri_component(text));
-    [("%40", "@"), ("%3A", ":"), ("%3B", ";"), ("%2C", ","), ("%2F", "/")]
-        .iter()
-        .fold(encoded, |text, (code, character)| text.replace(code, character))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    fn state(plan: &str, seed: &str) -> State {
-        State { plan: plan.to_owned(), seed: seed.to_owned() }
-    }
-
-    #[wasm_bindgen_test]
-    fn address_reads_back_what_was_written_also_where_it_is_wrong() {
-        for state in
-            [state("gaussian:0.3@all;zero:0.1@top:0.5/ffn", "18446744073709551615"), state("a&b=c +%40#", "-1")]
-        {
-            assert_eq!(State::from_hash(&state.to_hash()), state);
-        }
-    }
-
-    #[wasm_bindgen_test]
-    fn plan_stays_readable_in_the_address() {
-        let hash = state("bitflip:1e-6,exponent@layers:0-2/attention.query", "7").to_hash();
-        assert_eq!(hash, "#plan=bitflip:1e-6,exponent@layers:0-2/attention.query&seed=7");
-    }
-
-    #[wasm_bindgen_test]
-    fn what_the_address_leaves_out_takes_its_default_and_unknown_fields_are_left_alone() {
-        for hash in ["", "#", "#theme=dark", "#seedling=4"] {
-            assert_eq!(State::from_hash(hash), State::default(), "{hash}");
-        }
-        assert_eq!(State::from_hash("#theme=dark&seed=4"), state(&State::default().plan, "4"));
-    }
-
-    #[wasm_bindgen_test]
-    fn plus_sign_typed_into_the_address_stays_a_plus_sign() {
-        assert_eq!(State::from_hash("#plan=zero:1e+0@all&seed=1"), state("zero:1e+0@all", "1"));
-    }
-
-    #[wasm_bindgen_test]
-    fn seed_that_is_no_whole_number_is_named_as_it_was_typed() {
-        for text in ["-1", "1.5", "", "18446744073709551616", "a b"] {
-            assert_eq!(state("", text).seed(), Err(Failure::BadSeed { text: text.to_owned() }));
-        }
-        assert_eq!(state("", " 12 ").seed(), Ok(Seed(12)));
-    }
+/// Reads a typed seed.
+///
+/// # Errors
+/// [`Failure::BadSeed`] when it is not a whole number of 64 bits.
+pub fn parse_seed(text: &str) -> Result<Seed, Failure> {
+    text.trim().parse().map(Seed).map_err(|_| Failure::BadSeed { text: text.to_owned() })
 }

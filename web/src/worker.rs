@@ -1,98 +1,202 @@
-//! What the worker computes: a model drawn from the seed, corrupted by the plan, with the native program's own code.
+//! What the worker computes: it owns the models and answers the page's calls, with the native program's own code.
+//!
+//! One [`Worker`] holds at most one model family at a time ([`session`]): the healthy model, what a plan made of it and
+//! what healing made of that. Calls are worked on in their order, one at a time, by a queue; only evaluation and healing
+//! leave the queue and share the thread with it, a batch or a step at a time. Calls that steer a healing or cancel
+//! another call do not queue.
+//!
+//! Invariants: no borrow of the session lives across an `await`; every call gets exactly one final reply; weights that
+//! are infinite or no numbers give answers with gaps, never a panic; a call that fails leaves the models as they were.
 
-mod model_view;
-
-use crate::failure::Failure;
-use crate::protocol::{ModelView, Request, Response};
-use candle_core::Device;
-use shared::Parameters;
-use shared::checkpoint::{Checkpoint, LoadOptions};
-use shared::corruption::Plan;
-use shared::model::{ModelConfig, ParameterPath};
-use shared::seed::Seed;
-
-/// A BERT small enough to be drawn and corrupted between two pictures: 4 layers of width 128, 0.9 million weights. It
-/// stands in for a trained model, which the page does not load yet.
-const CONFIG: &[u8] = include_bytes!("../assets/model/config.json");
-
-/// A parameter and its values, row by row.
-type Values = (ParameterPath, Vec<f32>);
-
-/// Answers one request of the page.
-#[must_use]
-pub fn answer(request: &Request) -> Response {
-    match request {
-        Request::Corrupt { seed, plan } => corrupt(*seed, plan).map_or_else(Response::Failed, Response::Corrupted),
-    }
-}
-
-fn corrupt(seed: Seed, plan: &str) -> Result<ModelView, Failure> {
-    // Read before the model is drawn: most mistakes are typing mistakes.
-    let plan = Plan::parse(plan).map_err(|error| Failure::BadPlan { message: error.to_string() })?;
-    let config = ModelConfig::from_json(CONFIG).map_err(|error| computation(&error))?;
-    let resolved = plan.resolve(config.anatomy()).map_err(|error| Failure::BadPlan { message: error.to_string() })?;
-
-    let options = LoadOptions { label_names: None, head_seed: seed, device: Device::Cpu };
-    let Checkpoint { config, mut parameters, .. } =
-        Checkpoint::random(&config, &options).map_err(|error| computation(&error))?;
-    let before = values(&parameters)?;
-    parameters.corrupt(&resolved, seed).map_err(|error| computation(&error))?;
-    let after = values(&parameters)?;
-
-    Ok(ModelView {
-        seed,
-        plan: plan.to_string(),
-        description: resolved.describe(),
-        fingerprint: model_view::fingerprint(&after),
-        parts: model_view::parts(&config, &before, &after),
-    })
-}
-
-fn values(parameters: &Parameters) -> Result<Vec<Values>, Failure> {
-    parameters.paths().map(|path| Ok((path, parameters.to_vec(path).map_err(|error| computation(&error))?))).collect()
-}
-
-fn computation(error: &impl std::fmt::Display) -> Failure {
-    Failure::Computation { reason: error.to_string() }
-}
-
+pub mod bench;
+mod browser;
+mod damage;
+mod evaluate;
+mod files;
+mod healing;
+mod inspect;
+mod load;
+mod moments;
+mod rows;
+mod session;
+mod store;
+mod summary;
+mod task;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use wasm_bindgen_test::wasm_bindgen_test;
+mod tests;
+mod tiles;
+mod transfer;
 
-    fn view(plan: &str) -> Result<ModelView, Failure> {
-        corrupt(Seed(1), plan)
+use crate::bridge::Port;
+use crate::failure::Failure;
+use crate::protocol::{Call, Purge, Reply, Request, RequestId, Response};
+use healing::Wish;
+use session::Session;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
+use store::Store;
+use task::{Interruption, Task};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::File;
+
+/// What a worker's program does: serves its page, or measures itself for `bench.html`.
+///
+/// # Errors
+/// [`Failure::WorkerStopped`] when called anywhere but in a dedicated worker.
+pub fn run() -> Result<(), Failure> {
+    if bench::is_wanted() { bench::serve() } else { serve() }
+}
+
+/// Starts to serve the page that started this worker, for as long as the worker lives.
+///
+/// # Errors
+/// [`Failure::WorkerStopped`] when called anywhere but in a dedicated worker.
+pub fn serve() -> Result<(), Failure> {
+    let port = Port::open()?;
+    port.tell_of_panics();
+    let replies = port.clone();
+    let worker = Worker::new(move |reply| replies.post(reply));
+    port.listen(move |call, files| worker.receive(call, files));
+    Ok(())
+}
+
+/// The worker: models, the calls that wait, and where replies go.
+pub struct Worker {
+    reply: Box<dyn Fn(&Reply)>,
+    session: RefCell<Option<Session>>,
+    store: Store,
+    queue: RefCell<VecDeque<(Call, Vec<File>)>>,
+    is_busy: Cell<bool>,
+    /// Calls that have no final reply yet.
+    open: RefCell<BTreeSet<RequestId>>,
+    /// Those of them that the page does not want any more.
+    cancelled: RefCell<BTreeSet<RequestId>>,
+}
+
+impl Worker {
+    /// A worker without a model, whose replies go to `reply`.
+    pub fn new(reply: impl Fn(&Reply) + 'static) -> Rc<Self> {
+        Rc::new(Self {
+            reply: Box::new(reply),
+            session: RefCell::new(None),
+            store: Store::open(),
+            queue: RefCell::default(),
+            is_busy: Cell::new(false),
+            open: RefCell::default(),
+            cancelled: RefCell::default(),
+        })
     }
 
-    #[wasm_bindgen_test]
-    fn only_the_parts_that_the_plan_names_change() {
-        let view = view("kaiming@bottom:0.5").unwrap();
-        let changed: Vec<&str> =
-            view.parts.iter().filter(|part| part.n_changed > 0).map(|part| part.name.as_str()).collect();
-        assert_eq!(changed, ["Layer 0", "Layer 1"]);
-        assert!(view.parts.iter().filter(|part| part.n_changed == 0).all(|part| part.before == part.after));
+    /// Takes a call; its replies come later.
+    pub fn receive(self: &Rc<Self>, call: Call, files: Vec<File>) {
+        let id = call.id;
+        self.open.borrow_mut().insert(id);
+        let wish = match &call.request {
+            Request::HealPause => Wish::Pause,
+            Request::HealResume => Wish::Resume,
+            Request::HealStep => Wish::Step,
+            Request::HealStop => Wish::Stop,
+            Request::HealReset => Wish::Reset,
+            Request::Cancel { id: other } => {
+                self.cancel(*other);
+                return self.finish(id, Response::Done);
+            }
+            _ => {
+                self.queue.borrow_mut().push_back((call, files));
+                return self.work_off_queue();
+            }
+        };
+        let response = match self.session.borrow_mut().as_mut().map(|session| session.steer(wish)) {
+            Some(Ok(())) => Response::Done,
+            Some(Err(failure)) => Response::Failed(failure),
+            None => Response::Failed(Failure::NoModel),
+        };
+        self.finish(id, response);
     }
 
-    #[wasm_bindgen_test]
-    fn plan_without_effect_keeps_every_bit() {
-        let untouched = view("kaiming@none").unwrap();
-        assert_eq!(untouched.fingerprint, view("zero:0@all").unwrap().fingerprint);
-        assert_ne!(untouched.fingerprint, view("kaiming@all").unwrap().fingerprint);
+    fn cancel(&self, id: RequestId) {
+        if self.open.borrow().contains(&id) {
+            self.cancelled.borrow_mut().insert(id);
+            if let Some(session) = self.session.borrow_mut().as_mut() {
+                // It may be paused and so would never notice by itself.
+                session.wake_healing(id);
+            }
+        }
     }
 
-    #[wasm_bindgen_test]
-    fn matrix_that_changed_most_is_the_one_that_is_drawn() {
-        let view = view("zero:1@layers:2/ffn.out").unwrap();
-        assert_eq!(view.parts[3].parameter, "bert.encoder.layer.2.output.dense.weight");
-        assert!(view.parts[3].after.corner.iter().all(|weight| *weight == Some(0.0)));
+    fn work_off_queue(self: &Rc<Self>) {
+        if self.is_busy.replace(true) {
+            return;
+        }
+        let worker = Rc::clone(self);
+        spawn_local(async move {
+            loop {
+                // A statement of its own, so that the borrow ends with it.
+                let next = worker.queue.borrow_mut().pop_front();
+                let Some((Call { id, request }, files)) = next else { break };
+                let task = Task::new(&worker, id);
+                match task.check() {
+                    Ok(()) => worker.work(task, request, files).await,
+                    Err(interruption) => worker.finish(id, interruption.into()),
+                }
+            }
+            worker.is_busy.set(false);
+        });
     }
 
-    #[wasm_bindgen_test]
-    fn plan_that_is_mistyped_or_too_tall_for_the_model_is_refused_with_a_caret() {
-        for plan in ["kaimin@all", "kaiming@layers:0-9"] {
-            let Err(Failure::BadPlan { message }) = view(plan) else { panic!("{plan} was accepted") };
-            assert!(message.ends_with('^'), "{message}");
+    /// Works on one call of the queue, or sends it on its way beside the queue.
+    async fn work(self: &Rc<Self>, task: Task, request: Request, files: Vec<File>) {
+        let id = task.id();
+        let response = match request {
+            Request::Evaluate { models } => return evaluate::start(task, &models),
+            Request::HealStart(settings) => return healing::start(task, settings),
+            Request::LoadBundle { url } => load::bundle(&task, &url).await,
+            Request::LoadFiles { files: entries } => load::files(&task, &entries, &files).await,
+            Request::LoadRows { file } => load::rows(&task, &file, &files).await,
+            Request::Moments => Ok(Response::Moments(moments::list(self).await)),
+            Request::SelectMoment { id } => moments::select(self, &id).await,
+            Request::Storage => Ok(Response::Storage(moments::storage(self).await)),
+            Request::Purge(what) => Ok(Response::Storage(self.purge(what).await)),
+            immediate => self.with_session(|session| session.answer(immediate)).map_err(Interruption::from),
+        };
+        self.finish(id, response.unwrap_or_else(Response::from));
+    }
+
+    /// Runs `use_session` on the models.
+    ///
+    /// # Errors
+    /// [`Failure::NoModel`] when there are none, or what `use_session` says.
+    fn with_session<T>(&self, use_session: impl FnOnce(&mut Session) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.session.borrow_mut().as_mut().ok_or(Failure::NoModel).and_then(use_session)
+    }
+
+    async fn purge(&self, what: Purge) -> crate::protocol::Storage {
+        if what != Purge::Moments {
+            self.store.delete_all(store::Shelf::Models).await;
+        }
+        if what != Purge::Models {
+            self.store.delete_all(store::Shelf::Moments).await;
+            if let Some(session) = self.session.borrow_mut().as_mut() {
+                session.forget_moments();
+            }
+        }
+        if what == Purge::Everything {
+            self.store.delete_page().await;
+        }
+        moments::storage(self).await
+    }
+
+    /// Sends a reply that others follow.
+    fn tell(&self, id: RequestId, response: Response) {
+        (self.reply)(&Reply { id: Some(id), response });
+    }
+
+    /// Sends the final reply to a call; a second one is not sent.
+    fn finish(&self, id: RequestId, response: Response) {
+        self.cancelled.borrow_mut().remove(&id);
+        if self.open.borrow_mut().remove(&id) {
+            self.tell(id, response);
         }
     }
 }

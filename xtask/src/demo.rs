@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from a fresh checkout to a page in the browser.
 
+use crate::sentences;
 use crate::shell::{Shell, display, run as run_command};
 use crate::tools;
 use anyhow::{Context as _, Result, bail};
@@ -32,15 +33,18 @@ pub fn run(mut shell: Shell, args: &DemoArgs) -> Result<()> {
     TcpListener::bind(address)
         .with_context(|| format!("cannot serve at {address}; choose another port with `--port`"))?;
 
-    eprintln!("[1/3] Tools for WebAssembly (about 6 minutes on 2 cores the first time, later none)");
+    eprintln!("[1/4] Tools for WebAssembly (about 6 minutes on 2 cores the first time, later none)");
     tools::ensure_page_tools(&mut shell)?;
 
+    eprintln!("[2/4] Sentences to heal with (builds bert-heal: a few minutes on 2 cores the first time, later none)");
+    sentences::fetch(&shell)?;
+
     // Built on its own first: `trunk serve` would go on and serve nothing after a failed build.
-    eprintln!("[2/3] Building the page (about 5 minutes on 2 cores the first time, later seconds)");
+    eprintln!("[3/4] Building the page (about 5 minutes on 2 cores the first time, later seconds)");
     // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
     run_command(shell.command("trunk", ["build", "--release", "--offline"])?.stdout(io::stderr()))?;
 
-    eprintln!("[3/3] Serving it on this machine only (seconds)");
+    eprintln!("[4/4] Serving it on this machine only (seconds)");
     let port = args.port.to_string();
     let serve = ["serve", "--release", "--offline", "--address", "127.0.0.1", "--port", &port];
     let mut command = shell.command("trunk", serve)?;

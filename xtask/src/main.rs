@@ -3,6 +3,7 @@
 
 mod browser;
 mod demo;
+mod sentences;
 mod shell;
 mod test;
 mod tools;

@@ -24,6 +24,11 @@ impl Shell {
         Ok(Self { root: root.to_owned(), tool_dirs: Vec::new() })
     }
 
+    /// The workspace's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Lets commands find the programs in `dir` before all others.
     pub fn add_tool_dir(&mut self, dir: PathBuf) {
         self.tool_dirs.insert(0, dir);

@@ -41,7 +41,7 @@ pub enum Treatment {
 }
 
 /// Which of the project's three kinds of model it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
     /// Never corrupted by this program.

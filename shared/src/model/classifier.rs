@@ -3,7 +3,8 @@
 use candle_core::{DType, Tensor};
 
 use super::encoder::{SITE_HEAD, linear};
-use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module, ParameterPath};
+use super::source::Source;
+use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{Kernels, Linear, dropout};
@@ -28,30 +29,25 @@ impl TextClassifier {
         kernels: &Kernels,
         dtype: DType,
     ) -> Result<Self> {
-        Self::new(config, kernels, dtype, &|path| parameters.get(path))
+        Self::new(config, kernels, dtype, Source::for_training(parameters))
     }
 
-    /// A model on the same storage that builds no graph.
+    /// A model on the same storage that builds no graph; it sees later updates of `parameters`, too.
     pub fn for_evaluation(
         config: &ModelConfig,
         parameters: &Parameters,
         kernels: &Kernels,
         dtype: DType,
     ) -> Result<Self> {
-        Self::new(config, kernels, dtype, &|path| parameters.get_detached(path))
+        Self::new(config, kernels, dtype, Source::for_evaluation(parameters))
     }
 
-    fn new(
-        config: &ModelConfig,
-        kernels: &Kernels,
-        dtype: DType,
-        get: &dyn Fn(ParameterPath) -> Result<Tensor>,
-    ) -> Result<Self> {
+    fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
         Ok(Self {
             architecture: config.architecture,
-            encoder: Encoder::new(config, kernels, dtype, get)?,
-            pooler: linear(Module::Pooler, kernels, get)?,
-            classifier: linear(Module::Classifier, kernels, get)?,
+            encoder: Encoder::new(config, kernels, dtype, source)?,
+            pooler: linear(Module::Pooler, kernels, source)?,
+            classifier: linear(Module::Classifier, kernels, source)?,
             classifier_dropout: config.classifier_dropout,
             kernels: *kernels,
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::source::Source;
 use super::{Architecture, LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
@@ -52,24 +53,19 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Assembles the encoder from tensors that `get` supplies; activations have the number format `dtype`.
-    pub fn new(
-        config: &ModelConfig,
-        kernels: &Kernels,
-        dtype: DType,
-        get: &dyn Fn(ParameterPath) -> Result<Tensor>,
-    ) -> Result<Self> {
+    /// Assembles the encoder; activations have the number format `dtype`.
+    pub(super) fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
         let token_type_embeddings = match config.architecture {
-            Architecture::Bert => Some(get(ParameterPath::weight(Module::TokenTypeEmbeddings))?),
+            Architecture::Bert => Some(source.tensor(ParameterPath::weight(Module::TokenTypeEmbeddings))?),
             Architecture::DistilBert => None,
         };
         Ok(Self {
-            word_embeddings: get(ParameterPath::weight(Module::WordEmbeddings))?,
-            position_embeddings: get(ParameterPath::weight(Module::PositionEmbeddings))?,
+            word_embeddings: source.tensor(ParameterPath::weight(Module::WordEmbeddings))?,
+            position_embeddings: source.tensor(ParameterPath::weight(Module::PositionEmbeddings))?,
             token_type_embeddings,
-            layer_norm: layer_norm(Module::EmbeddingsLayerNorm, config, kernels, get)?,
+            layer_norm: layer_norm(Module::EmbeddingsLayerNorm, config, kernels, source)?,
             layers: (0..config.n_layers)
-                .map(|layer_idx| EncoderLayer::new(layer_idx, config, kernels, get))
+                .map(|layer_idx| EncoderLayer::new(layer_idx, config, kernels, source))
                 .collect::<Result<_>>()?,
             hidden_dropout: config.hidden_dropout,
             dtype,
@@ -137,13 +133,8 @@ pub struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    fn new(
-        layer_idx: usize,
-        config: &ModelConfig,
-        kernels: &Kernels,
-        get: &dyn Fn(ParameterPath) -> Result<Tensor>,
-    ) -> Result<Self> {
-        let pair = |module| pair(Module::Layer(layer_idx, module), get);
+    fn new(layer_idx: usize, config: &ModelConfig, kernels: &Kernels, source: Source<'_>) -> Result<Self> {
+        let pair = |module| source.pair(Module::Layer(layer_idx, module));
         let parameters = LayerParameters {
             query: pair(LayerModule::Query)?,
             key: pair(LayerModule::Key)?,
@@ -215,25 +206,12 @@ impl EncoderLayer {
     }
 }
 
-fn pair(module: Module, get: &dyn Fn(ParameterPath) -> Result<Tensor>) -> Result<Pair> {
-    Ok(Pair { weight: get(ParameterPath::weight(module))?, bias: get(ParameterPath::bias(module))? })
-}
-
-pub(super) fn linear(
-    module: Module,
-    kernels: &Kernels,
-    get: &dyn Fn(ParameterPath) -> Result<Tensor>,
-) -> Result<Linear> {
-    let Pair { weight, bias } = pair(module, get)?;
+pub(super) fn linear(module: Module, kernels: &Kernels, source: Source<'_>) -> Result<Linear> {
+    let Pair { weight, bias, .. } = source.pair(module)?;
     Ok(Linear::new(weight, bias, kernels))
 }
 
-fn layer_norm(
-    module: Module,
-    config: &ModelConfig,
-    kernels: &Kernels,
-    get: &dyn Fn(ParameterPath) -> Result<Tensor>,
-) -> Result<LayerNorm> {
-    let Pair { weight, bias } = pair(module, get)?;
+fn layer_norm(module: Module, config: &ModelConfig, kernels: &Kernels, source: Source<'_>) -> Result<LayerNorm> {
+    let Pair { weight, bias, .. } = source.pair(module)?;
     Ok(LayerNorm::new(weight, bias, config.layer_norm_eps, kernels))
 }

@@ -18,7 +18,7 @@ use self::forward::Saved;
 use self::weights::HostWeights;
 use super::host::{HostSlice, slice};
 use super::kernels::{AttentionShape, DropoutMask};
-use super::{AttentionMask, Dropout};
+use super::{AttentionMask, Dropout, WeightCache};
 
 /// A dense layer's or a LayerNorm's two tensors.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Pair {
     pub weight: Tensor,
     /// `[out]`, or `[hidden]`.
     pub bias: Tensor,
+    /// What is kept of a dense layer's weight.
+    pub cache: WeightCache,
 }
 
 /// The tensors of one encoder layer.

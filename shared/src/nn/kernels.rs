@@ -5,7 +5,8 @@
 //! and are compiled once for every instruction set by `pulp`, so that a portable binary still uses AVX2 or AVX-512.
 //!
 //! Invariant: results do not depend on which thread computes what; every sum has a fixed order for a given shape.
-//! The only unsafe code of the crate is the call to gemm in `matmul`, behind bounds checks.
+//! The only unsafe code of the crate is the call to gemm in `matmul` and the vector loads and stores in `wasm`, behind
+//! bounds checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of.
 
 mod adamw;
 mod attention;
@@ -15,8 +16,11 @@ mod layer_norm;
 mod linear;
 mod math;
 mod matmul;
+mod packed_weight;
 mod pointwise;
 mod small_matmul;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
@@ -30,9 +34,10 @@ pub(crate) use linear::{
     linear_weight_gradient_rows,
 };
 pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, matmul};
+pub(crate) use packed_weight::PackedWeight;
 pub(crate) use pointwise::{
-    DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_block, gelu, gelu_backward,
-    gelu_backward_in_place,
+    DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gelu,
+    gelu_backward, gelu_backward_in_place,
 };
 
 /// Elements below which a kernel stays on the calling thread: handing work over costs about as much.

@@ -208,7 +208,15 @@ impl FineTuning {
                 continue;
             };
             let decay = if path.has_weight_decay() { WeightDecay::Applies } else { WeightDecay::Exempt };
-            self.optimizer.update(var, &gradient, state, decay, UpdateScale { learning_rate, gradient_scale, step })?;
+            let updated = self.optimizer.update(
+                var,
+                &gradient,
+                state,
+                decay,
+                UpdateScale { learning_rate, gradient_scale, step },
+            );
+            self.parameters.changes().record();
+            updated?;
         }
         on_end(StepPart::Optimizer);
         self.step = step;

@@ -1,6 +1,8 @@
 //! `bert-heal fetch`.
 
+use super::values;
 use clap::Args;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -9,6 +11,8 @@ Examples:
   bert-heal fetch distilbert/distilbert-base-uncased --revision refs/pr/21
   bert-heal fetch datasets/nyu-mll/glue:cola            one configuration of a dataset
   HF_ENDPOINT=https://my-mirror bert-heal fetch sst2    from another server
+  bert-heal fetch --rows-of BUNDLE --out BUNDLE/rows.json
+                                                        sentences for the page to heal a bundle with
 
 The same names work as --model and --dataset, which fetch what is not here; there name@revision asks
 for a revision, and a file or folder of that name always comes first.
@@ -35,7 +39,7 @@ Environment:
 #[command(after_help = EXAMPLES)]
 pub struct FetchArgs {
     /// Hub ids or names of the catalogue
-    #[arg(value_name = "NAME", required_unless_present = "list")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "rows_of"])]
     pub names: Vec<String>,
 
     /// Branch, tag or commit on the hub [default: main]
@@ -45,6 +49,22 @@ pub struct FetchArgs {
     /// Show the catalogue instead
     #[arg(long, conflicts_with_all = ["names", "revision"])]
     pub list: bool,
+
+    /// The rows that a web bundle was healed and judged on, checked against its hashes, instead of a name
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["names", "revision", "list"], requires = "out")]
+    pub rows_of: Option<PathBuf>,
+
+    /// Where these rows come from [default: the bundle's own dataset]
+    #[arg(long, value_name = "DATASET", requires = "rows_of")]
+    pub dataset: Option<String>,
+
+    /// At most so many rows to heal with
+    #[arg(long, value_name = "N", default_value = "3000", value_parser = values::count)]
+    pub max_rows: usize,
+
+    /// File for these rows: JSON with their licence
+    #[arg(long, value_name = "FILE", requires = "rows_of", help_heading = "Output")]
+    pub out: Option<PathBuf>,
 
     /// Print it as JSON
     #[arg(long, help_heading = "Output")]

@@ -157,7 +157,8 @@ impl DatasetFlags {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct WhichFlag {
-    /// Which model of a run's folder [default: healed if there is one, else healthy]
+    /// Which model of a run's folder or web bundle [default: of a run healed if there is one, else healthy; of a bundle
+    /// healthy]
     #[arg(long, value_enum)]
     pub which: Option<Which>,
 }

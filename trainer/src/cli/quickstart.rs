@@ -3,6 +3,12 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// The model where none is named.
+pub const DEFAULT_MODEL: &str = "minilm-l6";
+
+/// The plan where none is named.
+pub const DEFAULT_CORRUPT: &str = "kaiming@bottom:0.5";
+
 const EXAMPLES: &str = "\
 Examples:
   bert-heal quickstart
@@ -10,7 +16,8 @@ Examples:
   bert-heal quickstart --model my-model/ --dataset my-data/
 
 It fine-tunes twice on at most 1,500 rows, which takes a minute each on two cores; fetching what is not here comes first
-and is told apart. The numbers show how it works and prove nothing: for that see bert-heal help run.";
+and is told apart. Without a network it starts from the page's own model (BERT_HEAL_BUNDLES names the folder of
+bundles, else that of the source tree is taken) and says what needs data. The numbers show how it works and prove nothing: for that see bert-heal help run.";
 
 /// Damage and heal a small model in a few minutes: a demonstration
 ///
@@ -20,7 +27,7 @@ and is told apart. The numbers show how it works and prove nothing: for that see
 #[command(after_help = EXAMPLES)]
 pub struct QuickstartArgs {
     /// Catalogue name, hub id or folder
-    #[arg(long, value_name = "MODEL", default_value = "minilm-l6", help_heading = "Model and data")]
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL, help_heading = "Model and data")]
     pub model: String,
 
     /// Catalogue name, hub id, folder or file
@@ -28,7 +35,7 @@ pub struct QuickstartArgs {
     pub dataset: String,
 
     /// What to damage, and how; the words are those of bert-heal help run
-    #[arg(long, value_name = "PLAN", default_value = "kaiming@bottom:0.5", help_heading = "Corruption")]
+    #[arg(long, value_name = "PLAN", default_value = DEFAULT_CORRUPT, help_heading = "Corruption")]
     pub corrupt: String,
 
     /// Sets all seeds: which weights, first weights of the classifier, order of rows

@@ -1,5 +1,10 @@
 //! `bert-heal export`: a model for use elsewhere.
 
+mod run_models;
+mod web;
+
+pub(super) use web::outcomes;
+
 use std::fs;
 
 use anyhow::{Context, anyhow};
@@ -21,7 +26,14 @@ use crate::runner::checkpoint_files;
 
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let ExportTarget::Hub = args.target;
+    match args.target {
+        ExportTarget::Hub => hub(args),
+        ExportTarget::Web => web::run(args),
+    }
+}
+
+/// In Hugging Face's layout, with a card.
+fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let source = ModelSource::open(&args.model.to_string_lossy(), args.which.which, false)?;
     atomic::require_empty(&args.out).context("--out")?;
     let tokenizer = source.tokenizer(&[])?;

@@ -1,5 +1,7 @@
 //! `bert-heal fetch`: models and datasets onto this machine.
 
+mod rows;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
@@ -14,6 +16,11 @@ use crate::output::{print, print_json};
 pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
     if args.list {
         let printed = if args.json { print_json(catalogue()) } else { print(&tables(catalogue())) };
+        return printed.map(|()| ExitCode::Ok);
+    }
+    if let (Some(bundle), Some(out)) = (&args.rows_of, &args.out) {
+        let summary = rows::fetch(bundle, args.dataset.as_deref(), args.max_rows, out)?;
+        let printed = if args.json { print_json(&summary) } else { print(&summary.sentence()) };
         return printed.map(|()| ExitCode::Ok);
     }
     let mut all = Vec::new();

@@ -1,5 +1,7 @@
 //! `bert-heal quickstart`: what the project is about, on one screen. An ordinary run with everything chosen.
 
+mod offline;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,9 +37,16 @@ const EXAMPLE_CHARS: usize = 110;
 
 /// Runs the command.
 pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
-    let fetching = fetch(args)?;
+    let (model, dataset, fetching, _rows) = match fetch(args) {
+        Ok(fetching) => (args.model.clone(), args.dataset.clone(), fetching, None),
+        Err(error) => match offline::start(args, error)? {
+            offline::Start::Run { model, dataset, rows } => (model, dataset, Duration::ZERO, rows),
+            offline::Start::Show(bundle) => return offline::show(args, &bundle),
+        },
+    };
     let started = Instant::now();
-    let model = ModelFlags { model: args.model.clone(), init: InitFlags { random_init: false } };
+    let max_positions = ModelSource::open(&model, None, false)?.config.max_positions;
+    let model = ModelFlags { model, init: InitFlags { random_init: false } };
     let rows = RowFlags {
         skip_bad_rows: false,
         train_limit: Some(TRAIN_ROWS),
@@ -45,12 +54,12 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         test_limit: Some(TEST_ROWS),
     };
     let columns = ColumnFlags { text_column: None, label_column: None, label_names: None };
-    let dataset = DatasetFlags { dataset: args.dataset.clone(), columns, rows };
+    let dataset = DatasetFlags { dataset, columns, rows };
     let prepared = Prepared::new(RunRequest {
         model: &model,
         dataset: &dataset,
         corruption: Some((Protocol::Finetuned, &args.corrupt)),
-        training: recipe(ModelSource::open(&args.model, None, false)?.config.max_positions),
+        training: recipe(max_positions),
         seeds: Seeds::all(args.seed),
         device: DeviceChoice::Auto,
         save_steps: 50,

@@ -1,8 +1,7 @@
 //! The worker's program: computes off the page's thread.
 
 fn main() {
-    console_error_panic_hook::set_once();
-    if let Err(failure) = web::bridge::serve(web::worker::answer) {
+    if let Err(failure) = web::worker::run() {
         wasm_bindgen::throw_str(&failure.to_string());
     }
 }

@@ -1,69 +1,105 @@
-//! A corner of a weight matrix as coloured squares.
+//! A matrix as a picture, painted on a canvas: a hundred by a hundred tiles would be too many elements.
 
-use crate::protocol::MatrixView;
+use crate::protocol::Tiles;
 use leptos::prelude::*;
-use std::fmt::Write as _;
+use wasm_bindgen::{Clamped, JsCast as _};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
-/// Shades per sign. One SVG path per shade draws 256 squares with a dozen elements.
-const N_SHADES: usize = 6;
+/// How tiles become colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Palette {
+    /// From purple over the ground to gold; the number takes the strongest colour.
+    Signed(f32),
+    /// From the ground to the ink, evenly.
+    Magnitude(f32),
+}
 
-/// The absolute weight that takes the strongest colour: about the bound of Kaiming's uniform distribution at the
-/// model's width, √(6/128) ≈ 0.217.
-const STRONGEST: f32 = 0.2;
+/// Red, green and blue of what is no finite number, on any theme.
+const BROKEN: [u8; 3] = [0xe0, 0x00, 0x7a];
 
-/// Draws the corner of `matrix`; colours come from the style sheet, so they follow the light or dark theme.
+/// Paints the tiles; colours are those of the theme when it is painted.
 #[component]
-pub(super) fn HeatMap(name: String, matrix: MatrixView) -> impl IntoView {
-    let n_columns = matrix.n_columns;
-    let n_rows = matrix.corner.len() / n_columns;
-    let deviation = format!("{:.3}", matrix.standard_deviation);
-    let label = format!("{name}: standard deviation {deviation}");
-    let Squares { negative, positive, broken } = squares(&matrix.corner, n_columns);
-    let layers = |class: &'static str, paths: [String; N_SHADES]| {
-        paths
-            .into_iter()
-            .enumerate()
-            .filter(|(_, path)| !path.is_empty())
-            .map(|(i, path)| {
-                let opacity = ((i + 1) as f64 / N_SHADES as f64).to_string();
-                view! { <path class=class fill-opacity=opacity d=path /> }
-            })
-            .collect_view()
-    };
+pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl IntoView {
+    let canvas = NodeRef::<leptos::html::Canvas>::new();
+    let n_broken = tiles.means.iter().filter(|mean| mean.is_none()).count();
+    let broken =
+        if n_broken > 0 { format!("; {n_broken} tiles hold values that are no finite number") } else { String::new() };
+    let label = format!("{name}, {} by {} tiles{broken}", tiles.n_rows, tiles.n_columns);
+    let is_wide = tiles.n_rows == 1;
+    let (width, height) = (tiles.n_columns, tiles.n_rows);
+    Effect::new(move |_| {
+        if let Some(canvas) = canvas.get() {
+            paint(&canvas, &tiles, palette);
+        }
+    });
     view! {
-        <svg role="img" aria-label=label viewBox=format!("0 0 {n_columns} {n_rows}") shape-rendering="crispEdges">
-            {layers("negative", negative)} {layers("positive", positive)} <path class="broken" d=broken />
-        </svg>
-        <span class="deviation" aria-hidden="true">"σ "{deviation}</span>
+        <div class="heat" class:wide=is_wide>
+            <canvas
+                node_ref=canvas
+                role="img"
+                aria-label=label
+                width=width.to_string()
+                height=height.to_string()
+            ></canvas>
+            <p class="small quiet">{name}</p>
+        </div>
     }
 }
 
-/// Path data of unit squares, a path for each shade from pale to strong.
-#[derive(Default)]
-struct Squares {
-    negative: [String; N_SHADES],
-    positive: [String; N_SHADES],
-    broken: String,
-}
-
-fn squares(corner: &[Option<f32>], n_columns: usize) -> Squares {
-    let mut squares = Squares::default();
-    for (i, weight) in corner.iter().enumerate() {
-        let path = match weight {
-            // Zero stays without a square.
-            Some(0.0) => continue,
-            Some(weight) if *weight < 0.0 => &mut squares.negative[shade(*weight)],
-            Some(weight) => &mut squares.positive[shade(*weight)],
-            None => &mut squares.broken,
+/// A canvas that cannot be painted stays empty: its name and the numbers beside it say what it would show.
+fn paint(canvas: &HtmlCanvasElement, tiles: &Tiles, palette: Palette) {
+    let style = window().get_computed_style(canvas).ok().flatten();
+    let color =
+        |name: &str, fallback: [u8; 3]| style.as_ref().and_then(|style| resolve(style, name)).unwrap_or(fallback);
+    let ground = color("background-color", [0xff; 3]);
+    let ink = color("color", [0x20; 3]);
+    let (negative, positive) = if luminance(ground) > 0.5 {
+        ([0x5a, 0x2d, 0x91], [0xa9, 0x78, 0x00])
+    } else {
+        ([0xb4, 0x8a, 0xe6], [0xe0, 0xb0, 0x40])
+    };
+    let mut pixels = Vec::with_capacity(4 * tiles.means.len());
+    for mean in &tiles.means {
+        let rgb = match (mean, palette) {
+            (None, _) => BROKEN,
+            (Some(mean), Palette::Signed(scale)) => {
+                mix(ground, if *mean < 0.0 { negative } else { positive }, strength(mean.abs(), scale))
+            }
+            (Some(mean), Palette::Magnitude(scale)) => mix(ground, ink, strength(*mean, scale).powi(2)),
         };
-        write!(path, "M{} {}h1v1h-1z", i % n_columns, i / n_columns).expect("writing to a String does not fail");
+        pixels.extend([rgb[0], rgb[1], rgb[2], 0xff]);
     }
-    squares
+    let image = ImageData::new_with_u8_clamped_array(Clamped(&pixels), tiles.n_columns as u32);
+    let context = canvas.get_context("2d").ok().flatten();
+    if let (Ok(image), Some(context)) = (image, context)
+        && let Ok(context) = context.dyn_into::<CanvasRenderingContext2d>()
+    {
+        let _ = context.put_image_data(&image, 0.0, 0.0);
+    }
 }
 
-/// By the square root, so that weights of BERT's usual 0.02 are seen beside Kaiming's 0.2.
-fn shade(weight: f32) -> usize {
-    (((weight.abs() / STRONGEST).sqrt() * N_SHADES as f32) as usize).min(N_SHADES - 1)
+/// A computed colour, which browsers write as `rgb(r, g, b)`.
+fn resolve(style: &web_sys::CssStyleDeclaration, name: &str) -> Option<[u8; 3]> {
+    let text = style.get_property_value(name).ok()?;
+    let numbers: Vec<u8> = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .filter_map(|number| number.parse::<f64>().ok())
+        .map(|number| number as u8)
+        .collect();
+    numbers.get(..3)?.try_into().ok()
+}
+
+fn luminance([r, g, b]: [u8; 3]) -> f64 {
+    (0.2126 * f64::from(r) + 0.7152 * f64::from(g) + 0.0722 * f64::from(b)) / 255.0
+}
+
+/// By the square root, so that weights of BERT's usual size are seen beside outliers.
+fn strength(magnitude: f32, scale: f32) -> f32 {
+    if scale > 0.0 { (magnitude / scale).clamp(0.0, 1.0).sqrt() } else { 0.0 }
+}
+
+fn mix(from: [u8; 3], to: [u8; 3], share: f32) -> [u8; 3] {
+    std::array::from_fn(|i| (f32::from(from[i]) + (f32::from(to[i]) - f32::from(from[i])) * share).round() as u8)
 }
 
 #[cfg(test)]
@@ -72,12 +108,10 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test;
 
     #[wasm_bindgen_test]
-    fn every_weight_but_zero_becomes_one_square_of_its_sign_and_size() {
-        let squares = squares(&[Some(-0.9), Some(0.001), None, Some(0.0)], 2);
-        assert_eq!(squares.negative[N_SHADES - 1], "M0 0h1v1h-1z");
-        assert_eq!(squares.positive[0], "M1 0h1v1h-1z");
-        assert_eq!(squares.broken, "M0 1h1v1h-1z");
-        let n_squares = squares.negative.iter().chain(&squares.positive).filter(|path| !path.is_empty()).count();
-        assert_eq!(n_squares, 2);
+    fn the_strongest_weight_takes_the_strongest_colour_and_nothing_takes_the_grounds() {
+        assert_eq!(mix([255; 3], [0, 100, 0], strength(2.0, 1.0)), [0, 100, 0]);
+        assert_eq!(mix([255; 3], [0, 100, 0], strength(0.0, 1.0)), [255; 3]);
+        assert_eq!(strength(1.0, 0.0), 0.0, "a matrix of zeros has no scale");
+        assert!(strength(0.02, 1.0) > 0.1, "small weights are seen beside large ones");
     }
 }

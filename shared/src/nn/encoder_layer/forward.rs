@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::super::kernels::{
-    Buffer, attention, bias_dropout_add, bias_gelu, layer_norm_block, linear_block, rows_per_block,
+    Buffer, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, linear_block, rows_per_block,
 };
 use super::Geometry;
 use super::weights::Weights;
@@ -60,7 +60,7 @@ pub(super) fn tracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y: 
 
 /// As [`tracked`], keeping nothing: activations behind the attention exist for one block at a time.
 pub(super) fn untracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y: &mut [f32]) {
-    let (hidden, inner) = (geometry.hidden_size, geometry.intermediate_size);
+    let hidden = geometry.hidden_size;
     let [query, key, value] = project(geometry, weights, x);
     let mut context = Buffer::new(x.len());
     attention(&geometry.attention, &query, &key, &value, &mut context);
@@ -71,17 +71,7 @@ pub(super) fn untracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y
         .with_max_len(1)
         .enumerate()
         .for_each(|(index, (x, context, y))| {
-            let n = x.len() / hidden;
-            let [mut attended, mut middle, mut summed] = [(); 3].map(|()| Buffer::new(x.len()));
-            let [mut before, mut after] = [(); 2].map(|()| Buffer::new(n * inner));
-            let block = Block {
-                attended: &mut attended,
-                middle: &mut middle,
-                inner: &mut before,
-                activated: &mut after,
-                summed: &mut summed,
-            };
-            behind_attention(geometry, weights, index * of_hidden, x, context, block, y);
+            evaluate_behind_attention(geometry, weights, index * of_hidden, x, context, y);
         });
 }
 
@@ -100,7 +90,7 @@ fn project(geometry: &Geometry, weights: &Weights<'_>, x: &[f32]) -> [Buffer; 3]
         .with_max_len(1)
         .for_each(|(x, query, key, value)| {
             for (affine, y) in [(weights.query, query), (weights.key, key), (weights.value, value)] {
-                linear_block(x, affine.weight, Some(affine.bias), hidden, y);
+                affine.evaluate(x, hidden, y);
             }
         });
     [query, key, value]
@@ -138,4 +128,29 @@ fn behind_attention(
     bias_dropout_add(summed, weights.ffn_out.bias, middle, geometry.ffn_mask, first);
     let norm = weights.ffn_layer_norm;
     layer_norm_block(summed, norm.weight, norm.bias, eps, y);
+}
+
+/// As [`behind_attention`] where only the result is needed: the bias and GELU are left to the product, which may keep its
+/// weight packed.
+fn evaluate_behind_attention(
+    geometry: &Geometry,
+    weights: &Weights<'_>,
+    first: usize,
+    x: &[f32],
+    context: &[f32],
+    y: &mut [f32],
+) {
+    let Geometry { hidden_size, intermediate_size, eps, .. } = *geometry;
+    let [mut sum, mut middle] = [(); 2].map(|()| Buffer::new(x.len()));
+    weights.attention_output.evaluate(context, hidden_size, &mut sum);
+    dropout_add(&mut sum, x, geometry.attention_output_mask, first);
+    let norm = weights.attention_layer_norm;
+    layer_norm_block(&sum, norm.weight, norm.bias, eps, &mut middle);
+
+    let mut activated = Buffer::new(x.len() / hidden_size * intermediate_size);
+    weights.ffn_in.evaluate_gelu(&middle, hidden_size, &mut activated);
+    weights.ffn_out.evaluate(&activated, intermediate_size, &mut sum);
+    dropout_add(&mut sum, &middle, geometry.ffn_mask, first);
+    let norm = weights.ffn_layer_norm;
+    layer_norm_block(&sum, norm.weight, norm.bias, eps, y);
 }

@@ -27,17 +27,17 @@ impl AttentionShape {
         self.n_heads * self.head_size
     }
 
-    fn scale(&self) -> f32 {
+    pub(super) fn scale(&self) -> f32 {
         1.0 / (self.head_size as f32).sqrt()
     }
 
-    fn mask_row(&self, row_idx: usize) -> &[u32] {
+    pub(super) fn mask_row(&self, row_idx: usize) -> &[u32] {
         &self.mask[row_idx * self.n_tokens..(row_idx + 1) * self.n_tokens]
     }
 
     /// Keys that can have a probability above 0; all of them when a row has no real token, as in Hugging Face, where an
     /// additive mask of `f32::MIN` everywhere leaves the softmax uniform.
-    fn n_keys(&self, row_idx: usize) -> usize {
+    pub(super) fn n_keys(&self, row_idx: usize) -> usize {
         self.mask_row(row_idx).iter().rposition(|m| *m != 0).map_or(self.n_tokens, |last| last + 1)
     }
 
@@ -140,6 +140,10 @@ impl<'a> Row<'a> {
 
 /// out = dropout(softmax(q·kᵀ/√size + mask))·v, each `[batch, seq, heads · size]`.
 pub(crate) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) {
+    #[cfg(target_arch = "wasm32")]
+    if shape.dropout.is_none() {
+        return super::wasm::attention(shape, q, k, v, out);
+    }
     let (n, size) = (shape.n_tokens, shape.head_size);
     let row_len = n * shape.hidden_size();
     out.par_chunks_mut(row_len).enumerate().for_each(|(row_idx, out)| {

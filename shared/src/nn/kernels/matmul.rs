@@ -1,4 +1,4 @@
-//! The matrix product, by the gemm crate: a safe, bounds-checked face of its one unsafe call.
+//! The matrix product: a safe, bounds-checked face of the gemm crate's one unsafe call, or of `wasm` in a browser.
 
 /// A read-only matrix over a slice, with any strides.
 #[derive(Clone, Copy)]
@@ -57,6 +57,15 @@ fn assert_in_bounds(len: usize, rows: usize, columns: usize, row_stride: usize, 
 ///
 /// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
 pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
+    #[cfg(target_arch = "wasm32")]
+    super::wasm::matmul(out, a, b, scale, mode);
+    #[cfg(not(target_arch = "wasm32"))]
+    gemm_product(out, a, b, scale, mode);
+}
+
+/// As [`matmul`].
+#[cfg(not(target_arch = "wasm32"))]
+fn gemm_product(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
     let MatrixMut { data, rows, columns, row_stride } = out;
     assert_eq!((rows, columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
     if rows == 0 || columns == 0 {

@@ -2,52 +2,60 @@
 
 use rayon::prelude::*;
 
-use super::{SERIAL_BELOW, math};
+use super::SERIAL_BELOW;
+#[cfg(not(target_arch = "wasm32"))]
+use super::math;
+#[cfg(target_arch = "wasm32")]
+use super::wasm::{serial_gelu, serial_gelu_backward};
 use crate::seed::Stream;
 
 /// y = x·Φ(x), the exact GELU (Hendrycks & Gimpel 2016), not its tanh approximation.
 pub(crate) fn gelu(x: &[f32], y: &mut [f32]) {
-    x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).for_each(|(x, y)| {
-        pulp::Arch::new().dispatch(|| {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = x * math::normal_cdf(*x);
-            }
-        });
-    });
+    x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).for_each(|(x, y)| serial_gelu(x, y));
 }
 
 /// dx = dy·(Φ(x) + x·φ(x)).
 pub(crate) fn gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     (x.par_chunks(SERIAL_BELOW), dy.par_chunks(SERIAL_BELOW), dx.par_chunks_mut(SERIAL_BELOW))
         .into_par_iter()
-        .for_each(|(x, dy, dx)| {
-            pulp::Arch::new().dispatch(|| {
-                for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
-                    *dx = dy * (math::normal_cdf(*x) + x * math::normal_pdf(*x));
-                }
-            });
-        });
+        .for_each(|(x, dy, dx)| serial_gelu_backward(x, dy, dx));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn serial_gelu(x: &[f32], y: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = x * math::normal_cdf(*x);
+        }
+    });
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn serial_gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+            *dx = dy * (math::normal_cdf(*x) + x * math::normal_pdf(*x));
+        }
+    });
 }
 
 /// x ← x + bias on every row of x `[rows, bias.len()]`, and y = x·Φ(x) of that; on the calling thread.
 pub(crate) fn bias_gelu(x: &mut [f32], bias: &[f32], y: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
-        for (x, y) in x.chunks_exact_mut(bias.len()).zip(y.chunks_exact_mut(bias.len())) {
-            for ((x, bias), y) in x.iter_mut().zip(bias).zip(y) {
-                *x += bias;
-                *y = *x * math::normal_cdf(*x);
-            }
-        }
-    });
+    for (x, y) in x.chunks_exact_mut(bias.len()).zip(y.chunks_exact_mut(bias.len())) {
+        x.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+        serial_gelu(x, y);
+    }
 }
 
 /// dy ← dy·(Φ(x) + x·φ(x)), in place and on the calling thread.
 pub(crate) fn gelu_backward_in_place(x: &[f32], dy: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
-        for (dy, x) in dy.iter_mut().zip(x) {
-            *dy *= math::normal_cdf(*x) + x * math::normal_pdf(*x);
-        }
-    });
+    const CHUNK: usize = 1024;
+    let mut copy = [0.0; CHUNK];
+    for (x, dx) in x.chunks(CHUNK).zip(dy.chunks_mut(CHUNK)) {
+        let dy = &mut copy[..dx.len()];
+        dy.copy_from_slice(dx);
+        serial_gelu_backward(x, dy, dx);
+    }
 }
 
 /// Which elements of one dropout site survive: a function of (stream, site, element), so nothing is stored and the
@@ -91,6 +99,18 @@ pub(crate) fn dropout_block(x: &[f32], mask: Option<DropoutMask>, first: usize, 
         for ((y, x), index) in y.iter_mut().zip(x).zip(first as u32..) {
             *y = x * mask.factor(index);
         }
+    });
+}
+
+/// x ← x · mask + residual, or x + residual without a mask, on the calling thread; `first` as in [`dropout_block`].
+pub(crate) fn dropout_add(x: &mut [f32], residual: &[f32], mask: Option<DropoutMask>, first: usize) {
+    pulp::Arch::new().dispatch(|| match mask {
+        Some(mask) => {
+            for ((x, residual), index) in x.iter_mut().zip(residual).zip(first as u32..) {
+                *x = *x * mask.factor(index) + residual;
+            }
+        }
+        None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
     });
 }
 

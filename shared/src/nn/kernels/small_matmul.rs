@@ -22,6 +22,10 @@ const VECTORS: usize = 4;
 pub(super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32) {
     assert_eq!((out.rows, out.columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
     assert!(b.column_stride == 1 || b.columns <= 1, "columns of the right operand must be adjacent");
+    #[cfg(target_arch = "wasm32")]
+    if b.columns.is_multiple_of(super::wasm::PANEL) {
+        return super::wasm::small_matmul(out, a, b, scale);
+    }
     pulp::Arch::new().dispatch(Product { out, a, b, scale });
 }
 

@@ -1,0 +1,79 @@
+//! Weights that an evaluation model keeps in packed form, and how it learns that they are out of date.
+//!
+//! In a browser packing a weight takes as long as a tenth of the product for one sentence, so a model that is evaluated
+//! many times keeps it. Parameters are changed in place, by the optimiser and by damage, and an evaluation model sees
+//! such changes: what is kept carries the number of changes it was made after, and is made anew when that has grown.
+//!
+//! Invariant: whoever writes to a parameter in place calls [`Changes::record`] after it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::kernels::{Buffer, PackedWeight, bias_gelu, linear_block};
+
+/// Counts the changes of a set of parameters; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Changes(Arc<AtomicU64>);
+
+impl Changes {
+    /// Says that a parameter has been written to.
+    pub fn record(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What is kept of one dense layer's weight: nothing for training, where it changes with every step.
+#[derive(Clone, Debug, Default)]
+pub struct WeightCache {
+    changes: Option<Changes>,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    n_changes: u64,
+    weight: Arc<PackedWeight>,
+}
+
+impl WeightCache {
+    /// For a model that is only evaluated, on parameters whose changes are counted by `changes`.
+    #[must_use]
+    pub fn for_evaluation(changes: &Changes) -> Self {
+        Self { changes: Some(changes.clone()), kept: Arc::default() }
+    }
+
+    /// y = x·Wᵀ + b for W `[n_out, n_in]` and a block of rows: `[n, n_in]` → `[n, n_out]`.
+    pub(super) fn linear(&self, x: &[f32], weight: &[f32], bias: &[f32], n_in: usize, y: &mut [f32]) {
+        match self.packed(weight, n_in) {
+            Some(packed) => packed.linear(x, bias, y),
+            None => linear_block(x, weight, Some(bias), n_in, y),
+        }
+    }
+
+    /// y = gelu(x·Wᵀ + b), where the sum itself is not needed.
+    pub(super) fn linear_gelu(&self, x: &[f32], weight: &[f32], bias: &[f32], n_in: usize, y: &mut [f32]) {
+        match self.packed(weight, n_in) {
+            Some(packed) => packed.linear_gelu(x, bias, y),
+            None => {
+                let mut sum = Buffer::new(y.len());
+                linear_block(x, weight, None, n_in, &mut sum);
+                bias_gelu(&mut sum, bias, y);
+            }
+        }
+    }
+
+    /// The weight's packed form as of now, where one is kept.
+    fn packed(&self, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
+        // Read before the weight is: a change during packing then leads to packing once more, never to an old weight.
+        let n_changes = self.changes.as_ref()?.count();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|kept| kept.n_changes != n_changes) {
+            *kept = PackedWeight::new(weight, n_in).map(|weight| Kept { n_changes, weight: Arc::new(weight) });
+        }
+        kept.as_ref().map(|kept| Arc::clone(&kept.weight))
+    }
+}

@@ -1,0 +1,70 @@
+//! An accessibility scan of every view with axe-core, which npm fetches when the test runs.
+//!
+//! axe-core (MPL-2.0) is not kept here and is no part of the product. Without npm, or where npm reaches no registry, the
+//! test says "skipped: why"; what it looked at and how is in axe-core's own documentation (rules `wcag2a` to
+//! `wcag22aa` and `best-practice`).
+
+use crate::session::with_page;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Pinned, so that a new rule is met on purpose.
+const AXE_CORE: &str = "axe-core@4.14.1";
+
+/// Every view, and one lesson, as addresses.
+const VIEWS: [&str; 6] =
+    ["#view=operate", "#view=inside", "#view=measure", "#view=evidence", "#view=model", "#lesson=4"];
+
+#[test]
+fn no_view_has_a_barrier_that_axe_finds_in_the_light_or_in_the_dark() {
+    let axe = match axe_core() {
+        Ok(axe) => axe,
+        Err(reason) => {
+            println!("skipped: {reason}");
+            return;
+        }
+    };
+    with_page("", async move |page| {
+        page.model_is_ready().await;
+        // What fills the views: confusion matrices, and a sentence in the history.
+        page.accuracy("corrupted").await;
+        page.go_to("#view=operate").await;
+        page.click("classify").await;
+        for theme in ["light", "dark"] {
+            for view in VIEWS {
+                page.go_to(&format!("{view}&theme={theme}")).await;
+                if view.ends_with("inside") {
+                    page.text_with("tensor", "Each tile").await;
+                    page.text_with("attribution", "Margin").await;
+                    page.text_with("attention", "[CLS]").await;
+                }
+                let violations = page.violations(&axe).await;
+                assert_eq!(violations, Vec::<String>::new(), "{view}, {theme}");
+            }
+        }
+    });
+}
+
+/// The script that npm brings, kept in `target/` from run to run.
+fn axe_core() -> Result<String, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(AXE_CORE.replace('@', "-"));
+    let script = folder.join("node_modules/axe-core/axe.min.js");
+    if !script.is_file() {
+        fs::create_dir_all(&folder).map_err(|error| format!("{} cannot be made ({error})", folder.display()))?;
+        let install = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
+        let status = Command::new("npm")
+            .args(install)
+            .arg(&folder)
+            .arg(AXE_CORE)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .map_err(|error| format!("npm cannot be started ({error})"))?;
+        if !status.success() {
+            return Err(format!("npm could not fetch {AXE_CORE} ({status})"));
+        }
+    }
+    fs::read_to_string(&script).map_err(|error| format!("{} cannot be read ({error})", script.display()))
+}

@@ -1,0 +1,291 @@
+//! `bert-heal export --for web`: a run becomes a bundle.
+//!
+//! The bundle is made first and measured afterwards as whoever opens it will see it: its figures are those of the decoded
+//! weights, beside those of the f32 models of the run.
+
+mod measure;
+mod summary;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use candle_core::Device;
+use shared::Parameters;
+use shared::bundle::{
+    BUNDLE_VERSION, BaseModel, Bundle, BundleIndex, EncodedTensors, FileEntry, Files, FineTuned, HEALED, HealedEntry,
+    INDEX, IndexEntry, MANIFEST, Manifest, NOTICE, RowHashes, TOKENIZER, Task, WEIGHTS, encode_delta,
+    encode_parameters,
+};
+use shared::corruption::Plan;
+use shared::dataset::row_hash;
+use shared::model::ParameterPath;
+use shared::record::Protocol;
+use shared::seed::Seed;
+
+use self::measure::Models;
+pub(in crate::commands) use self::measure::outcomes;
+use super::run_models::RunModels;
+use crate::bundles;
+use crate::cli::export::ExportArgs;
+use crate::cli::input::Which;
+use crate::environment::VERSION_AND_COMMIT;
+use crate::exit_code::{ExitCode, bad_input};
+use crate::hub;
+use crate::hub::catalogue::catalogue;
+use crate::models::ModelSource;
+use crate::output::print;
+use crate::run_dir::atomic;
+
+/// The files of a bundle that is being made, and what it is measured against.
+struct Draft {
+    manifest: Manifest,
+    weights: Vec<u8>,
+    healed: Vec<u8>,
+    tokenizer: Vec<u8>,
+    notice: String,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    atomic::require_empty(&args.out).context("--out")?;
+    if args.which.which == Some(Which::Corrupted) {
+        return Err(bad_input(anyhow!(
+            "--which corrupted: a bundle holds a healthy model, and makes the corrupted one of its plan and seed"
+        )));
+    }
+    let (mut draft, run) = if bundles::is_bundle(&args.model) { healed_bundle(args)? } else { of_run(args)? };
+    let bundle = Bundle::open(draft.manifest.clone(), draft.weights.clone(), &draft.tokenizer)?;
+    let models = Models::of(&bundle, draft.manifest.healed.is_some().then_some(draft.healed.as_slice()))?;
+    draft.manifest.quality = Some(models.quality(&bundle, &run, draft.manifest.quality.as_ref())?);
+    if let Some(path) = &args.web.sentences {
+        let text = fs::read_to_string(path).map_err(bad_input).with_context(|| path.display().to_string())?;
+        let sentences: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        draft.manifest.samples = models.samples(&bundle, &sentences)?;
+    }
+    write(args, &draft)
+}
+
+/// A bundle of a run: its healthy model, and the healed one if that was made of it.
+fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
+    if args.web.healed.is_some() {
+        let sentence = "--healed puts a healed model into a bundle: expected a bundle as --model";
+        return Err(bad_input(anyhow!(sentence)));
+    }
+    let run = RunModels::open(&args.model)?;
+    let with_healed = args.which.which != Some(Which::Healthy) && run.record.healed.is_some();
+    if args.which.which == Some(Which::Healed) && !with_healed {
+        return Err(bad_input(anyhow!("{}: it has no healed model (--corrupt)", run.name())));
+    }
+    if with_healed && run.record.spec.protocol == Protocol::Pretrained {
+        return Err(bad_input(anyhow!(
+            "{}: under the protocol pretrained the damage was done before the head was trained, so its healed model is \
+             no change of its healthy one; expected --protocol finetuned, or --which healthy",
+            run.name()
+        )));
+    }
+    let healthy = run.checkpoint(Which::Healthy)?;
+    let files = run.tokenizer()?.files;
+    let tokenizer = files.into_iter().find(|(name, _)| name == TOKENIZER).map(|(_, bytes)| bytes);
+    let tokenizer = tokenizer.ok_or_else(|| bad_input(anyhow!("{}: its models have no {TOKENIZER}", run.name())))?;
+    let weights = encode_parameters(&healthy.parameters, &args.web.bits.mix(args.web.block)).map_err(bad_input)?;
+    let training = run.training_rows(&args.web)?;
+    let spec = &run.record.spec;
+    let entry = hub::dataset_entry(&spec.dataset.name);
+    let base_model = base_model(args, &run);
+    let mut draft = Draft {
+        notice: notice(args, &base_model)?,
+        manifest: Manifest {
+            version: BUNDLE_VERSION,
+            name: folder_name(&args.out)?,
+            title: (args.web.title.clone()).unwrap_or_else(|| format!("{} on {}", spec.model.name, spec.dataset.name)),
+            base_model,
+            task: Task {
+                dataset: spec.dataset.name.clone(),
+                dataset_terms: entry.map_or_else(
+                    || "unknown".to_owned(),
+                    |entry| format!("{}; licence: {}", entry.terms, entry.licence),
+                ),
+                label_names: healthy.config.label_names.clone(),
+                max_length: spec.training.max_length,
+            },
+            config: serde_json::from_slice(&healthy.config.to_json())?,
+            files: Files {
+                weights: FileEntry::new(WEIGHTS, &weights.bytes),
+                tokenizer: FileEntry::new(TOKENIZER, &tokenizer),
+                healed: None,
+            },
+            tensors: weights.tensors,
+            fine_tuned: Some(fine_tuned(&run)?),
+            healed: None,
+            quality: None,
+            rows: RowHashes {
+                training: training.clone(),
+                healing: Vec::new(),
+                held_out: run.held_out()?.iter().map(|row| row_hash(&row.text, row.label)).collect(),
+            },
+            samples: Vec::new(),
+        },
+        weights: weights.bytes,
+        healed: Vec::new(),
+        tokenizer,
+    };
+    if with_healed {
+        draft.manifest.rows.healing = training;
+        heal(&mut draft, args, &run)?;
+    }
+    Ok((draft, run))
+}
+
+/// A bundle with the healed model of a run that started from it.
+fn healed_bundle(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
+    let (folder, healed) = (&args.model, args.web.healed.as_ref());
+    let healed = healed.ok_or_else(|| {
+        bad_input(anyhow!("{} is a bundle already: expected --healed RUN, a run that healed it", folder.display()))
+    })?;
+    let run = RunModels::open(healed)?;
+    let source = ModelSource::open(&folder.to_string_lossy(), None, false)?;
+    let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
+    let spec = &run.record.spec;
+    if spec.model.weights_sha256.as_deref() != Some(&checkpoint.weights_hash) || spec.protocol != Protocol::Pretrained {
+        return Err(bad_input(anyhow!(
+            "--healed {}: expected a run of bert-heal run --model {} --corrupt … (protocol pretrained), which damages the \
+             bundle's own weights",
+            healed.display(),
+            folder.display()
+        )));
+    }
+    let bundle = bundles::open(folder)?;
+    let mut manifest = bundle.manifest().clone();
+    let read = |name: &str| fs::read(folder.join(name)).with_context(|| folder.join(name).display().to_string());
+    let (weights, tokenizer) = (read(&manifest.files.weights.name)?, read(&manifest.files.tokenizer.name)?);
+    let held_out: Vec<String> = run.held_out()?.iter().map(|row| row_hash(&row.text, row.label)).collect();
+    if held_out != manifest.rows.held_out {
+        return Err(bad_input(anyhow!(
+            "--healed {}: expected it to be reported on the bundle's {} held-out rows, got {} others",
+            healed.display(),
+            manifest.rows.held_out.len(),
+            held_out.len()
+        )));
+    }
+    manifest.name = folder_name(&args.out)?;
+    manifest.title = args.web.title.clone().unwrap_or(manifest.title);
+    manifest.rows.healing = run.training_rows(&args.web)?;
+    let notice = match &args.web.notice {
+        Some(_) => notice(args, &manifest.base_model)?,
+        None => fs::read_to_string(folder.join(NOTICE)).unwrap_or_else(|_| format!("{}\n", manifest.base_model.notice)),
+    };
+    let mut draft = Draft { manifest, weights, healed: Vec::new(), tokenizer, notice };
+    heal(&mut draft, args, &run)?;
+    Ok((draft, run))
+}
+
+/// Adds what healing changed. What it did not move stays the bundle's own, although that differs from the run's by what
+/// few bits cost.
+fn heal(draft: &mut Draft, args: &ExportArgs, run: &RunModels) -> anyhow::Result<()> {
+    let (plan, seed) = run.damage()?;
+    let bundle = Bundle::open(draft.manifest.clone(), draft.weights.clone(), &draft.tokenizer)?;
+    let mut corrupted = bundle.parameters(&Device::Cpu)?;
+    corrupted.corrupt(&Plan::parse(plan)?.resolve(bundle.config().anatomy())?, seed)?;
+    let (before, after) = (run.checkpoint(Which::Corrupted)?, run.checkpoint(Which::Healed)?);
+    let moved = moved(&before.parameters, &after.parameters)?;
+    let mix = args.web.healed_bits.mix(args.web.block);
+    let EncodedTensors { bytes, tensors } =
+        encode_delta(&corrupted, &after.parameters, &mix, |path| moved.contains(&path)).map_err(bad_input)?;
+    draft.manifest.files.healed = Some(FileEntry::new(HEALED, &bytes));
+    draft.manifest.healed = Some(HealedEntry { plan: plan.to_owned(), seed, fine_tuned: fine_tuned(run)?, tensors });
+    draft.healed = bytes;
+    Ok(())
+}
+
+/// The parameters that have other bits.
+fn moved(before: &Parameters, after: &Parameters) -> anyhow::Result<BTreeSet<ParameterPath>> {
+    let mut moved = BTreeSet::new();
+    for path in before.paths() {
+        let (before, after) = (before.to_vec(path)?, after.to_vec(path)?);
+        if before.iter().zip(&after).any(|(before, after)| before.to_bits() != after.to_bits()) {
+            moved.insert(path);
+        }
+    }
+    Ok(moved)
+}
+
+fn fine_tuned(run: &RunModels) -> anyhow::Result<FineTuned> {
+    Ok(FineTuned {
+        run_id: run.record.run_id.clone(),
+        spec: serde_json::to_value(&run.record.spec)?,
+        program: format!("bert-heal {} (commit {})", run.record.environment.version, run.record.environment.commit),
+    })
+}
+
+/// What the catalogue knows of the run's model, unless the user says it.
+fn base_model(args: &ExportArgs, run: &RunModels) -> BaseModel {
+    let named = &run.record.spec.model.name;
+    let is_it = |hub_id: &str| hub_id.rsplit('/').next() == Some(named);
+    let entry = catalogue().model(named).or_else(|| catalogue().models.iter().find(|entry| is_it(&entry.hub_id)));
+    let name = args.web.base_model.clone().or_else(|| entry.map(|entry| entry.hub_id.clone()));
+    let name = name.unwrap_or_else(|| named.clone());
+    let licence = args.web.licence.clone().or_else(|| entry.map(|entry| entry.licence.clone()));
+    let licence = licence.unwrap_or_else(|| "unknown".to_owned());
+    let notice = format!(
+        "These weights derive from {name} (licence: {licence}). They were changed: fine-tuned on {} by bert-heal \
+         {VERSION_AND_COMMIT} and stored in fewer bits. They come without any warranty.",
+        run.record.spec.dataset.name
+    );
+    BaseModel { name, licence, notice }
+}
+
+/// What lies beside the weights for people: the notice, and what else the licence asks to be given.
+fn notice(args: &ExportArgs, base_model: &BaseModel) -> anyhow::Result<String> {
+    let Some(path) = &args.web.notice else { return Ok(format!("{}\n", base_model.notice)) };
+    let text = fs::read_to_string(path).map_err(bad_input).with_context(|| path.display().to_string())?;
+    Ok(format!("{}\n\n{text}", base_model.notice))
+}
+
+/// The bundle is called as its folder.
+fn folder_name(out: &Path) -> anyhow::Result<String> {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.ok_or_else(|| bad_input(anyhow!("--out {}: expected a path that ends in the bundle's name", out.display())))
+}
+
+/// Puts the folder in place, checks it as a reader would, and says what it takes.
+fn write(args: &ExportArgs, draft: &Draft) -> anyhow::Result<ExitCode> {
+    let manifest = draft.manifest.to_json();
+    Manifest::parse(&manifest).map_err(bad_input).context("--out")?;
+    let mut files: Vec<(&str, &[u8])> = vec![
+        (MANIFEST, &manifest),
+        (TOKENIZER, &draft.tokenizer),
+        (WEIGHTS, &draft.weights),
+        (NOTICE, draft.notice.as_bytes()),
+    ];
+    if draft.manifest.healed.is_some() {
+        files.push((HEALED, &draft.healed));
+    }
+    atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
+    if args.web.index {
+        list(&args.out, &draft.manifest, manifest.len() as u64)?;
+    }
+    print(&summary::summary(&args.out, &draft.manifest, &files)?)?;
+    Ok(ExitCode::Ok)
+}
+
+/// Puts the bundle at its place in `index.json` beside its folder, or at the end.
+fn list(out: &Path, manifest: &Manifest, manifest_bytes: u64) -> anyhow::Result<()> {
+    let path = out.parent().unwrap_or(Path::new("")).join(INDEX);
+    let mut index = match fs::read(&path) {
+        Ok(bytes) => BundleIndex::parse(&bytes).map_err(bad_input).with_context(|| path.display().to_string())?,
+        Err(_) => BundleIndex { bundles: Vec::new() },
+    };
+    let entry = IndexEntry {
+        name: manifest.name.clone(),
+        title: manifest.title.clone(),
+        manifest_bytes,
+        size_bytes: manifest.size_bytes(),
+    };
+    match index.bundles.iter_mut().find(|other| other.name == entry.name) {
+        Some(other) => *other = entry,
+        None => index.bundles.push(entry),
+    }
+    atomic::write_json(&path, &index)
+}

@@ -1,0 +1,119 @@
+//! Recorded runs as charts, with what they allow to be said.
+
+use super::figure_card::{FigureCard, Table};
+use crate::evidence::{Evidence, Experiment, MIN_SEEDS_FOR_A_CLAIM, experiments, figures, runs_table, statements};
+use crate::failure::Failure;
+use crate::fetch;
+use crate::store::Store;
+use leptos::{ev, prelude::*};
+use shared::record::Protocol;
+use std::sync::Arc;
+use wasm_bindgen::JsCast as _;
+use web_sys::File;
+
+/// The records that come with the page.
+const BUNDLED: &str = "results.jsonl";
+
+/// The page's fourth view.
+#[component]
+pub(super) fn EvidenceView() -> impl IntoView {
+    let store = Store::get();
+    let is_over = RwSignal::new(false);
+    if store.evidence.with_untracked(Option::is_none) {
+        leptos::task::spawn_local(async move {
+            match fetch::bytes(BUNDLED).await {
+                Ok(bytes) => show(store, BUNDLED, &bytes.unwrap_or_default()),
+                Err(reason) => store.fail(Failure::Transfer { file: BUNDLED.to_owned(), reason }),
+            }
+        });
+    }
+    let take = move |file: Option<File>| {
+        let Some(file) = file else { return };
+        leptos::task::spawn_local(async move {
+            match fetch::file_bytes(&file).await {
+                Ok(bytes) => show(store, &file.name(), &bytes),
+                Err(reason) => store.fail(Failure::WrongFile { file: file.name(), reason }),
+            }
+        });
+    };
+    let choose = move |event: ev::Event| {
+        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+        take(input.and_then(|input| input.files()).and_then(|files| files.get(0)));
+    };
+    let drop_file = move |event: ev::DragEvent| {
+        event.prevent_default();
+        is_over.set(false);
+        take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
+    };
+    let body = move || store.evidence.get().map(|(evidence, name)| body(&evidence, &name));
+    view! {
+        <section class="panel stack" aria-labelledby="evidence-title" data-testid="evidence">
+            <h2 id="evidence-title">"Recorded runs"</h2>
+            <p class="small quiet">
+                {format!(
+                    "What this page shows is one seed at a time. Evidence needs many: each run of bert-heal is a record, \
+                     and a claim about a pair of conditions rests on at least {MIN_SEEDS_FOR_A_CLAIM} seeds. Below that \
+                     every statement here reads “undecided”."
+                )}
+            </p>
+            <div
+                class="drop"
+                class:over=move || is_over.get()
+                on:dragover=move |event: ev::DragEvent| {
+                    event.prevent_default();
+                    is_over.set(true);
+                }
+                on:dragleave=move |_| is_over.set(false)
+                on:drop=drop_file
+            >
+                <label for="results">"Drop a results.jsonl of your own runs here, or choose it: "</label>
+                <input type="file" id="results" data-testid="load-results" accept=".jsonl,application/jsonl" on:change=choose />
+            </div>
+            {body}
+        </section>
+    }
+}
+
+fn show(store: Store, name: &str, bytes: &[u8]) {
+    let evidence = Evidence::read(name, bytes);
+    store.announcement.set(format!("{name}: {} runs.", evidence.records.len()));
+    store.evidence.set(Some((Arc::new(evidence), name.to_owned())));
+}
+
+fn body(evidence: &Evidence, name: &str) -> impl IntoView + use<> {
+    let n_failed = evidence.n_failed();
+    let summary = match evidence.records.len() {
+        0 if name == BUNDLED => "This page brings no recorded runs yet: drop the results.jsonl of your own.".to_owned(),
+        0 => format!("{name} holds no run."),
+        n => format!("{name}: {n} runs, {n_failed} of them broke off."),
+    };
+    let problems = evidence.problems.iter().map(|problem| view! { <li>{problem.clone()}</li> }).collect_view();
+    let has_problems = !evidence.problems.is_empty();
+    let experiments = experiments(&evidence.records).into_iter().map(experiment).collect_view();
+    view! {
+        <p role="status" data-testid="evidence-summary">{summary}</p>
+        {has_problems.then(|| view! { <ul class="notice">{problems}</ul> })}
+        {experiments}
+    }
+}
+
+fn experiment(experiment: Experiment) -> impl IntoView {
+    let protocol = match experiment.protocol {
+        Protocol::Pretrained => "pre-trained, damaged, fine-tuned (the corrupted model has an untrained head)",
+        Protocol::Finetuned => "fine-tuned, damaged, fine-tuned again",
+    };
+    let said = statements(&experiment).into_iter().map(|words| view! { <li>{words}</li> }).collect_view();
+    let cards = figures(&experiment).into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
+    view! {
+        <section class="stack">
+            <h3>{format!("{} on {}", experiment.model, experiment.dataset)}</h3>
+            <p class="small quiet">{format!("Protocol: {protocol}. {}.", experiment.training)}</p>
+            <ul class="stack">{said}</ul>
+            <div class="two">{cards}</div>
+            <details>
+                <summary>"Every run"</summary>
+                <Table name="Every run".to_owned() table=runs_table(&experiment) />
+            </details>
+        </section>
+    }
+}

@@ -1,0 +1,157 @@
+//! The visitor's own model: files that are dropped or picked, and stay on this machine.
+
+use crate::failure::Failure;
+use crate::protocol::FileEntry;
+use crate::store::Store;
+use leptos::{ev, prelude::*};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
+
+/// The most files of a dropped folder: a run's folder has dozens, a home directory would have millions.
+const MAX_FILES: usize = 500;
+
+/// Three ways in: files, a folder, a table of labelled texts; or all of it dropped.
+#[component]
+pub(super) fn OwnModel() -> impl IntoView {
+    let store = Store::get();
+    let is_over = RwSignal::new(false);
+    let take = move |files: Vec<(FileEntry, File)>| {
+        if !files.is_empty() {
+            store.load_files(&files);
+        }
+    };
+    let choose = move |event: ev::Event| {
+        take(input_of(&event).and_then(|input| input.files()).map(|files| listed(&files)).unwrap_or_default());
+    };
+    let choose_rows = move |event: ev::Event| {
+        let files = input_of(&event).and_then(|input| input.files()).map(|files| listed(&files)).unwrap_or_default();
+        if let Some((entry, file)) = files.into_iter().next() {
+            store.load_rows(entry, &file);
+        }
+    };
+    let drop_files = move |event: ev::DragEvent| {
+        event.prevent_default();
+        is_over.set(false);
+        let Some(data) = event.data_transfer() else { return };
+        // Entries have to be taken before this event is over.
+        let items = data.items();
+        let entries: Vec<FileSystemEntry> = (0..items.length())
+            .filter_map(|i| items.get(i).and_then(|item| item.webkit_get_as_entry().ok().flatten()))
+            .collect();
+        let plain = data.files().map(|files| listed(&files)).unwrap_or_default();
+        leptos::task::spawn_local(async move {
+            let mut files = Vec::new();
+            for entry in entries {
+                if let Err(reason) = walk(entry, &mut files).await {
+                    store.fail(Failure::WrongFile { file: "The folder".to_owned(), reason });
+                    return;
+                }
+            }
+            take(if files.is_empty() { plain } else { files });
+        });
+    };
+    view! {
+        <section class="panel stack" aria-labelledby="own-title">
+            <h2 id="own-title">"Your own model"</h2>
+            <p class="small quiet">
+                "Any small BERT or DistilBERT in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
+            </p>
+            <div
+                class="drop stack"
+                class:over=move || is_over.get()
+                on:dragover=move |event: ev::DragEvent| {
+                    event.prevent_default();
+                    is_over.set(true);
+                }
+                on:dragleave=move |_| is_over.set(false)
+                on:drop=drop_files
+            >
+                <p>"Drop a folder or files here, or choose them:"</p>
+                <div class="field">
+                    <label for="load-files">"Files"</label>
+                    <input type="file" id="load-files" data-testid="load-files" multiple=true on:change=choose />
+                </div>
+                <div class="field">
+                    <label for="load-folder">"A folder"</label>
+                    <input
+                        type="file"
+                        id="load-folder"
+                        data-testid="load-folder"
+                        prop:webkitdirectory=true
+                        on:change=choose
+                    />
+                </div>
+                <div class="field">
+                    <label for="load-rows">"Labelled texts for healing and measuring (.tsv, .csv, .jsonl, .json)"</label>
+                    <input type="file" id="load-rows" data-testid="load-rows" on:change=choose_rows />
+                </div>
+            </div>
+            <details>
+                <summary>"Where to get one"</summary>
+                <p class="small quiet">
+                    "On huggingface.co, open the “Files” of a small text classifier (such as a fine-tuned MiniLM, BERT-mini or DistilBERT) and download these three files. A model without a classifier gets a random one, and the page says so."
+                </p>
+            </details>
+        </section>
+    }
+}
+
+fn input_of(event: &ev::Event) -> Option<web_sys::HtmlInputElement> {
+    event.target().and_then(|target| target.dyn_into().ok())
+}
+
+/// Files with their paths in the folder that was chosen, or their names.
+fn listed(files: &FileList) -> Vec<(FileEntry, File)> {
+    let file = |i: u32| {
+        let file = files.get(i)?;
+        let path = js_sys::Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
+        let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name());
+        Some((FileEntry { path, size_bytes: file.size() as u64 }, file))
+    };
+    (0..files.length()).take(MAX_FILES).filter_map(file).collect()
+}
+
+/// Adds the files below an entry that was dropped.
+async fn walk(root: FileSystemEntry, files: &mut Vec<(FileEntry, File)>) -> Result<(), String> {
+    let mut waiting = vec![root];
+    while let Some(entry) = waiting.pop() {
+        if files.len() >= MAX_FILES {
+            return Err(format!("it holds more than {MAX_FILES} files: drop the model's own folder"));
+        }
+        let path = entry.full_path().trim_start_matches('/').to_owned();
+        if entry.is_file() {
+            let entry: FileSystemFileEntry = entry.unchecked_into();
+            let file: File = called_back(|resolve, reject| {
+                entry.file_with_callback_and_callback(resolve.unchecked_ref(), reject.unchecked_ref());
+            })
+            .await?
+            .unchecked_into();
+            files.push((FileEntry { path, size_bytes: file.size() as u64 }, file));
+        } else {
+            let folder: FileSystemDirectoryEntry = entry.unchecked_into();
+            let reader = folder.create_reader();
+            // The browser hands out a hundred entries at a time, and none when there are no more.
+            loop {
+                let entries = called_back(|resolve, reject| {
+                    // What goes wrong comes through the second callback.
+                    let _ =
+                        reader.read_entries_with_callback_and_callback(resolve.unchecked_ref(), reject.unchecked_ref());
+                })
+                .await?;
+                let entries: js_sys::Array = entries.unchecked_into();
+                if entries.length() == 0 {
+                    break;
+                }
+                waiting.extend(entries.iter().map(JsCast::unchecked_into));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for one of two callbacks.
+async fn called_back(call: impl Fn(&js_sys::Function, &js_sys::Function)) -> Result<JsValue, String> {
+    let promise = js_sys::Promise::new(&mut |resolve, reject| call(&resolve, &reject));
+    JsFuture::from(promise).await.map_err(|_| "the browser could not read it".to_owned())
+}

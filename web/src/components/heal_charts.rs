@@ -1,0 +1,103 @@
+//! The curves of a healing, growing while it goes on.
+
+use super::figure_card::drawing_width;
+use crate::charts::view::Drawing;
+use crate::protocol::HealProgress;
+use crate::store::Store;
+use leptos::prelude::*;
+use shared::figure::{Axis, Chart, LineChart, Mark, Point, Role, Series, Unit};
+
+/// Points of a curve: more would not be seen.
+const MAX_POINTS: usize = 120;
+
+/// Loss of the training batches, and accuracy on held-out sentences.
+#[component]
+pub(super) fn HealCharts() -> impl IntoView {
+    let store = Store::get();
+    let has_steps = Memo::new(move |_| store.heal.with(|heal| heal.steps.iter().any(|step| step.step > 0)));
+    // Drawn anew after a step, which takes longer than drawing does.
+    let loss = move || store.heal.with(|heal| loss_chart(&heal.steps, heal.n_steps));
+    let accuracy = move || store.heal.with(|heal| accuracy_chart(&heal.steps, heal.n_steps));
+    let width = drawing_width().min(420.0);
+    view! {
+        <Show when=move || has_steps.get()>
+            <div class="two">
+                {move || {
+                    let (chart, description) = loss();
+                    view! { <Drawing chart=chart description=description width=width /> }
+                }}
+                {move || {
+                    let (chart, description) = accuracy();
+                    view! { <Drawing chart=chart description=description width=width /> }
+                }}
+            </div>
+        </Show>
+    }
+}
+
+fn loss_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
+    let losses: Vec<(usize, f64)> = steps.iter().filter_map(|step| Some((step.step, step.loss?))).collect();
+    let points = means(&losses, n_steps);
+    let highest = points.iter().map(|point| point.y).fold(0.1, f64::max);
+    let y = Axis { label: "training loss".to_owned(), low: 0.0, high: 1.05 * highest, unit: Unit::Number };
+    let series = Series { label: "loss".to_owned(), role: Role::Healed, mark: Mark::Line, points };
+    let description = ends("Training loss", &series, &y);
+    (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
+}
+
+fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
+    let point = |step: &HealProgress| {
+        let held_out = step.held_out?;
+        let interval = Some((held_out.low, held_out.high));
+        Some(Point { x: step.step as f64, y: held_out.value, interval, n: Some(held_out.n as u64) })
+    };
+    let mut points: Vec<Point> = steps.iter().filter_map(point).collect();
+    // Intervals on every point of a long curve would hide it.
+    if points.len() > 12 {
+        let last = points.len() - 1;
+        points[..last].iter_mut().for_each(|point| point.interval = None);
+    }
+    let y = Axis::percent("held-out accuracy");
+    let series = Series { label: "held-out accuracy".to_owned(), role: Role::Healed, mark: Mark::Line, points };
+    let description = ends("Held-out accuracy", &series, &y);
+    (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
+}
+
+fn step_axis(n_steps: usize) -> Axis {
+    Axis { label: "step".to_owned(), low: 0.0, high: n_steps.max(1) as f64, unit: Unit::Count }
+}
+
+/// Means over so many steps that the curve has at most [`MAX_POINTS`] points, each at its last step.
+fn means(values: &[(usize, f64)], n_steps: usize) -> Vec<Point> {
+    let per_point = n_steps.div_ceil(MAX_POINTS).max(1);
+    let chunks = values.chunk_by(|a, b| a.0.saturating_sub(1) / per_point == b.0.saturating_sub(1) / per_point);
+    chunks
+        .map(|chunk| {
+            let y = chunk.iter().map(|(_, value)| value).sum::<f64>() / chunk.len() as f64;
+            Point { x: chunk[chunk.len() - 1].0 as f64, y, interval: None, n: None }
+        })
+        .collect()
+}
+
+fn ends(what: &str, series: &Series, y: &Axis) -> String {
+    match (series.points.first(), series.points.last()) {
+        (Some(first), Some(last)) => format!("{what} from {} to {}.", y.format(first.y), y.format(last.y)),
+        _ => format!("{what}: nothing yet."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn long_curves_are_means_and_keep_their_last_step() {
+        let values: Vec<(usize, f64)> = (1..=1000).map(|step| (step, step as f64)).collect();
+        let points = means(&values, 1000);
+        assert!(points.len() <= MAX_POINTS);
+        assert_eq!((points[0].x, points[0].y), (9.0, 5.0));
+        assert_eq!(points[points.len() - 1].x, 1000.0);
+        assert_eq!(means(&values[..3], 100).len(), 3, "short ones are every step");
+    }
+}

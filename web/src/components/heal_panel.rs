@@ -1,0 +1,208 @@
+//! Healing under the visitor's hand.
+
+use super::heal_charts::HealCharts;
+use super::time_lapse::TimeLapse;
+use super::watched::Watched;
+use crate::protocol::Request;
+use crate::state::{BATCH_SIZES, LEARNING_RATES, STEPS, Trained, Word as _};
+use crate::store::{HealPhase, Store};
+use leptos::prelude::*;
+
+const TRAINED: [(Trained, &str); 3] = [
+    (Trained::Damaged, "what was damaged, and the head"),
+    (Trained::Head, "the head only"),
+    (Trained::All, "everything"),
+];
+
+/// Buttons, settings, curves, watched sentences and the time-lapse.
+#[component]
+pub(super) fn HealPanel() -> impl IntoView {
+    let store = Store::get();
+    let phase = Memo::new(move |_| store.heal.with(|heal| heal.phase));
+    let can_start = move || {
+        let is_damaged = store.damage.with(|damage| damage.as_ref().is_some_and(|damage| !damage.plan.is_empty()));
+        is_damaged && matches!(phase.get(), HealPhase::Idle | HealPhase::Done)
+    };
+    let is_under_way = move || matches!(phase.get(), HealPhase::Running | HealPhase::Paused);
+    let button = move |id: &'static str, name: &'static str, request: Request, on: fn(HealPhase) -> bool| {
+        let press = move |_| store.steer_healing(request.clone());
+        view! {
+            <button type="button" data-testid=id disabled=move || !on(phase.get()) on:click=press>{name}</button>
+        }
+    };
+    let n_train =
+        move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
+    let story = move || match n_train() {
+        Some(n) => format!(
+            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to judge it. Moments are \
+             kept on the way, so you can go back."
+        ),
+        None => "Fine-tuning needs labelled sentences, and this model came without: hand over a table under “Model”."
+            .to_owned(),
+    };
+    view! {
+        <section
+            class="heal panel stack"
+            aria-labelledby="heal-title"
+            data-testid="heal"
+            data-state=move || phase.get().name()
+            data-step=move || store.heal.with(|heal| heal.step().to_string())
+            data-n-steps=move || store.heal.with(|heal| heal.n_steps.to_string())
+            data-loss=move || store.heal.with(|heal| heal.last().and_then(|last| last.loss).map(|loss| loss.to_string()))
+        >
+            <div class="row apart">
+                <h2 id="heal-title">"Heal"</h2>
+                <p class="small quiet numbers" data-testid="heal-words">{move || words(&store)}</p>
+            </div>
+            <p class="small quiet">{story}</p>
+            <HealSettingsFields />
+            <div class="row">
+                <button
+                    type="button"
+                    class="primary"
+                    data-testid="heal-start"
+                    disabled=move || !can_start() || n_train().is_none()
+                    on:click=move |_| store.start_healing(false)
+                >"Heal"</button>
+                {button("heal-pause", "Pause", Request::HealPause, |phase| phase == HealPhase::Running)}
+                {button("heal-resume", "Go on", Request::HealResume, |phase| phase == HealPhase::Paused)}
+                <button
+                    type="button"
+                    data-testid="heal-step"
+                    disabled=move || n_train().is_none() || !(can_start() || phase.get() == HealPhase::Paused)
+                    on:click=move |_| {
+                        if phase.get_untracked() == HealPhase::Paused {
+                            store.steer_healing(Request::HealStep);
+                        } else {
+                            store.start_healing(true);
+                        }
+                    }
+                >{move || if can_start() { "Step by step" } else { "One step" }}</button>
+                {button("heal-stop", "Stop and keep", Request::HealStop, |phase| {
+                    matches!(phase, HealPhase::Running | HealPhase::Paused)
+                })}
+                <button
+                    type="button"
+                    data-testid="heal-reset"
+                    disabled=move || phase.get() == HealPhase::Idle
+                    on:click=move |_| store.reset_healing()
+                >"Reset"</button>
+            </div>
+            <Show when=is_under_way>
+                <progress
+                    aria-label="Steps of the healing"
+                    max=move || store.heal.with(|heal| heal.n_steps.max(1).to_string())
+                    value=move || store.heal.with(|heal| heal.step().to_string())
+                />
+            </Show>
+            <HealCharts />
+            <Watched />
+            <TimeLapse />
+        </section>
+    }
+}
+
+/// Learning rate, steps, batch and what learns; while healing they wait for the next one.
+#[component]
+fn HealSettingsFields() -> impl IntoView {
+    let store = Store::get();
+    let healing = store.select(|state| state.healing);
+    // The slider is logarithmic: a rate matters by its magnitude.
+    let exponent = move || healing.get().learning_rate.log10();
+    let set_rate = move |event| {
+        if let Ok(exponent) = event_target_value(&event).parse::<f64>() {
+            // Two digits are enough and stay readable in the address.
+            let rate = 10_f64.powf(exponent);
+            let magnitude = 10_f64.powf(rate.log10().floor() - 1.0);
+            let rate = format!("{:.1e}", (rate / magnitude).round() * magnitude).parse().unwrap_or(rate);
+            store.choose(|state| state.healing.learning_rate = f64::clamp(rate, LEARNING_RATES.0, LEARNING_RATES.1));
+        }
+    };
+    let number = |event: &leptos::ev::Event, (low, high): (usize, usize)| {
+        event_target_value(event).parse::<usize>().ok().map(|n| n.clamp(low, high))
+    };
+    let options = TRAINED.map(|(trained, name)| {
+        view! {
+            <option value=trained.word() prop:selected=move || healing.get().trained == trained>{name}</option>
+        }
+    });
+    view! {
+        <div class="controls">
+            <div class="field">
+                <label for="rate">{move || format!("Learning rate {:e}", healing.get().learning_rate)}</label>
+                <input
+                    type="range"
+                    id="rate"
+                    min=LEARNING_RATES.0.log10().to_string()
+                    max=LEARNING_RATES.1.log10().to_string()
+                    step="0.05"
+                    prop:value=move || exponent().to_string()
+                    aria-valuetext=move || format!("{:e}", healing.get().learning_rate)
+                    on:input=set_rate
+                />
+            </div>
+            <div class="field">
+                <label for="trained">"What learns"</label>
+                <select
+                    id="trained"
+                    on:change=move |event| {
+                        if let Some(trained) = Trained::from_word(&event_target_value(&event)) {
+                            store.choose(|state| state.healing.trained = trained);
+                        }
+                    }
+                >{options.collect_view()}</select>
+            </div>
+            <div class="field">
+                <label for="steps">"Steps"</label>
+                <input
+                    type="number"
+                    id="steps"
+                    data-testid="heal-steps"
+                    min=STEPS.0.to_string()
+                    max=STEPS.1.to_string()
+                    prop:value=move || healing.get().steps.to_string()
+                    on:change=move |event| {
+                        if let Some(n) = number(&event, STEPS) {
+                            store.choose(|state| state.healing.steps = n);
+                        }
+                    }
+                />
+            </div>
+            <div class="field">
+                <label for="batch">"Sentences a step"</label>
+                <input
+                    type="number"
+                    id="batch"
+                    min=BATCH_SIZES.0.to_string()
+                    max=BATCH_SIZES.1.to_string()
+                    prop:value=move || healing.get().batch_size.to_string()
+                    on:change=move |event| {
+                        if let Some(n) = number(&event, BATCH_SIZES) {
+                            store.choose(|state| state.healing.batch_size = n);
+                        }
+                    }
+                />
+            </div>
+        </div>
+    }
+}
+
+/// Where the healing is, in a line.
+fn words(store: &Store) -> String {
+    store.heal.with(|heal| {
+        let Some(last) = heal.last() else { return "Not started".to_owned() };
+        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s a step"));
+        // At its end all held-out sentences were looked at, on the way the first ones only.
+        let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
+        let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
+        let accuracy = accuracy
+            .map_or(String::new(), |held_out| format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.n));
+        let state = match heal.phase {
+            HealPhase::Idle => "",
+            HealPhase::Running => "running",
+            HealPhase::Paused => "paused",
+            HealPhase::Done => "done",
+        };
+        format!("Step {} of {} · {state}{accuracy}{speed}", last.step, heal.n_steps)
+    })
+}

@@ -1,0 +1,145 @@
+//! The sentences that were tried: pinned, compared, imported, exported.
+
+use super::model_card::{confidence, percent, prediction};
+use super::sign::{Sign, title};
+use crate::download;
+use crate::failure::Failure;
+use crate::fetch;
+use crate::history::{Entry, History, texts_of};
+use crate::store::{MODELS, Store};
+use leptos::prelude::*;
+use shared::checkpoint::Condition;
+use wasm_bindgen::JsCast as _;
+
+/// The most bytes of an imported file.
+const MAX_BYTES: f64 = 1e6;
+
+/// A table of sentences by models.
+#[component]
+pub(super) fn HistoryPanel() -> impl IntoView {
+    let store = Store::get();
+    let import = move |event: leptos::ev::Event| {
+        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+        let file = input.as_ref().and_then(web_sys::HtmlInputElement::files).and_then(|files| files.get(0));
+        let Some(file) = file else { return };
+        leptos::task::spawn_local(async move {
+            let wrong = |reason: String| Failure::WrongFile { file: file.name(), reason };
+            if file.size() > MAX_BYTES {
+                store.fail(wrong(format!("it is larger than {:.0} MB; take fewer sentences", MAX_BYTES / 1e6)));
+                return;
+            }
+            let texts = match fetch::file_bytes(&file).await {
+                Ok(bytes) => texts_of(&file.name(), &bytes),
+                Err(reason) => Err(reason),
+            };
+            match texts {
+                Ok(texts) => {
+                    let mut n_new = 0;
+                    store.history.update(|history| n_new = history.import(texts));
+                    store.announcement.set(format!("{n_new} new sentences."));
+                    store.ask_history();
+                }
+                Err(reason) => store.fail(wrong(reason)),
+            }
+        });
+        // So that the same file can be chosen again.
+        if let Some(input) = input {
+            input.set_value("");
+        }
+    };
+    let export = move |_| {
+        let csv = store.history.with_untracked(|history| history.to_csv(&store.labels.get_untracked()));
+        if let Err(error) = download::save_text("sentences.csv", "text/csv", &csv) {
+            store.fail(Failure::WrongFile { file: "sentences.csv".to_owned(), reason: error.to_string() });
+        }
+    };
+    let clear = move |_| store.history.update(|history| history.entries.retain(|entry| entry.is_pinned));
+    let head =
+        || MODELS.map(|model| view! { <th scope="col"><Sign model=model />" "{title(model)}</th> }).collect_view();
+    let rows = move || store.history.get().entries.into_iter().map(|entry| row(store, entry)).collect_view();
+    let is_empty = move || store.history.with(|history: &History| history.entries.is_empty());
+    view! {
+        <section class="panel stack" aria-labelledby="history-title" data-testid="history">
+            <div class="row apart">
+                <h2 id="history-title">"Sentences you tried"</h2>
+                <div class="row">
+                    <label class="button compact">
+                        "Import"
+                        <input
+                            type="file"
+                            class="visually-hidden"
+                            accept=".txt,.csv,text/plain,text/csv"
+                            data-testid="import-sentences"
+                            on:change=import
+                        />
+                    </label>
+                    <button type="button" class="compact" disabled=is_empty on:click=export>"Export as CSV"</button>
+                    <button type="button" class="compact" disabled=is_empty on:click=move |_| store.ask_history()>
+                        "Ask all again"
+                    </button>
+                    <button type="button" class="compact" disabled=is_empty on:click=clear>"Forget those without a pin"</button>
+                </div>
+            </div>
+            <p class="small quiet">
+                "Import one sentence a line, or a CSV with a column “text”. Pinned sentences stay, and are watched while the model heals. They are kept in this browser only."
+            </p>
+            <Show when=move || !is_empty()>
+                <div class="scroll" tabindex="0" role="region" aria-label="Sentences you tried">
+                    <table class="history">
+                        <thead>
+                            <tr>
+                                <th scope="col">"Pin"</th>
+                                <th scope="col">"Sentence"</th>
+                                {head()}
+                                <th scope="col">"Damage"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            </Show>
+        </section>
+    }
+}
+
+fn row(store: Store, entry: Entry) -> impl IntoView {
+    let labels = store.labels.get();
+    let said = entry.said.clone();
+    let healthy = prediction(said.as_ref(), Condition::Healthy).map(|healthy| healthy.label);
+    let cells = MODELS.map(|model| {
+        let own = prediction(said.as_ref(), model);
+        let differs = own.as_ref().is_some_and(|own| healthy.is_some_and(|healthy| healthy != own.label));
+        let words = own.map(|own| {
+            let label = own.label.and_then(|label| labels.get(label as usize).cloned());
+            let sure = confidence(&own).map_or(String::new(), percent);
+            format!("{} {sure}", label.unwrap_or_else(|| "no answer".to_owned()))
+        });
+        let mark = if differs { "≠ " } else { "" };
+        view! { <td class="said-short" class:differs=differs>{mark}{words.unwrap_or_else(|| "–".to_owned())}</td> }
+    });
+    let (pinned_text, tried_text) = (entry.text.clone(), entry.text.clone());
+    let pin = move |_| {
+        store.history.update(|history| {
+            if let Some(entry) = history.entries.iter_mut().find(|entry| entry.text == pinned_text) {
+                entry.is_pinned = !entry.is_pinned;
+            }
+        });
+    };
+    let try_again = move |_| {
+        let text = tried_text.clone();
+        store.choose(move |state| state.text = text);
+    };
+    let name = format!("Pin: {}", entry.text);
+    view! {
+        <tr>
+            <td>
+                <input type="checkbox" aria-label=name prop:checked=entry.is_pinned on:change=pin />
+            </td>
+            <th scope="row" class="sentence">
+                <button type="button" class="plain sentence-button" on:click=try_again>{entry.text.clone()}</button>
+            </th>
+            {cells.collect_view()}
+            <td class="small quiet mono">{entry.damage.clone()}</td>
+        </tr>
+    }
+}

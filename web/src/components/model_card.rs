@@ -1,0 +1,145 @@
+//! One model's answer to the sentence.
+
+use super::sign::{Sign, title};
+use crate::protocol::{Classification, HealedOrigin, ModelPrediction};
+use crate::store::Store;
+use leptos::prelude::*;
+use shared::checkpoint::Condition;
+
+/// A column of the comparison: class, confidence, every probability, and whether it differs from the healthy model's.
+#[component]
+pub(super) fn ModelCard(model: Condition) -> impl IntoView {
+    let store = Store::get();
+    let text = store.select(|state| state.text.clone());
+    // What the worker said, else what the bundle brought along for this very sentence and damage.
+    let said = Memo::new(move |_| {
+        let text = text.get();
+        let live = store.said.get().filter(|said| said.text == text);
+        live.map(|said| (said, true)).or_else(|| {
+            let (plan, seed) = store.state.with(|state| (state.plan.clone(), state.seed));
+            let preview = store.preview.get()?;
+            let sample = preview.sample(&text)?.clone();
+            let is_same_damage = preview.damage == Some((plan, seed));
+            (model == Condition::Healthy || is_same_damage).then_some((sample, false))
+        })
+    });
+    let of = move |model: Condition| said.with(|said| prediction(said.as_ref().map(|(said, _)| said), model));
+    let answer = Memo::new(move |_| of(model));
+    let differs = Memo::new(move |_| {
+        let (healthy, own) = (of(Condition::Healthy), of(model));
+        matches!((healthy, own), (Some(healthy), Some(own)) if healthy.label != own.label)
+    });
+    let subtitle = move || match model {
+        Condition::Healthy => "Fine-tuned, not damaged".to_owned(),
+        Condition::Corrupted => store.damage.with(|damage| match damage {
+            Some(damage) if damage.totals.n_changed == 0 => "No value is changed yet".to_owned(),
+            Some(damage) => format!("{} · seed {}", damage.plan, damage.seed.0),
+            None => store.state.with(|state| format!("{} · seed {}", state.plan, state.seed.0)),
+        }),
+        Condition::Healed => healed_subtitle(&store),
+    };
+    let is_other_damage = move || {
+        model == Condition::Healed
+            && store.healed.with(|healed| {
+                let Some(healed) = healed else { return false };
+                store.damage.with(|damage| {
+                    damage.as_ref().is_some_and(|damage| healed.damage() != (damage.plan.as_str(), damage.seed))
+                })
+            })
+    };
+    let body = move || {
+        if let Some(prediction) = answer.get() {
+            return answer_view(&prediction, &store.labels.get(), differs.get()).into_any();
+        }
+        let reason = match model {
+            Condition::Healed if store.loaded.with(Option::is_some) && store.healed.with(Option::is_none) => {
+                "Nothing is healed yet: press “Heal” below."
+            }
+            _ if text.get().trim().is_empty() => "Type a sentence.",
+            _ => "Waiting for the model…",
+        };
+        view! { <p class="waiting">{reason}</p> }.into_any()
+    };
+    let data_text =
+        move || said.with(|said| said.as_ref().filter(|(_, is_live)| *is_live).map(|(said, _)| said.text.clone()));
+    let data_label = move || {
+        answer.with(|answer| {
+            answer.as_ref().map(|answer| answer.label.map_or("none".to_owned(), |label| label.to_string()))
+        })
+    };
+    let data_probability =
+        move || answer.with(|answer| answer.as_ref().and_then(confidence).map(|share| share.to_string()));
+    let is_precomputed = move || said.with(|said| said.as_ref().is_some_and(|(_, is_live)| !is_live));
+    view! {
+        <article
+            class=format!("model panel stack {}", model.as_str())
+            aria-label=format!("{} model", title(model))
+            data-testid=format!("prediction-{}", model.as_str())
+            data-text=data_text
+            data-label=data_label
+            data-probability=data_probability
+        >
+            <div>
+                <h2><Sign model=model />{title(model)}</h2>
+                <p class="small quiet mono">{subtitle}</p>
+            </div>
+            {body}
+            <Show when=is_precomputed>
+                <p class="small quiet">"Computed when this page was made; your own follows when the model is here."</p>
+            </Show>
+            <Show when=is_other_damage>
+                <p class="notice">"This one was healed from another damage than the one beside it. Press “Heal” to heal this damage."</p>
+            </Show>
+        </article>
+    }
+}
+
+fn healed_subtitle(store: &Store) -> String {
+    store.healed.with(|healed| match healed {
+        None => "Damaged, then fine-tuned again".to_owned(),
+        Some(HealedOrigin::Native { plan, seed }) => format!("{plan} · seed {} · healed by bert-heal", seed.0),
+        Some(HealedOrigin::Live { plan, seed, step }) => format!("{plan} · seed {} · {step} steps here", seed.0),
+    })
+}
+
+fn answer_view(prediction: &ModelPrediction, labels: &[String], differs: bool) -> impl IntoView + use<> {
+    let name = |label: Option<u32>| match label {
+        Some(label) => labels.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}")),
+        None => "no answer".to_owned(),
+    };
+    let sure = confidence(prediction).map_or("its numbers are not finite".to_owned(), percent);
+    let bars = prediction.probabilities.iter().enumerate().map(|(label, share)| {
+        let is_top = prediction.label == Some(label as u32);
+        let width = share.unwrap_or(0.0).clamp(0.0, 1.0).to_string();
+        view! {
+            <li class:is-top=is_top>
+                <span class="name">{name(Some(label as u32))}</span>
+                <span class="track" aria-hidden="true"><span class="bar" style=("--share", width)></span></span>
+                <span class="value">{share.map_or("–".to_owned(), percent)}</span>
+            </li>
+        }
+    });
+    view! {
+        <p class="said">
+            <span class="answer">{name(prediction.label)}</span>
+            <span class="sure">{sure}</span>
+            {differs.then(|| view! { <span class="chip warn">"differs from healthy"</span> })}
+        </p>
+        <ul class="bars" aria-label="Probability of each class">{bars.collect_view()}</ul>
+    }
+}
+
+/// What a model said, if it was asked.
+pub(super) fn prediction(said: Option<&Classification>, model: Condition) -> Option<ModelPrediction> {
+    said?.models.iter().find(|prediction| prediction.model == model).cloned()
+}
+
+/// The probability of the predicted class.
+pub(super) fn confidence(prediction: &ModelPrediction) -> Option<f64> {
+    *prediction.probabilities.get(prediction.label? as usize)?
+}
+
+/// A share for people.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}

@@ -1,0 +1,90 @@
+//! Which model there is, or how far it is on its way.
+
+use crate::bridge::Health;
+use crate::protocol::{Loaded, ModelSource, Stage};
+use crate::store::Store;
+use leptos::prelude::*;
+use std::sync::Arc;
+
+/// One line about the model, with a true bar of bytes while it arrives.
+#[component]
+pub(super) fn ModelStatus() -> impl IntoView {
+    let store = Store::get();
+    let data_state = move || {
+        if store.loading.with(Option::is_some) {
+            "loading"
+        } else if store.loaded.with(Option::is_some) {
+            "ready"
+        } else if store.failure.with(Option::is_some) {
+            "failed"
+        } else if store.bundles.with(Vec::is_empty) {
+            "none"
+        } else {
+            "loading"
+        }
+    };
+    let name = move || store.loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.model.name.clone()));
+    let words = move || match (store.loading.get(), store.loaded.get()) {
+        (None, Some(loaded)) => ready(&loaded),
+        (Some(progress), _) => match progress.stage {
+            Stage::Transfer if progress.total > 0 => format!(
+                "The model is on its way: {} of {}. What you see meanwhile was computed with it before.",
+                megabytes(progress.done),
+                megabytes(progress.total)
+            ),
+            Stage::Transfer => format!("The model is on its way: {}.", megabytes(progress.done)),
+            Stage::Unpack => "The model is being checked and unpacked.".to_owned(),
+            Stage::Rows => "Labelled sentences are being read.".to_owned(),
+        },
+        (None, None) => match store.health.get() {
+            Health::Starting => "The program that computes for this page is starting.".to_owned(),
+            Health::Ready => "No model is loaded yet: choose one under “Model”.".to_owned(),
+            Health::Stopped(_) => "The program that computes for this page has stopped.".to_owned(),
+        },
+    };
+    let bar = move || {
+        store.loading.get().map(|progress| {
+            let stage = match progress.stage {
+                Stage::Transfer => "transfer",
+                Stage::Unpack => "unpack",
+                Stage::Rows => "rows",
+            };
+            let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
+            view! {
+                <progress data-testid="load-progress" data-stage=stage value=done max=total aria-label="Loading the model" />
+            }
+        })
+    };
+    view! {
+        <section class="stack small" aria-label="The model" data-testid="model" data-state=data_state data-name=name>
+            <p role="status" class="quiet">{words}</p>
+            {bar}
+        </section>
+    }
+}
+
+fn ready(loaded: &Arc<Loaded>) -> String {
+    let model = &loaded.model;
+    let source = match &loaded.source {
+        ModelSource::Bundle { is_cached: true, .. } => "from this browser's store",
+        ModelSource::Bundle { .. } => "from this page",
+        ModelSource::Files { .. } => "from your files",
+        ModelSource::Run { .. } => "from a run's folder",
+    };
+    format!(
+        "{}: {} layers with {} heads, {} million numbers, {source}. It runs on your machine; nothing is sent anywhere.",
+        model.name,
+        model.n_layers,
+        model.n_heads,
+        (model.n_parameters as f64 / 1e5).round() / 10.0,
+    )
+}
+
+/// Bytes for people.
+pub(super) fn megabytes(bytes: u64) -> String {
+    match bytes as f64 {
+        bytes if bytes < 1e5 => format!("{:.1} kB", bytes / 1e3),
+        bytes if bytes > 1e9 => format!("{:.1} GB", bytes / 1e9),
+        bytes => format!("{:.1} MB", bytes / 1e6),
+    }
+}

@@ -1,0 +1,189 @@
+//! One row of the drawing: an encoder layer with its insides, or a part without any.
+
+use super::network::{Focus, is_pressed};
+use super::operating_table::Editor;
+use crate::plan_edit::{Component, Part};
+use crate::protocol::PartKind;
+use crate::store::Store;
+use leptos::prelude::*;
+
+/// What one button of the drawing stands for: a whole part, or a component of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) part: Part,
+    pub(super) component: Option<Component>,
+}
+
+impl Cell {
+    /// What the visitor calls it.
+    pub(super) fn name(self) -> String {
+        let part = match self.part {
+            Part::Embeddings => "Embeddings".to_owned(),
+            Part::Layer(layer_idx) => format!("Layer {layer_idx}"),
+            Part::Pooler => "Pooler".to_owned(),
+            Part::Classifier => "Classifier".to_owned(),
+        };
+        match self.component {
+            None => part,
+            Some(component) => format!("{part}, {}", spoken(component)),
+        }
+    }
+
+    /// The part as the worker names it.
+    pub(super) fn kind(self) -> PartKind {
+        match self.part {
+            Part::Embeddings => PartKind::Embeddings,
+            Part::Layer(layer_idx) => PartKind::Layer(layer_idx),
+            Part::Pooler => PartKind::Pooler,
+            Part::Classifier => PartKind::Classifier,
+        }
+    }
+
+    fn test_id(self) -> String {
+        match (self.part, self.component) {
+            (Part::Layer(layer_idx), None) => format!("layer-{layer_idx}"),
+            (Part::Layer(layer_idx), Some(component)) => format!("component-{layer_idx}-{}", word(component)),
+            (part, _) => format!("part-{}", Cell { part, component: None }.name().to_lowercase()),
+        }
+    }
+
+    fn toggle(self, editor: Editor) {
+        editor.edit(|damage| match self.component {
+            Some(component) => damage.toggle_component(self.part, component),
+            None => damage.toggle_part(self.part),
+        });
+    }
+}
+
+/// The component in the grammar.
+pub(super) fn word(component: Component) -> String {
+    match component {
+        Component::Query => "attention.query".to_owned(),
+        Component::Key => "attention.key".to_owned(),
+        Component::Value => "attention.value".to_owned(),
+        Component::Output => "attention.output".to_owned(),
+        Component::Head(head_idx) => format!("attention.head:{head_idx}"),
+        Component::FfnIn => "ffn.in".to_owned(),
+        Component::FfnOut => "ffn.out".to_owned(),
+        Component::LayerNorm => "layernorm".to_owned(),
+        Component::Weight => "weight".to_owned(),
+        Component::Bias => "bias".to_owned(),
+    }
+}
+
+/// For those who hear it; what stands on the button comes first, so that it can be said to a voice control as well.
+fn spoken(component: Component) -> String {
+    match component {
+        Component::Query => "Q: query of the attention".to_owned(),
+        Component::Key => "K: key of the attention".to_owned(),
+        Component::Value => "V: value of the attention".to_owned(),
+        Component::Output => "Out: output of the attention".to_owned(),
+        Component::Head(head_idx) => format!("attention head {head_idx}"),
+        Component::FfnIn => "FFN in: first half of the feed-forward network".to_owned(),
+        Component::FfnOut => "FFN out: second half of the feed-forward network".to_owned(),
+        Component::LayerNorm => "Norm: both LayerNorms".to_owned(),
+        Component::Weight => "weights".to_owned(),
+        Component::Bias => "biases".to_owned(),
+    }
+}
+
+/// One button.
+#[component]
+fn CellButton(
+    cell: Cell,
+    label: String,
+    place: (usize, usize),
+    focus: Focus,
+    pointed: RwSignal<Option<Cell>>,
+) -> impl IntoView {
+    let editor = Editor::get();
+    let store = Store::get();
+    let pressed = Memo::new(move |_| is_pressed(editor, cell));
+    // Touched by an earlier step of the plan, which clicks do not change.
+    let is_before = Memo::new(move |_| {
+        store.plan.with(|plan| {
+            let groups = plan.as_ref().and_then(|plan| plan.as_ref().ok()).map(|damage| &damage.groups[..]);
+            let earlier = groups.and_then(|groups| groups.split_last()).map_or(&[][..], |(_, earlier)| earlier);
+            earlier.iter().any(|group| group.parts.contains_key(&cell.part))
+        })
+    });
+    let name = cell.name();
+    let is_name = cell.component.is_none();
+    view! {
+        <button
+            type="button"
+            class:name=is_name
+            class:before=move || is_before.get()
+            aria-label=name
+            aria-pressed=move || pressed.get()
+            tabindex=move || if focus.get() == place { "0" } else { "-1" }
+            data-row=place.0.to_string()
+            data-column=place.1.to_string()
+            data-testid=cell.test_id()
+            on:click=move |_| {
+                focus.set(place);
+                cell.toggle(editor);
+            }
+            on:focus=move |_| pointed.set(Some(cell))
+            on:mouseenter=move |_| pointed.set(Some(cell))
+        >
+            {label}
+        </button>
+    }
+}
+
+/// A part without insides.
+#[component]
+pub(super) fn PlainPart(
+    part: Part,
+    name: &'static str,
+    hint: &'static str,
+    row: usize,
+    focus: Focus,
+    pointed: RwSignal<Option<Cell>>,
+) -> impl IntoView {
+    let cell = Cell { part, component: None };
+    view! {
+        <div class="part plain">
+            <CellButton cell=cell label=name.to_owned() place=(row, 0) focus=focus pointed=pointed />
+            <span class="end">{hint}</span>
+        </div>
+    }
+}
+
+/// An encoder layer: attention with its heads, feed-forward network, LayerNorms.
+#[component]
+pub(super) fn LayerPart(
+    layer_idx: usize,
+    n_heads: usize,
+    row: usize,
+    focus: Focus,
+    pointed: RwSignal<Option<Cell>>,
+) -> impl IntoView {
+    let part = Part::Layer(layer_idx);
+    let button = move |component: Option<Component>, label: String, column: usize| {
+        let cell = Cell { part, component };
+        view! { <CellButton cell=cell label=label place=(row, column) focus=focus pointed=pointed /> }
+    };
+    let attention = [Component::Query, Component::Key, Component::Value, Component::Output];
+    let attention_names = ["Q", "K", "V", "Out"];
+    let heads = move || (0..n_heads).map(|i| button(Some(Component::Head(i)), String::new(), 8 + i)).collect_view();
+    view! {
+        <div class="part">
+            {button(None, format!("Layer {layer_idx}"), 0)}
+            <div class="inside">
+                <div class="attention">
+                    {(1..).zip(attention).zip(attention_names)
+                        .map(|((column, component), name)| button(Some(component), name.to_owned(), column))
+                        .collect_view()}
+                    <div class="heads">{heads()}</div>
+                </div>
+                <div class="ffn">
+                    {button(Some(Component::FfnIn), "FFN in".to_owned(), 5)}
+                    {button(Some(Component::FfnOut), "out".to_owned(), 6)}
+                </div>
+                {button(Some(Component::LayerNorm), "Norm".to_owned(), 7)}
+            </div>
+        </div>
+    }
+}

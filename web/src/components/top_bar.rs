@@ -1,0 +1,105 @@
+//! The name of the page, what is always at hand, and the tabs.
+
+use crate::lessons::LESSONS;
+use crate::state::{Panel, State, Theme, View};
+use crate::store::Store;
+use leptos::prelude::*;
+
+const VIEWS: [(View, &str); 5] = [
+    (View::Operate, "Operate"),
+    (View::Inside, "Look inside"),
+    (View::Measure, "Measure"),
+    (View::Evidence, "Evidence"),
+    (View::Model, "Model"),
+];
+
+/// Brand, lessons, link and theme.
+#[component]
+pub(super) fn TopBar() -> impl IntoView {
+    let store = Store::get();
+    let is_copied = RwSignal::new(false);
+    let copy_link = move |_| {
+        let href = window().location().href().unwrap_or_default();
+        // Where the browser forbids it, the link is in its address bar all the same.
+        let _ = window().navigator().clipboard().write_text(&href);
+        is_copied.set(true);
+        store.announcement.set("The link is copied: it rebuilds this very damage on any machine.".to_owned());
+        set_timeout(move || is_copied.set(false), std::time::Duration::from_secs(2));
+    };
+    let theme = store.select(|state| state.theme);
+    let next_theme = move |_| {
+        store.choose(|state| {
+            state.theme = match state.theme {
+                Theme::System => Theme::Dark,
+                Theme::Dark => Theme::Light,
+                Theme::Light => Theme::System,
+            };
+        });
+    };
+    let theme_name = move || match theme.get() {
+        Theme::System => "Theme: system",
+        Theme::Light => "Theme: light",
+        Theme::Dark => "Theme: dark",
+    };
+    let toggle_tour = move |_| {
+        let before = store.state.get_untracked();
+        store.choose(|state| {
+            *state = match before.lesson {
+                Some(_) => State { lesson: None, hide: std::collections::BTreeSet::new(), ..before },
+                None => LESSONS[0].state(1, &before),
+            };
+        });
+    };
+    let has_lesson = store.select(|state| state.lesson.is_some());
+    let shows_lessons = store.select(|state| !state.hides(Panel::Lessons));
+    view! {
+        <header class="top">
+            <div class="brand">
+                <h1>
+                    <svg viewBox="0 0 24 24" aria-hidden="true">
+                        <path class="fill-healthy" d="M3 17h18v4H3z" />
+                        <path class="fill-corrupted" d="M3 10h7l2 4 2-4h7v4H3z" />
+                        <path class="fill-healed" d="M3 3h18v4H3z" />
+                    </svg>
+                    "bert-heal"
+                </h1>
+                <p>"Break part of a language model, watch it fail, heal it. All of it in your browser."</p>
+            </div>
+            <div class="tools">
+                <Show when=move || shows_lessons.get()>
+                    <button type="button" class="compact" data-testid="tour" on:click=toggle_tour>
+                        {move || if has_lesson.get() { "End the tour" } else { "Take the tour" }}
+                    </button>
+                </Show>
+                <button type="button" class="compact" on:click=copy_link>
+                    {move || if is_copied.get() { "Link copied" } else { "Copy link" }}
+                </button>
+                <button type="button" class="compact" on:click=next_theme>{theme_name}</button>
+            </div>
+        </header>
+    }
+}
+
+/// Links to the views; each is an address of its own.
+#[component]
+pub(super) fn Tabs() -> impl IntoView {
+    let store = Store::get();
+    let is_shown = store.select(|state| !state.hides(Panel::Tabs));
+    let tab = move |(view, name): (View, &'static str)| {
+        let href = move || store.state.with(|state| State { view, ..state.clone() }.to_hash());
+        let is_current = move || store.state.with(|state| state.view == view).then_some("page");
+        let choose = move |event: leptos::ev::MouseEvent| {
+            // With a modifier the browser opens the address in a tab of its own.
+            if !(event.ctrl_key() || event.meta_key() || event.shift_key()) {
+                event.prevent_default();
+                store.choose(|state| state.view = view);
+            }
+        };
+        view! { <a href=href aria-current=is_current on:click=choose>{name}</a> }
+    };
+    view! {
+        <Show when=move || is_shown.get()>
+            <nav class="tabs" aria-label="Views">{VIEWS.map(tab).collect_view()}</nav>
+        </Show>
+    }
+}

@@ -1,0 +1,132 @@
+//! The charts of an experiment.
+
+use super::cell::{Cell, Experiment, Place, SeedOutcome};
+use super::interval::{of_accuracies, over_seeds};
+use super::table::verdict;
+use shared::figure::{
+    Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Role, Series, Unit,
+};
+use shared::record::Protocol;
+
+/// Every chart of an experiment: accuracy against level from both ends, and the deficit of every plan.
+#[must_use]
+pub fn figures(experiment: &Experiment) -> Vec<Figure> {
+    let mut schemes: Vec<&str> =
+        experiment.cells.iter().filter_map(|cell| cell.place.as_ref()).map(|(scheme, ..)| scheme.as_str()).collect();
+    schemes.sort_unstable();
+    schemes.dedup();
+    let mut figures = Vec::new();
+    for scheme in schemes {
+        for (place, words) in [(Place::Bottom, "bottom"), (Place::Top, "top")] {
+            figures.extend(by_level(experiment, scheme, place, words));
+        }
+    }
+    figures.extend(deficits(experiment));
+    figures
+}
+
+fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) -> Option<Figure> {
+    let mut cells: Vec<(f64, &Cell)> = experiment
+        .cells
+        .iter()
+        .filter(|cell| !cell.seeds.is_empty())
+        .filter_map(|cell| match &cell.place {
+            Some((of_scheme, of_place, level)) if of_scheme == scheme && *of_place == place => Some((*level, cell)),
+            _ => None,
+        })
+        .collect();
+    cells.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let n_seeds = cells.iter().map(|(_, cell)| cell.seeds.len()).min()?;
+    let most_seeds = cells.iter().map(|(_, cell)| cell.seeds.len()).max()?;
+    let of = |label: &str, role: Role, accuracy: fn(&SeedOutcome) -> f64| {
+        let point = |(level, cell): &(f64, &Cell)| {
+            let accuracies: Vec<f64> = cell.seeds.iter().map(accuracy).collect();
+            let mean = of_accuracies(&accuracies, cell.n_rows)?;
+            Some(Point { x: *level, y: mean.value, interval: mean.interval, n: Some(accuracies.len() as u64) })
+        };
+        let points: Vec<Point> = cells.iter().filter_map(point).collect();
+        Series { label: label.to_owned(), role, mark: Mark::Line, points }
+    };
+    let mut series = vec![of("healthy", Role::Healthy, |seed| seed.healthy)];
+    if experiment.protocol == Protocol::Finetuned {
+        series.push(of("corrupted", Role::Corrupted, |seed| seed.corrupted));
+    }
+    series.push(of("healed", Role::Healed, |seed| seed.healed));
+    let seeds = if n_seeds == most_seeds { n_seeds.to_string() } else { format!("{n_seeds} to {most_seeds}") };
+    let interval = if most_seeds > 1 {
+        "bars are Student's 95 % intervals of the mean over seeds"
+    } else {
+        "bars are 95 % Wilson intervals over test rows of that one seed and say nothing about other seeds"
+    };
+    let ends: Vec<String> = series
+        .iter()
+        .filter_map(|series| {
+            let last = series.points.last()?;
+            Some(format!("{} {:.1} %", series.label, 100.0 * last.y))
+        })
+        .collect();
+    let highest = cells.last().map_or(0.0, |(level, _)| 100.0 * level);
+    Some(Figure {
+        id: format!("level-{words}-{}", slug(&[&experiment.model, &experiment.dataset, scheme])),
+        title: format!("Damage from the {words}: {scheme}"),
+        caption: format!(
+            "Accuracy on test rows against the share of encoder layers damaged from the {words}; {seeds} {} a point, \
+             {interval}.",
+            if most_seeds == 1 { "seed" } else { "seeds" }
+        ),
+        description: format!("With {highest:.0} % of the layers damaged from the {words}: {}.", ends.join(", ")),
+        chart: Chart::Lines(LineChart {
+            x: Axis::percent("layers damaged"),
+            y: Axis::percent("accuracy"),
+            series,
+            diagonal: false,
+        }),
+    })
+}
+
+/// The deficit of every plan, with what it allows to be said in its label.
+fn deficits(experiment: &Experiment) -> Option<Figure> {
+    let rows: Vec<IntervalRow> = experiment
+        .cells
+        .iter()
+        .filter_map(|cell| {
+            let deficits: Vec<f64> = cell.seeds.iter().map(SeedOutcome::deficit).collect();
+            let mean = over_seeds(&deficits)?;
+            // Without a second seed nothing is known about seeds: a point without an interval.
+            let (low, high) = mean.interval.unwrap_or((mean.value, mean.value));
+            let n = deficits.len();
+            let label = format!("{} · {n} {} · {}", cell.plan, if n == 1 { "seed" } else { "seeds" }, verdict(cell));
+            // A tenth of a point is more than any of these runs can tell.
+            let [value, low, high] = [mean.value, low, high].map(|points| (10.0 * points).round() / 10.0);
+            Some(IntervalRow { label, role: Role::Healed, value, low, high })
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let lowest = rows.iter().map(|row| row.low).fold(0.0, f64::min);
+    let highest = rows.iter().map(|row| row.high).fold(1.0, f64::max);
+    let label = "deficit, percentage points".to_owned();
+    let described: Vec<String> = rows.iter().map(|row| format!("{}: {:.1} points", row.label, row.value)).collect();
+    Some(Figure {
+        id: format!("deficit-{}", slug(&[&experiment.model, &experiment.dataset])),
+        title: "What healing leaves behind".to_owned(),
+        caption: "Deficit: accuracy of the healthy model less that of the healed one, in percentage points; the mean \
+                  over seeds with Student's 95 % interval (a bare sign is a single seed). On the dashed line everything \
+                  came back."
+            .to_owned(),
+        description: format!("Deficits: {}.", described.join("; ")),
+        chart: Chart::Intervals(IntervalChart {
+            axis: Axis { label, low: lowest.floor(), high: highest.ceil(), unit: Unit::Number },
+            level: 0.95,
+            rows,
+            references: vec![Reference { label: "fully healed".to_owned(), value: 0.0 }],
+        }),
+    })
+}
+
+/// Names as a file or an anchor may have them.
+fn slug(names: &[&str]) -> String {
+    let joined = names.join("-").to_lowercase();
+    joined.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}

@@ -1,0 +1,69 @@
+//! Means over seeds with their intervals.
+
+use shared::statistics::wilson;
+
+/// Student's t at 97.5 % for 1 to 30 degrees of freedom; beyond, the last one is used, which is a little too wide.
+const T_975: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+];
+
+/// A mean and, where there is one, the 95 % interval that it lies in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mean {
+    pub(super) value: f64,
+    pub(super) interval: Option<(f64, f64)>,
+}
+
+/// The mean over seeds with Student's interval; none with a single one.
+pub(super) fn over_seeds(values: &[f64]) -> Option<Mean> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let interval = (n > 1).then(|| {
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
+        let half = T_975[(n - 2).min(T_975.len() - 1)] * (variance / n as f64).sqrt();
+        (mean - half, mean + half)
+    });
+    Some(Mean { value: mean, interval })
+}
+
+/// The mean accuracy over seeds. With a single seed the interval is Wilson's over its rows. Ends are within 0 to 1.
+pub(super) fn of_accuracies(accuracies: &[f64], n_rows: usize) -> Option<Mean> {
+    let mean = over_seeds(accuracies)?;
+    let interval = mean.interval.map(|(low, high)| (low.max(0.0), high.min(1.0))).or_else(|| {
+        let n_right = (mean.value * n_rows as f64).round() as u64;
+        wilson(n_right, n_rows as u64, 0.95).ok().map(|estimate| (estimate.low, estimate.high))
+    });
+    Some(Mean { interval, ..mean })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn interval_over_seeds_is_students() {
+        // SciPy 1.17: t.interval(0.95, 2, loc=2, scale=sem([1, 2, 3])) = (-0.4841, 4.4841)
+        let mean = over_seeds(&[1.0, 2.0, 3.0]).unwrap();
+        let (low, high) = mean.interval.unwrap();
+        assert!((mean.value - 2.0).abs() < 1e-12 && (low + 0.4841).abs() < 1e-3 && (high - 4.4841).abs() < 1e-3);
+    }
+
+    #[wasm_bindgen_test]
+    fn one_seed_has_the_interval_over_its_rows_and_none_over_seeds() {
+        assert_eq!(over_seeds(&[0.5]).unwrap().interval, None);
+        let (low, high) = of_accuracies(&[0.5], 100).unwrap().interval.unwrap();
+        assert!(low > 0.39 && low < 0.41 && high > 0.59 && high < 0.61);
+        assert_eq!(over_seeds(&[]), None);
+    }
+
+    #[wasm_bindgen_test]
+    fn accuracies_stay_between_none_and_all() {
+        let (low, high) = of_accuracies(&[0.9, 1.0], 100).unwrap().interval.unwrap();
+        assert!(low >= 0.0 && high <= 1.0);
+    }
+}

@@ -1,0 +1,241 @@
+//! A guided tour: short steps that set the page's state and ask for a guess before they reveal.
+//!
+//! A lesson asks for something that the page itself then shows. It holds no results: what is revealed is what was just
+//! computed or recorded, with where to look for it.
+
+use crate::state::{Healing, Panel, State, Trained, View};
+use shared::seed::Seed;
+
+/// One step of the tour.
+#[derive(Debug)]
+pub struct Lesson {
+    /// A few words.
+    pub title: &'static str,
+    /// What it is about, one paragraph each.
+    pub story: &'static [&'static str],
+    /// What to guess.
+    pub question: &'static str,
+    /// The guesses to choose from.
+    pub guesses: &'static [&'static str],
+    /// Where to look for the answer, and what to make of it.
+    pub reveal: &'static [&'static str],
+    /// What the page is set to.
+    pub scene: Scene,
+}
+
+/// The part of the page's state that a lesson sets; what the visitor chose otherwise stays.
+#[derive(Debug)]
+pub struct Scene {
+    /// The plan; for a model of any depth.
+    pub plan: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// The view.
+    pub view: View,
+    /// Controls that would distract.
+    pub hide: &'static [Panel],
+    /// The sentence, where it matters.
+    pub text: Option<&'static str>,
+}
+
+impl Lesson {
+    /// The state that the lesson starts from.
+    #[must_use]
+    pub fn state(&self, number: usize, before: &State) -> State {
+        let Scene { plan, seed, view, hide, text } = &self.scene;
+        State {
+            plan: (*plan).to_owned(),
+            seed: Seed(*seed),
+            view: *view,
+            hide: hide.iter().copied().collect(),
+            text: text.map_or_else(|| before.text.clone(), str::to_owned),
+            lesson: Some(number),
+            healing: Healing { trained: Trained::Damaged, ..Healing::default() },
+            ..before.clone()
+        }
+    }
+}
+
+/// The tour.
+pub const LESSONS: [Lesson; 8] = [
+    Lesson {
+        title: "What is a layer?",
+        story: &[
+            "A sentence enters at the bottom as word pieces, each a list of numbers. Every layer lets each piece look at \
+             the others (attention) and then thinks it over (feed-forward). At the top a classifier reads the first \
+             piece and names a class.",
+            "Nothing is damaged yet. Click a layer in the drawing, look, and click it again to take the damage back.",
+        ],
+        question: "How much of this model's numbers sit in its encoder layers, rather than in the table of word pieces?",
+        guesses: &["Less than half", "About half", "Nearly all"],
+        reveal: &[
+            "Point at a part of the drawing: it says how many numbers it has. In a small BERT the table of word pieces \
+             is the largest part by far, because it has a row for each of about 30,000 pieces.",
+            "What is learned about putting words together is in the layers all the same, as the next steps show.",
+        ],
+        scene: Scene {
+            plan: "kaiming@none",
+            seed: 1,
+            view: View::Operate,
+            hide: &[Panel::Plan, Panel::Seed, Panel::Scheme, Panel::Healing, Panel::Healed],
+            text: None,
+        },
+    },
+    Lesson {
+        title: "One layer less",
+        story: &[
+            "Now the lowest layer is drawn anew at random: its place is kept, what it had learned is gone. This is what \
+             the paper calls corruption.",
+            "Compare the columns. Try a few sentences, also difficult ones.",
+        ],
+        question: "How many held-out sentences will the damaged model still get right?",
+        guesses: &["Nearly all: other layers make up for it", "Some", "About as many as by guessing"],
+        reveal: &[
+            "Open “Measure” and evaluate: the dashed line is what always naming the most frequent class would reach.",
+            "A damaged model is often not unsure but confidently wrong: look at the confidence in its column.",
+        ],
+        scene: Scene {
+            plan: "kaiming@bottom:1L",
+            seed: 1,
+            view: View::Operate,
+            hide: &[Panel::Scheme, Panel::Healing, Panel::Healed],
+            text: None,
+        },
+    },
+    Lesson {
+        title: "Where does the signal die?",
+        story: &[
+            "Inside, each layer hands a list of numbers for each word piece to the next. “Drift” compares these lists \
+             with the healthy model's: 1 means unmoved.",
+        ],
+        question: "The lowest layer is damaged, those above are intact. What happens on the way up?",
+        guesses: &["Intact layers repair it", "The drift stays as it is", "It grows with every layer"],
+        reveal: &[
+            "Follow the curve from the embeddings (untouched, so 1) to the top. Intact layers expect what the healthy \
+             layer below gave them; on anything else they do what they can.",
+            "Then look at the attention of a head in the layer above the damage: healthy against corrupted.",
+        ],
+        scene: Scene {
+            plan: "kaiming@bottom:1L",
+            seed: 1,
+            view: View::Inside,
+            hide: &[Panel::Scheme, Panel::Healing],
+            text: None,
+        },
+    },
+    Lesson {
+        title: "Heal it",
+        story: &[
+            "Fine-tuning shows the damaged model labelled sentences and nudges its weights after every few of them. The \
+             page does it here, on your machine, with sentences that the evaluation never uses.",
+            "Press “Heal”. Pin a sentence or two before, to see their predictions move.",
+        ],
+        question: "Will two minutes of this bring the held-out accuracy back?",
+        guesses: &["Not at all", "Partly", "Completely"],
+        reveal: &[
+            "The curve of held-out accuracy tells. Slide the time-lapse back and forth: each moment is a real model.",
+            "Whether it came back completely is a statement about many seeds: see the last lesson.",
+        ],
+        scene: Scene { plan: "kaiming@bottom:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
+    },
+    Lesson {
+        title: "Top or bottom?",
+        story: &[
+            "The same share of layers can be damaged next to the input (bottom) or next to the answer (top). The paper's \
+             third claim is that one of the two heals worse.",
+            "Here the top is damaged. Heal it, note the accuracy, then set the other slider and heal again.",
+        ],
+        question: "Which damage leaves more behind after the same healing?",
+        guesses: &["At the bottom", "At the top", "No difference"],
+        reveal: &[
+            "Compare your two healings, then open “Evidence”, where recorded runs are compared pair by pair.",
+            "Upper layers are closest to the task and are learned anew quickly; lower ones carry what reading requires, \
+             and a few thousand sentences do not teach that again. Whether your own two runs agree is for you to see.",
+        ],
+        scene: Scene { plan: "kaiming@top:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
+    },
+    Lesson {
+        title: "Back to the same weights?",
+        story: &[
+            "A healed model may answer like the healthy one. Does it do so with the same weights, or has it found \
+             another way?",
+            "Heal, then choose a damaged tensor and hold the healed model against the healthy one.",
+        ],
+        question: "What will the difference between healed and healthy weights look like?",
+        guesses: &["Nearly zero everywhere", "As large as the weights themselves", "Zero where it matters"],
+        reveal: &[
+            "Look at the heat map of the difference and at its histogram: healing moves weights only a little from where \
+             the damage left them. Equal answers do not need equal weights.",
+        ],
+        scene: Scene {
+            plan: "kaiming@bottom:1L",
+            seed: 1,
+            view: View::Inside,
+            hide: &[Panel::Scheme, Panel::Sliders],
+            text: None,
+        },
+    },
+    Lesson {
+        title: "One bit",
+        story: &[
+            "A memory fault flips a bit. Here one bit in a thousand of the exponents flips, which multiplies a weight by \
+             a power of two, up to values that are no number any more.",
+        ],
+        question: "What does that do to the answers?",
+        guesses: &["Hardly anything", "They get less sure", "There is no answer any more"],
+        reveal: &[
+            "Watch for the warning about numbers that are not finite. Then replace “exponent” by “mantissa” or “sign” in \
+             the plan: the same number of flipped bits, and quite another outcome.",
+        ],
+        scene: Scene {
+            plan: "bitflip:0.001,exponent@all",
+            seed: 1,
+            view: View::Operate,
+            hide: &[Panel::Healing, Panel::Healed],
+            text: None,
+        },
+    },
+    Lesson {
+        title: "Can you trust one seed?",
+        story: &[
+            "All of this was one throw of the dice: the seed decides which random numbers replace the weights. Roll it a \
+             few times and evaluate again.",
+        ],
+        question: "How far will the damaged model's accuracy move from seed to seed?",
+        guesses: &["Less than a point", "A few points", "More than ten points"],
+        reveal: &[
+            "That spread is why a claim here needs at least six seeds, and why the evidence says “undecided” below that. \
+             With five pairs even a perfect result could be chance: an exact sign-flip test cannot go below 1 in 16.",
+        ],
+        scene: Scene { plan: "kaiming@bottom:0.67", seed: 2, view: View::Operate, hide: &[Panel::Scheme], text: None },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::corruption::{Anatomy, Plan};
+    use shared::model::Architecture;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn every_lesson_sets_a_plan_that_any_model_understands_and_leaves_a_way_on() {
+        for (i, lesson) in LESSONS.iter().enumerate() {
+            for n_layers in [2, 3, 6, 12] {
+                let anatomy = Anatomy { architecture: Architecture::Bert, n_layers, n_heads: 4 };
+                let plan = Plan::parse(lesson.scene.plan).unwrap();
+                assert!(plan.validate(anatomy).is_ok(), "{}", lesson.title);
+            }
+            assert!(lesson.guesses.len() >= 2 && !lesson.scene.hide.contains(&Panel::Lessons), "{}", lesson.title);
+            let state = lesson.state(i + 1, &State::default());
+            assert_eq!(State::from_hash(&state.to_hash()), (state, vec![]), "{}", lesson.title);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn a_lesson_keeps_what_it_is_not_about() {
+        let mine = State { text: "My own.".into(), bundle: "other".into(), ..State::default() };
+        let state = LESSONS[0].state(1, &mine);
+        assert_eq!((state.text.as_str(), state.bundle.as_str()), ("My own.", "other"));
+    }
+}

@@ -1,0 +1,58 @@
+//! How good the models are on the held-out rows.
+
+use serde::{Deserialize, Serialize};
+use shared::checkpoint::Condition;
+
+/// A share of right predictions with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Rows.
+    pub n: usize,
+    /// The share that is right, 0 to 1.
+    pub value: f64,
+    /// Lower end of Wilson's 95 % interval.
+    pub low: f64,
+    /// Upper end of Wilson's 95 % interval.
+    pub high: f64,
+}
+
+/// How good some models are on the same rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// One for each model.
+    pub models: Vec<ModelEvaluation>,
+    /// The rows on which the models are not all right, in their order; rows that all get right are left out.
+    pub rows: Vec<RowVerdict>,
+    /// The share of rows in the most frequent class: what saying always the same gives.
+    pub majority_share: f64,
+}
+
+/// How good one model is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelEvaluation {
+    /// The model.
+    pub model: Condition,
+    /// The share of right predictions.
+    pub accuracy: Accuracy,
+    /// Mean F1 over the classes.
+    pub macro_f1: f64,
+    /// Counts of rows by true class (outer) and predicted class (inner).
+    pub confusion: Vec<Vec<u64>>,
+    /// Rows without a finite score, all counted as wrong and in no cell of the confusion matrix.
+    pub n_non_finite: usize,
+}
+
+/// What the models made of one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowVerdict {
+    /// Its place among the held-out rows.
+    pub row_idx: usize,
+    /// Its text.
+    pub text: String,
+    /// Its true class.
+    pub label: u32,
+    /// What each model predicts, in the order of [`Evaluation::models`]; `None` without a finite score.
+    pub predicted: Vec<Option<u32>>,
+    /// The model that alone gets it right, when there are at least two models and it is one.
+    pub only: Option<Condition>,
+}

@@ -1,0 +1,179 @@
+//! The words of the address: one for each field of [`State`].
+
+use super::{
+    BATCH_SIZES, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, Panel, STEPS, State, Theme, Trained, View, Word,
+    parse_seed,
+};
+use crate::lessons::LESSONS;
+use std::fmt::{Display, Write as _};
+use web_sys::UrlSearchParams;
+
+/// The most characters of a name: Hugging Face's longest parameter names have about 70.
+const MAX_NAME_CHARS: usize = 120;
+
+pub(super) fn read(hash: &str) -> (State, Vec<String>) {
+    let text = hash.strip_prefix('#').unwrap_or(hash);
+    // In this encoding a plus sign means a blank, but a plan may hold one.
+    let Ok(fields) = UrlSearchParams::new_with_str(&text.replace('+', "%2B")) else {
+        // Parsing never fails by the URL standard; should a browser refuse all the same, the address counts as empty.
+        return (State::default(), Vec::new());
+    };
+    let mut reader = Reader { fields, refusals: Vec::new() };
+    let default = State::default();
+    let state = State {
+        plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
+        seed: reader.seed().unwrap_or(default.seed),
+        text: reader.text("text", MAX_TEXT_CHARS).unwrap_or(default.text),
+        bundle: reader.name("bundle").unwrap_or_default(),
+        view: reader.word::<View>("view").unwrap_or(default.view),
+        lesson: reader.number("lesson", (1, LESSONS.len())),
+        hide: reader.hidden(),
+        layer: reader.number("layer", (0, 999)).unwrap_or(0),
+        head: reader.number("head", (0, 999)).unwrap_or(0),
+        tensor: reader.name("tensor").unwrap_or_default(),
+        healing: super::Healing {
+            learning_rate: reader.number("rate", LEARNING_RATES).unwrap_or(default.healing.learning_rate),
+            steps: reader.number("steps", STEPS).unwrap_or(default.healing.steps),
+            batch_size: reader.number("batch", BATCH_SIZES).unwrap_or(default.healing.batch_size),
+            trained: reader.word::<Trained>("train").unwrap_or(default.healing.trained),
+        },
+        theme: reader.word::<Theme>("theme").unwrap_or(default.theme),
+    };
+    (state, reader.refusals)
+}
+
+pub(super) fn write(state: &State) -> String {
+    let default = State::default();
+    let mut hash = format!("#plan={}&seed={}", encode(&state.plan), state.seed.0);
+    let mut add = |field: &str, value: String, is_default: bool| {
+        if !is_default {
+            write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
+        }
+    };
+    add("text", state.text.clone(), state.text == default.text);
+    add("bundle", state.bundle.clone(), state.bundle == default.bundle);
+    add("view", state.view.word().to_owned(), state.view == default.view);
+    add("lesson", state.lesson.unwrap_or(0).to_string(), state.lesson.is_none());
+    let hidden: Vec<&str> = state.hide.iter().map(|panel| panel.word()).collect();
+    add("hide", hidden.join(","), hidden.is_empty());
+    add("layer", state.layer.to_string(), state.layer == default.layer);
+    add("head", state.head.to_string(), state.head == default.head);
+    add("tensor", state.tensor.clone(), state.tensor.is_empty());
+    let (healing, default_healing) = (state.healing, default.healing);
+    add("rate", healing.learning_rate.to_string(), healing.learning_rate == default_healing.learning_rate);
+    add("steps", healing.steps.to_string(), healing.steps == default_healing.steps);
+    add("batch", healing.batch_size.to_string(), healing.batch_size == default_healing.batch_size);
+    add("train", healing.trained.word().to_owned(), healing.trained == default_healing.trained);
+    add("theme", state.theme.word().to_owned(), state.theme == default.theme);
+    hash
+}
+
+/// Reads field by field and remembers what it had to refuse.
+struct Reader {
+    fields: UrlSearchParams,
+    refusals: Vec<String>,
+}
+
+impl Reader {
+    fn text(&mut self, field: &str, max_chars: usize) -> Option<String> {
+        let text = self.fields.get(field)?;
+        if text.chars().count() <= max_chars {
+            return Some(text);
+        }
+        self.refusals.push(format!("The address holds more than {max_chars} characters of {field}: the rest is cut."));
+        Some(text.chars().take(max_chars).collect())
+    }
+
+    /// A name of a file or a parameter: nothing that could lead out of a folder.
+    fn name(&mut self, field: &str) -> Option<String> {
+        let name = self.fields.get(field)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.len() <= MAX_NAME_CHARS && name.chars().all(is_plain) && !name.contains("..") {
+            return Some(name);
+        }
+        self.refuse(field, &name, "is no name of letters, digits, dots and hyphens");
+        None
+    }
+
+    fn seed(&mut self) -> Option<shared::seed::Seed> {
+        let text = self.fields.get("seed")?;
+        let seed = parse_seed(&text).ok();
+        if seed.is_none() {
+            self.refuse("seed", &text, "is not a whole number from 0 to 18446744073709551615");
+        }
+        seed
+    }
+
+    fn word<T: Word>(&mut self, field: &str) -> Option<T> {
+        let word = self.fields.get(field)?;
+        let value = T::from_word(&word);
+        if value.is_none() {
+            let known: Vec<&str> = T::WORDS.iter().map(|(_, word)| *word).collect();
+            self.refuse(field, &word, &format!("is none of {}", known.join(", ")));
+        }
+        value
+    }
+
+    /// A number, clamped into `range`.
+    fn number<T>(&mut self, field: &str, range: (T, T)) -> Option<T>
+    where
+        T: std::str::FromStr + PartialOrd + Display + Copy,
+    {
+        let text = self.fields.get(field)?;
+        let (low, high) = range;
+        match text.trim().parse::<T>() {
+            Ok(value) if value < low || value > high => {
+                let value = if value < low { low } else { high };
+                self.refusals
+                    .push(format!("{field}={text} in the address lies outside {low} to {high}: taken as {value}."));
+                Some(value)
+            }
+            // NaN is neither below nor above.
+            Ok(value) if value >= low => Some(value),
+            _ => {
+                self.refuse(field, &text, &format!("is not a number from {low} to {high}"));
+                None
+            }
+        }
+    }
+
+    fn hidden(&mut self) -> std::collections::BTreeSet<Panel> {
+        let text = self.fields.get("hide").unwrap_or_default();
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        words
+            .filter_map(|word| {
+                let panel = Panel::from_word(word);
+                if panel.is_none() {
+                    let known: Vec<&str> = Panel::WORDS.iter().map(|(_, word)| *word).collect();
+                    self.refusals.push(format!(
+                        "“{}” in the address cannot be hidden; what can: {}.",
+                        cut(word),
+                        known.join(", ")
+                    ));
+                }
+                panel
+            })
+            .collect()
+    }
+
+    fn refuse(&mut self, field: &str, text: &str, why: &str) {
+        self.refusals.push(format!("{field}=“{}” in the address {why}: the default is used.", cut(text)));
+    }
+}
+
+/// The beginning of what was typed, for a message.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(39).chain(['…']).collect() }
+}
+
+/// Percent-encodes `text`, but for the punctuation of plans, which a fragment may hold: links stay readable.
+fn encode(text: &str) -> String {
+    let encoded = String::from(js_sys::encode_uri_component(text));
+    [("%40", "@"), ("%3A", ":"), ("%3B", ";"), ("%2C", ","), ("%2F", "/")]
+        .iter()
+        .fold(encoded, |text, (code, character)| text.replace(code, character))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

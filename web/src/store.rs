@@ -1,0 +1,232 @@
+//! Everything the page knows: what the visitor chose, and what the worker answered.
+//!
+//! Components read signals and call the functions here; only this module talks to the worker. Requests of one kind go
+//! through a [`lanes::Lane`], which has one of them under way and remembers only the newest wish, so a slider that is
+//! dragged never builds up a queue. Nothing is asked that the current view does not show.
+
+mod asking;
+mod damage;
+mod healing;
+mod keeping;
+mod lanes;
+mod loading;
+mod preview;
+
+pub use healing::{Heal, HealPhase};
+pub use preview::Preview;
+
+use crate::bridge::{Bridge, Health};
+use crate::evidence::Evidence;
+use crate::failure::Failure;
+use crate::history::History;
+use crate::plan_edit::Damage;
+use crate::protocol::{
+    AttentionView, Attribution, Classification, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded, Moment,
+    Progress, Request, Response, Storage, TensorView,
+};
+use crate::state::State;
+use crate::worker_choice::worker_script_url;
+use lanes::{Lane, Lanes};
+use leptos::prelude::*;
+use shared::bundle::IndexEntry;
+use shared::checkpoint::Condition;
+use shared::corruption::{Anatomy, PlanError};
+use std::sync::Arc;
+
+/// Every model, in the order of the columns.
+pub const MODELS: [Condition; 3] = [Condition::Healthy, Condition::Corrupted, Condition::Healed];
+
+/// What the page knows. A handle: copies are the same store.
+#[derive(Clone, Copy)]
+pub struct Store {
+    /// What the visitor chose; the address follows it.
+    pub state: RwSignal<State>,
+    /// What of the address had to be refused.
+    pub refusals: RwSignal<Vec<String>>,
+    /// How the worker is.
+    pub health: RwSignal<Health>,
+    /// What went wrong last.
+    pub failure: RwSignal<Option<Failure>>,
+    /// What went well last, for those who cannot see it.
+    pub announcement: RwSignal<String>,
+    /// The bundles of this page.
+    pub bundles: RwSignal<Vec<IndexEntry>>,
+    /// What a bundle tells of itself before its weights are there.
+    pub preview: RwSignal<Option<Arc<Preview>>>,
+    /// How far the model is that is being loaded.
+    pub loading: RwSignal<Option<Progress>>,
+    /// The model.
+    pub loaded: RwSignal<Option<Arc<Loaded>>>,
+    /// What the plan did.
+    pub damage: RwSignal<Option<Arc<Corrupted>>>,
+    /// Where the healed model comes from, if there is one.
+    pub healed: RwSignal<Option<HealedOrigin>>,
+    /// What the models say of the current sentence.
+    pub said: RwSignal<Option<Classification>>,
+    /// Whether weights of the healed model, rather than the corrupted one, are held against the healthy ones.
+    pub compares_healed: RwSignal<bool>,
+    /// The tensor under the magnifying glass.
+    pub tensor: RwSignal<Option<Arc<TensorView>>>,
+    /// Where a head looks.
+    pub attention: RwSignal<Option<Arc<AttentionView>>>,
+    /// How far hidden states moved.
+    pub drift: RwSignal<Option<Arc<DriftView>>>,
+    /// What each token contributed.
+    pub attribution: RwSignal<Option<Arc<Attribution>>>,
+    /// How good the models are on the held-out rows, and under which damage that was found.
+    pub evaluation: RwSignal<Option<(Arc<Evaluation>, String)>>,
+    /// How far the evaluation is that is under way.
+    pub evaluating: RwSignal<Option<Progress>>,
+    /// The healing.
+    pub heal: RwSignal<Heal>,
+    /// The moments to go back to.
+    pub moments: RwSignal<Vec<Moment>>,
+    /// What is kept in the browser.
+    pub storage: RwSignal<Option<Storage>>,
+    /// SHA-256 of the corrupted model's weights, once asked for.
+    pub fingerprint: RwSignal<Option<String>>,
+    /// Sentences that were tried.
+    pub history: RwSignal<History>,
+    /// Recorded runs, and the name of the file they come from.
+    pub evidence: RwSignal<Option<(Arc<Evidence>, String)>>,
+    /// The layers and heads there are, also before the weights arrive.
+    pub anatomy: Memo<Option<Anatomy>>,
+    /// The plan as it can be clicked, or where it is wrong.
+    pub plan: Memo<Option<Result<Damage, PlanError>>>,
+    /// The class names in label-id order.
+    pub labels: Memo<Vec<String>>,
+    /// Raised whenever a model changed, so that what is shown of it is asked for again.
+    pub revision: RwSignal<u64>,
+    bridge: StoredValue<Bridge, LocalStorage>,
+    lanes: StoredValue<Lanes, LocalStorage>,
+}
+
+impl Store {
+    /// Starts the worker and hands the store to all components.
+    #[must_use]
+    pub fn provide() -> Self {
+        let (state, refusals) = State::from_hash(&location_hash().unwrap_or_default());
+        let (preview, loaded) = (RwSignal::new(None::<Arc<Preview>>), RwSignal::new(None::<Arc<Loaded>>));
+        let state = RwSignal::new(state);
+        let anatomy = Memo::new(move |_| {
+            let of_model = loaded.get().map(|loaded| {
+                let model = &loaded.model;
+                Anatomy { architecture: model.architecture, n_layers: model.n_layers, n_heads: model.n_heads }
+            });
+            of_model.or_else(|| preview.get().map(|preview| preview.anatomy))
+        });
+        let plan_text = Memo::new(move |_| state.with(|state| state.plan.clone()));
+        let plan = Memo::new(move |_| Some(Damage::read(&plan_text.get(), anatomy.get()?)));
+        let labels = Memo::new(move |_| {
+            let of_model = loaded.get().map(|loaded| loaded.model.labels.clone());
+            of_model.or_else(|| preview.get().map(|preview| preview.labels.clone())).unwrap_or_default()
+        });
+        let health = RwSignal::new(Health::Starting);
+        let bridge = Bridge::start(worker_script_url(), move |now| health.set(now));
+        let store = Self {
+            state,
+            refusals: RwSignal::new(refusals),
+            health,
+            failure: RwSignal::new(None),
+            announcement: RwSignal::new(String::new()),
+            bundles: RwSignal::new(Vec::new()),
+            preview,
+            loading: RwSignal::new(None),
+            loaded,
+            damage: RwSignal::new(None),
+            healed: RwSignal::new(None),
+            said: RwSignal::new(None),
+            compares_healed: RwSignal::new(false),
+            tensor: RwSignal::new(None),
+            attention: RwSignal::new(None),
+            drift: RwSignal::new(None),
+            attribution: RwSignal::new(None),
+            evaluation: RwSignal::new(None),
+            evaluating: RwSignal::new(None),
+            heal: RwSignal::new(Heal::default()),
+            moments: RwSignal::new(Vec::new()),
+            storage: RwSignal::new(None),
+            fingerprint: RwSignal::new(None),
+            history: RwSignal::new(keeping::history()),
+            evidence: RwSignal::new(None),
+            anatomy,
+            plan,
+            labels,
+            revision: RwSignal::new(0),
+            bridge: StoredValue::new_local(bridge),
+            lanes: StoredValue::new_local(Lanes::default()),
+        };
+        provide_context(store);
+        store.follow_address();
+        store.keep_history();
+        store.follow_damage();
+        store.follow_sentence();
+        store.follow_view();
+        store.open_first_bundle();
+        store
+    }
+
+    /// The store that the page's root provided.
+    ///
+    /// # Panics
+    /// Outside of the page, where there is none.
+    #[must_use]
+    pub fn get() -> Self {
+        use_context().expect("the page's root provides the store")
+    }
+
+    /// Changes what the visitor chose; the address, and with it the browser's history, follows.
+    pub fn choose(&self, change: impl FnOnce(&mut State)) {
+        self.refusals.update(Vec::clear);
+        self.state.update(change);
+    }
+
+    /// Whether a part of the state is what `read` says; changes only when that changes.
+    #[must_use]
+    pub fn select<T: PartialEq + Send + Sync + 'static>(&self, read: fn(&State) -> T) -> Memo<T> {
+        let state = self.state;
+        Memo::new(move |_| state.with(read))
+    }
+
+    /// Tells the visitor what went wrong.
+    pub fn fail(&self, failure: Failure) {
+        self.failure.set(Some(failure));
+    }
+
+    /// Asks the worker without a lane; `on_response` hears every reply but failures and cancellations, which are told
+    /// to the visitor or dropped.
+    fn ask(&self, request: Request, on_response: impl Fn(Response) + 'static) {
+        let store = *self;
+        self.bridge.with_value(|bridge| {
+            bridge.ask(request, move |response| match response {
+                Response::Failed(failure) => store.fail(failure),
+                Response::Cancelled => {}
+                response => on_response(response),
+            });
+        });
+    }
+
+    /// Asks the worker; while a request of this lane is under way only the newest waits.
+    fn ask_latest(&self, lane: Lane, request: Request, on_response: impl Fn(Response) + 'static) {
+        let (bridge, lanes) = (self.bridge.get_value(), self.lanes.get_value());
+        let store = *self;
+        lanes.ask(&bridge, lane, request, move |response| match response {
+            Response::Failed(failure) => store.fail(failure),
+            Response::Cancelled => {}
+            response => on_response(response),
+        });
+    }
+
+    /// Says that a model changed.
+    fn raise_revision(&self) {
+        self.revision.update(|revision| *revision += 1);
+    }
+
+    /// The plan and seed of the damage that there is, as the history notes it.
+    #[must_use]
+    pub fn damage_name(&self) -> String {
+        self.damage.with(|damage| {
+            damage.as_ref().map_or(String::new(), |damage| format!("{} seed {}", damage.plan, damage.seed.0))
+        })
+    }
+}

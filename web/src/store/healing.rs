@@ -1,0 +1,243 @@
+//! Healing: the panel's side of it.
+
+use super::Store;
+use super::lanes::Lane;
+use crate::protocol::{
+    Classification, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, Request, Response,
+};
+use crate::state::Trained;
+use leptos::prelude::*;
+use shared::checkpoint::Condition;
+
+/// What a healing is doing, as the panel's buttons see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HealPhase {
+    /// None was started since the model was loaded.
+    #[default]
+    Idle,
+    /// Steps follow one another.
+    Running,
+    /// It waits.
+    Paused,
+    /// It has ended and its model stands.
+    Done,
+}
+
+impl HealPhase {
+    /// As tests and style sheets know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What is known of a healing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heal {
+    /// What it is doing.
+    pub phase: HealPhase,
+    /// What was told after every step, in their order.
+    pub steps: Vec<HealProgress>,
+    /// Steps in all.
+    pub n_steps: usize,
+    /// The watched sentences as the model last answered them.
+    pub watched: Vec<Classification>,
+    /// How it ended.
+    pub summary: Option<HealSummary>,
+}
+
+impl Heal {
+    /// The last step that was told.
+    #[must_use]
+    pub fn last(&self) -> Option<&HealProgress> {
+        self.steps.last()
+    }
+
+    /// Steps that are done.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.last().map_or(0, |last| last.step)
+    }
+}
+
+impl Store {
+    /// Starts to heal the corrupted model; `starts_paused` for stepping by hand.
+    pub fn start_healing(&self, starts_paused: bool) {
+        let store = *self;
+        let (healing, text, seed) = self.state.with_untracked(|state| (state.healing, state.text.clone(), state.seed));
+        let mut pinned = vec![text];
+        pinned.extend(self.history.with_untracked(crate::history::History::pinned));
+        pinned.dedup();
+        let settings = HealSettings {
+            learning_rate: healing.learning_rate,
+            n_steps: healing.steps,
+            batch_size: healing.batch_size,
+            trained: trained(healing.trained),
+            seed,
+            pinned,
+            starts_paused,
+            ..HealSettings::default()
+        };
+        self.failure.set(None);
+        let phase = if starts_paused { HealPhase::Paused } else { HealPhase::Running };
+        self.heal.set(Heal { phase, n_steps: healing.steps, ..Heal::default() });
+        self.bridge.with_value(|bridge| {
+            bridge.ask(Request::HealStart(settings), move |response| store.hear_healing(response));
+        });
+    }
+
+    fn hear_healing(&self, response: Response) {
+        match response {
+            Response::HealProgress(progress) => self.hear_step(*progress),
+            Response::Healed(summary) => {
+                let damage = self.damage.get_untracked();
+                if let Some(damage) = damage {
+                    let (plan, seed) = (damage.plan.clone(), damage.seed);
+                    self.healed.set(Some(HealedOrigin::Live { plan, seed, step: summary.step }));
+                }
+                self.announcement.set(format!("Healing has ended after {} steps.", summary.step));
+                self.heal.update(|heal| {
+                    heal.phase = HealPhase::Done;
+                    heal.summary = Some(summary);
+                });
+                self.raise_revision();
+                self.refresh_moments();
+                self.refresh_storage();
+            }
+            Response::Failed(failure) => {
+                self.heal.update(|heal| {
+                    heal.phase = if heal.steps.is_empty() { HealPhase::Idle } else { HealPhase::Done };
+                });
+                self.fail(failure);
+            }
+            // Thrown away: what was there before stands again.
+            Response::Cancelled => {
+                self.heal.set(Heal::default());
+                self.healed.set(self.loaded.with_untracked(|loaded| loaded.as_ref()?.healed.clone()));
+                self.raise_revision();
+                self.refresh_moments();
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_step(&self, progress: HealProgress) {
+        let text = self.state.with_untracked(|state| state.text.clone());
+        if let Some(pinned) = &progress.pinned {
+            // The healed column moves while the model does.
+            if let Some(now) = pinned.iter().find(|said| said.text == text) {
+                self.said.update(|said| merge(said, now));
+            }
+            let damage = self.damage_name();
+            let watched = pinned.clone();
+            self.history.update(|history| {
+                for now in &watched {
+                    if let Some(entry) = history.entries.iter_mut().find(|entry| entry.text == now.text) {
+                        merge(&mut entry.said, now);
+                        damage.clone_into(&mut entry.damage);
+                    }
+                }
+            });
+        }
+        if progress.moment.is_some() {
+            self.refresh_moments();
+        }
+        self.heal.update(|heal| {
+            heal.phase = match progress.state {
+                HealState::Running => HealPhase::Running,
+                HealState::Paused => HealPhase::Paused,
+            };
+            heal.n_steps = progress.n_steps;
+            if let Some(pinned) = &progress.pinned {
+                heal.watched.clone_from(pinned);
+            }
+            // A change of the state alone repeats the step.
+            match heal.steps.last_mut() {
+                Some(last) if last.step == progress.step => {
+                    let (loss, held_out) = (progress.loss.or(last.loss), progress.held_out.or(last.held_out));
+                    *last = HealProgress { loss, held_out, ..progress };
+                }
+                _ => heal.steps.push(progress),
+            }
+        });
+    }
+
+    /// Holds, goes on, steps, ends or throws away.
+    pub fn steer_healing(&self, request: Request) {
+        let store = *self;
+        let is_resumed = request == Request::HealResume;
+        let is_paused = request == Request::HealPause;
+        self.ask(request, move |_| {
+            store.heal.update(|heal| match heal.phase {
+                HealPhase::Running if is_paused => heal.phase = HealPhase::Paused,
+                HealPhase::Paused if is_resumed => heal.phase = HealPhase::Running,
+                _ => {}
+            });
+        });
+    }
+
+    /// Throws a finished healing away as well.
+    pub fn reset_healing(&self) {
+        let is_under_way =
+            self.heal.with_untracked(|heal| matches!(heal.phase, HealPhase::Running | HealPhase::Paused));
+        let store = *self;
+        self.ask(Request::HealReset, move |_| {
+            if !is_under_way {
+                store.hear_healing(Response::Cancelled);
+            }
+        });
+    }
+
+    /// Looks up the moments that can be gone back to.
+    pub fn refresh_moments(&self) {
+        let store = *self;
+        self.ask(Request::Moments, move |response| {
+            if let Response::Moments(moments) = response {
+                store.moments.set(moments);
+            }
+        });
+    }
+
+    /// Makes the healed model what it was at a moment.
+    pub fn select_moment(&self, moment: &Moment) {
+        let store = *self;
+        self.ask_latest(Lane::Moment, Request::SelectMoment { id: moment.id.clone() }, move |response| {
+            if let Response::MomentSelected(moment) = response {
+                let (plan, seed) = (moment.plan.clone(), moment.seed);
+                store.healed.set(Some(HealedOrigin::Live { plan: plan.clone(), seed, step: moment.step }));
+                let is_other_damage = store.damage.with_untracked(|damage| {
+                    damage.as_ref().is_none_or(|damage| damage.plan != plan || damage.seed != seed)
+                });
+                if is_other_damage {
+                    store.choose(|state| (state.plan, state.seed) = (plan, seed));
+                }
+                store.raise_revision();
+            }
+        });
+    }
+}
+
+/// What learns, in the worker's words.
+fn trained(trained: Trained) -> crate::protocol::Trained {
+    match trained {
+        Trained::Damaged => crate::protocol::Trained::DamagedAndHead,
+        Trained::Head => crate::protocol::Trained::AllBut("all,embeddings".to_owned()),
+        Trained::All => crate::protocol::Trained::All,
+    }
+}
+
+/// Replaces what the healed model said.
+fn merge(said: &mut Option<Classification>, now: &Classification) {
+    let Some(said) = said.as_mut().filter(|said| said.text == now.text) else { return };
+    let Some(healed) = now.models.iter().find(|model| model.model == Condition::Healed).or(now.models.first()) else {
+        return;
+    };
+    let healed = crate::protocol::ModelPrediction { model: Condition::Healed, ..healed.clone() };
+    said.models.retain(|model| model.model != Condition::Healed);
+    said.models.push(healed);
+}

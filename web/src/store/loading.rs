@@ -1,0 +1,187 @@
+//! Models: the page's bundles, and what the visitor brings.
+
+use super::{Heal, Preview, Store};
+use crate::failure::Failure;
+use crate::fetch;
+use crate::protocol::{FileEntry, Loaded, Purge, Request, Response};
+use leptos::prelude::*;
+use shared::bundle::BundleIndex;
+use std::sync::Arc;
+use web_sys::File;
+
+/// Where the bundles lie, relative to the page.
+const BUNDLES: &str = "bundles";
+
+impl Store {
+    /// Opens the bundle that the address names, or the page's first.
+    pub(super) fn open_first_bundle(&self) {
+        let store = *self;
+        // A plan that stands in the address is kept, whatever the bundle was damaged with.
+        let is_plan_given = location_hash().unwrap_or_default().contains("plan=");
+        leptos::task::spawn_local(async move {
+            let url = format!("{BUNDLES}/index.json");
+            let index = match fetch::bytes(&url).await {
+                Ok(Some(bytes)) => BundleIndex::parse(&bytes).map_err(|error| error.to_string()),
+                // A page that was built without models: the status line says where to bring one.
+                Ok(None) => return,
+                Err(reason) => Err(reason),
+            };
+            match index {
+                Ok(index) => {
+                    store.bundles.set(index.bundles);
+                    store.open_bundle(is_plan_given).await;
+                }
+                Err(reason) => store.fail(Failure::Transfer { file: url, reason }),
+            }
+        });
+    }
+
+    /// Opens another of the page's bundles.
+    pub fn switch_bundle(&self, name: &str) {
+        let store = *self;
+        self.choose(|state| name.clone_into(&mut state.bundle));
+        self.preview.set(None);
+        leptos::task::spawn_local(async move { store.open_bundle(false).await });
+    }
+
+    async fn open_bundle(&self, is_plan_kept: bool) {
+        let wanted = self.state.with_untracked(|state| state.bundle.clone());
+        let bundles = self.bundles.get_untracked();
+        let entry = bundles.iter().find(|entry| entry.name == wanted).or(bundles.first());
+        let Some(entry) = entry else { return };
+        if !wanted.is_empty() && entry.name != wanted {
+            let title = &entry.title;
+            self.refusals.update(|refusals| {
+                refusals.push(format!("This page has no bundle called “{wanted}”: “{title}” is used."));
+            });
+        }
+        let url = format!("{BUNDLES}/{}", entry.name);
+        // The worker fetches the weights while the page already shows what the manifest tells.
+        self.load(Request::LoadBundle { url: url.clone() }, &[]);
+        if let Ok(Some(manifest)) = fetch::bytes(&format!("{url}/manifest.json")).await {
+            match Preview::read(&manifest) {
+                Ok(preview) => {
+                    if let Some((plan, seed)) = preview.damage.clone().filter(|_| !is_plan_kept) {
+                        self.state.update(|state| (state.plan, state.seed) = (plan, seed));
+                    }
+                    let first = preview.samples.first().map(|sample| sample.text.clone());
+                    let is_untouched = self.state.with_untracked(|state| {
+                        state.text == crate::state::State::default().text && preview.sample(&state.text).is_none()
+                    });
+                    if let Some(text) = first.filter(|_| is_untouched) {
+                        self.state.update(|state| state.text = text);
+                    }
+                    self.preview.set(Some(Arc::new(preview)));
+                }
+                Err(reason) => self.fail(Failure::Transfer { file: format!("{url}/manifest.json"), reason }),
+            }
+        }
+    }
+
+    /// Loads files of the visitor: a checkpoint, a bundle or a run.
+    pub fn load_files(&self, files: &[(FileEntry, File)]) {
+        let entries = files.iter().map(|(entry, _)| entry.clone()).collect();
+        let files: Vec<File> = files.iter().map(|(_, file)| file.clone()).collect();
+        self.load(Request::LoadFiles { files: entries }, &files);
+    }
+
+    /// Takes a table of labelled texts for healing and evaluation.
+    pub fn load_rows(&self, entry: FileEntry, file: &File) {
+        let store = *self;
+        let name = entry.path.clone();
+        self.bridge.with_value(|bridge| {
+            bridge.ask_with_files(Request::LoadRows { file: entry }, std::slice::from_ref(file), move |response| {
+                match response {
+                    Response::RowsLoaded { rows, note } => {
+                        store.loaded.update(|loaded| {
+                            if let Some(loaded) = loaded {
+                                Arc::make_mut(loaded).rows = Some(rows);
+                            }
+                        });
+                        store
+                            .announcement
+                            .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
+                        // What was left out is worth being seen as well.
+                        store.refusals.update(|notes| notes.extend(note));
+                    }
+                    Response::Failed(failure) => store.fail(failure),
+                    _ => {}
+                }
+            });
+        });
+    }
+
+    fn load(&self, request: Request, files: &[File]) {
+        let store = *self;
+        self.failure.set(None);
+        self.bridge.with_value(|bridge| {
+            bridge.ask_with_files(request, files, move |response| match response {
+                Response::Progress(progress) => store.loading.set(Some(progress)),
+                Response::Loaded(loaded) => store.take_over(*loaded),
+                Response::Failed(failure) => {
+                    store.loading.set(None);
+                    store.fail(failure);
+                }
+                _ => store.loading.set(None),
+            });
+        });
+    }
+
+    /// A model is there: forget what belonged to the one before.
+    fn take_over(&self, loaded: Loaded) {
+        batch(|| {
+            self.loading.set(None);
+            self.failure.set(None);
+            self.damage.set(None);
+            self.said.set(None);
+            self.tensor.set(None);
+            self.attention.set(None);
+            self.drift.set(None);
+            self.attribution.set(None);
+            self.evaluation.set(None);
+            self.fingerprint.set(None);
+            self.heal.set(Heal::default());
+            self.healed.set(loaded.healed.clone());
+            if let Some((plan, seed)) = loaded.damage.clone() {
+                self.state.update(|state| (state.plan, state.seed) = (plan, seed));
+            }
+            self.announcement.set(format!("{} is loaded.", loaded.model.name));
+            self.loaded.set(Some(Arc::new(loaded)));
+        });
+        self.raise_revision();
+        self.refresh_moments();
+        self.refresh_storage();
+    }
+
+    /// Starts the worker again after it stopped, and loads the bundle anew.
+    pub fn restart(&self) {
+        self.failure.set(None);
+        self.loaded.set(None);
+        self.heal.set(Heal::default());
+        self.bridge.with_value(crate::bridge::Bridge::restart);
+        let store = *self;
+        leptos::task::spawn_local(async move { store.open_bundle(true).await });
+    }
+
+    /// Looks up what is kept in the browser.
+    pub fn refresh_storage(&self) {
+        let store = *self;
+        self.ask(Request::Storage, move |response| {
+            if let Response::Storage(storage) = response {
+                store.storage.set(Some(storage));
+            }
+        });
+    }
+
+    /// Deletes what is kept in the browser.
+    pub fn purge(&self, what: Purge) {
+        let store = *self;
+        self.ask(Request::Purge(what), move |response| {
+            if let Response::Storage(storage) = response {
+                store.storage.set(Some(storage));
+                store.refresh_moments();
+                store.announcement.set("What was kept in this browser is deleted.".to_owned());
+            }
+        });
+    }
+}

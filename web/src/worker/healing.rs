@@ -1,0 +1,394 @@
+//! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
+
+use super::browser::{self, Bell};
+use super::evaluate::measure;
+use super::inspect::{classify_by, logits};
+use super::session::{Healed, Model, Session, computation};
+use super::summary::healing_bytes;
+use super::task::{Interruption, Task};
+use super::{moments, rows};
+use crate::failure::Failure;
+use crate::protocol::{
+    Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Response, Trained,
+};
+use candle_core::Device;
+use shared::Parameters;
+use shared::checkpoint::Condition;
+use shared::corruption::{Report, ResolvedPlan, Selection};
+use shared::dataset::EncodedExample;
+use shared::evaluation::Prediction;
+use shared::model::{Module, ParameterPath, TextClassifier};
+use shared::nn::Kernels;
+use shared::seed::Seed;
+use shared::training::{FineTuning, StatePart, StepReport, TrainingArgs, TrainingSeeds};
+use wasm_bindgen_futures::spawn_local;
+
+/// What may be set; wider ranges only cost memory or time, or cannot learn.
+const LEARNING_RATES: std::ops::RangeInclusive<f64> = 1e-7..=1e-1;
+const STEPS: std::ops::RangeInclusive<usize> = 1..=10_000;
+const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1..=64;
+
+/// How the page steers a healing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Pause,
+    Resume,
+    Step,
+    Stop,
+    Reset,
+}
+
+/// A healing under way.
+pub(super) struct Healing {
+    /// The call that started it.
+    pub(super) id: RequestId,
+    pub(super) state: HealState,
+    /// Steps to run although it is paused.
+    pub(super) n_single_steps: usize,
+    /// It ends after the step it is in, and its model stands.
+    pub(super) is_stopping: bool,
+    /// Rung when any of these changes.
+    pub(super) bell: Bell,
+    fine_tuning: FineTuning,
+    settings: HealSettings,
+    /// Names it among the moments.
+    name: String,
+    plan: String,
+    seed: Seed,
+    n_trained: usize,
+    step_secs: Vec<f64>,
+    last_loss: Option<f64>,
+}
+
+impl Healing {
+    /// The weights of the step that is done, as a copy that later steps do not change.
+    pub(super) fn copied_parameters(&self) -> Result<Parameters, Failure> {
+        self.fine_tuning.parameters().fork().map_err(|e| computation(&e))
+    }
+}
+
+/// Starts a healing beside the queue.
+pub(super) fn start(task: Task, settings: HealSettings) {
+    let begun = task.worker().with_session(|session| begin(session, task.id(), settings));
+    if let Err(failure) = begun {
+        return task.finish(Response::Failed(failure));
+    }
+    spawn_local(async move {
+        let response = run(&task).await;
+        // Cancelled or failed, its weights are not needed any more; ended well, they are the healed model's.
+        if let Some(session) = task.worker().session.borrow_mut().as_mut() {
+            if session.healing.as_ref().is_some_and(|healing| healing.id == task.id()) {
+                session.stop_healing();
+            }
+        }
+        task.finish(response.map(Response::Healed).unwrap_or_else(Response::from));
+    });
+}
+
+/// Puts a healing into the session that has not made a step.
+fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result<(), Failure> {
+    if session.healing.is_some() {
+        return Err(Failure::AlreadyHealing);
+    }
+    check(&settings)?;
+    let Some(patient) = &session.corrupted else {
+        return Err(Failure::NoSuchModel {
+            model: "corrupted".to_owned(),
+            remedy: "damage the healthy one first, then heal it".to_owned(),
+        });
+    };
+    let damage = &patient.damage;
+    if let Some(problem) = damage.report.as_ref().and_then(non_finite) {
+        return Err(problem);
+    }
+    let rows = session.rows.as_ref().ok_or(Failure::NoRows { purpose: "healing".to_owned() })?;
+    let examples = rows.train(session)?;
+    let is_trained = trained(session, &damage.resolved, &settings.trained)?;
+    let mut parameters = patient.model.parameters.fork().map_err(|e| computation(&e))?;
+    parameters.freeze(|path| !is_trained.contains(&path)).map_err(|e| computation(&e))?;
+    let n_trained = parameters.trained().map(|(_, var)| var.elem_count()).sum();
+    let args = TrainingArgs {
+        learning_rate: settings.learning_rate,
+        batch_size: settings.batch_size.min(examples.len()),
+        max_steps: Some(settings.n_steps),
+        max_length: session.summary.max_length,
+        ..TrainingArgs::default()
+    };
+    let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
+    let kernels = Kernels::for_device(&Device::Cpu);
+    let fine_tuning = FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu);
+    session.healing = Some(Healing {
+        id,
+        state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
+        n_single_steps: 0,
+        is_stopping: false,
+        bell: Bell::default(),
+        fine_tuning: fine_tuning.map_err(|e| computation(&e))?,
+        // Milliseconds tell healings of one browser apart, and sort them.
+        name: format!("{:.0}", js_sys::Date::now()),
+        plan: damage.plan.clone(),
+        seed: damage.seed,
+        settings,
+        n_trained,
+        step_secs: Vec::new(),
+        last_loss: None,
+    });
+    Ok(())
+}
+
+/// Settings out of their range, each with its own sentence.
+fn check(settings: &HealSettings) -> Result<(), Failure> {
+    let refuse = |setting: &str, expected: String, got: String| {
+        Err(Failure::BadSetting { setting: setting.to_owned(), expected, got })
+    };
+    if !LEARNING_RATES.contains(&settings.learning_rate) {
+        let expected = format!("from {:e} to {:e}", LEARNING_RATES.start(), LEARNING_RATES.end());
+        return refuse("The learning rate", expected, settings.learning_rate.to_string());
+    }
+    for (setting, range, got) in [
+        ("The number of steps", STEPS, settings.n_steps),
+        ("The batch size", BATCH_SIZES, settings.batch_size),
+        ("The number of steps between two looks", 1..=usize::MAX, settings.probe_every),
+        ("The number of steps between two moments", 1..=usize::MAX, settings.moment_every),
+    ] {
+        if !range.contains(&got) {
+            return refuse(setting, format!("from {} to {}", range.start(), range.end()), got.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// A damage that no healing can begin with: one value that is no number makes every loss none.
+fn non_finite(report: &Report) -> Option<Failure> {
+    let n = report.totals.n_non_finite;
+    (n > 0).then(|| Failure::Diverged {
+        reason: format!("{n} of the damaged weights are infinite or no numbers, and so is every loss"),
+        remedy: "Choose a plan that leaves numbers (fewer flipped exponent bits), or another seed".to_owned(),
+    })
+}
+
+/// The parameters that learn.
+fn trained(session: &Session, damage: &ResolvedPlan, which: &Trained) -> Result<Vec<ParameterPath>, Failure> {
+    let all = session.config.parameters().into_iter();
+    Ok(match which {
+        Trained::All => all.collect(),
+        Trained::DamagedAndHead => all
+            .filter(|path| damage.touches(*path) || matches!(path.module, Module::Pooler | Module::Classifier))
+            .collect(),
+        Trained::AllBut(selection) => {
+            let bad = |error: shared::corruption::PlanError| Failure::BadSelection { message: error.to_string() };
+            let selection = Selection::parse(selection).map_err(bad)?;
+            let frozen = selection.resolve(session.config.anatomy()).map_err(bad)?;
+            all.filter(|path| !frozen.contains(*path)).collect()
+        }
+    })
+}
+
+/// Runs a healing to its end.
+async fn run(task: &Task) -> Result<HealSummary, Interruption> {
+    let mut last_moment = look(task, None).await?;
+    loop {
+        task.give_way().await?;
+        match next(task)? {
+            Next::Wait(bell) => bell.wait().await,
+            Next::End => break,
+            Next::Step => {
+                let (report, secs) = with_healing(task, |session| step(session))?;
+                let moment = look(task, Some((report, secs))).await?;
+                last_moment = moment.or(last_moment);
+            }
+        }
+    }
+    end(task, last_moment).await
+}
+
+/// What comes next.
+enum Next {
+    Wait(Bell),
+    Step,
+    End,
+}
+
+fn next(task: &Task) -> Result<Next, Interruption> {
+    with_healing(task, |session| {
+        let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
+        let is_done = healing.fine_tuning.steps_done() >= healing.settings.n_steps;
+        if is_done || healing.is_stopping {
+            return Ok(Next::End);
+        }
+        if healing.state == HealState::Running {
+            return Ok(Next::Step);
+        }
+        if healing.n_single_steps > 0 {
+            healing.n_single_steps -= 1;
+            return Ok(Next::Step);
+        }
+        Ok(Next::Wait(healing.bell.clone()))
+    })
+}
+
+/// Runs `use_session` as long as the task's healing is the one that goes on.
+///
+/// # Errors
+/// [`Interruption::Cancelled`] when it was reset, or another model was loaded.
+fn with_healing<T>(
+    task: &Task,
+    use_session: impl FnOnce(&mut Session) -> Result<T, Failure>,
+) -> Result<T, Interruption> {
+    task.check()?;
+    let mut session = task.worker().session.borrow_mut();
+    match session.as_mut().filter(|session| session.bell_of(task.id()).is_some()) {
+        Some(session) => Ok(use_session(session)?),
+        None => Err(Interruption::Cancelled),
+    }
+}
+
+fn step(session: &mut Session) -> Result<(StepReport, f64), Failure> {
+    let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
+    let started_ms = browser::now_ms();
+    let report = healing.fine_tuning.step().map_err(|error| match error {
+        shared::Error::Diverged { what, value, step, .. } => Failure::Diverged {
+            reason: format!("the {what} became {value} at step {step}"),
+            remedy: "Lower the learning rate, or choose a milder damage, and start again".to_owned(),
+        },
+        other => computation(&other),
+    })?;
+    let secs = (browser::now_ms() - started_ms) / 1e3;
+    healing.step_secs.push(secs);
+    healing.last_loss = Some(report.loss);
+    Ok((report, secs))
+}
+
+/// Looks at what a step did, or at what there is before the first, tells it, and keeps a moment where one is due.
+async fn look(task: &Task, done: Option<(StepReport, f64)>) -> Result<Option<Moment>, Interruption> {
+    let (mut progress, moment) = with_healing(task, |session| see(session, done))?;
+    if let Some((moment, weights)) = moment {
+        progress.moment = Some(moments::keep(task.worker(), moment, weights).await);
+        task.check()?;
+        // It may have been paused while the moment was written.
+        progress.state = with_healing(task, |session| {
+            Ok(session.healing.as_ref().map_or(HealState::Paused, |healing| healing.state))
+        })?;
+    }
+    let moment = progress.moment.clone();
+    task.tell(Response::HealProgress(Box::new(progress)));
+    Ok(moment)
+}
+
+/// The progress of a step, and the moment that is to be kept.
+fn see(
+    session: &Session,
+    done: Option<(StepReport, f64)>,
+) -> Result<(HealProgress, Option<(Moment, Vec<u8>)>), Failure> {
+    let healing = session.healing.as_ref().ok_or(Failure::NoHealing)?;
+    let settings = &healing.settings;
+    let step = healing.fine_tuning.steps_done();
+    let is_last = step == settings.n_steps || healing.is_stopping;
+    let is_probed = step.is_multiple_of(settings.probe_every) || is_last;
+    let (held_out, pinned) = if is_probed {
+        // On the live weights: nothing changes them before this function returns.
+        let live = healing.fine_tuning.evaluation_model().map_err(|e| computation(&e))?;
+        let held_out = probe(session, &live, settings.probe_rows)?;
+        let pinned = classify_by(session, &settings.pinned, &[(Condition::Healed, &live)])?;
+        (held_out, (!pinned.is_empty()).then_some(pinned))
+    } else {
+        (None, None)
+    };
+    let is_moment = step > 0 && (step.is_multiple_of(settings.moment_every) || is_last);
+    let moment = if is_moment { Some(healing.moment(held_out)?) } else { None };
+    let (report, secs) = done.unzip();
+    let progress = HealProgress {
+        state: healing.state,
+        step,
+        n_steps: settings.n_steps,
+        loss: report.as_ref().map(|report| report.loss),
+        learning_rate: report.as_ref().map(|report| report.learning_rate),
+        gradient_norm: report.as_ref().map(|report| report.gradient_norm),
+        train_accuracy: report.as_ref().map(|report| report.n_correct as f64 / report.n_rows.max(1) as f64),
+        step_secs: secs,
+        held_out,
+        pinned,
+        moment: None,
+        n_trained: healing.n_trained,
+        size_bytes: healing_bytes(healing.n_trained),
+    };
+    Ok((progress, moment))
+}
+
+/// Accuracy on the first held-out rows.
+fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Option<Accuracy>, Failure> {
+    let Some(all) = &session.rows else { return Ok(None) };
+    let examples = all.held_out(session)?;
+    let examples: &[EncodedExample] = &examples[..n_rows.min(examples.len())];
+    let n_correct = logits(session, model, examples)?
+        .into_iter()
+        .zip(examples)
+        .filter(|(logits, example)| {
+            Prediction { row_hash: String::new(), label: example.label, logits: logits.clone() }.is_correct()
+        })
+        .count();
+    Ok(rows::accuracy(n_correct, examples.len()))
+}
+
+impl Healing {
+    /// The present weights as a moment, which is not kept yet.
+    fn moment(&self, held_out: Option<Accuracy>) -> Result<(Moment, Vec<u8>), Failure> {
+        let weights = self.fine_tuning.save_part(StatePart::Parameters).map_err(|e| computation(&e))?;
+        let step = self.fine_tuning.steps_done();
+        let moment = Moment {
+            id: moments::id(&self.name, step),
+            healing: self.name.clone(),
+            plan: self.plan.clone(),
+            seed: self.seed,
+            step,
+            n_steps: self.settings.n_steps,
+            loss: self.last_loss,
+            held_out,
+            kept_at_ms: js_sys::Date::now(),
+            size_bytes: weights.len() as u64,
+            is_saved: false,
+        };
+        Ok((moment, weights))
+    }
+}
+
+/// Makes the healed model of what was reached, and measures it on all held-out rows if the healing came to its end.
+async fn end(task: &Task, last_moment: Option<Moment>) -> Result<HealSummary, Interruption> {
+    let (mut summary, unkept) = with_healing(task, |session| {
+        let healing = session.healing.take().ok_or(Failure::NoHealing)?;
+        let step = healing.fine_tuning.steps_done();
+        let is_kept = step == 0 || last_moment.as_ref().is_some_and(|moment| moment.step == step);
+        let unkept = if is_kept { None } else { Some(healing.moment(None)?) };
+        let mut step_secs = healing.step_secs;
+        step_secs.sort_by(f64::total_cmp);
+        let summary = HealSummary {
+            step,
+            n_steps: healing.settings.n_steps,
+            median_step_secs: step_secs.get(step_secs.len() / 2).copied(),
+            held_out: None,
+            moment: last_moment,
+        };
+        let mut parameters = healing.fine_tuning.into_parameters();
+        parameters.freeze(|_| true).map_err(|e| computation(&e))?;
+        let origin = HealedOrigin::Live { plan: healing.plan, seed: healing.seed, step };
+        session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
+        Ok((summary, unkept))
+    })?;
+    if let Some((moment, weights)) = unkept {
+        summary.moment = Some(moments::keep(task.worker(), moment, weights).await);
+    }
+    if summary.step == summary.n_steps {
+        let asked = task.worker().with_session(|session| {
+            let examples = session.rows.clone().map(|rows| rows.held_out(session)).transpose()?;
+            Ok(session
+                .healed
+                .clone()
+                .zip(examples)
+                .map(|(healed, rows)| (healed.model, rows, session.config.pad_token_id)))
+        })?;
+        if let Some((model, examples, pad)) = asked {
+            summary.held_out = measure(task, &model, &examples, pad).await?;
+        }
+    }
+    Ok(summary)
+}

@@ -1,0 +1,201 @@
+//! Labelled texts: to heal with, and to judge on.
+
+use super::inspect::encode_rows;
+use super::session::Session;
+use crate::failure::Failure;
+use crate::protocol::{Accuracy, RowCounts};
+use shared::dataset::{
+    ColumnChoice, EncodedExample, Example, LabelScheme, OnBadRow, Rows as TableRows, assemble, read_csv, read_json,
+    read_tsv, row_hash, stratified_sample,
+};
+use shared::seed::Seed;
+use shared::statistics::wilson;
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The share of a visitor's table that is held out.
+const HELD_OUT_SHARE: f64 = 0.2;
+
+/// Held-out rows at most: a thousand tell 3 points apart, and are judged in seconds.
+const MAX_HELD_OUT: usize = 1_000;
+
+/// Labelled texts; token ids are made when they are first needed.
+pub(super) struct Rows {
+    train: Vec<Example>,
+    held_out: Vec<Example>,
+    encoded_train: OnceCell<Arc<Vec<EncodedExample>>>,
+    encoded_held_out: OnceCell<Arc<Vec<EncodedExample>>>,
+}
+
+impl Rows {
+    /// Rows whose parts are known.
+    pub(super) fn new(train: Vec<Example>, held_out: Vec<Example>) -> Self {
+        Self { train, held_out, encoded_train: OnceCell::new(), encoded_held_out: OnceCell::new() }
+    }
+
+    /// Reads a visitor's table, holds a fifth of it out, stratified and always the same, and keeps no text in both.
+    /// Labels are ids or the model's class names. Also returns what was left out, as a sentence.
+    ///
+    /// # Errors
+    /// [`Failure::WrongFile`] when it is no table of texts and labels of this model.
+    pub(super) fn read(file: &str, bytes: &[u8], labels: &[String]) -> Result<(Self, Option<String>), Failure> {
+        let wrong = |reason: String| Failure::WrongFile { file: file.to_owned(), reason };
+        let choice = ColumnChoice::default();
+        let extension = file.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        let table = match extension.as_str() {
+            "csv" => read_csv(file, bytes, &choice),
+            "tsv" => read_tsv(file, bytes, &choice),
+            _ => read_json(file, bytes, &choice),
+        };
+        let table = table.map_err(|error| wrong(error.to_string()))?;
+        let scheme = LabelScheme::of(file, &table.rows.iter(), Some(labels)).map_err(|e| wrong(e.to_string()))?;
+        let parsed = assemble(file, table, &scheme, OnBadRow::Skip)
+            .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
+        let TableRows::Labelled(examples) = parsed.rows else {
+            return Err(wrong("its rows have no labels (all are −1)".to_owned()));
+        };
+        let (rows, n_double) = Self::split(examples);
+        if rows.train.is_empty() || rows.held_out.is_empty() {
+            return Err(wrong(
+                "it needs at least two different texts: one to heal with and one to judge on".to_owned(),
+            ));
+        }
+        let skipped = &parsed.skipped;
+        let mut left_out = Vec::new();
+        if let Some(first) = skipped.first.first() {
+            left_out.push(format!("{} rows that cannot be used (the first: {first})", skipped.n_rows));
+        }
+        if n_double > 0 {
+            left_out.push(format!("{n_double} rows whose text is there twice"));
+        }
+        let note = (!left_out.is_empty()).then(|| format!("{file}: left out {}", left_out.join(" and ")));
+        Ok((rows, note))
+    }
+
+    /// The rows, and how many were left out since their text was there before.
+    fn split(examples: Vec<Example>) -> (Self, usize) {
+        let mut texts = BTreeSet::new();
+        let n_before = examples.len();
+        let examples: Vec<Example> =
+            examples.into_iter().filter(|example| texts.insert(example.text.clone())).collect();
+        let n_double = n_before - examples.len();
+        let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
+        let n = ((examples.len() as f64 * HELD_OUT_SHARE).round() as usize).clamp(1, MAX_HELD_OUT);
+        let mut chosen = stratified_sample(&labels, n, Seed(0), "page/held-out").into_iter().peekable();
+        let (mut train, mut held_out) = (Vec::new(), Vec::new());
+        for (at, example) in examples.into_iter().enumerate() {
+            if chosen.next_if_eq(&at).is_some() { held_out.push(example) } else { train.push(example) }
+        }
+        (Self::new(train, held_out), n_double)
+    }
+
+    pub(super) fn counts(&self) -> RowCounts {
+        RowCounts { n_train: self.train.len(), n_held_out: self.held_out.len() }
+    }
+
+    /// The held-out texts.
+    pub(super) fn held_out_texts(&self) -> &[Example] {
+        &self.held_out
+    }
+
+    /// The share of held-out rows in the most frequent class.
+    pub(super) fn majority_share(&self, n_labels: usize) -> f64 {
+        let count = |label| self.held_out.iter().filter(|row| row.label as usize == label).count();
+        (0..n_labels).map(count).max().unwrap_or_default() as f64 / self.held_out.len().max(1) as f64
+    }
+
+    /// Names of the held-out rows.
+    pub(super) fn held_out_hashes(&self) -> Vec<String> {
+        self.held_out.iter().map(|row| row_hash(&row.text, row.label)).collect()
+    }
+
+    /// Rows to heal with, as the models read them.
+    pub(super) fn train(&self, session: &Session) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+        encoded(&self.encoded_train, &self.train, session)
+    }
+
+    /// Rows to judge on, as the models read them.
+    pub(super) fn held_out(&self, session: &Session) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+        encoded(&self.encoded_held_out, &self.held_out, session)
+    }
+}
+
+fn encoded(
+    cell: &OnceCell<Arc<Vec<EncodedExample>>>,
+    rows: &[Example],
+    session: &Session,
+) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+    if let Some(encoded) = cell.get() {
+        return Ok(Arc::clone(encoded));
+    }
+    let encoded = Arc::new(encode_rows(&session.tokenizer, rows, session.summary.max_length)?);
+    Ok(Arc::clone(cell.get_or_init(|| encoded)))
+}
+
+/// A share with its interval; `n` must not be 0.
+pub(super) fn accuracy(n_correct: usize, n: usize) -> Option<Accuracy> {
+    let estimate = wilson(n_correct as u64, n as u64, 0.95).ok()?;
+    Some(Accuracy { n, value: estimate.value, low: estimate.low, high: estimate.high })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    fn labels() -> Vec<String> {
+        ["bad", "good"].map(str::to_owned).to_vec()
+    }
+
+    fn file(rows: &str) -> String {
+        format!("label\ttext\n{rows}")
+    }
+
+    fn table(n: usize) -> String {
+        let row = |i| format!("{}\ttext number {i}\n", 1 - i % 2);
+        (0..n).map(row).collect()
+    }
+
+    #[wasm_bindgen_test]
+    fn a_fifth_is_held_out_by_class_and_always_the_same() {
+        let (rows, note) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
+        assert_eq!((rows.counts(), note), (RowCounts { n_train: 40, n_held_out: 10 }, None));
+        assert_eq!(rows.held_out.iter().filter(|row| row.label == 1).count(), 5);
+        assert!((rows.majority_share(2) - 0.5).abs() < 1e-12);
+        let (again, _) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
+        assert_eq!(rows.held_out, again.held_out);
+    }
+
+    #[wasm_bindgen_test]
+    fn no_text_is_in_both_parts_and_what_is_left_out_is_told() {
+        let bytes = file(&format!("{0}{0}great\tnot a class\n", table(20)));
+        let (rows, note) = Rows::read("rows.tsv", bytes.as_bytes(), &labels()).unwrap();
+        assert_eq!(rows.counts(), RowCounts { n_train: 16, n_held_out: 4 });
+        let note = note.unwrap();
+        assert!(note.starts_with("rows.tsv: left out 1 rows that cannot be used"), "{note}");
+        assert!(note.ends_with("and 20 rows whose text is there twice"), "{note}");
+    }
+
+    #[wasm_bindgen_test]
+    fn every_format_is_read_and_what_is_no_table_is_refused() {
+        let csv = "label,text\n1,fine\n0,awful\n1,so so\n";
+        let json = r#"[{"text": "fine", "label": "good"}, {"text": "awful", "label": 0}]"#;
+        let lines = "{\"text\": \"fine\", \"label\": 1}\n{\"text\": \"awful\", \"label\": 0}\n";
+        for (file, text) in [("a.csv", csv), ("a.json", json), ("a.jsonl", lines)] {
+            assert!(Rows::read(file, text.as_bytes(), &labels()).is_ok(), "{file}");
+        }
+        for (file, text) in
+            [("a.csv", "colour,size\nred,4\n"), ("a.json", "{"), ("a.tsv", "label\ttext\n7\tfine\n8\tawful\n")]
+        {
+            let Err(Failure::WrongFile { file: named, .. }) = Rows::read(file, text.as_bytes(), &labels()) else {
+                panic!("{file} was read")
+            };
+            assert_eq!(named, file);
+        }
+        let Err(Failure::WrongFile { reason, .. }) = Rows::read("a.tsv", b"label\ttext\n1\tfine\n", &labels()) else {
+            panic!()
+        };
+        assert!(reason.starts_with("it needs at least two different texts"), "{reason}");
+    }
+}

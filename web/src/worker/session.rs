@@ -1,0 +1,317 @@
+//! One model family: the healthy model, what a plan made of it, and what healing made of that.
+//!
+//! The three share every tensor that is the same in them ([`Parameters::fork`]): damage costs the tensors it touches,
+//! a healed model those that learned.
+
+use super::browser::Bell;
+use super::healing::{Healing, Wish};
+use super::rows::Rows;
+use super::{damage, inspect, summary};
+use crate::failure::Failure;
+use crate::protocol::{Corrupted, HealState, HealedOrigin, ModelSummary, Moment, Request, RequestId, Response};
+use candle_core::{DType, Device};
+use sha2::{Digest, Sha256};
+use shared::Parameters;
+use shared::checkpoint::Condition;
+use shared::corruption::{Plan, Report, ResolvedPlan};
+use shared::model::{ModelConfig, ParameterPath, TextClassifier};
+use shared::nn::Kernels;
+use shared::seed::Seed;
+use shared::tokenizer::Tokenizer;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Weights and the model on them.
+pub(super) struct Model {
+    pub(super) parameters: Parameters,
+    pub(super) classifier: TextClassifier,
+}
+
+impl Model {
+    /// All of `parameters` must be frozen: they are shared.
+    pub(super) fn new(config: &ModelConfig, parameters: Parameters) -> Result<Rc<Self>, Failure> {
+        let kernels = Kernels::for_device(&Device::Cpu);
+        let classifier =
+            TextClassifier::for_evaluation(config, &parameters, &kernels, DType::F32).map_err(|e| computation(&e))?;
+        Ok(Rc::new(Self { parameters, classifier }))
+    }
+}
+
+/// A plan that was applied.
+pub(super) struct Damage {
+    /// In canonical form.
+    pub(super) plan: String,
+    pub(super) seed: Seed,
+    pub(super) resolved: ResolvedPlan,
+    /// None when weights were loaded as they are and not damaged here.
+    pub(super) report: Option<Report>,
+}
+
+/// A damaged model.
+pub(super) struct Patient {
+    pub(super) damage: Damage,
+    pub(super) model: Rc<Model>,
+}
+
+/// A healed model.
+#[derive(Clone)]
+pub(super) struct Healed {
+    pub(super) origin: HealedOrigin,
+    pub(super) model: Rc<Model>,
+}
+
+/// A moment that found no room in the browser's store.
+pub(super) struct UnsavedMoment {
+    pub(super) moment: Moment,
+    pub(super) weights: Rc<Vec<u8>>,
+}
+
+/// The models, and what is done with them.
+pub(super) struct Session {
+    /// SHA-256 of the healthy weights: moments belong to it.
+    pub(super) identity: String,
+    pub(super) config: ModelConfig,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) summary: ModelSummary,
+    pub(super) healthy: Rc<Model>,
+    pub(super) corrupted: Option<Patient>,
+    pub(super) healed: Option<Healed>,
+    /// The healed model that came along, for when a live healing is thrown away.
+    pub(super) healed_natively: Option<Healed>,
+    pub(super) rows: Option<Rc<Rows>>,
+    pub(super) healing: Option<Healing>,
+    pub(super) unsaved_moments: Vec<UnsavedMoment>,
+    /// Tensors' digests of the healthy model, made when first asked for.
+    digests: BTreeMap<ParameterPath, [u8; 32]>,
+}
+
+/// What loading puts together.
+pub(super) struct Parts {
+    pub(super) name: String,
+    pub(super) identity: String,
+    pub(super) config: ModelConfig,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) max_length: usize,
+    pub(super) healthy: Parameters,
+    pub(super) rows: Option<Rows>,
+}
+
+impl Session {
+    pub(super) fn new(parts: Parts) -> Result<Self, Failure> {
+        let Parts { name, identity, config, tokenizer, max_length, mut healthy, rows } = parts;
+        healthy.freeze(|_| true).map_err(|e| computation(&e))?;
+        Ok(Self {
+            identity,
+            summary: summary::model(name, &config, max_length),
+            healthy: Model::new(&config, healthy)?,
+            config,
+            tokenizer,
+            corrupted: None,
+            healed: None,
+            healed_natively: None,
+            rows: rows.map(Rc::new),
+            healing: None,
+            unsaved_moments: Vec::new(),
+            digests: BTreeMap::new(),
+        })
+    }
+
+    /// Answers what needs no waiting.
+    ///
+    /// # Errors
+    /// What is wrong with the request or the weights.
+    pub(super) fn answer(&mut self, request: Request) -> Result<Response, Failure> {
+        match request {
+            Request::Corrupt { plan, seed } => {
+                self.corrupt(&plan, seed)?;
+                self.corrupted_view().map(|view| Response::Corrupted(Box::new(view)))
+            }
+            Request::Tensor { name, model, max_tiles } => {
+                damage::tensor(self, &name, model, max_tiles).map(|view| Response::Tensor(Box::new(view)))
+            }
+            Request::Classify { texts, models } => inspect::classify(self, &texts, &models).map(Response::Classified),
+            Request::Attention { text, layer_idx, head_idx, models } => {
+                inspect::attention(self, &text, layer_idx, head_idx, &models).map(Response::Attention)
+            }
+            Request::Drift { source, models } => inspect::drift(self, &source, &models).map(Response::Drift),
+            Request::Attribution { text, target, models } => {
+                inspect::attribution(self, &text, target, &models).map(Response::Attribution)
+            }
+            Request::Fingerprint { model } => self.fingerprint(model).map(Response::Fingerprint),
+            // The worker's own business; it does not come here.
+            other => Err(Failure::MalformedMessage { reason: format!("no model answers {other:?}") }),
+        }
+    }
+
+    /// Damages the healthy model anew; a healing under way ends.
+    ///
+    /// # Errors
+    /// When the plan is mistyped or does not fit the model. Everything stays as it was then.
+    pub(super) fn corrupt(&mut self, plan: &str, seed: Seed) -> Result<(), Failure> {
+        let bad_plan = |error: shared::corruption::PlanError| Failure::BadPlan { message: error.to_string() };
+        if plan.trim().is_empty() {
+            self.stop_healing();
+            self.corrupted = None;
+            return Ok(());
+        }
+        let plan = Plan::parse(plan).map_err(bad_plan)?;
+        let resolved = plan.resolve(self.config.anatomy()).map_err(bad_plan)?;
+        let mut parameters = self.healthy.parameters.fork().map_err(|e| computation(&e))?;
+        let report = parameters.corrupt(&resolved, seed).map_err(|e| computation(&e))?;
+        let model = Model::new(&self.config, parameters)?;
+        self.stop_healing();
+        let damage = Damage { plan: plan.to_string(), seed, resolved, report: Some(report) };
+        self.corrupted = Some(Patient { damage, model });
+        Ok(())
+    }
+
+    fn corrupted_view(&self) -> Result<Corrupted, Failure> {
+        let healed = self.healed.as_ref().map(|healed| healed.origin.clone());
+        match &self.corrupted {
+            Some(patient) => damage::view(self, patient, healed),
+            None => Ok(damage::none(healed)),
+        }
+    }
+
+    /// A model that does not change while it is used, if it exists. During a healing, the healed model is that of the
+    /// step which is done.
+    ///
+    /// # Errors
+    /// When the healing's weights cannot be copied.
+    pub(super) fn model(&self, condition: Condition) -> Result<Option<Rc<Model>>, Failure> {
+        Ok(match condition {
+            Condition::Healthy => Some(Rc::clone(&self.healthy)),
+            Condition::Corrupted => self.corrupted.as_ref().map(|patient| Rc::clone(&patient.model)),
+            Condition::Healed => match &self.healing {
+                Some(healing) => Some(Model::new(&self.config, healing.copied_parameters()?)?),
+                None => self.healed.as_ref().map(|healed| Rc::clone(&healed.model)),
+            },
+        })
+    }
+
+    /// Those of the models that exist, each once, in the order healthy, corrupted, healed.
+    ///
+    /// # Errors
+    /// As [`Session::model`].
+    pub(super) fn models(&self, conditions: &[Condition]) -> Result<Vec<(Condition, Rc<Model>)>, Failure> {
+        let mut conditions = conditions.to_vec();
+        conditions.sort_unstable();
+        conditions.dedup();
+        let mut models = Vec::new();
+        for condition in conditions {
+            models.extend(self.model(condition)?.map(|model| (condition, model)));
+        }
+        Ok(models)
+    }
+
+    /// A model that has to exist.
+    ///
+    /// # Errors
+    /// [`Failure::NoSuchModel`].
+    pub(super) fn existing_model(&self, condition: Condition) -> Result<Rc<Model>, Failure> {
+        self.model(condition)?.ok_or_else(|| Failure::NoSuchModel {
+            model: condition.as_str().to_owned(),
+            remedy: match condition {
+                Condition::Healed => "heal the damaged one first".to_owned(),
+                _ => "damage the healthy one first".to_owned(),
+            },
+        })
+    }
+
+    /// The models that exist.
+    pub(super) fn conditions(&self) -> Vec<Condition> {
+        let corrupted = self.corrupted.as_ref().map(|_| Condition::Corrupted);
+        let healed = self.healed.as_ref().map(|_| Condition::Healed);
+        [Some(Condition::Healthy), corrupted, healed].into_iter().flatten().collect()
+    }
+
+    /// See [`Response::Fingerprint`].
+    fn fingerprint(&mut self, condition: Condition) -> Result<String, Failure> {
+        let model = self.existing_model(condition)?;
+        let mut whole = Sha256::new();
+        for path in self.config.parameters() {
+            let tensor = model.parameters.get(path).map_err(|e| computation(&e))?;
+            let healthy = self.healthy.parameters.get(path).map_err(|e| computation(&e))?;
+            // The healthy model's tensors do not change, so what is shared with it is digested once.
+            let digest = match self.digests.get(&path).filter(|_| tensor.id() == healthy.id()) {
+                Some(digest) => *digest,
+                None => {
+                    let digest = digest(&model.parameters, path)?;
+                    if tensor.id() == healthy.id() {
+                        self.digests.insert(path, digest);
+                    }
+                    digest
+                }
+            };
+            whole.update(digest);
+        }
+        Ok(hex::encode(whole.finalize()))
+    }
+
+    /// Does as the page wishes with the healing.
+    ///
+    /// # Errors
+    /// [`Failure::NoHealing`].
+    pub(super) fn steer(&mut self, wish: Wish) -> Result<(), Failure> {
+        if let (Wish::Reset, None) = (wish, &self.healing) {
+            // After its end, it is the healed model that is thrown away.
+            self.healed = self.healed_natively.clone();
+            return Ok(());
+        }
+        let healing = self.healing.as_mut().ok_or(Failure::NoHealing)?;
+        match wish {
+            Wish::Pause => healing.state = HealState::Paused,
+            Wish::Resume => healing.state = HealState::Running,
+            Wish::Step => healing.n_single_steps += 1,
+            Wish::Stop => healing.is_stopping = true,
+            Wish::Reset => {
+                self.stop_healing();
+                self.healed = self.healed_natively.clone();
+                return Ok(());
+            }
+        }
+        healing.bell.ring();
+        Ok(())
+    }
+
+    /// Ends a healing and drops its weights; whoever runs it notices.
+    pub(super) fn stop_healing(&mut self) {
+        if let Some(healing) = self.healing.take() {
+            healing.bell.ring();
+        }
+    }
+
+    /// Wakes the healing of this call, if it is there.
+    pub(super) fn wake_healing(&mut self, id: RequestId) {
+        if let Some(healing) = self.healing.as_ref().filter(|healing| healing.id == id) {
+            healing.bell.ring();
+        }
+    }
+
+    /// The bell of the healing of this call, if it still goes on.
+    pub(super) fn bell_of(&self, id: RequestId) -> Option<Bell> {
+        self.healing.as_ref().filter(|healing| healing.id == id).map(|healing| healing.bell.clone())
+    }
+
+    pub(super) fn forget_moments(&mut self) {
+        self.unsaved_moments.clear();
+    }
+}
+
+/// SHA-256 over the little-endian bits of a tensor's values.
+fn digest(parameters: &Parameters, path: ParameterPath) -> Result<[u8; 32], Failure> {
+    let values = parameters.to_vec(path).map_err(|e| computation(&e))?;
+    let mut hasher = Sha256::new();
+    let mut bytes = Vec::with_capacity(4 << 12);
+    for chunk in values.chunks(1 << 12) {
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finalize().into())
+}
+
+/// What `shared` could not compute.
+pub(super) fn computation(error: &impl std::fmt::Display) -> Failure {
+    Failure::Computation { reason: error.to_string() }
+}
