@@ -56,14 +56,12 @@ impl WeightCache {
 
     /// y = gelu(x·Wᵀ + b), where the sum itself is not needed.
     pub(super) fn linear_gelu(&self, x: &[f32], weight: &[f32], bias: &[f32], n_in: usize, y: &mut [f32]) {
-        match self.packed(weight, n_in) {
-            Some(packed) => packed.linear_gelu(x, bias, y),
-            None => {
-                let mut sum = Buffer::new(y.len());
-                linear_block(x, weight, None, n_in, &mut sum);
-                bias_gelu(&mut sum, bias, y);
-            }
+        if let Some(packed) = self.packed(weight, n_in) {
+            return packed.linear_gelu(x, bias, y);
         }
+        let mut sum = Buffer::new(y.len());
+        linear_block(x, weight, None, n_in, &mut sum);
+        bias_gelu(&mut sum, bias, y);
     }
 
     /// The weight's packed form as of now, where one is kept.
