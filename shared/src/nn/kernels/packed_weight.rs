@@ -15,6 +15,7 @@ pub(crate) struct PackedWeight(
 #[cfg(target_arch = "wasm32")]
 impl PackedWeight {
     /// Packs W `[n_out, n_in]`; `None` on a target where that does not pay.
+    #[expect(clippy::unnecessary_wraps, reason = "the other targets' signature")]
     pub(crate) fn new(weight: &[f32], n_in: usize) -> Option<Self> {
         let n_out = weight.len() / n_in.max(1);
         Some(Self(wasm::PackedMatrix::new(MatrixRef::new(weight, n_out, n_in, n_in).t())))

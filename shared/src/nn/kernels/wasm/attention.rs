@@ -113,7 +113,9 @@ impl Head {
         if mask.contains(&0) {
             for (scores, mask) in scores.iter_mut().zip(mask) {
                 let hole = if *mask == 0 { f32::MIN } else { 0.0 };
-                scores.iter_mut().for_each(|score| *score += hole);
+                for score in scores.iter_mut() {
+                    *score += hole;
+                }
             }
         }
         let inverse_sums = exponentials(scores);
@@ -136,7 +138,9 @@ impl Head {
             }
         }
         for (row, inverse_sum) in self.context.chunks_exact_mut(width).zip(inverse_sums) {
-            row.iter_mut().for_each(|x| *x *= inverse_sum);
+            for x in row.iter_mut() {
+                *x *= inverse_sum;
+            }
         }
     }
 }

@@ -138,7 +138,9 @@ pub(super) fn multiply<V: Variant>(
                 let groups = grown(&mut scratch.a, rows.len() * depth.len());
                 pack_rows::<V>(a, rows.clone(), depth.clone(), groups);
                 if scale != 1.0 {
-                    groups.iter_mut().for_each(|x| *x *= scale);
+                    for x in groups.iter_mut() {
+                        *x *= scale;
+                    }
                 }
                 product.block::<V>(rows, depth.clone(), a.columns, groups, panels);
             }

@@ -24,7 +24,7 @@ struct Strides {
 /// When shapes do not fit.
 pub(in super::super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32) {
     assert_eq!((out.rows, out.columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
-    assert!(b.column_stride == 1 && b.columns % PANEL == 0, "the right operand must consist of whole panels");
+    assert!(b.column_stride == 1 && b.columns.is_multiple_of(PANEL), "the right operand must consist of whole panels");
     let strides =
         Strides { a_row: a.row_stride, a_column: a.column_stride, b_row: b.row_stride, out_row: out.row_stride };
     let MatrixMut { data, rows, columns, row_stride } = out;
