@@ -3,6 +3,8 @@
 //! The same checks run natively and, by wasm-bindgen-test, in a real browser. `tests/parity` has more of them, natively;
 //! `tests/golden/README.md` says how the files were made.
 
+#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
