@@ -65,5 +65,5 @@ fi
 if wanted "$l6" "$@"; then
   fine_tune "$l6" all-MiniLM-L6-v2 2
   bundle "$l6" first all-MiniLM-L6-v2 "MiniLM, 6 layers: film reviews" embeddings=5,attention=7,ffn=7,other=7 4 \
-    embeddings,top:2L 2
+    embeddings,top:2L 1
 fi
