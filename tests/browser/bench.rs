@@ -16,7 +16,8 @@ fn both_workers_time_themselves_and_damage_the_same_bits() {
             // The tiny model has 48 positions: 128 tokens are left out.
             for shape in ["1x16", "1x32", "16x32", "heal_step", "heal_step_all"] {
                 let (min, median) = (figures[shape]["min"].as_f64(), figures[shape]["median"].as_f64());
-                assert!(min > Some(0.0) && median >= min, "{shape}: {figures}");
+                // A browser's clock ticks in tenths of a millisecond, which so small a model may need for less.
+                assert!(min >= Some(0.0) && median >= min, "{shape}: {figures}");
             }
             assert!(figures["heal_step_ms"].as_f64() > Some(0.0), "{figures}");
             assert!(figures["gflops"]["median"].as_f64() > Some(0.0), "{figures}");

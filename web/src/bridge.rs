@@ -176,9 +176,9 @@ impl Line {
             Err(failure) => return self.reply_soon(call.id, Response::Failed(failure)),
         };
         let message = js_sys::Array::of1(&text.into());
-        files.iter().for_each(|file| {
+        for file in files {
             message.push(file);
-        });
+        }
         let health = self.health.borrow().clone();
         match health {
             Health::Starting => self.held_back.borrow_mut().push(message),
@@ -198,7 +198,7 @@ impl Line {
         let (id, response) = match text_of(&event.data()).and_then(|text| protocol::decode::<Reply>(&text)) {
             Ok(Reply { id, response }) => (id, response),
             // Another build: no later message would be understood either.
-            Err(failure) => return self.stop_with(failure),
+            Err(failure) => return self.stop_with(&failure),
         };
         match (id, response) {
             (None, Response::Ready) => {
@@ -208,7 +208,7 @@ impl Line {
                     self.post(RequestId(0), &message);
                 }
             }
-            (None, Response::Failed(failure)) => self.stop_with(failure),
+            (None, Response::Failed(failure)) => self.stop_with(&failure),
             (None, _) => {}
             (Some(id), response) => self.reply(id, response),
         }
@@ -234,10 +234,10 @@ impl Line {
     }
 
     fn stop(self: &Rc<Self>, reason: &str) {
-        self.stop_with(Failure::WorkerStopped { reason: reason.to_owned() });
+        self.stop_with(&Failure::WorkerStopped { reason: reason.to_owned() });
     }
 
-    fn stop_with(self: &Rc<Self>, failure: Failure) {
+    fn stop_with(self: &Rc<Self>, failure: &Failure) {
         self.generation.set(self.generation.get() + 1);
         if let Some(running) = self.worker.take() {
             running.worker.terminate();

@@ -103,7 +103,7 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn ticks_are_round_and_within_the_axis() {
-        assert_eq!(ticks(&axis(0.0, 1.0, Unit::Percent), 5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
+        assert_eq!(ticks(&axis(0.0, 1.0, Unit::Percent), 5), [0.0, 0.2, 0.4, 0.600_000_000_000_000_1, 0.8, 1.0]);
         assert_eq!(ticks(&axis(0.0, 3.0, Unit::Count), 8), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(ticks(&axis(-0.15, 0.15, Unit::Number), 3), [-0.1, 0.0, 0.1]);
         assert_eq!(ticks(&axis(2.0, 2.0, Unit::Number), 3), [2.0], "an axis without length has one tick");

@@ -40,7 +40,7 @@ pub(super) fn start(task: Task, conditions: &[Condition]) {
         Err(failure) => return task.finish(Response::Failed(failure)),
     };
     spawn_local(async move {
-        let response = run(&task, &job).await.map(Response::Evaluated).unwrap_or_else(Response::from);
+        let response = run(&task, &job).await.map_or_else(Response::from, Response::Evaluated);
         task.finish(response);
     });
 }

@@ -38,6 +38,9 @@ pub(super) enum Wish {
     Reset,
 }
 
+/// A moment and its weights, before they are kept.
+type UnkeptMoment = (Moment, Vec<u8>);
+
 /// A healing under way.
 pub(super) struct Healing {
     /// The call that started it.
@@ -76,12 +79,12 @@ pub(super) fn start(task: Task, settings: HealSettings) {
     spawn_local(async move {
         let response = run(&task).await;
         // Cancelled or failed, its weights are not needed any more; ended well, they are the healed model's.
-        if let Some(session) = task.worker().session.borrow_mut().as_mut() {
-            if session.healing.as_ref().is_some_and(|healing| healing.id == task.id()) {
-                session.stop_healing();
-            }
+        if let Some(session) = task.worker().session.borrow_mut().as_mut()
+            && session.bell_of(task.id()).is_some()
+        {
+            session.stop_healing();
         }
-        task.finish(response.map(Response::Healed).unwrap_or_else(Response::from));
+        task.finish(response.map_or_else(Response::from, Response::Healed));
     });
 }
 
@@ -193,7 +196,7 @@ async fn run(task: &Task) -> Result<HealSummary, Interruption> {
             Next::Wait(bell) => bell.wait().await,
             Next::End => break,
             Next::Step => {
-                let (report, secs) = with_healing(task, |session| step(session))?;
+                let (report, secs) = with_healing(task, step)?;
                 let moment = look(task, Some((report, secs))).await?;
                 last_moment = moment.or(last_moment);
             }
@@ -276,10 +279,7 @@ async fn look(task: &Task, done: Option<(StepReport, f64)>) -> Result<Option<Mom
 }
 
 /// The progress of a step, and the moment that is to be kept.
-fn see(
-    session: &Session,
-    done: Option<(StepReport, f64)>,
-) -> Result<(HealProgress, Option<(Moment, Vec<u8>)>), Failure> {
+fn see(session: &Session, done: Option<(StepReport, f64)>) -> Result<(HealProgress, Option<UnkeptMoment>), Failure> {
     let healing = session.healing.as_ref().ok_or(Failure::NoHealing)?;
     let settings = &healing.settings;
     let step = healing.fine_tuning.steps_done();

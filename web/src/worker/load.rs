@@ -53,24 +53,23 @@ pub(super) async fn bundle(task: &Task, url: &str) -> Result<Response, Interrupt
     {
         let key = format!("{}/{}", file.sha256, file.name);
         let kept = store.get(Shelf::Models, &key).await.filter(|bytes| file.verify(bytes).is_ok());
-        let bytes = match kept {
-            Some(bytes) => bytes,
-            None => {
-                is_cached = false;
-                let address = format!("{url}{}", file.name);
-                let bytes = transfer::fetch(task, &address, |n| {
-                    task.progress(Stage::Transfer, (n_before + n).min(total), total);
-                })
-                .await?;
-                file.verify(&bytes).map_err(|error| match error {
-                    bundle::BundleError::Hash { file, expected, got } => Failure::WrongHash { file, expected, got },
-                    other => Failure::Transfer { file: address.clone(), reason: other.to_string() },
-                })?;
-                if let Err(reason) = store.put(Shelf::Models, &key, &bytes).await {
-                    notes.push(not_kept(&file.name, &reason));
-                }
-                bytes
+        let bytes = if let Some(bytes) = kept {
+            bytes
+        } else {
+            is_cached = false;
+            let address = format!("{url}{}", file.name);
+            let bytes = transfer::fetch(task, &address, |n| {
+                task.progress(Stage::Transfer, (n_before + n).min(total), total);
+            })
+            .await?;
+            file.verify(&bytes).map_err(|error| match error {
+                bundle::BundleError::Hash { file, expected, got } => Failure::WrongHash { file, expected, got },
+                other => Failure::Transfer { file: address.clone(), reason: other.to_string() },
+            })?;
+            if let Err(reason) = store.put(Shelf::Models, &key, &bytes).await {
+                notes.push(not_kept(&file.name, &reason));
             }
+            bytes
         };
         n_before += file.size_bytes;
         task.progress(Stage::Transfer, n_before, total);
@@ -234,7 +233,7 @@ pub(super) async fn files(task: &Task, entries: &[FileEntry], files: &[File]) ->
             for (which, checkpoint) in [(Condition::Corrupted, corrupted), (Condition::Healed, healed)] {
                 let Some(checkpoint) = checkpoint else { continue };
                 let (loaded, _) = reader.checkpoint(&checkpoint).await?;
-                add_condition(&mut session, which, loaded)?;
+                add_condition(&mut session, which, &loaded)?;
                 task.give_way().await?;
             }
             Ok(install(task, session, ModelSource::Run { name: handed.name }, None, notes))
@@ -287,7 +286,7 @@ fn session_of(name: String, loaded: Checkpoint, tokenizer: Tokenizer, rows: Opti
 }
 
 /// Adds a run's corrupted or healed checkpoint. What is the same as in the healthy one is shared with it.
-fn add_condition(session: &mut Session, condition: Condition, loaded: Checkpoint) -> Result<(), Failure> {
+fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoint) -> Result<(), Failure> {
     let wrong = |reason: &str| Failure::WrongFile {
         file: format!("checkpoint/{}", condition.as_str()),
         reason: reason.to_owned(),

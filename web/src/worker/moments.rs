@@ -82,15 +82,14 @@ pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Response, I
         let unsaved = unsaved.map(|unsaved| (unsaved.moment.clone(), Rc::clone(&unsaved.weights)));
         Ok((session.identity.clone(), unsaved))
     })?;
-    let (moment, weights) = match unsaved {
-        Some(found) => found,
-        None => {
-            let facts = worker.store.get(Shelf::Moments, &key(&identity, id, FACTS)).await;
-            let moment: Option<Moment> = facts.and_then(|facts| serde_json::from_slice(&facts).ok());
-            let weights = worker.store.get(Shelf::Moments, &key(&identity, id, WEIGHTS)).await;
-            let (moment, weights) = moment.zip(weights).ok_or(Failure::NoSuchMoment)?;
-            (moment, Rc::new(weights))
-        }
+    let (moment, weights) = if let Some(found) = unsaved {
+        found
+    } else {
+        let facts = worker.store.get(Shelf::Moments, &key(&identity, id, FACTS)).await;
+        let moment: Option<Moment> = facts.and_then(|facts| serde_json::from_slice(&facts).ok());
+        let weights = worker.store.get(Shelf::Moments, &key(&identity, id, WEIGHTS)).await;
+        let (moment, weights) = moment.zip(weights).ok_or(Failure::NoSuchMoment)?;
+        (moment, Rc::new(weights))
     };
     worker.with_session(|session| restore(session, &moment, &weights))?;
     Ok(Response::MomentSelected(Box::new(moment)))

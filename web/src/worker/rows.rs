@@ -180,7 +180,7 @@ mod tests {
     #[wasm_bindgen_test]
     fn every_format_is_read_and_what_is_no_table_is_refused() {
         let csv = "label,text\n1,fine\n0,awful\n1,so so\n";
-        let json = r#"[{"text": "fine", "label": "good"}, {"text": "awful", "label": 0}]"#;
+        let json = r#"[{"text": "fine", "label": "good"}, {"text": "awful", "label": "bad"}]"#;
         let lines = "{\"text\": \"fine\", \"label\": 1}\n{\"text\": \"awful\", \"label\": 0}\n";
         for (file, text) in [("a.csv", csv), ("a.json", json), ("a.jsonl", lines)] {
             assert!(Rows::read(file, text.as_bytes(), &labels()).is_ok(), "{file}");

@@ -233,15 +233,15 @@ impl Session {
             let tensor = model.parameters.get(path).map_err(|e| computation(&e))?;
             let healthy = self.healthy.parameters.get(path).map_err(|e| computation(&e))?;
             // The healthy model's tensors do not change, so what is shared with it is digested once.
-            let digest = match self.digests.get(&path).filter(|_| tensor.id() == healthy.id()) {
-                Some(digest) => *digest,
-                None => {
-                    let digest = digest(&model.parameters, path)?;
-                    if tensor.id() == healthy.id() {
-                        self.digests.insert(path, digest);
-                    }
-                    digest
+            let known = self.digests.get(&path).filter(|_| tensor.id() == healthy.id());
+            let digest = if let Some(digest) = known {
+                *digest
+            } else {
+                let digest = digest(&model.parameters, path)?;
+                if tensor.id() == healthy.id() {
+                    self.digests.insert(path, digest);
                 }
+                digest
             };
             whole.update(digest);
         }
