@@ -1,7 +1,7 @@
 //! Figures as drawings: `shared::figure` says what is to be seen, this says where every line goes.
 //!
 //! A chart becomes a [`scene::Scene`], which is drawn twice: as elements of the page, whose colours follow the style
-//! sheet ([`view`]), and as a file of its own with the colours written in ([`file`]). So what is downloaded is what was
+//! sheet (`view`), and as a file of its own with the colours written in (`file`). So what is downloaded is what was
 //! seen. Roles are told apart by shape as well as by colour (Okabe and Ito's palette).
 
 pub mod file;

@@ -1,7 +1,7 @@
 //! Everything the page knows: what the visitor chose, and what the worker answered.
 //!
 //! Components read signals and call the functions here; only this module talks to the worker. Requests of one kind go
-//! through a [`lanes::Lane`], which has one of them under way and remembers only the newest wish, so a slider that is
+//! through a `lanes::Lane`, which has one of them under way and remembers only the newest wish, so a slider that is
 //! dragged never builds up a queue. Nothing is asked that the current view does not show.
 
 mod asking;

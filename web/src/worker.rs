@@ -1,6 +1,6 @@
 //! What the worker computes: it owns the models and answers the page's calls, with the native program's own code.
 //!
-//! One [`Worker`] holds at most one model family at a time ([`session`]): the healthy model, what a plan made of it and
+//! One [`Worker`] holds at most one model family at a time (`session`): the healthy model, what a plan made of it and
 //! what healing made of that. Calls are worked on in their order, one at a time, by a queue; only evaluation and healing
 //! leave the queue and share the thread with it, a batch or a step at a time. Calls that steer a healing or cancel
 //! another call do not queue.

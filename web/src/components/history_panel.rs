@@ -84,7 +84,7 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                 "Import one sentence a line, or a CSV with a column “text”. Pinned sentences stay, and are watched while the model heals. They are kept in this browser only."
             </p>
             <Show when=move || !is_empty()>
-                <div class="scroll" tabindex="0" role="region" aria-label="Sentences you tried">
+                <div class="scroll" tabindex="0" role="region" aria-label="Table of the sentences you tried">
                     <table class="history">
                         <thead>
                             <tr>

@@ -1,6 +1,6 @@
 //! How fast this worker is: its encoder and a step of healing, timed where they run, for `bench.html`.
 //!
-//! A page that names its worker [`NAME`] sends it the two files of a model, `{config, weights}`, and hears
+//! A page that names its worker `NAME` sends it the two files of a model, `{config, weights}`, and hears
 //! `{progress}` for each measurement, then `{figures}` or `{failure}`. Token ids, batches and repetitions are those of
 //! the usual page for onnxruntime-web, so the figures can be put side by side; what is timed is warmed up for a second,
 //! until the browser has compiled it with all its optimisations.
