@@ -1,8 +1,8 @@
 //! The affine map y = x·Wᵀ + b and its gradients, with W `[n_out, n_in]` as Hugging Face stores it.
 //!
 //! Each has a form for one block of rows, on the calling thread, and one that hands blocks to all threads. The gemm crate
-//! reaches its full rate on one thread also for the small matrices of an encoder layer, but loses a fifth of it when it
-//! shares one product among threads, since it packs operands on one of them: so whole blocks of rows are shared instead.
+//! reaches its full rate on one thread also for the small matrices of an encoder layer, while it packs an operand on one
+//! thread when it shares a product among several: so whole blocks of rows are shared instead.
 
 use rayon::prelude::*;
 
