@@ -67,17 +67,31 @@ fn hostile_data(name: &str, write: impl FnOnce(&mut File), expected: &[&str]) {
     }
 }
 
-/// A model whose weights are a pickle; the message must name the file and have every one of `expected`.
-fn hostile_weights(bytes: &[u8], expected: &[&str]) {
+/// A good model after `damage`; the message must have every one of `expected`.
+fn hostile_model(damage: impl FnOnce(&Path), expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 30, 10);
     let model = copy_of_model(folder.path());
-    fs::remove_file(model.join("model.safetensors")).unwrap();
-    fs::write(model.join("pytorch_model.bin"), bytes).unwrap();
+    damage(&model);
     let stderr = refused(&model, &data, folder.path());
-    for part in [&["pytorch_model.bin"], expected].concat() {
+    for part in expected {
         assert!(stderr.contains(part), "expected {part:?} in: {stderr}");
     }
+}
+
+/// A model whose weights are a pickle; the message must name the file and have every one of `expected`.
+fn hostile_weights(bytes: &[u8], expected: &[&str]) {
+    let damage = |model: &Path| {
+        fs::remove_file(model.join("model.safetensors")).unwrap();
+        fs::write(model.join("pytorch_model.bin"), bytes).unwrap();
+    };
+    hostile_model(damage, &[&["pytorch_model.bin"], expected].concat());
+}
+
+/// Gives a file of a model this beginning and gigabytes of zeros, which take no room on the disk.
+fn lengthen(path: &Path, beginning: &[u8], n_bytes: u64) {
+    fs::write(path, beginning).unwrap();
+    File::options().write(true).open(path).unwrap().set_len(n_bytes).unwrap();
 }
 
 /// Rows without end: gzip members and zstd frames may follow each other, so 4 GiB cost no time to make.
@@ -140,6 +154,53 @@ fn parquet_that_expands_without_end() {
     let bytes = tables::parquet(&repeated, Compression::SNAPPY, None);
     assert!(bytes.len() < 1 << 20, "{}", bytes.len());
     hostile_data("train.parquet", |file| file.write_all(&bytes).unwrap(), &expected);
+}
+
+#[test]
+fn files_of_a_model_that_have_gigabytes() {
+    let too_large = "larger than 64 MiB";
+    for name in ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
+        hostile_model(|model| lengthen(&model.join(name), b"{", 4 << 30), &[name, too_large]);
+    }
+    let index = "model.safetensors.index.json";
+    let damage = |model: &Path| {
+        fs::remove_file(model.join("model.safetensors")).unwrap();
+        lengthen(&model.join(index), b"{", 4 << 30);
+    };
+    hostile_model(damage, &[index, too_large]);
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 30, 10);
+    lengthen(&data.join("labels.txt"), b"a\n", 4 << 30);
+    let stderr = refused(&tiny_model(), &data, folder.path());
+    assert!(stderr.contains("labels.txt") && stderr.contains(too_large), "{stderr}");
+}
+
+#[test]
+fn weights_that_have_gigabytes() {
+    let name = "model.safetensors";
+    let with_header = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+    let tensor = r#"{"w":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4294967296]}}"#;
+    for (beginning, n_bytes, expected) in [
+        (Vec::new(), 6 << 30, "its header: EOF"),
+        ((90_u64 << 20).to_le_bytes().to_vec(), 6 << 30, "its header"),
+        (with_header("{}"), 6 << 30, "its header describes a file of 10 bytes"),
+        (with_header(tensor), (4 << 30) + 8 + tensor.len() as u64, "a model of this config at most"),
+    ] {
+        hostile_model(|model| lengthen(&model.join(name), &beginning, n_bytes), &[name, expected]);
+    }
+}
+
+#[test]
+fn a_config_that_claims_a_trillion_labels() {
+    let damage = |model: &Path| {
+        let path = model.join("config.json");
+        let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let fields = config.as_object_mut().unwrap();
+        fields.remove("id2label");
+        fields.insert("num_labels".into(), (1_u64 << 40).into());
+        fs::write(path, config.to_string()).unwrap();
+    };
+    hostile_model(damage, &["config.json", "1099511627776 labels"]);
 }
 
 /// A zip as PyTorch writes it, with this program as its pickle.

@@ -4,15 +4,17 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
 use shared::Parameters;
-use shared::bundle::{Bundle, BundleIndex, Delta, INDEX, MANIFEST, Manifest};
+use shared::bundle::{Bundle, BundleIndex, Delta, FileEntry, INDEX, MANIFEST, Manifest};
 use shared::checkpoint::Condition;
 
 use crate::exit_code::bad_input;
+use crate::models::files;
 
 /// Names the folder with the demo's bundles, instead of the source tree's.
 pub const BUNDLES_VARIABLE: &str = "BERT_HEAL_BUNDLES";
@@ -28,15 +30,15 @@ pub fn is_bundle(folder: &Path) -> bool {
 
 /// Reads a bundle's manifest.
 pub fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
-    let bytes = read(folder, MANIFEST)?;
+    let bytes = files::read(&folder.join(MANIFEST)).map_err(|e| cannot_read(folder, MANIFEST, &e))?;
     Manifest::parse(&bytes).map_err(bad_input).with_context(|| context(folder))
 }
 
 /// Reads a bundle's healthy model and its tokenizer.
 pub fn open(folder: &Path) -> anyhow::Result<Bundle> {
     let manifest = manifest(folder)?;
-    let weights = read(folder, &manifest.files.weights.name)?;
-    let tokenizer = read(folder, &manifest.files.tokenizer.name)?;
+    let weights = read(folder, &manifest.files.weights)?;
+    let tokenizer = read(folder, &manifest.files.tokenizer)?;
     Bundle::open(manifest, weights, &tokenizer).map_err(bad_input).with_context(|| context(folder))
 }
 
@@ -45,7 +47,7 @@ pub fn delta(folder: &Path, bundle: &Bundle) -> anyhow::Result<Delta> {
     let missing = || anyhow!("it has no healed model, only a healthy one");
     let entry = bundle.manifest().files.healed.as_ref().ok_or_else(missing);
     let entry = entry.map_err(bad_input).with_context(|| context(folder))?;
-    bundle.delta(read(folder, &entry.name)?).map_err(bad_input).with_context(|| context(folder))
+    bundle.delta(read(folder, entry)?).map_err(bad_input).with_context(|| context(folder))
 }
 
 /// The parameters of one of a bundle's models.
@@ -77,9 +79,14 @@ pub fn demo() -> Option<PathBuf> {
     is_bundle(&folder).then_some(folder)
 }
 
-fn read(folder: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
-    let path = folder.join(name);
-    fs::read(&path).map_err(|e| bad_input(anyhow!("bundle {}: cannot read {name}: {e}", folder.display())))
+/// Reads a file as far as the manifest says that it goes, and one byte more: enough to see that it is another.
+fn read(folder: &Path, file: &FileEntry) -> anyhow::Result<Vec<u8>> {
+    files::read_start(&folder.join(&file.name), file.size_bytes.saturating_add(1))
+        .map_err(|e| cannot_read(folder, &file.name, &e))
+}
+
+fn cannot_read(folder: &Path, name: &str, error: &io::Error) -> anyhow::Error {
+    bad_input(anyhow!("bundle {}: cannot read {name}: {error}", folder.display()))
 }
 
 fn context(folder: &Path) -> String {

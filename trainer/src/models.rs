@@ -1,13 +1,13 @@
 //! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, a web bundle, what the
 //! catalogue or the hub calls so, or a built-in shape.
 
+pub(crate) mod files;
 mod pickled;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use candle_core::Device;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -112,7 +112,7 @@ impl ModelSource {
         fetched_from: Option<Source>,
     ) -> anyhow::Result<Self> {
         let config_path = folder.join("config.json");
-        let bytes = fs::read(&config_path)
+        let bytes = files::read(&config_path)
             .map_err(|e| bad_input(anyhow!("model {given}: cannot read {}: {e}", config_path.display())))?;
         let config =
             ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
@@ -180,15 +180,15 @@ impl ModelSource {
                 note: Some(note),
             });
         };
-        let mut files = Vec::new();
+        let mut found = Vec::new();
         for name in TOKENIZER_FILES {
-            match fs::read(folder.join(name)) {
-                Ok(bytes) => files.push((name.to_owned(), bytes)),
+            match files::read(&folder.join(name)) {
+                Ok(bytes) => found.push((name.to_owned(), bytes)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => bail!("cannot read {}: {e}", folder.join(name).display()),
+                Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", folder.join(name).display()))),
             }
         }
-        let file = |name: &str| files.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
+        let file = |name: &str| found.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
         let vocab_size = self.config.vocab_size;
         let (tokenizer, bytes) = match (file("tokenizer.json"), file("vocab.txt")) {
             (Some(json), _) => (Tokenizer::from_json(json, vocab_size), json),
@@ -204,13 +204,13 @@ impl ModelSource {
         };
         let sha256 = hex::encode(Sha256::digest(bytes));
         let tokenizer = tokenizer.map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
-        Ok(TokenizerSource { tokenizer, files, sha256, note: None })
+        Ok(TokenizerSource { tokenizer, files: found, sha256, note: None })
     }
 
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
         let context = || format!("bundle {}", folder.display());
         let entry = bundles::manifest(folder)?.files.tokenizer;
-        let bytes = fs::read(folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
+        let bytes = files::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
@@ -227,7 +227,7 @@ impl ModelSource {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
         let (folder, files) = match (&self.origin, self.weights) {
             (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, &options)?),
-            (Origin::Folder(folder), Weights::Read) => (folder, weight_files(folder)?),
+            (Origin::Folder(folder), Weights::Read) => (folder, weight_files(folder, &self.config)?),
             (Origin::Bundle(folder, condition), Weights::Read) => {
                 let bundle = bundles::open(folder)?;
                 let parameters = bundles::parameters(folder, &bundle, *condition, &Device::Cpu)?;
@@ -242,16 +242,14 @@ impl ModelSource {
 }
 
 /// The weight files of a checkpoint's folder.
-fn weight_files(folder: &Path) -> anyhow::Result<Vec<WeightFile>> {
+fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<Vec<WeightFile>> {
     weight_file_names(folder)?
         .into_iter()
         .map(|name| {
             if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
                 return pickled::read(folder, name);
             }
-            let bytes = fs::read(folder.join(&name))
-                .map_err(|e| bad_input(anyhow!("model {}: cannot read {name}: {e}", folder.display())))?;
-            Ok(WeightFile { name, bytes })
+            files::read_safetensors(folder, name, config)
         })
         .collect()
 }
@@ -298,9 +296,13 @@ fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
             return Ok(vec![whole.into()]);
         }
         let index_path = folder.join(format!("{whole}.index.json"));
-        if let Ok(bytes) = fs::read(&index_path) {
-            index = Some((index_path, bytes));
-            break;
+        match files::read(&index_path) {
+            Ok(bytes) => {
+                index = Some((index_path, bytes));
+                break;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", index_path.display()))),
         }
     }
     let Some((index_path, bytes)) = index else {

@@ -10,6 +10,7 @@ use crate::corruption::Anatomy;
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
 const MAX_SIZE: usize = 1 << 24;
 const MAX_LAYERS: usize = 1 << 10;
+const MAX_LABELS: usize = 100_000;
 
 /// What decides the shapes and the arithmetic of a model, under BERT's names for both architectures.
 #[derive(Clone, Debug, PartialEq)]
@@ -314,8 +315,10 @@ impl Fields<'_> {
     fn label_names(&self) -> Result<Vec<String>, CheckpointError> {
         let Some(by_id) = self.optional::<Map<String, Value>>("id2label")? else {
             let n: Option<usize> = self.optional("num_labels")?;
+            check_n_labels(n.unwrap_or_default())?;
             return Ok((0..n.unwrap_or_default()).map(|id| format!("LABEL_{id}")).collect());
         };
+        check_n_labels(by_id.len())?;
         (0..by_id.len())
             .map(|id| {
                 by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
@@ -327,4 +330,13 @@ impl Fields<'_> {
             })
             .collect()
     }
+}
+
+fn check_n_labels(n: usize) -> Result<(), CheckpointError> {
+    if n > MAX_LABELS {
+        return Err(CheckpointError::Config(format!(
+            "config.json: there are {n} labels, expected at most {MAX_LABELS}"
+        )));
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use shared::dataset::{ColumnChoice, Split, parse_label_names};
 
 use super::format::FileKind;
 use super::{DatasetFiles, OpenDatasetError, Purpose};
+use crate::models::files;
 
 /// What a split's file may be called, before its ending.
 const SPLIT_NAMES: [(&str, Split); 5] = [
@@ -127,7 +128,7 @@ fn dataset_files(
     labels: &Path,
 ) -> Result<DatasetFiles, OpenDatasetError> {
     let label_names = if labels.exists() {
-        let bytes = fs::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
+        let bytes = files::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
         Some(parse_label_names(&labels.display().to_string(), &bytes)?)
     } else {
         None
