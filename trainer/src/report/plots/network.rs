@@ -7,7 +7,9 @@ use shared::figure::NetworkChart;
 use super::{Area, CORRUPTED, FAINT, Font, GRID, INK, LABEL, SCALE, SMALL, failed, text};
 
 const WIDTH: i32 = 900;
-const ROW: i32 = 32;
+const ROW: i32 = 44;
+/// From the middle of a row to that of either line of a touched module's text.
+const HALF_LINE: i32 = 8;
 const LEFT: i32 = 100;
 const GAP: i32 = 4;
 
@@ -39,8 +41,9 @@ pub(super) fn draw(area: &Area<'_>, chart: &NetworkChart) -> anyhow::Result<()> 
             let fill = CORRUPTED.mix(MIN_FILL + (MAX_FILL - MIN_FILL) * touched.share());
             area.draw(&Rectangle::new(corners, fill.filled())).map_err(failed)?;
             area.draw(&Rectangle::new(corners, CORRUPTED.stroke_width(1))).map_err(failed)?;
-            let label = format!("{} {}", module.label, share(touched.share()));
-            text(area, center, &label, Font::new(SMALL, HPos::Center).color(INK).bold())?;
+            let font = Font::new(SMALL, HPos::Center).color(INK);
+            text(area, (center.0, center.1 - HALF_LINE * SCALE), &module.label, font.bold())?;
+            text(area, (center.0, center.1 + HALF_LINE * SCALE), &share(touched.share()), font)?;
         }
     }
     Ok(())
