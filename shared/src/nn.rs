@@ -35,11 +35,21 @@ pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 pub use weight_cache::{Changes, WeightCache};
 
+pub(crate) use host::slice_mut;
+
 use candle_core::Device;
 
 /// Gives back the memory that training steps hand from one to the next: for the end of a fine-tuning.
 pub fn free_buffers() {
     kernels::free_buffers();
+}
+
+/// Runs `f` on one of the threads that share the work of operations on a CPU; for another device on the calling thread.
+///
+/// Every operation that is shared among threads from outside of them wakes one and waits for it; from inside it starts at
+/// once. So who calls many in a row does it in here.
+pub fn on_pool<R: Send>(device: &Device, f: impl FnOnce() -> R + Send) -> R {
+    if device.is_cpu() { rayon::scope(|_| f()) } else { f() }
 }
 
 /// Which form of an operation runs.

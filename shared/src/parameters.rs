@@ -4,6 +4,8 @@
 //! for every variable, so only a plain tensor costs nothing. Iteration is always in forward order, so that norms and
 //! files do not depend on a hash.
 
+mod lend;
+
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
@@ -118,22 +120,40 @@ impl Parameters {
         Ok(())
     }
 
-    /// Damages the parameters in place as `plan` says. Only what the plan touches is copied.
+    /// Damages the parameters as `plan` says, so that models built on them see it: trained ones on a CPU where they lie,
+    /// of others that the plan touches a copy that takes their place.
     ///
     /// # Errors
     /// When the plan was resolved for another model.
     pub fn corrupt(&mut self, plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
-        let mut touched = plan
-            .touched()
-            .into_iter()
-            .map(|path| Ok((path, self.get(path)?.dims().to_vec(), self.to_vec(path)?)))
+        let touched = plan.touched();
+        let variables: Option<Vec<(ParameterPath, &Var)>> = touched
+            .iter()
+            .map(|path| match self.entries.get(path) {
+                Some(Entry::Trained(var)) if var.device().is_cpu() => Some((*path, var)),
+                _ => None,
+            })
+            .collect();
+        let report = match variables {
+            Some(variables) => lend::with_values(&variables, |tensors| plan.apply(seed, tensors))??,
+            // Frozen tensors may share their memory with another model's, and other devices have none to lend.
+            None => self.corrupt_copies(&touched, plan, seed)?,
+        };
+        self.changes.record();
+        Ok(report)
+    }
+
+    fn corrupt_copies(&mut self, touched: &[ParameterPath], plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
+        let mut copies = touched
+            .iter()
+            .map(|path| Ok((*path, self.get(*path)?.dims().to_vec(), self.to_vec(*path)?)))
             .collect::<Result<Vec<_>>>()?;
-        let mut tensors: Vec<TensorMut<'_>> = touched
+        let mut tensors: Vec<TensorMut<'_>> = copies
             .iter_mut()
             .map(|(path, shape, data)| TensorMut { path: *path, shape: shape.clone(), data })
             .collect();
         let report = plan.apply(seed, &mut tensors)?;
-        for (path, _, data) in touched {
+        for (path, _, data) in copies {
             self.set(path, data)?;
         }
         Ok(report)

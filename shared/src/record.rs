@@ -27,7 +27,7 @@ pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Se
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The version of the arithmetic; raised when the same spec may give other results than before.
-pub const NUMERICS_VERSION: u32 = 3;
+pub const NUMERICS_VERSION: u32 = 4;
 
 /// JSON has no NaN and no infinities: they are written as `null`, and `null` is read as NaN.
 mod null_if_not_finite {

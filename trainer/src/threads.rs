@@ -5,17 +5,22 @@
 //! encoder makes over a hundred. The variable also is candle's only switch, so `--threads` has to set it. A process
 //! cannot safely change its environment once it may have threads, so it replaces itself by a copy that has it.
 //!
-//! The allocator has a switch in the environment, too: mimalloc gives freed memory back to the system after 10 ms and
-//! faults it in again in the next step, which was 7 % of a training step's samples in a profile. Training needs the same
-//! memory at every step, so it is kept, unless the user has set the variable.
+//! Two more switches are in the environment, and are set the same way unless the user has set them. mimalloc gives freed
+//! memory back to the system after 10 ms and faults it in again in the next step, which was 7 % of a training step's samples
+//! in a profile; training needs the same memory at every step. candle's own threads turn in a loop after each of its
+//! operations before they sleep, and take the processor from the threads that work.
 
 use std::process::Command;
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// mimalloc's delay before it gives memory back, in milliseconds; below 0 it never does.
-const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
-const NEVER: &str = "-1";
+/// What else is set where the user has not.
+const SWITCHES: [(&str, &str); 2] = [
+    // Milliseconds before mimalloc gives memory back; below 0 it never does.
+    ("MIMALLOC_PURGE_DELAY", "-1"),
+    // Turns of the loop in which candle's threads wait.
+    ("CANDLE_BARRIER_POOL_SPIN_LIMIT", "1"),
+];
 
 /// Makes this process use `asked` threads, else what `RAYON_NUM_THREADS` says, else one for each core it may use.
 ///
@@ -24,9 +29,16 @@ const NEVER: &str = "-1";
 pub fn fix(asked: Option<usize>) -> anyhow::Result<()> {
     let set = std::env::var(VARIABLE).ok();
     let threads = choose(asked, set.as_deref(), available());
-    let purge_delay = std::env::var(PURGE_DELAY).ok();
-    if set.as_deref() != Some(threads.to_string().as_str()) || purge_delay.is_none() {
-        start_over(threads, purge_delay.as_deref().unwrap_or(NEVER));
+    let mut changes: Vec<(&str, String)> = SWITCHES
+        .into_iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    if set.as_deref() != Some(threads.to_string().as_str()) {
+        changes.push((VARIABLE, threads.to_string()));
+    }
+    if !changes.is_empty() {
+        start_over(changes);
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     Ok(())
@@ -44,25 +56,25 @@ fn choose(asked: Option<usize>, set: Option<&str>, available: usize) -> usize {
 
 /// Replaces the process; comes back only when that is not possible, and then the run is slower but the same.
 #[cfg(unix)]
-fn start_over(threads: usize, purge_delay: &str) {
+fn start_over(changes: Vec<(&str, String)>) {
     use std::os::unix::process::CommandExt;
     if let Ok(program) = std::env::current_exe() {
         let mut copy = Command::new(program);
-        copy.args(std::env::args_os().skip(1)).env(VARIABLE, threads.to_string()).env(PURGE_DELAY, purge_delay);
+        copy.args(std::env::args_os().skip(1)).envs(changes);
         let error = copy.exec();
-        eprintln!("note: cannot start over with {VARIABLE}={threads} ({error}); training may be slower");
+        eprintln!("note: cannot start over to fix the number of threads ({error}); training may be slower");
     }
 }
 
 /// Elsewhere a process cannot be replaced; a child does the work and this one passes on how it ended.
 #[cfg(not(unix))]
-fn start_over(threads: usize, purge_delay: &str) {
+fn start_over(changes: Vec<(&str, String)>) {
     if let Ok(program) = std::env::current_exe() {
         let mut copy = Command::new(program);
-        copy.args(std::env::args_os().skip(1)).env(VARIABLE, threads.to_string()).env(PURGE_DELAY, purge_delay);
+        copy.args(std::env::args_os().skip(1)).envs(changes);
         match copy.status() {
             Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-            Err(error) => eprintln!("note: cannot start over with {VARIABLE}={threads} ({error}); going on"),
+            Err(error) => eprintln!("note: cannot start over to fix the number of threads ({error}); going on"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Schemes under which a value's new bits depend on its old bits, its place and a few numbers about its tensor.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::apply::{Key, Region, TensorMut};
@@ -45,19 +46,51 @@ pub(super) fn apply(scheme: Scheme, key: Key, tensor: &mut TensorMut<'_>, region
             let mut old = [0.0; CHUNK];
             let old = &mut old[..chunk.len()];
             old.copy_from_slice(chunk);
-            // Wider vectors change no bit: no sum is reordered, and Rust never fuses a product with a sum.
-            arch.dispatch(|| {
-                if let Some(operation) = operation {
-                    operation.run(first, chunk);
-                }
-                if let Some(region) = region {
-                    region.restore_outside(first, old, chunk);
-                }
-                Tally::new(old, chunk)
-            })
+            arch.dispatch(Damage { operation, region, first, old, chunk })
         })
         .collect();
     chunks.into_iter().sum()
+}
+
+/// What happens to one chunk, which starts at element `first` and holds a copy of itself in `old`.
+///
+/// It is no closure, since only what is always inlined is compiled for the processor's widest vectors. Those change no
+/// bit: no sum is reordered, and Rust never fuses a product with a sum.
+struct Damage<'a> {
+    operation: Option<Operation>,
+    region: Option<&'a Region>,
+    first: usize,
+    old: &'a [f32],
+    chunk: &'a mut [f32],
+}
+
+impl WithSimd for Damage<'_> {
+    type Output = Tally;
+
+    #[expect(clippy::inline_always, reason = "vector instructions only reach what is inlined")]
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Tally {
+        damage(self.operation, self.region, self.first, self.old, self.chunk)
+    }
+}
+
+/// A function of its own, since the compiler knows of arguments that they do not overlap.
+#[expect(clippy::inline_always, reason = "vector instructions only reach what is inlined")]
+#[inline(always)]
+fn damage(
+    operation: Option<Operation>,
+    region: Option<&Region>,
+    first: usize,
+    old: &[f32],
+    chunk: &mut [f32],
+) -> Tally {
+    if let Some(operation) = operation {
+        operation.run(first, chunk);
+    }
+    if let Some(region) = region {
+        region.restore_outside(first, old, chunk);
+    }
+    Tally::new(old, chunk)
 }
 
 impl Operation {

@@ -10,24 +10,26 @@ const LANES: usize = 8;
 
 /// `Σ f(x)`: within a chunk lane `i` adds up elements `i`, `i + 8`, …, the lanes are added in order, then the chunks.
 fn sum(data: &[f32], f: impl Fn(f32) -> f64 + Sync) -> f64 {
-    let chunks: Vec<f64> = data
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut lanes = [0.0; LANES];
-            // Groups of a fixed size first: only those become vector instructions.
-            let (groups, rest) = chunk.as_chunks::<LANES>();
-            for group in groups {
-                for lane in 0..LANES {
-                    lanes[lane] += f(group[lane]);
-                }
-            }
-            for (lane, x) in lanes.iter_mut().zip(rest) {
-                *lane += f(*x);
-            }
-            lanes.iter().sum::<f64>()
-        })
-        .collect();
+    let chunks: Vec<f64> = data.par_chunks(CHUNK).map(|chunk| chunk_sum(chunk, &f)).collect();
     chunks.iter().sum()
+}
+
+/// As [`sum`], of one chunk.
+#[expect(clippy::inline_always, reason = "the caller's vector instructions only reach what is inlined")]
+#[inline(always)]
+fn chunk_sum(chunk: &[f32], f: impl Fn(f32) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    // Groups of a fixed size first: only those become vector instructions.
+    let (groups, rest) = chunk.as_chunks::<LANES>();
+    for group in groups {
+        for lane in 0..LANES {
+            lanes[lane] += f(group[lane]);
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += f(*x);
+    }
+    lanes.iter().sum()
 }
 
 /// `f(x)` of finite values, 0 of others.
@@ -62,27 +64,6 @@ pub(super) fn squares(data: &[f32]) -> f64 {
     sum(data, finite(|x| x * x))
 }
 
-/// A [`Tally`] in the making, as [`LANES`] tallies side by side.
-#[derive(Default)]
-struct TallyLanes {
-    n_changed: [u32; LANES],
-    n_non_finite: [u32; LANES],
-    squares_before: [f64; LANES],
-    squares_after: [f64; LANES],
-}
-
-impl TallyLanes {
-    #[expect(clippy::inline_always, reason = "the caller's vector instructions only reach what is inlined")]
-    #[inline(always)]
-    fn add(&mut self, lane: usize, old: f32, new: f32) {
-        let square = |x: f32| if x.is_finite() { f64::from(x) * f64::from(x) } else { 0.0 };
-        self.n_changed[lane] += u32::from(old.to_bits() != new.to_bits());
-        self.n_non_finite[lane] += u32::from(!new.is_finite());
-        self.squares_before[lane] += square(old);
-        self.squares_after[lane] += square(new);
-    }
-}
-
 /// What a change did to some values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Tally {
@@ -97,22 +78,16 @@ impl Tally {
     #[expect(clippy::inline_always, reason = "the caller's vector instructions only reach what is inlined")]
     #[inline(always)]
     pub(super) fn new(before: &[f32], after: &[f32]) -> Self {
-        let mut lanes = TallyLanes::default();
-        let (groups_before, rest_before) = before.as_chunks::<LANES>();
-        let (groups_after, rest_after) = after.as_chunks::<LANES>();
-        for (old, new) in groups_before.iter().zip(groups_after) {
-            for lane in 0..LANES {
-                lanes.add(lane, old[lane], new[lane]);
-            }
-        }
-        for (lane, (old, new)) in rest_before.iter().zip(rest_after).enumerate() {
-            lanes.add(lane, *old, *new);
+        let (mut n_changed, mut n_non_finite) = (0, 0);
+        for (old, new) in before.iter().zip(after) {
+            n_changed += u32::from(old.to_bits() != new.to_bits());
+            n_non_finite += u32::from(!new.is_finite());
         }
         Self {
-            n_changed: lanes.n_changed.iter().sum::<u32>() as usize,
-            n_non_finite: lanes.n_non_finite.iter().sum::<u32>() as usize,
-            squares_before: lanes.squares_before.iter().sum(),
-            squares_after: lanes.squares_after.iter().sum(),
+            n_changed: n_changed as usize,
+            n_non_finite: n_non_finite as usize,
+            squares_before: chunk_sum(before, finite(|x| x * x)),
+            squares_after: chunk_sum(after, finite(|x| x * x)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The encoder with a classification head on its first token.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::encoder::{SITE_HEAD, linear};
 use super::source::Source;
@@ -57,6 +57,12 @@ impl TextClassifier {
     #[must_use]
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.classifier.device()
     }
 
     /// Logits in f32, `[batch, labels]`.

@@ -87,19 +87,14 @@ impl Encoder {
     pub fn embed(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let (n_rows, n_tokens) = (batch.n_rows, batch.n_columns);
         let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels);
-        let words = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
-        let hidden_size = words.dim(1)?;
-        let positions = lookup(&self.position_embeddings, (0..n_tokens as u32).collect())?; // [seq, hidden]
-        let mut x = words.reshape((n_rows, n_tokens, hidden_size))?.broadcast_add(&positions)?;
+        // One row of each table for every token: candle's backward pass of a broadcast is a slow sum on one thread.
+        let mut x = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
+        let positions = (0..n_rows).flat_map(|_| 0..n_tokens as u32).collect();
+        x = (x + lookup(&self.position_embeddings, positions)?)?;
         if let Some(table) = &self.token_type_embeddings {
-            let types = if batch.token_type_ids.iter().all(|id| *id == 0) {
-                // One row for all tokens: its gradient is a sum instead of a scatter.
-                lookup(table, vec![0])?.reshape((1, 1, hidden_size))?.broadcast_as(x.shape())?
-            } else {
-                lookup(table, batch.token_type_ids.clone())?.reshape(x.shape())?
-            };
-            x = (x + types)?;
+            x = (x + lookup(table, batch.token_type_ids.clone())?)?;
         }
+        let x = x.reshape((n_rows, n_tokens, ()))?;
         let x = self.layer_norm.forward(&x.to_dtype(self.dtype)?)?;
         Ok(dropout(&x, mode.dropout(SITE_EMBEDDINGS, self.hidden_dropout).as_ref(), &self.kernels)?)
     }

@@ -142,15 +142,16 @@ impl CustomOp2 for FusedLayer {
             bail!("encoder layer: expected hidden states of shape {expected:?}, got {:?}", layout.dims());
         }
         let x = slice(x, layout, "encoder-layer")?; // [n, hidden]
-        let weights = HostWeights::new(&self.parameters)?;
+        let guards = HostWeights::new(&self.parameters)?;
+        let weights = guards.for_forward();
         let mut y = vec![0.0; x.len()];
         if self.is_tracked {
-            let saved = forward::tracked(&self.geometry, &weights.as_slices(), x, &mut y);
+            let saved = forward::tracked(&self.geometry, &weights, x, &mut y);
             if self.saved.set(saved).is_err() {
                 bail!("encoder layer: one operation was run twice");
             }
         } else {
-            forward::untracked(&self.geometry, &weights.as_slices(), x, &mut y);
+            forward::untracked(&self.geometry, &weights, x, &mut y);
         }
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, Layout, Result, Storage, StorageRef, Tensor, bail};
 
 /// The slice of a contiguous f32 argument of a custom operation.
@@ -10,6 +11,19 @@ pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static s
         bail!("{op}: expected a contiguous tensor, got strides {:?} for shape {:?}", layout.stride(), layout.shape())
     };
     Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+/// As [`slice`], to be written.
+pub(crate) fn slice_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((start, end))) => Ok(&mut data[start..end]),
+        (storage, _) => bail!(
+            "{op}: expected a contiguous f32 tensor, got {:?} with strides {:?} for shape {:?}",
+            storage.dtype(),
+            layout.stride(),
+            layout.shape()
+        ),
+    }
 }
 
 /// A read guard on a tensor's f32 slice.

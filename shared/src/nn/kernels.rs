@@ -5,11 +5,16 @@
 //! and are compiled once for every instruction set by `pulp`, so that a portable binary still uses AVX2 or AVX-512.
 //!
 //! Invariant: results do not depend on which thread computes what; every sum has a fixed order for a given shape.
-//! The only unsafe code of the crate is the call to gemm in `matmul` and the vector loads and stores in `wasm`, behind
-//! bounds checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of.
+//! The only unsafe code of the crate is the call to gemm in `matmul` and the vector loads and stores in `wasm`, `avx512` and
+//! the loops of `product` around both, behind bounds checks. In a browser `wasm` takes the place of gemm and of what else
+//! its compiler makes slow code of; on processors with AVX-512 `avx512` multiplies.
+
+mod vectorized;
 
 mod adamw;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod buffer;
 mod gather;
 mod layer_norm;
@@ -18,6 +23,8 @@ mod math;
 mod matmul;
 mod packed_weight;
 mod pointwise;
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+mod product;
 mod small_matmul;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
@@ -29,12 +36,9 @@ pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{
     NormGradient, layer_norm, layer_norm_backward, layer_norm_backward_block, layer_norm_block,
 };
-pub(crate) use linear::{
-    linear, linear_block, linear_input_gradient, linear_input_gradient_block, linear_weight_gradient,
-    linear_weight_gradient_rows,
-};
+pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient, linear_weight_gradient_rows};
 pub(crate) use matmul::{Accumulate, MatrixMut, MatrixRef, matmul};
-pub(crate) use packed_weight::PackedWeight;
+pub(crate) use packed_weight::{Operand, PackedWeight};
 pub(crate) use pointwise::{
     DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gelu,
     gelu_backward, gelu_backward_in_place,

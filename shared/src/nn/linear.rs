@@ -1,6 +1,6 @@
 //! The affine map y = x·Wᵀ + b.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::gradient::{Gradient, hand_over};
 use super::host::{HostSlice, slice};
@@ -20,6 +20,12 @@ impl Linear {
     #[must_use]
     pub fn new(weight: Tensor, bias: Tensor, kernels: &Kernels) -> Self {
         Self { weight, bias, kernel: kernels.linear }
+    }
+
+    /// Where its weight lies.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.weight.device()
     }
 
     /// `[.., in]` → `[.., out]`, in the number format of `x`.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
 use super::gradient::{Gradient, RowGradient};
-use super::host::HostSlice;
+use super::host::{HostSlice, slice_mut};
 use super::kernels::{AdamWStep, adamw, adamw_rows};
 use super::{Kernel, Kernels};
 use crate::training::TrainingArgs;
@@ -178,14 +178,6 @@ struct FusedAdamWRows<'a> {
     rows: &'a RowGradient,
 }
 
-/// The slice of the parameter that is updated.
-fn parameter_slice<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(data), Some((start, end))) => Ok(&mut data[start..end]),
-        _ => bail!("adamw: expected a contiguous f32 parameter, got {:?}", layout.shape()),
-    }
-}
-
 impl InplaceOp1 for FusedAdamW<'_> {
     fn name(&self) -> &'static str {
         "adamw"
@@ -193,7 +185,7 @@ impl InplaceOp1 for FusedAdamW<'_> {
 
     fn cpu_fwd(&self, parameter: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let (mean, mean_square, _) = &mut *self.moments.borrow_mut();
-        let parameter = parameter_slice(parameter, layout)?;
+        let parameter = slice_mut(parameter, layout, self.name())?;
         if self.gradient.len() != parameter.len() {
             bail!("adamw: {} gradients for {} values", self.gradient.len(), parameter.len());
         }
@@ -210,7 +202,7 @@ impl InplaceOp1 for FusedAdamWRows<'_> {
     fn cpu_fwd(&self, parameter: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let (_, n_columns) = layout.shape().dims2()?;
         let (mean, mean_square, live_rows) = &mut *self.moments.borrow_mut();
-        let parameter = parameter_slice(parameter, layout)?;
+        let parameter = slice_mut(parameter, layout, self.name())?;
         adamw_rows(parameter, n_columns, |id| self.rows.row(id), mean, mean_square, live_rows, self.step);
         Ok(())
     }

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::kernels::{Buffer, PackedWeight, bias_gelu, linear_block};
+use super::kernels::PackedWeight;
 
 /// Counts the changes of a set of parameters; clones count together.
 #[derive(Clone, Debug, Default)]
@@ -46,28 +46,18 @@ impl WeightCache {
         Self { changes: Some(changes.clone()), kept: Arc::default() }
     }
 
-    /// y = x·Wᵀ + b for W `[n_out, n_in]` and a block of rows: `[n, n_in]` → `[n, n_out]`.
-    pub(super) fn linear(&self, x: &[f32], weight: &[f32], bias: &[f32], n_in: usize, y: &mut [f32]) {
-        match self.packed(weight, n_in) {
-            Some(packed) => packed.linear(x, bias, y),
-            None => linear_block(x, weight, Some(bias), n_in, y),
+    /// W `[n_out, n_in]` packed for the products of a forward pass, where that pays.
+    pub(super) fn pack(&self, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
+        match &self.changes {
+            Some(changes) => self.kept(changes, weight, n_in),
+            None => PackedWeight::new(weight, n_in).map(Arc::new),
         }
     }
 
-    /// y = gelu(x·Wᵀ + b), where the sum itself is not needed.
-    pub(super) fn linear_gelu(&self, x: &[f32], weight: &[f32], bias: &[f32], n_in: usize, y: &mut [f32]) {
-        if let Some(packed) = self.packed(weight, n_in) {
-            return packed.linear_gelu(x, bias, y);
-        }
-        let mut sum = Buffer::new(y.len());
-        linear_block(x, weight, None, n_in, &mut sum);
-        bias_gelu(&mut sum, bias, y);
-    }
-
-    /// The weight's packed form as of now, where one is kept.
-    fn packed(&self, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
+    /// The weight's packed form as of now.
+    fn kept(&self, changes: &Changes, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
         // Read before the weight is: a change during packing then leads to packing once more, never to an old weight.
-        let n_changes = self.changes.as_ref()?.count();
+        let n_changes = changes.count();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.as_ref().is_none_or(|kept| kept.n_changes != n_changes) {
             *kept = PackedWeight::new(weight, n_in).map(|weight| Kept { n_changes, weight: Arc::new(weight) });

@@ -11,7 +11,9 @@ use super::{LinearSchedule, MicroBatch, Precision, StepPart, StepReport, Trainin
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
-use crate::nn::{AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy};
+use crate::nn::{
+    AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy, on_pool,
+};
 use crate::parameters::Parameters;
 use crate::seed::Seed;
 
@@ -164,7 +166,6 @@ impl FineTuning {
     fn run_step(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
         let step = self.step + 1;
         let learning_rate = self.schedule.learning_rate(step);
-        let diverged = |what: &'static str, value: f64| Error::Diverged { step, learning_rate, what, value };
         let mut gradients: BTreeMap<ParameterPath, Gradient> = BTreeMap::new();
         let mut batches = Vec::with_capacity(inputs.len());
         for (index, batch) in inputs.into_iter().enumerate() {
@@ -173,14 +174,17 @@ impl FineTuning {
             if !self.device.is_cpu() {
                 self.device.set_seed(stream.u64_at(u64::MAX >> 8))?;
             }
-            let logits = self.model.forward(&batch, ForwardMode::Training(&stream))?;
-            let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &self.kernels)?;
-            let loss_value = loss.to_scalar::<f32>()?;
+            let (logits, loss, loss_value) = on_pool(&self.device, || {
+                let logits = self.model.forward(&batch, ForwardMode::Training(&stream))?;
+                let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &self.kernels)?;
+                let loss_value = loss.to_scalar::<f32>()?;
+                Ok::<_, Error>((logits, loss, loss_value))
+            })?;
             if !loss_value.is_finite() {
-                return Err(diverged("loss", f64::from(loss_value)));
+                return Err(Error::Diverged { step, learning_rate, what: "loss", value: f64::from(loss_value) });
             }
             on_end(StepPart::Forward);
-            let mut of_batch = collect(&loss)?;
+            let mut of_batch = on_pool(&self.device, || collect(&loss))?;
             for (path, var) in self.parameters.trained() {
                 // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
                 if let Some(gradient) = of_batch.remove(var)? {
@@ -197,10 +201,35 @@ impl FineTuning {
         }
 
         let average = 1.0 / batches.len().max(1) as f64;
+        let device = self.device.clone();
+        let gradient_norm = on_pool(&device, || self.update(gradients, step, learning_rate, average))?;
+        on_end(StepPart::Optimizer);
+        self.step = step;
+        Ok(StepReport {
+            step,
+            loss: batches.iter().map(|micro| f64::from(micro.loss)).sum::<f64>() * average,
+            learning_rate,
+            gradient_norm,
+            n_rows: batches.iter().map(|micro| micro.batch.n_rows).sum(),
+            n_correct: batches.iter().map(|micro| micro.n_correct).sum(),
+            n_tokens: batches.iter().map(|micro| micro.batch.n_tokens()).sum(),
+            epochs_done: step / self.steps_per_epoch(),
+            batches,
+        })
+    }
+
+    /// Takes the optimiser's step along `average` times these gradients, whose norm is returned.
+    fn update(
+        &mut self,
+        mut gradients: BTreeMap<ParameterPath, Gradient>,
+        step: usize,
+        learning_rate: f64,
+        average: f64,
+    ) -> Result<f64> {
         let squares: f64 = gradients.values().map(Gradient::squared_norm).sum::<candle_core::Result<f64>>()?;
         let gradient_norm = squares.sqrt() * average;
         if !gradient_norm.is_finite() {
-            return Err(diverged("gradient norm", gradient_norm));
+            return Err(Error::Diverged { step, learning_rate, what: "gradient norm", value: gradient_norm });
         }
         let gradient_scale = average * clip_factor(gradient_norm, self.args.max_grad_norm);
         for (path, var) in self.parameters.trained() {
@@ -218,19 +247,7 @@ impl FineTuning {
             self.parameters.changes().record();
             updated?;
         }
-        on_end(StepPart::Optimizer);
-        self.step = step;
-        Ok(StepReport {
-            step,
-            loss: batches.iter().map(|micro| f64::from(micro.loss)).sum::<f64>() * average,
-            learning_rate,
-            gradient_norm,
-            n_rows: batches.iter().map(|micro| micro.batch.n_rows).sum(),
-            n_correct: batches.iter().map(|micro| micro.n_correct).sum(),
-            n_tokens: batches.iter().map(|micro| micro.batch.n_tokens()).sum(),
-            epochs_done: step / self.steps_per_epoch(),
-            batches,
-        })
+        Ok(gradient_norm)
     }
 
     fn batches_of_epoch(&mut self, epoch: usize) -> &[Vec<usize>] {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::super::gradient::{Gradient, HostGradient, hand_over_parameter};
 use super::super::kernels::{
     Accumulate, Buffer, NormGradient, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
-    layer_norm_backward_block, linear_input_gradient_block, linear_weight_gradient_rows, rows_per_block,
+    layer_norm_backward_block, linear_weight_gradient_rows, rows_per_block,
 };
 use super::forward::Saved;
 use super::weights::{HostWeights, Weights};
@@ -31,7 +31,7 @@ pub(super) fn backward(
     input_gradient: InputGradient,
 ) -> Result<Option<Buffer>> {
     let guards = HostWeights::new(parameters)?;
-    let weights = guards.as_slices();
+    let weights = guards.for_backward();
     let behind = behind_attention(geometry, &weights, saved, dy);
     let BehindAttention { mut dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
 
@@ -110,16 +110,14 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, d
             let mut dmiddle = Buffer::new(dy.len());
             let ffn_norm = layer_norm_backward_block(summed, weights.ffn_layer_norm.weight, eps, dy, &mut dmiddle);
             dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
-            linear_input_gradient_block(dffn_out, weights.ffn_out.weight, hidden, dinner, Accumulate::Set);
+            weights.ffn_out.operand.product(dffn_out, Accumulate::Set, dinner);
             gelu_backward_in_place(inner, dinner);
-            let n_inner = geometry.intermediate_size;
-            linear_input_gradient_block(dinner, weights.ffn_in.weight, n_inner, &mut dmiddle, Accumulate::Add);
+            weights.ffn_in.operand.product(dinner, Accumulate::Add, &mut dmiddle);
 
             let gain = weights.attention_layer_norm.weight;
             let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, dx);
             dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
-            let weight = weights.attention_output.weight;
-            linear_input_gradient_block(dattention_output, weight, hidden, dcontext, Accumulate::Set);
+            weights.attention_output.operand.product(dattention_output, Accumulate::Set, dcontext);
             (ffn_norm, attention_norm)
         })
         .unzip();
@@ -142,8 +140,8 @@ fn add_input_gradient(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: 
         .into_par_iter()
         .with_max_len(1)
         .for_each(|(dx, dq, dk, dv)| {
-            for (dy, affine) in [(dq, weights.query), (dk, weights.key), (dv, weights.value)] {
-                linear_input_gradient_block(dy, affine.weight, hidden, dx, Accumulate::Add);
+            for (dy, affine) in [(dq, &weights.query), (dk, &weights.key), (dv, &weights.value)] {
+                affine.operand.product(dy, Accumulate::Add, dx);
             }
         });
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::super::kernels::{
-    Buffer, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, linear_block, rows_per_block,
+    Accumulate, Buffer, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, rows_per_block,
 };
 use super::Geometry;
 use super::weights::Weights;
@@ -89,8 +89,8 @@ fn project(geometry: &Geometry, weights: &Weights<'_>, x: &[f32]) -> [Buffer; 3]
         .into_par_iter()
         .with_max_len(1)
         .for_each(|(x, query, key, value)| {
-            for (affine, y) in [(weights.query, query), (weights.key, key), (weights.value, value)] {
-                affine.evaluate(x, hidden, y);
+            for (affine, y) in [(&weights.query, query), (&weights.key, key), (&weights.value, value)] {
+                affine.operand.affine(x, affine.bias, y);
             }
         });
     [query, key, value]
@@ -115,23 +115,22 @@ fn behind_attention(
     block: Block<'_>,
     y: &mut [f32],
 ) {
-    let Geometry { hidden_size, intermediate_size, eps, .. } = *geometry;
+    let eps = geometry.eps;
     let Block { attended, middle, inner, activated, summed } = block;
-    linear_block(context, weights.attention_output.weight, None, hidden_size, attended);
+    weights.attention_output.operand.product(context, Accumulate::Set, attended);
     bias_dropout_add(attended, weights.attention_output.bias, x, geometry.attention_output_mask, first);
     let norm = weights.attention_layer_norm;
     layer_norm_block(attended, norm.weight, norm.bias, eps, middle);
 
-    linear_block(middle, weights.ffn_in.weight, None, hidden_size, inner);
+    weights.ffn_in.operand.product(middle, Accumulate::Set, inner);
     bias_gelu(inner, weights.ffn_in.bias, activated);
-    linear_block(activated, weights.ffn_out.weight, None, intermediate_size, summed);
+    weights.ffn_out.operand.product(activated, Accumulate::Set, summed);
     bias_dropout_add(summed, weights.ffn_out.bias, middle, geometry.ffn_mask, first);
     let norm = weights.ffn_layer_norm;
     layer_norm_block(summed, norm.weight, norm.bias, eps, y);
 }
 
-/// As [`behind_attention`] where only the result is needed: the bias and GELU are left to the product, which may keep its
-/// weight packed.
+/// As [`behind_attention`] where only the result is needed: the bias and GELU are left to the product.
 fn evaluate_behind_attention(
     geometry: &Geometry,
     weights: &Weights<'_>,
@@ -142,14 +141,14 @@ fn evaluate_behind_attention(
 ) {
     let Geometry { hidden_size, intermediate_size, eps, .. } = *geometry;
     let [mut sum, mut middle] = [(); 2].map(|()| Buffer::new(x.len()));
-    weights.attention_output.evaluate(context, hidden_size, &mut sum);
+    weights.attention_output.operand.affine(context, weights.attention_output.bias, &mut sum);
     dropout_add(&mut sum, x, geometry.attention_output_mask, first);
     let norm = weights.attention_layer_norm;
     layer_norm_block(&sum, norm.weight, norm.bias, eps, &mut middle);
 
     let mut activated = Buffer::new(x.len() / hidden_size * intermediate_size);
-    weights.ffn_in.evaluate_gelu(&middle, hidden_size, &mut activated);
-    weights.ffn_out.evaluate(&activated, intermediate_size, &mut sum);
+    weights.ffn_in.operand.affine_gelu(&middle, weights.ffn_in.bias, &mut activated);
+    weights.ffn_out.operand.affine(&activated, weights.ffn_out.bias, &mut sum);
     dropout_add(&mut sum, &middle, geometry.ffn_mask, first);
     let norm = weights.ffn_layer_norm;
     layer_norm_block(&sum, norm.weight, norm.bias, eps, y);

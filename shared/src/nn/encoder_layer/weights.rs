@@ -1,9 +1,12 @@
 //! A layer's tensors as slices of host memory.
 
+use std::sync::Arc;
+
 use candle_core::Result;
 
 use super::super::WeightCache;
 use super::super::host::HostSlice;
+use super::super::kernels::{Operand, PackedWeight};
 use super::{LayerParameters, Pair};
 
 /// Read guards on all tensors of a layer.
@@ -11,37 +14,30 @@ pub(super) struct HostWeights<'a> {
     pairs: [(HostSlice<'a>, HostSlice<'a>, &'a WeightCache); 8],
 }
 
-/// A weight and its bias.
-#[derive(Clone, Copy)]
+/// A dense layer, ready for the products of one pass.
 pub(super) struct Affine<'a> {
-    pub weight: &'a [f32],
+    /// Wᵀ in a forward pass, W in a backward pass.
+    pub operand: Operand<'a>,
     pub bias: &'a [f32],
-    cache: &'a WeightCache,
 }
 
-impl Affine<'_> {
-    /// y = x·Wᵀ + b for a block of rows `x` `[n, n_in]`, with what an evaluation model keeps of W.
-    pub(super) fn evaluate(&self, x: &[f32], n_in: usize, y: &mut [f32]) {
-        self.cache.linear(x, self.weight, self.bias, n_in, y);
-    }
-
-    /// y = gelu(x·Wᵀ + b), as [`Affine::evaluate`].
-    pub(super) fn evaluate_gelu(&self, x: &[f32], n_in: usize, y: &mut [f32]) {
-        self.cache.linear_gelu(x, self.weight, self.bias, n_in, y);
-    }
+/// A LayerNorm's gain and bias.
+#[derive(Clone, Copy)]
+pub(super) struct Norm<'a> {
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
 }
 
 /// All weights of a layer, with the shapes of [`LayerParameters`].
-#[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     pub query: Affine<'a>,
     pub key: Affine<'a>,
     pub value: Affine<'a>,
     pub attention_output: Affine<'a>,
-    pub attention_layer_norm: Affine<'a>,
+    pub attention_layer_norm: Norm<'a>,
     pub ffn_in: Affine<'a>,
     pub ffn_out: Affine<'a>,
-    pub ffn_layer_norm: Affine<'a>,
+    pub ffn_layer_norm: Norm<'a>,
 }
 
 impl<'a> HostWeights<'a> {
@@ -65,11 +61,38 @@ impl<'a> HostWeights<'a> {
         })
     }
 
-    pub(super) fn as_slices(&self) -> Weights<'_> {
-        let [query, key, value, attention_output, attention_layer_norm, ffn_in, ffn_out, ffn_layer_norm] = self
-            .pairs
-            .each_ref()
-            .map(|(weight, bias, cache)| Affine { weight: weight.as_slice(), bias: bias.as_slice(), cache });
-        Weights { query, key, value, attention_output, attention_layer_norm, ffn_in, ffn_out, ffn_layer_norm }
+    /// For a forward pass.
+    pub(super) fn for_forward(&self) -> Weights<'_> {
+        self.prepare(|weight, n_in, cache| Operand::new(weight, n_in, cache.pack(weight, n_in)))
+    }
+
+    /// For a backward pass.
+    pub(super) fn for_backward(&self) -> Weights<'_> {
+        self.prepare(|weight, n_in, _| {
+            let packed = PackedWeight::for_input_gradient(weight, n_in).map(Arc::new);
+            Operand::for_input_gradient(weight, n_in, packed)
+        })
+    }
+
+    fn prepare<'s>(&'s self, operand: impl Fn(&'s [f32], usize, &WeightCache) -> Operand<'s>) -> Weights<'s> {
+        let [query, key, value, attention_output, attention_layer_norm, ffn_in, ffn_out, ffn_layer_norm] = &self.pairs;
+        let affine = |(weight, bias, cache): &'s (HostSlice<'_>, HostSlice<'_>, &WeightCache)| {
+            let (weight, bias) = (weight.as_slice(), bias.as_slice());
+            Affine { operand: operand(weight, weight.len() / bias.len().max(1), cache), bias }
+        };
+        let norm = |(weight, bias, _): &'s (HostSlice<'_>, HostSlice<'_>, &WeightCache)| Norm {
+            weight: weight.as_slice(),
+            bias: bias.as_slice(),
+        };
+        Weights {
+            query: affine(query),
+            key: affine(key),
+            value: affine(value),
+            attention_output: affine(attention_output),
+            attention_layer_norm: norm(attention_layer_norm),
+            ffn_in: affine(ffn_in),
+            ffn_out: affine(ffn_out),
+            ffn_layer_norm: norm(ffn_layer_norm),
+        }
     }
 }

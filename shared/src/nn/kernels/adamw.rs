@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::SERIAL_BELOW;
+use super::vectorized::vectorized;
 
 /// The scalars of one parameter's update.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,11 @@ pub(crate) fn adamw(
     )
         .into_par_iter()
         .for_each(|(parameter, gradient, mean, mean_square)| {
-            pulp::Arch::new().dispatch(|| {
+            vectorized!(|parameter: &mut [f32],
+                         gradient: &[f32],
+                         mean: &mut [f32],
+                         mean_square: &mut [f32],
+                         step: AdamWStep| {
                 for (((p, g), m), v) in parameter.iter_mut().zip(gradient).zip(mean).zip(mean_square) {
                     step.update(p, *g, m, v);
                 }
@@ -99,21 +104,29 @@ pub(crate) fn adamw_rows<'a>(
             for ((((p, m), v), is_live), id) in rows {
                 let gradient = gradient(id);
                 *is_live |= gradient.is_some();
-                pulp::Arch::new().dispatch(|| match gradient {
-                    Some(gradient) => {
-                        for (((p, g), m), v) in p.iter_mut().zip(gradient).zip(m).zip(v) {
-                            step.update(p, *g, m, v);
+                let is_live = *is_live;
+                vectorized!(|p: &mut [f32],
+                             gradient: Option<&[f32]>,
+                             m: &mut [f32],
+                             v: &mut [f32],
+                             is_live: bool,
+                             step: AdamWStep| {
+                    match gradient {
+                        Some(gradient) => {
+                            for (((p, g), m), v) in p.iter_mut().zip(gradient).zip(m).zip(v) {
+                                step.update(p, *g, m, v);
+                            }
                         }
-                    }
-                    None if *is_live => {
-                        for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
-                            step.update(p, 0.0, m, v);
+                        None if is_live => {
+                            for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
+                                step.update(p, 0.0, m, v);
+                            }
                         }
-                    }
-                    None => {
-                        let keep = step.keep();
-                        for p in p {
-                            *p *= keep;
+                        None => {
+                            let keep = step.keep();
+                            for p in p {
+                                *p *= keep;
+                            }
                         }
                     }
                 });
@@ -126,8 +139,9 @@ pub(crate) fn sum_of_squares(x: &[f32]) -> f64 {
     let partial: Vec<f64> = x
         .par_chunks(SERIAL_BELOW)
         .map(|chunk| {
-            let mut lanes = [0.0_f64; 8];
-            pulp::Arch::new().dispatch(|| {
+            let mut sums = [0.0_f64; 8];
+            let lanes = &mut sums;
+            vectorized!(|chunk: &[f32], lanes: &mut [f64; 8]| {
                 let chunks = chunk.chunks_exact(8);
                 for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
                     *lane += f64::from(*x) * f64::from(*x);
@@ -138,7 +152,7 @@ pub(crate) fn sum_of_squares(x: &[f32]) -> f64 {
                     }
                 }
             });
-            lanes.into_iter().sum()
+            sums.into_iter().sum::<f64>()
         })
         .collect();
     partial.into_iter().sum()

@@ -8,6 +8,7 @@
 use rayon::prelude::*;
 
 use super::small_matmul::small_matmul;
+use super::vectorized::vectorized;
 use super::{DropoutMask, MatrixMut, MatrixRef, math};
 
 /// Sizes and inputs that are not differentiated.
@@ -104,9 +105,10 @@ impl<'a> Row<'a> {
         self.all_pairs(q, k, self.shape.scale(), out);
         let mask = &self.shape.mask_row(self.index)[..self.n_keys];
         let has_hole = mask.contains(&0);
-        pulp::Arch::new().dispatch(|| {
-            for scores in out.chunks_exact_mut(self.stride) {
-                let scores = &mut scores[..self.n_keys];
+        let (stride, n_keys) = (self.stride, self.n_keys);
+        vectorized!(|out: &mut [f32], mask: &[u32], has_hole: bool, stride: usize, n_keys: usize| {
+            for scores in out.chunks_exact_mut(stride) {
+                let scores = &mut scores[..n_keys];
                 if has_hole {
                     for (score, mask) in scores.iter_mut().zip(mask) {
                         *score += if *mask == 0 { f32::MIN } else { 0.0 };
@@ -127,10 +129,11 @@ impl<'a> Row<'a> {
     /// Multiplies probabilities (or their gradient) of one head by its dropout mask.
     fn drop_out(&self, head_idx: usize, p: &mut [f32]) {
         let Some(mask) = self.shape.dropout else { return };
-        pulp::Arch::new().dispatch(|| {
-            for (query_idx, row) in p.chunks_exact_mut(self.stride).enumerate() {
-                let first = self.shape.dropout_index(self.index, head_idx, query_idx);
-                for (p, index) in row[..self.n_keys].iter_mut().zip(first..) {
+        let (first, n_tokens) = (self.shape.dropout_index(self.index, head_idx, 0), self.shape.n_tokens);
+        let (stride, n_keys) = (self.stride, self.n_keys);
+        vectorized!(|p: &mut [f32], mask: DropoutMask, first: u32, n_tokens: usize, stride: usize, n_keys: usize| {
+            for (row, first) in p.chunks_exact_mut(stride).zip((first..).step_by(n_tokens)) {
+                for (p, index) in row[..n_keys].iter_mut().zip(first..) {
                     *p *= mask.factor(index);
                 }
             }
@@ -196,8 +199,9 @@ pub(crate) fn attention_backward(
                 small_matmul(row.head_mut(&mut dv[head..], n_keys), row.keys(&dropped).t(), row.head(dout, n), 1.0);
                 row.all_pairs(dout, v, 1.0, &mut g);
                 row.drop_out(head_idx, &mut g);
-                pulp::Arch::new().dispatch(|| {
-                    for (g, p) in g.chunks_exact_mut(row.stride).zip(p.chunks_exact(row.stride)) {
+                let (d, p, stride) = (&mut *g, &*p, row.stride);
+                vectorized!(|d: &mut [f32], p: &[f32], n_keys: usize, stride: usize| {
+                    for (g, p) in d.chunks_exact_mut(stride).zip(p.chunks_exact(stride)) {
                         let (g, p) = (&mut g[..n_keys], &p[..n_keys]);
                         let dot = math::sum2(g, p, |g, p| g * p);
                         for (g, p) in g.iter_mut().zip(p) {

@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::vectorized::vectorized;
 use super::{SERIAL_BELOW, math};
 
 /// Mean and 1/√(variance + eps) of a row.
@@ -25,7 +26,7 @@ pub(crate) fn layer_norm(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &m
 /// As [`layer_norm`], on the calling thread.
 pub(crate) fn layer_norm_block(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) {
     let n = gamma.len();
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, n: usize, y: &mut [f32]| {
         for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
             let (mean, inverse_std) = statistics(x, eps);
             for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
@@ -77,9 +78,17 @@ pub(crate) fn layer_norm_backward_block(
 ) -> NormGradient {
     let n = gamma.len();
     let mut gradient = NormGradient { gamma: vec![0.0; n], beta: vec![0.0; n] };
-    let mut normed = vec![0.0; n]; // x̂ of one row
-    let mut scaled = vec![0.0; n]; // g of one row
-    pulp::Arch::new().dispatch(|| {
+    let (mut normed, mut scaled) = (vec![0.0; n], vec![0.0; n]); // x̂ and g of one row
+    let (sums, normed, scaled) = (&mut gradient, &mut *normed, &mut *scaled);
+    vectorized!(|x: &[f32],
+                 gamma: &[f32],
+                 eps: f32,
+                 dy: &[f32],
+                 dx: &mut [f32],
+                 sums: &mut NormGradient,
+                 normed: &mut [f32],
+                 scaled: &mut [f32]| {
+        let n = gamma.len();
         for ((x, dy), dx) in x.chunks_exact(n).zip(dy.chunks_exact(n)).zip(dx.chunks_exact_mut(n)) {
             let (mean, inverse_std) = statistics(x, eps);
             for (h, x) in normed.iter_mut().zip(x) {
@@ -88,15 +97,15 @@ pub(crate) fn layer_norm_backward_block(
             for ((g, dy), gamma) in scaled.iter_mut().zip(dy).zip(gamma) {
                 *g = dy * gamma;
             }
-            let mean_g = math::sum(&scaled) / n as f32;
-            let mean_gh = math::sum2(&scaled, &normed, |g, h| g * h) / n as f32;
-            for ((dx, g), h) in dx.iter_mut().zip(&scaled).zip(&normed) {
+            let mean_g = math::sum(scaled) / n as f32;
+            let mean_gh = math::sum2(scaled, normed, |g, h| g * h) / n as f32;
+            for ((dx, g), h) in dx.iter_mut().zip(&*scaled).zip(&*normed) {
                 *dx = inverse_std * (g - mean_g - h * mean_gh);
             }
-            for ((dgamma, dy), h) in gradient.gamma.iter_mut().zip(dy).zip(&normed) {
+            for ((dgamma, dy), h) in sums.gamma.iter_mut().zip(dy).zip(&*normed) {
                 *dgamma += dy * h;
             }
-            for (dbeta, dy) in gradient.beta.iter_mut().zip(dy) {
+            for (dbeta, dy) in sums.beta.iter_mut().zip(dy) {
                 *dbeta += dy;
             }
         }

@@ -1,7 +1,8 @@
-//! The matrix product: a safe, bounds-checked face of the gemm crate's one unsafe call, or of `wasm` in a browser.
+//! The matrix product: `wasm` in a browser, `avx512` where the processor has it, else the gemm crate, whose one unsafe call
+//! has a safe, bounds-checked face here.
 
 /// A read-only matrix over a slice, with any strides.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct MatrixRef<'a> {
     pub(super) data: &'a [f32],
     pub(super) rows: usize,
@@ -53,19 +54,23 @@ fn assert_in_bounds(len: usize, rows: usize, columns: usize, row_stride: usize, 
     assert!(needed <= len, "a {rows}×{columns} matrix needs {needed} elements, the slice has {len}");
 }
 
-/// `out = scale · a·b`, or with `accumulate` `out += scale · a·b`.
+/// `out = a·b`, or `out += a·b`.
 ///
 /// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
-pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
+pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
     #[cfg(target_arch = "wasm32")]
-    super::wasm::matmul(out, a, b, scale, mode);
+    super::wasm::matmul(out, a, b, mode);
+    #[cfg(target_arch = "x86_64")]
+    if super::avx512::is_available() {
+        return super::avx512::matmul(out, a, b, mode);
+    }
     #[cfg(not(target_arch = "wasm32"))]
-    gemm_product(out, a, b, scale, mode);
+    gemm_product(out, a, b, mode);
 }
 
 /// As [`matmul`].
 #[cfg(not(target_arch = "wasm32"))]
-fn gemm_product(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32, mode: Accumulate) {
+fn gemm_product(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
     let MatrixMut { data, rows, columns, row_stride } = out;
     assert_eq!((rows, columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
     if rows == 0 || columns == 0 {
@@ -91,7 +96,7 @@ fn gemm_product(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f
             b.column_stride as isize,
             b.row_stride as isize,
             1.0,
-            scale,
+            1.0,
             false,
             false,
             false,
@@ -117,22 +122,24 @@ mod tests {
         (0..n).map(|i| ((i * 7) % 13) as f32 - 6.0).collect()
     }
 
+    /// Every way to multiply that this processor has.
     #[test]
     fn product_with_strides_and_transpose_equals_the_definition() {
         let (m, k, n) = (5, 7, 3);
         let (a, b) = (ramp(m * 9), ramp(n * 8)); // a: rows 9 apart; b stored as [n, k], rows 8 apart
-        let mut out = vec![1.0; m * n];
-        matmul(
-            MatrixMut::new(&mut out, m, n, n),
-            MatrixRef::new(&a, m, k, 9),
-            MatrixRef::new(&b, n, k, 8).t(),
-            0.5,
-            Accumulate::Add,
-        );
-        for i in 0..m {
-            for j in 0..n {
-                let dot: f32 = (0..k).map(|l| a[i * 9 + l] * b[j * 8 + l]).sum();
-                assert_eq!(out[i * n + j], 1.0 + 0.5 * dot);
+        for product in [
+            matmul,
+            #[cfg(not(target_arch = "wasm32"))]
+            gemm_product,
+        ] {
+            let mut out = vec![1.0; m * n];
+            let b_ref = MatrixRef::new(&b, n, k, 8).t();
+            product(MatrixMut::new(&mut out, m, n, n), MatrixRef::new(&a, m, k, 9), b_ref, Accumulate::Add);
+            for i in 0..m {
+                for j in 0..n {
+                    let dot: f32 = (0..k).map(|l| a[i * 9 + l] * b[j * 8 + l]).sum();
+                    assert_eq!(out[i * n + j], 1.0 + dot);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::SERIAL_BELOW;
 #[cfg(not(target_arch = "wasm32"))]
 use super::math;
+use super::vectorized::vectorized;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::{serial_gelu, serial_gelu_backward};
 use crate::seed::Stream;
@@ -23,7 +24,7 @@ pub(crate) fn gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn serial_gelu(x: &[f32], y: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &[f32], y: &mut [f32]| {
         for (y, x) in y.iter_mut().zip(x) {
             *y = x * math::normal_cdf(*x);
         }
@@ -32,7 +33,7 @@ fn serial_gelu(x: &[f32], y: &mut [f32]) {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn serial_gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &[f32], dy: &[f32], dx: &mut [f32]| {
         for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
             *dx = dy * (math::normal_cdf(*x) + x * math::normal_pdf(*x));
         }
@@ -42,7 +43,10 @@ fn serial_gelu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
 /// x ← x + bias on every row of x `[rows, bias.len()]`, and y = x·Φ(x) of that; on the calling thread.
 pub(crate) fn bias_gelu(x: &mut [f32], bias: &[f32], y: &mut [f32]) {
     for (x, y) in x.chunks_exact_mut(bias.len()).zip(y.chunks_exact_mut(bias.len())) {
-        x.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+        let sum = &mut *x;
+        vectorized!(|sum: &mut [f32], bias: &[f32]| {
+            sum.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias);
+        });
         serial_gelu(x, y);
     }
 }
@@ -95,7 +99,7 @@ impl DropoutMask {
 /// y = x · mask on the calling thread, or a copy without one; `first` is the site's index of the first element.
 pub(crate) fn dropout_block(x: &[f32], mask: Option<DropoutMask>, first: usize, y: &mut [f32]) {
     let Some(mask) = mask else { return y.copy_from_slice(x) };
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &[f32], mask: DropoutMask, first: usize, y: &mut [f32]| {
         for ((y, x), index) in y.iter_mut().zip(x).zip(first as u32..) {
             *y = x * mask.factor(index);
         }
@@ -104,20 +108,22 @@ pub(crate) fn dropout_block(x: &[f32], mask: Option<DropoutMask>, first: usize, 
 
 /// x ← x · mask + residual, or x + residual without a mask, on the calling thread; `first` as in [`dropout_block`].
 pub(crate) fn dropout_add(x: &mut [f32], residual: &[f32], mask: Option<DropoutMask>, first: usize) {
-    pulp::Arch::new().dispatch(|| match mask {
-        Some(mask) => {
-            for ((x, residual), index) in x.iter_mut().zip(residual).zip(first as u32..) {
-                *x = *x * mask.factor(index) + residual;
+    vectorized!(|x: &mut [f32], residual: &[f32], mask: Option<DropoutMask>, first: usize| {
+        match mask {
+            Some(mask) => {
+                for ((x, residual), index) in x.iter_mut().zip(residual).zip(first as u32..) {
+                    *x = *x * mask.factor(index) + residual;
+                }
             }
+            None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
         }
-        None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
     });
 }
 
 /// x ← (x + bias) · mask + residual on every row of x `[rows, bias.len()]`, on the calling thread.
 pub(crate) fn bias_dropout_add(x: &mut [f32], bias: &[f32], residual: &[f32], mask: Option<DropoutMask>, first: usize) {
-    let n = bias.len();
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &mut [f32], bias: &[f32], residual: &[f32], mask: Option<DropoutMask>, first: usize| {
+        let n = bias.len();
         for ((x, residual), first) in
             x.chunks_exact_mut(n).zip(residual.chunks_exact(n)).zip((first as u32..).step_by(n))
         {
@@ -140,12 +146,7 @@ pub(crate) fn bias_dropout_add(x: &mut [f32], bias: &[f32], residual: &[f32], ma
 /// y = x · mask; its own backward, since the mask does not depend on x.
 pub(crate) fn dropout(x: &[f32], mask: DropoutMask, y: &mut [f32]) {
     x.par_chunks(SERIAL_BELOW).zip(y.par_chunks_mut(SERIAL_BELOW)).enumerate().for_each(|(chunk_idx, (x, y))| {
-        let start = (chunk_idx * SERIAL_BELOW) as u32;
-        pulp::Arch::new().dispatch(|| {
-            for ((y, x), index) in y.iter_mut().zip(x).zip(start..) {
-                *y = x * mask.factor(index);
-            }
-        });
+        dropout_block(x, Some(mask), chunk_idx * SERIAL_BELOW, y);
     });
 }
 
@@ -171,7 +172,7 @@ pub(crate) fn column_sums(x: &[f32], n_columns: usize) -> Vec<f32> {
 
 /// sums ← sums + each row of x, in their order and on the calling thread.
 pub(crate) fn add_rows(x: &[f32], sums: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
+    vectorized!(|x: &[f32], sums: &mut [f32]| {
         for row in x.chunks_exact(sums.len()) {
             for (sum, x) in sums.iter_mut().zip(row) {
                 *sum += x;

@@ -9,12 +9,12 @@ use core::arch::wasm32::{
     v128_store,
 };
 
+use super::super::product::{Tile, TileStart, Variant as _};
 use super::super::{AttentionShape, MatrixRef};
 use super::Variant;
 use super::pack::pack;
 use super::pointwise::{Exp, load, store};
-use super::product::padded;
-use super::tile::{PANEL, Tile, TileStart, Variant as _};
+use super::tile::PANEL;
 
 /// Queries in a group: the lanes of a vector.
 const QUERIES: usize = 4;
@@ -41,7 +41,9 @@ pub(in super::super) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], 
                 let n_queries = QUERIES.min(n - query);
                 head.attend(queries, query, n_queries, n_keys, mask, shape.scale());
                 let out = &mut out[query * hidden_size + first..];
-                for (to, from) in out.chunks_mut(hidden_size).zip(head.context.chunks(padded(size))).take(n_queries) {
+                for (to, from) in
+                    out.chunks_mut(hidden_size).zip(head.context.chunks(size.next_multiple_of(PANEL))).take(n_queries)
+                {
                     to[..size].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
                 }
             }
@@ -68,11 +70,11 @@ impl Head {
     fn new(n_tokens: usize, size: usize) -> Self {
         Self {
             size,
-            keys: vec![0.0; padded(n_tokens) * size],
-            values: vec![0.0; padded(size) * n_tokens],
+            keys: vec![0.0; n_tokens.next_multiple_of(PANEL) * size],
+            values: vec![0.0; size.next_multiple_of(PANEL) * n_tokens],
             queries: vec![0.0; size * QUERIES],
-            scores: vec![[0.0; QUERIES]; padded(n_tokens)],
-            context: vec![0.0; QUERIES * padded(size)],
+            scores: vec![[0.0; QUERIES]; n_tokens.next_multiple_of(PANEL)],
+            context: vec![0.0; QUERIES * size.next_multiple_of(PANEL)],
         }
     }
 
@@ -119,11 +121,13 @@ impl Head {
             }
         }
         let inverse_sums = exponentials(scores);
-        let width = padded(self.size);
+        let width = self.size.next_multiple_of(PANEL);
         for (panel_idx, panel) in self.values.chunks_exact((n_keys * PANEL).max(1)).take(width / PANEL).enumerate() {
             let tile = Tile {
                 k: n_keys,
                 a: scores.as_ptr().cast(),
+                a_row: 1,
+                a_step: QUERIES,
                 b: panel.as_ptr(),
                 out: self.context[panel_idx * PANEL..].as_mut_ptr(),
                 out_stride: width,

@@ -2,75 +2,11 @@
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::super::product::tests::{check_blocked_products, check_small_products, element, ramp};
+use super::super::product::{Activation, Right, Start, multiply};
 use super::super::{AttentionShape, MatrixMut, MatrixRef, math};
-use super::product::{Activation, DEPTH, PackedMatrix, Right, Start, multiply};
-use super::tile::{Plain, Relaxed, Variant};
+use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
-
-/// Small integers, so that every order of summation and every way of rounding gives the same bits.
-fn ramp(n: usize) -> Vec<f32> {
-    (0..n).map(|i| ((i * 7) % 13) as f32 - 6.0).collect()
-}
-
-/// Element `[i, j]` of a product by its definition.
-fn element(a: MatrixRef<'_>, b: MatrixRef<'_>, i: usize, j: usize) -> f32 {
-    let at = |m: MatrixRef<'_>, row: usize, column: usize| m.data[row * m.row_stride + column * m.column_stride];
-    (0..a.columns).map(|l| at(a, i, l) * at(b, l, j)).sum()
-}
-
-/// All that a product can begin with, both layouts of each operand, packed before and not.
-fn check_product<V: Variant>(m: usize, k: usize, n: usize) {
-    let (a_data, b_data, bias) = (ramp(m * k + 3 * m.max(k)), ramp(n * k + 5 * n.max(k)), ramp(n));
-    let out_stride = n + 3;
-    let a_layouts = [MatrixRef::new(&a_data, m, k, k + 2), MatrixRef::new(&a_data, k, m, m + 2).t()];
-    let b_layouts = [MatrixRef::new(&b_data, k, n, n + 4), MatrixRef::new(&b_data, n, k, k + 4).t()];
-    for (a, b) in a_layouts.into_iter().flat_map(|a| b_layouts.map(|b| (a, b))) {
-        let packed = PackedMatrix::new(b);
-        for right in [Right::Loose(b), Right::Packed(&packed)] {
-            for start in [Start::Zero, Start::Out, Start::Bias(&bias)] {
-                for (scale, activation) in [(1.0, Activation::None), (0.5, Activation::None), (1.0, Activation::Gelu)] {
-                    let mut out = vec![99.0; m * out_stride];
-                    multiply::<V>(MatrixMut::new(&mut out, m, n, out_stride), a, right, scale, start, activation);
-                    for (i, row) in out.chunks_exact(out_stride).enumerate() {
-                        for (j, value) in row.iter().enumerate() {
-                            let sum = || match start {
-                                Start::Zero => scale * element(a, b, i, j),
-                                Start::Out => 99.0 + scale * element(a, b, i, j),
-                                Start::Bias(bias) => bias[j] + scale * element(a, b, i, j),
-                            };
-                            let expected = match activation {
-                                _ if j >= n => 99.0,
-                                Activation::None => sum(),
-                                Activation::Gelu => sum() * math::normal_cdf(sum()),
-                            };
-                            assert_eq!(*value, expected, "{m}×{k}×{n} at {i}, {j}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Rows that fill groups and that do not, columns that fill panels and that do not, short sums.
-fn check_small_products<V: Variant>() {
-    for m in (1..=14).chain([31, 32]) {
-        for k in [1, 2, 3, 4, 5, 33] {
-            for n in [1, 2, 7, 8, 9, 16, 17] {
-                check_product::<V>(m, k, n);
-            }
-        }
-    }
-}
-
-/// More than one block of rows, and of k, also with a last one that is not whole.
-fn check_blocked_products<V: Variant>() {
-    for (m, k, n) in
-        [(3, DEPTH, 9), (5, DEPTH + 1, 8), (2, 2 * DEPTH, 17), (129, 5, 9), (130, DEPTH + 3, 10), (257, 2, 3)]
-    {
-        check_product::<V>(m, k, n);
-    }
-}
 
 #[wasm_bindgen_test]
 fn products_of_the_plain_tile_equal_the_definition() {
@@ -91,7 +27,7 @@ fn sums_over_nothing_are_what_they_begin_with() {
     for (start, expected) in [(Start::Zero, [0.0; 3]), (Start::Out, [9.0; 3]), (Start::Bias(&bias), bias)] {
         let mut out = [9.0; 6];
         let b = Right::Loose(MatrixRef::new(&[], 0, 3, 3));
-        multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), empty, b, 1.0, start, Activation::None);
+        multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), empty, &b, start, Activation::None);
         assert_eq!(out, [expected, expected].concat()[..]);
     }
 }
@@ -104,7 +40,7 @@ fn a_non_finite_weight_reaches_its_own_column_only() {
     let (x, mut out) = (vec![1.0; 2 * 5], [0.0; 6]);
     let right = Right::Loose(MatrixRef::new(&weight, 3, 5, 5).t());
     let x = MatrixRef::new(&x, 2, 5, 5);
-    multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), x, right, 1.0, Start::Zero, Activation::None);
+    multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), x, &right, Start::Zero, Activation::None);
     for row in out.chunks_exact(3) {
         assert!(row[0].is_finite() && row[1] == f32::INFINITY && row[2].is_finite(), "{row:?}");
     }
@@ -118,9 +54,9 @@ fn the_variants_differ_in_rounding_only() {
     let (a, b) = (MatrixRef::new(&a, m, k, k), MatrixRef::new(&b, k, n, n));
     let (mut plain, mut relaxed) = (vec![0.0; m * n], vec![0.0; m * n]);
     let out = MatrixMut::new(&mut plain, m, n, n);
-    multiply::<Plain>(out, a, Right::Loose(b), 1.0, Start::Zero, Activation::None);
+    multiply::<Plain>(out, a, &Right::Loose(b), Start::Zero, Activation::None);
     let out = MatrixMut::new(&mut relaxed, m, n, n);
-    multiply::<Relaxed>(out, a, Right::Loose(b), 1.0, Start::Zero, Activation::None);
+    multiply::<Relaxed>(out, a, &Right::Loose(b), Start::Zero, Activation::None);
     // Sums of 700 products below 1 reach about 20; f32 holds those to 1e-6.
     let worst = plain.iter().zip(&relaxed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 5e-5, "{worst}");

@@ -6,57 +6,28 @@
 
 use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_load32_splat, v128_store};
 
+use core::ops::Range;
+
+use super::super::MatrixRef;
+use super::super::product::{Tile, TileStart, Variant};
+use super::pack::pack;
 use super::pointwise::GeluConstants;
 
 /// Columns of a panel: two vectors.
 pub(in super::super) const PANEL: usize = 8;
-
-/// What a tile reads and writes.
-#[derive(Clone, Copy)]
-pub(super) struct Tile {
-    /// Length of the sums.
-    pub k: usize,
-    /// `[k][rows]`
-    pub a: *const f32,
-    /// `[k][PANEL]`
-    pub b: *const f32,
-    /// Rows of `PANEL` elements, `out_stride` elements apart.
-    pub out: *mut f32,
-    pub out_stride: usize,
-    pub start: TileStart,
-    /// Whether the result goes through GELU.
-    pub has_gelu: bool,
-}
-
-/// What the sums begin with.
-#[derive(Clone, Copy)]
-pub(super) enum TileStart {
-    Zero,
-    /// What `out` holds.
-    Out,
-    /// The same `PANEL` elements in every row.
-    Bias(*const f32),
-}
-
-/// One way to multiply and add.
-pub(super) trait Variant {
-    /// Rows of the tallest tile.
-    const TALLEST: usize;
-
-    /// Computes a tile of `rows` rows, at most [`Variant::TALLEST`].
-    ///
-    /// # Safety
-    /// All that `tile` names must lie inside of live slices, `out` inside of one that nothing else refers to.
-    #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-    unsafe fn run(rows: usize, tile: &Tile);
-}
+/// Steps of k in a block: a panel of them takes 12 KB, less than half of a first-level cache.
+pub(super) const DEPTH: usize = 384;
+/// Rows in a block: with [`DEPTH`] 196 KB of the second-level cache.
+const ROWS: usize = 128;
 
 /// Rounds after the multiplication and after the addition.
-pub(super) struct Plain;
+#[derive(Debug)]
+pub(in super::super) struct Plain;
 
 /// Lets the browser fuse multiplication and addition.
 #[cfg(any(test, feature = "relaxed-simd"))]
-pub(super) struct Relaxed;
+#[derive(Debug)]
+pub(in super::super) struct Relaxed;
 
 #[inline(always)]
 fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
@@ -73,7 +44,8 @@ macro_rules! define_tile {
         #[inline(never)]
         #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
         unsafe fn $name<const R: usize>(tile: &Tile) {
-            let Tile { k, mut a, mut b, out, out_stride, start, has_gelu } = *tile;
+            // Rows are packed, so their strides are 1 and R.
+            let Tile { k, mut a, mut b, out, out_stride, start, has_gelu, .. } = *tile;
             let mut sums = [[f32x4_splat(0.0); 2]; R];
             // SAFETY: the caller vouches for every address below: `k · R` elements from `a`, `k · PANEL` from `b`, `PANEL`
             // of a bias, and `R` rows of `PANEL` elements of `out`. Loads and stores need no alignment.
@@ -123,13 +95,21 @@ define_tile!(plain, multiply_add);
 define_tile!(relaxed, core::arch::wasm32::f32x4_relaxed_madd, "relaxed-simd");
 
 impl Variant for Plain {
+    const PANEL: usize = PANEL;
     const TALLEST: usize = 4;
+    const DEPTH: usize = DEPTH;
+    const ROWS: usize = ROWS;
+    const READS_ROWS: bool = false;
+
+    fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]) {
+        pack_group(source, first, n_valid, height, depth, out);
+    }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(rows: usize, tile: &Tile) {
+    unsafe fn run(height: usize, tile: &Tile) {
         // SAFETY: the caller's promise is what `plain` asks for.
         unsafe {
-            match rows {
+            match height {
                 1 => plain::<1>(tile),
                 2 => plain::<2>(tile),
                 3 => plain::<3>(tile),
@@ -142,14 +122,22 @@ impl Variant for Plain {
 
 #[cfg(any(test, feature = "relaxed-simd"))]
 impl Variant for Relaxed {
+    const PANEL: usize = PANEL;
     const TALLEST: usize = 6;
+    const DEPTH: usize = DEPTH;
+    const ROWS: usize = ROWS;
+    const READS_ROWS: bool = false;
+
+    fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]) {
+        pack_group(source, first, n_valid, height, depth, out);
+    }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(rows: usize, tile: &Tile) {
+    unsafe fn run(height: usize, tile: &Tile) {
         // SAFETY: the caller's promise is what `relaxed` asks for. A browser that runs this module knows relaxed SIMD,
         // since it validates the module as a whole.
         unsafe {
-            match rows {
+            match height {
                 1 => relaxed::<1>(tile),
                 2 => relaxed::<2>(tile),
                 3 => relaxed::<3>(tile),
@@ -159,5 +147,26 @@ impl Variant for Relaxed {
                 _ => unreachable!("groups have at most TALLEST rows"),
             }
         }
+    }
+}
+
+/// As [`Variant::pack`], for both variants.
+fn pack_group(
+    source: MatrixRef<'_>,
+    first: usize,
+    n_valid: usize,
+    height: usize,
+    depth: Range<usize>,
+    out: &mut [f32],
+) {
+    match height {
+        1 => pack::<1>(source, first, n_valid, depth, out),
+        2 => pack::<2>(source, first, n_valid, depth, out),
+        3 => pack::<3>(source, first, n_valid, depth, out),
+        4 => pack::<4>(source, first, n_valid, depth, out),
+        5 => pack::<5>(source, first, n_valid, depth, out),
+        6 => pack::<6>(source, first, n_valid, depth, out),
+        PANEL => pack::<PANEL>(source, first, n_valid, depth, out),
+        _ => unreachable!("no variant has such tiles"),
     }
 }

@@ -1,0 +1,110 @@
+//! The innermost loop: up to twelve rows times two vectors, kept in 24 of the 32 registers.
+
+use core::arch::x86_64::{
+    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+use core::ops::Range;
+
+use super::super::product::{Tile, TileStart, Variant};
+use super::super::{MatrixRef, math};
+use super::pack::{pack, pack_groups};
+
+/// Elements of a vector.
+pub(super) const LANES: usize = 16;
+
+/// Two vectors beside each other: with twelve rows 24 multiply-adds for two loads of the right operand and twelve
+/// broadcasts of the left one.
+const PANEL: usize = 2 * LANES;
+
+/// The one variant of this target; its tiles panic on a processor without AVX-512.
+#[derive(Debug)]
+pub(in super::super) struct Avx512;
+
+impl Variant for Avx512 {
+    const PANEL: usize = PANEL;
+    const TALLEST: usize = 12;
+    const DEPTH: usize = 384;
+    const ROWS: usize = 240;
+    const READS_ROWS: bool = true;
+
+    fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]) {
+        pack(source, first, n_valid, height, depth, out);
+    }
+
+    fn pack_groups(
+        source: MatrixRef<'_>,
+        groups: impl Iterator<Item = (usize, usize)> + Clone,
+        depth: Range<usize>,
+        out: &mut [f32],
+    ) {
+        pack_groups(source, groups, depth, out);
+    }
+
+    #[expect(unsafe_code, reason = "as declared")]
+    unsafe fn run(height: usize, t: &Tile) {
+        assert!(super::is_available(), "tiles need AVX-512");
+        // SAFETY: the processor has AVX-512, and the rest is the caller's promise.
+        unsafe {
+            match height {
+                1 => tile::<1>(t),
+                2 => tile::<2>(t),
+                3 => tile::<3>(t),
+                4 => tile::<4>(t),
+                5 => tile::<5>(t),
+                6 => tile::<6>(t),
+                7 => tile::<7>(t),
+                8 => tile::<8>(t),
+                9 => tile::<9>(t),
+                10 => tile::<10>(t),
+                11 => tile::<11>(t),
+                12 => tile::<12>(t),
+                _ => unreachable!("groups have at most TALLEST rows"),
+            }
+        }
+    }
+}
+
+/// A tile of `R` rows.
+///
+/// # Safety
+/// As [`Variant::run`], on a processor with AVX-512.
+#[target_feature(enable = "avx512f")]
+#[inline(never)]
+#[expect(unsafe_code, reason = "reads and writes through raw pointers")]
+unsafe fn tile<const R: usize>(tile: &Tile) {
+    let Tile { k, mut a, a_row, a_step, mut b, out, out_stride, start, has_gelu } = *tile;
+    let mut sums: [[__m512; 2]; R] = [[_mm512_setzero_ps(); 2]; R];
+    // SAFETY: the caller vouches for every address below: `R` rows of k steps from `a` by its strides, `k · PANEL`
+    // elements from `b`, `PANEL` of a bias, and `R` rows of `PANEL` elements of `out`. Loads and stores need no alignment.
+    unsafe {
+        match start {
+            TileStart::Zero => {}
+            TileStart::Out => {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let row = out.add(r * out_stride);
+                    *sum = [_mm512_loadu_ps(row), _mm512_loadu_ps(row.add(LANES))];
+                }
+            }
+            TileStart::Bias(bias) => sums = [[_mm512_loadu_ps(bias), _mm512_loadu_ps(bias.add(LANES))]; R],
+        }
+        for _ in 0..k {
+            let (b0, b1) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(LANES)));
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let x = _mm512_set1_ps(*a.add(r * a_row));
+                *sum = [_mm512_fmadd_ps(x, b0, sum[0]), _mm512_fmadd_ps(x, b1, sum[1])];
+            }
+            a = a.wrapping_add(a_step);
+            b = b.add(PANEL);
+        }
+        for (r, sum) in sums.into_iter().enumerate() {
+            let row = out.add(r * out_stride);
+            _mm512_storeu_ps(row, sum[0]);
+            _mm512_storeu_ps(row.add(LANES), sum[1]);
+            if has_gelu {
+                for x in core::slice::from_raw_parts_mut(row, PANEL) {
+                    *x *= math::normal_cdf(*x);
+                }
+            }
+        }
+    }
+}

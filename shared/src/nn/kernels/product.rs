@@ -1,0 +1,359 @@
+//! Products of matrices by tiles that stay in registers: the loops around the tiles, and operands in the order of use.
+//!
+//! After Goto & van de Geijn, *Anatomy of high-performance matrix multiplication* (2008): the right operand is packed into
+//! panels of a few columns, `[k-block][panel][k][columns]`, which a caller that uses it more than once keeps
+//! ([`PackedMatrix`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
+//! where it lies. The loops go k-block → row block → panel → group, so that a panel is read again from a near cache.
+//! What a tile is made of is the target's: `wasm` and `avx512` have theirs.
+//!
+//! Invariant: every element of a product is summed in the order of k, whatever the shape.
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use core::cell::RefCell;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{Buffer, MatrixMut, MatrixRef};
+
+/// What a tile reads and writes.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    /// Length of the sums.
+    pub k: usize,
+    /// The first of its rows.
+    pub a: *const f32,
+    /// Elements from one row to the next; 1 where rows are packed.
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "its tiles read packed rows only"))]
+    pub a_row: usize,
+    /// Elements from one step of k to the next; the tile's height where rows are packed.
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "its tiles read packed rows only"))]
+    pub a_step: usize,
+    /// `[k][PANEL]`
+    pub b: *const f32,
+    /// Rows of `PANEL` elements, `out_stride` elements apart.
+    pub out: *mut f32,
+    pub out_stride: usize,
+    pub start: TileStart,
+    /// Whether the result goes through GELU.
+    pub has_gelu: bool,
+}
+
+/// What the sums begin with.
+#[derive(Clone, Copy)]
+pub(super) enum TileStart {
+    Zero,
+    /// What `out` holds.
+    Out,
+    /// The same `PANEL` elements in every row.
+    Bias(*const f32),
+}
+
+/// One way to multiply and add.
+pub(super) trait Variant {
+    /// Columns of a tile.
+    const PANEL: usize;
+    /// Rows of the tallest tile.
+    const TALLEST: usize;
+    /// Steps of k in a block.
+    const DEPTH: usize;
+    /// Rows in a block of packed rows.
+    const ROWS: usize;
+    /// Whether tiles read a left operand with adjacent columns where it lies; all rows are packed otherwise.
+    const READS_ROWS: bool;
+
+    /// Packs `height` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into `out`
+    /// `[depth][height]`; `height` is [`Variant::PANEL`] or at most [`Variant::TALLEST`].
+    fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]);
+
+    /// Packs groups of adjacent rows as [`Variant::pack`] does, one behind the other; `groups` has the first row and the
+    /// height of each.
+    fn pack_groups(
+        source: MatrixRef<'_>,
+        groups: impl Iterator<Item = (usize, usize)> + Clone,
+        depth: Range<usize>,
+        mut out: &mut [f32],
+    ) {
+        for (first, height) in groups {
+            let (group, rest) = out.split_at_mut(height * depth.len());
+            Self::pack(source, first, height.min(source.rows - first), height, depth.clone(), group);
+            out = rest;
+        }
+    }
+
+    /// Computes a tile of `height` rows, at most [`Variant::TALLEST`].
+    ///
+    /// # Safety
+    /// All that `tile` names must lie inside of live slices, `out` inside of one that nothing else refers to.
+    #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
+    unsafe fn run(height: usize, tile: &Tile);
+}
+
+/// Elements of the largest tile of any variant.
+const MAX_TILE: usize = 512;
+
+/// The right operand of a product, `[k, n]`, packed for the tiles of `V`.
+#[derive(Debug)]
+pub(super) struct PackedMatrix<V> {
+    n_rows: usize,
+    n_columns: usize,
+    /// `[k-block][panel][k][PANEL]`; columns past the last are 0.
+    data: Buffer,
+    variant: PhantomData<V>,
+}
+
+impl<V: Variant> PackedMatrix<V> {
+    /// Packs `[k, n]`, on all threads.
+    pub(super) fn new(matrix: MatrixRef<'_>) -> Self {
+        let (n_rows, n_columns) = (matrix.rows, matrix.columns);
+        let width = n_columns.next_multiple_of(V::PANEL);
+        let mut data = Buffer::new(n_rows * width);
+        for depth in blocks::<V>(n_rows) {
+            let columns = matrix.t();
+            data[depth.start * width..depth.end * width]
+                .par_chunks_exact_mut((V::PANEL * depth.len()).max(1))
+                .enumerate()
+                .for_each(|(panel_idx, panel)| pack_panel::<V>(columns, panel_idx, depth.clone(), panel));
+        }
+        Self { n_rows, n_columns, data, variant: PhantomData }
+    }
+
+    /// k and n
+    pub(super) fn shape(&self) -> (usize, usize) {
+        (self.n_rows, self.n_columns)
+    }
+
+    fn block(&self, depth: &Range<usize>) -> &[f32] {
+        let width = self.n_columns.next_multiple_of(V::PANEL);
+        &self.data[depth.start * width..depth.end * width]
+    }
+}
+
+/// The right operand of a product, `[k, n]`.
+pub(super) enum Right<'a, V> {
+    Packed(&'a PackedMatrix<V>),
+    /// To be packed for this product.
+    Loose(MatrixRef<'a>),
+}
+
+impl<V: Variant> Right<'_, V> {
+    fn shape(&self) -> (usize, usize) {
+        match self {
+            Self::Packed(matrix) => matrix.shape(),
+            Self::Loose(matrix) => (matrix.rows, matrix.columns),
+        }
+    }
+}
+
+/// What the sums begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// The output's old content.
+    Out,
+    /// `[n]`, for every row.
+    Bias(&'a [f32]),
+}
+
+/// What is done to a finished sum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    None,
+    Gelu,
+}
+
+/// Memory that is kept between products: it has the size of the largest so far.
+#[derive(Default)]
+struct Scratch {
+    a: Vec<f32>,
+    b: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// out = activation(start + a·b), on the calling thread; shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`.
+///
+/// # Panics
+/// When shapes do not fit.
+pub(super) fn multiply<V: Variant>(
+    out: MatrixMut<'_>,
+    a: MatrixRef<'_>,
+    b: &Right<'_, V>,
+    start: Start<'_>,
+    activation: Activation,
+) {
+    assert_eq!(
+        ((out.rows, a.columns), out.columns),
+        ((a.rows, b.shape().0), b.shape().1),
+        "shapes of a matrix product"
+    );
+    if out.rows == 0 || out.columns == 0 {
+        return;
+    }
+    // The last panel reads a whole panel of it.
+    let bias = match start {
+        Start::Bias(bias) => {
+            assert_eq!(bias.len(), out.columns, "one bias for every column");
+            let mut padded_bias = vec![0.0; bias.len().next_multiple_of(V::PANEL)];
+            padded_bias[..bias.len()].copy_from_slice(bias);
+            Some(padded_bias)
+        }
+        Start::Zero | Start::Out => None,
+    };
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut product =
+            Product { out, bias, is_added: matches!(start, Start::Out), has_gelu: activation == Activation::Gelu };
+        for depth in blocks::<V>(a.columns) {
+            let panels = match b {
+                Right::Packed(matrix) => matrix.block(&depth),
+                Right::Loose(matrix) => {
+                    let width = matrix.columns.next_multiple_of(V::PANEL);
+                    let panels = grown(&mut scratch.b, depth.len() * width);
+                    let groups = (0..matrix.columns).step_by(V::PANEL).map(|first| (first, V::PANEL));
+                    V::pack_groups(matrix.t(), groups, depth.clone(), panels);
+                    panels
+                }
+            };
+            if V::READS_ROWS && a.column_stride == 1 {
+                product.block::<V>(0..a.rows, depth.clone(), a.columns, Left::Rows(a), panels);
+                continue;
+            }
+            let n_blocks = a.rows.div_ceil(V::ROWS);
+            let n_rows = a.rows.div_ceil(n_blocks).next_multiple_of(V::TALLEST);
+            for first in (0..a.rows).step_by(n_rows) {
+                let rows = first..(first + n_rows).min(a.rows);
+                let groups = grown(&mut scratch.a, rows.len() * depth.len());
+                let heights = heights::<V>(rows.len()).map(|(offset, height)| (rows.start + offset, height));
+                V::pack_groups(a, heights, depth.clone(), groups);
+                product.block::<V>(rows, depth.clone(), a.columns, Left::Groups(groups), panels);
+            }
+        }
+    });
+}
+
+/// The left operand of a product, or of a block of it.
+#[derive(Clone, Copy)]
+enum Left<'a> {
+    /// The whole of it, where it lies; columns are adjacent.
+    Rows(MatrixRef<'a>),
+    /// The block's rows, packed.
+    Groups(&'a [f32]),
+}
+
+/// The output's side of a product.
+struct Product<'a> {
+    out: MatrixMut<'a>,
+    bias: Option<Vec<f32>>,
+    is_added: bool,
+    has_gelu: bool,
+}
+
+impl Product<'_> {
+    /// Adds one block: some rows, some steps of k, all columns.
+    fn block<V: Variant>(&mut self, rows: Range<usize>, depth: Range<usize>, k: usize, left: Left<'_>, panels: &[f32]) {
+        let (n_columns, out_stride) = (self.out.columns, self.out.row_stride);
+        let is_continued = depth.start > 0 || self.is_added;
+        assert_eq!(panels.len(), n_columns.next_multiple_of(V::PANEL) * depth.len(), "size of the packed panels");
+        for (panel_idx, column) in (0..n_columns).step_by(V::PANEL).enumerate() {
+            let b = &panels[panel_idx * V::PANEL * depth.len()..(panel_idx + 1) * V::PANEL * depth.len()];
+            let start = match &self.bias {
+                _ if is_continued => TileStart::Out,
+                Some(bias) => TileStart::Bias(bias[column..column + V::PANEL].as_ptr()),
+                None => TileStart::Zero,
+            };
+            let width = V::PANEL.min(n_columns - column);
+            for (offset, height) in heights::<V>(rows.len()) {
+                // The tiles check nothing: what they are handed are slices that end where their reading does.
+                let (a, a_row, a_step) = match left {
+                    Left::Groups(groups) => (&groups[offset * depth.len()..(offset + height) * depth.len()], 1, height),
+                    Left::Rows(matrix) if depth.is_empty() => (&matrix.data[..0], matrix.row_stride, 1),
+                    Left::Rows(matrix) => {
+                        let first = (rows.start + offset) * matrix.row_stride + depth.start;
+                        let last = first + (height - 1) * matrix.row_stride + depth.len();
+                        (&matrix.data[first..last], matrix.row_stride, 1)
+                    }
+                };
+                let first = (rows.start + offset) * out_stride + column;
+                // Up to the end of the last row, which may be where the slice ends.
+                let out = &mut self.out.data[first..first + (height - 1) * out_stride + width];
+                let tile = Tile {
+                    k: depth.len(),
+                    a: a.as_ptr(),
+                    a_row,
+                    a_step,
+                    b: b.as_ptr(),
+                    out: out.as_mut_ptr(),
+                    out_stride,
+                    start,
+                    has_gelu: self.has_gelu && depth.end == k,
+                };
+                if width == V::PANEL {
+                    // SAFETY: `a` is a slice that ends with the last element of `height` rows at the last of k steps, `b`
+                    // one of `PANEL · k` elements, a bias has been cut to `PANEL`, and `out` is a slice that ends with
+                    // the last of `height` rows of `PANEL` elements.
+                    #[expect(unsafe_code, reason = "tiles take raw pointers")]
+                    unsafe {
+                        V::run(height, &tile);
+                    }
+                } else {
+                    narrow_tile::<V>(height, &tile, out, width);
+                }
+            }
+        }
+    }
+}
+
+/// A tile of the last panel: computed beside the output, which has only `width` of its columns.
+fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], width: usize) {
+    assert!(height * V::PANEL <= MAX_TILE && width <= V::PANEL, "a tile fits into its buffer");
+    let stride = tile.out_stride.max(width);
+    let mut whole = [0.0; MAX_TILE];
+    for (whole, row) in whole.chunks_exact_mut(V::PANEL).zip(out.chunks(stride)).take(height) {
+        whole[..width].copy_from_slice(&row[..width]);
+    }
+    let beside = Tile { out: whole.as_mut_ptr(), out_stride: V::PANEL, ..*tile };
+    // SAFETY: as for a whole tile, and `whole` has `PANEL` elements for each row.
+    #[expect(unsafe_code, reason = "tiles take raw pointers")]
+    unsafe {
+        V::run(height, &beside);
+    }
+    for (whole, row) in whole.chunks_exact(V::PANEL).zip(out.chunks_mut(stride)).take(height) {
+        row[..width].copy_from_slice(&whole[..width]);
+    }
+}
+
+/// The k-blocks, of equal size as far as possible; one empty block when k is 0, so that the output is written all the same.
+fn blocks<V: Variant>(k: usize) -> impl Iterator<Item = Range<usize>> {
+    let n_blocks = k.div_ceil(V::DEPTH).max(1);
+    let depth = k.div_ceil(n_blocks);
+    (0..n_blocks).map(move |block| (block * depth).min(k)..((block + 1) * depth).min(k))
+}
+
+/// First row and height of each group: heights differ by at most one, and none exceeds [`Variant::TALLEST`].
+fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let n_groups = n_rows.div_ceil(V::TALLEST).max(1);
+    let (height, n_taller) = (n_rows / n_groups, n_rows % n_groups);
+    (0..n_groups).map(move |group| {
+        let first = group * height + group.min(n_taller);
+        (first, height + usize::from(group < n_taller))
+    })
+}
+
+/// One panel of one k-block, of the right operand's transpose.
+fn pack_panel<V: Variant>(columns: MatrixRef<'_>, panel_idx: usize, depth: Range<usize>, panel: &mut [f32]) {
+    let first = panel_idx * V::PANEL;
+    V::pack(columns, first, V::PANEL.min(columns.rows - first), V::PANEL, depth, panel);
+}
+
+/// The first `n` elements of a buffer that grows when it is too small.
+fn grown(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
+    if buffer.len() < n {
+        buffer.resize(n, 0.0);
+    }
+    &mut buffer[..n]
+}

@@ -1,0 +1,35 @@
+//! Loops that the compiler turns into vector instructions of the processor at hand.
+
+/// Runs a block compiled once for every instruction set that `pulp` tells apart: `vectorized!(|x: &[f32], y: &mut [f32]| {…})`
+/// takes the variables of these names.
+///
+/// A closure handed to `pulp::Arch::dispatch` is a function of its own, compiled without these instructions; it gets them
+/// only where the optimiser chooses to inline it, and it does not choose so for long ones (GELU ran on vectors of four). The
+/// body of a `with_simd` that is always inlined is never left behind.
+macro_rules! vectorized {
+    (|$($name:ident: $type:ty),+ $(,)?| $body:block) => {
+        vectorized!(|$($name: $type),+| -> () { $body })
+    };
+    (|$($name:ident: $type:ty),+ $(,)?| -> $result:ty $body:block) => {{
+        struct Work<T>(T);
+        impl pulp::WithSimd for Work<($($type,)+)> {
+            type Output = $result;
+
+            #[inline(always)]
+            fn with_simd<S: pulp::Simd>(self, _: S) -> $result {
+                let Self(($($name,)+)) = self;
+                body($($name),+)
+            }
+        }
+
+        // As a function, whose arguments the compiler knows not to overlap.
+        #[expect(clippy::allow_attributes, reason = "few blocks take more variables than clippy likes")]
+        #[allow(clippy::too_many_arguments, reason = "they are what the block uses, not an interface")]
+        #[inline(always)]
+        fn body($($name: $type),+) -> $result $body
+
+        pulp::Arch::new().dispatch(Work(($($name,)+)))
+    }};
+}
+
+pub(super) use vectorized;
