@@ -33,7 +33,7 @@ addEventListener("fetch", (event) => {
 });
 
 function isKept(url) {
-  return url.startsWith(registration.scope) && !url.endsWith(".bin");
+  return url.startsWith(registration.scope) && !url.endsWith(".bin") && !url.endsWith(".zip");
 }
 
 async function fromNetworkOrCache(request) {

@@ -2,6 +2,7 @@
 //! `cargo xtask demo` and `cargo xtask test`.
 
 mod browser;
+mod class_zip;
 mod demo;
 mod sentences;
 mod shell;
@@ -25,12 +26,16 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run every check of continuous integration, stopping at the first that fails.
     Test(test::TestArgs),
+    /// Pack the built page into one file for a room without a network; Trunk calls it.
+    #[command(hide = true)]
+    ClassZip(class_zip::ClassZipArgs),
 }
 
 fn main() -> ExitCode {
     let result = shell::Shell::new().and_then(|shell| match Cli::parse().command {
         Command::Demo(args) => demo::run(shell, &args),
         Command::Test(args) => test::run(shell, &args),
+        Command::ClassZip(args) => class_zip::run(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,7 +50,9 @@ pub(super) fn StoragePanel() -> impl IntoView {
             <h2 id="storage-title">"Kept in this browser"</h2>
             <p class="small numbers">{words}</p>
             <p class="small quiet">
-                "After the first visit the page and its models work without a network. What is kept is versioned and checked by hash."
+                "After the first visit the page and its models work without a network. What is kept is versioned and checked by hash. For a room without any network: "
+                <a href="bert-heal-class.zip" download data-testid="class-zip">"download all of it for class"</a>
+                " (a zip; START.txt in it says how to open it)."
             </p>
             <div class="row">
                 {button("purge-models", "Delete models", Purge::Models)}
