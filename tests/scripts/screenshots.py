@@ -30,7 +30,8 @@ DAMAGED = READY + " && Number(document.querySelector('[data-testid=damage]')?.da
 
 # Name, address, what to wait for before and after an action, the action, what to scroll to.
 PARTS = [
-    ("1-at-once", DAMAGE, "document.querySelector('[data-testid=load-progress]')?.value > 0", None, None, None),
+    ("1-at-once", "plan=kaiming@bottom:0.67&seed=1", "document.querySelector('[data-testid=load-progress]')?.value > 1e6",
+     None, None, None),
     ("2-three-columns", DAMAGE, DAMAGED + " && document.querySelector('[data-testid=prediction-corrupted]')?.dataset.text",
      None, None, "[data-testid=prediction-healthy]"),
     ("3-operating-table", "plan=kaiming@bottom:1L;zero:0.5@layers:2/attention.head:3-5&seed=7", DAMAGED, None, None,
@@ -49,6 +50,19 @@ PARTS = [
 class Handler(http.server.SimpleHTTPRequestHandler):
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map,
                       ".wasm": "application/wasm", ".js": "text/javascript"}
+
+    # Seconds between the parts of a model, so that it can be seen to arrive.
+    pause = 0.0
+
+    def copyfile(self, source, outputfile):
+        if not self.path.endswith(".bin"):
+            return super().copyfile(source, outputfile)
+        try:
+            while part := source.read(1 << 18):
+                outputfile.write(part)
+                time.sleep(self.pause)
+        except BrokenPipeError:  # the picture is taken, and the browser closed
+            pass
 
     def log_message(self, *_):
         pass
@@ -114,12 +128,9 @@ def main():
     for name, address, before, action, after, target in PARTS:
         if only and name not in only:
             continue
-        # The first part is what is seen while the model still arrives; the others follow each other with it kept.
         browser = Browser()
-        if name == "1-at-once":
-            browser.devtools("Network.enable")
-            browser.devtools("Network.emulateNetworkConditions", offline=False, latency=5,
-                             downloadThroughput=1_500_000, uploadThroughput=1_500_000)
+        # The first part is what is seen while the model still arrives.
+        Handler.pause = 0.3 if name == "1-at-once" else 0.0
         browser.call("POST", f"/session/{browser.session}/url", {"url": f"{origin}#{address}"})
         browser.wait(before)
         if action:
