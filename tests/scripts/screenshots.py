@@ -42,7 +42,7 @@ PARTS = [
     ("5-evidence", "view=evidence", "document.querySelector('[data-testid=evidence] svg')", None, None, None),
     ("6-lesson", "lesson=2", READY, "document.querySelector('[data-testid=reveal]')?.click()", "true", None),
     ("7-own-model", "view=model", READY, None, None, None),
-    ("8-held-out", DAMAGE + "&view=measure", DAMAGED, "document.querySelector('[data-testid=evaluate]').click()",
+    ("8-held-out", DAMAGE + "&view=measure", READY, "document.querySelector('[data-testid=evaluate]').click()",
      "document.querySelector('[data-testid=accuracy-healed]')?.dataset.value > 0", None),
 ]
 
