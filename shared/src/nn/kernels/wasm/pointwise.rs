@@ -79,7 +79,7 @@ impl Exp {
         for i in 6..11 {
             p = f32x4_add(f32x4_mul(p, r), c(i));
         }
-        let p = f32x4_add(f32x4_add(f32x4_mul(f32x4_mul(p, r), r), r), c(11));
+        let p = f32x4_add(f32x4_add(f32x4_mul(p, f32x4_mul(r, r)), r), c(11));
         let power = i32x4_shl(i32x4_add(shifted, splat(self.bias)), 23);
         let is_zero = f32x4_lt(x, splat(self.smallest));
         v128_andnot(f32x4_mul(p, power), is_zero)
