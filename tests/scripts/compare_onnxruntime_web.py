@@ -15,15 +15,12 @@ import functools
 import http.server
 import json
 import pathlib
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
-import time
-import urllib.request
+
+sys.dont_write_bytecode = True
+from chromium import Browser
 
 SHAPES = ["1x16", "1x32", "1x128", "16x32"]
 
@@ -48,10 +45,6 @@ try {
   window.__done = JSON.stringify(out);
 } catch (error) { window.__done = 'ERR ' + error; }
 </script>"""
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
 
 def export(model_dir, out):
     """The encoder as ONNX, in f32."""
@@ -108,41 +101,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 def done(origin, path, timeout=280):
     """What the page at `path` leaves in window.__done, in a browser of its own."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    profile = tempfile.mkdtemp()
-    driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def call(method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, data=data,
-                                         headers={"Content-Type": "application/json"})
-        return json.loads(urllib.request.urlopen(request, timeout=timeout + 20).read())["value"]
-
-    try:
-        for _ in range(100):
-            try:
-                call("GET", "/status")
-                break
-            except OSError:
-                time.sleep(0.1)
-        options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
-        for name in ("chromium", "chromium-browser", "google-chrome"):
-            if shutil.which(name):
-                options["binary"] = shutil.which(name)
-                break
-        capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
-        session = call("POST", "/session", {"capabilities": capabilities})["sessionId"]
-        call("POST", f"/session/{session}/timeouts", {"script": timeout * 1000, "pageLoad": 60000})
-        call("POST", f"/session/{session}/url", {"url": origin + path})
-        wait = "const cb=arguments[0];(function w(){window.__done?cb(window.__done):setTimeout(w,50)})()"
-        text = call("POST", f"/session/{session}/execute/async", {"script": wait, "args": []})
-        call("DELETE", f"/session/{session}")
-    finally:
-        driver.terminate()
-        driver.wait()
-        shutil.rmtree(profile, ignore_errors=True)
+    with Browser() as browser:
+        browser.open(origin + path)
+        text = browser.result("const cb=arguments[0];(function w(){window.__done?cb(window.__done):setTimeout(w,50)})()", timeout)
     if text.startswith("ERR"):
         sys.exit(f"{path}: {text}")
     return json.loads(text)

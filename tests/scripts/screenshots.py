@@ -12,17 +12,13 @@ import functools
 import http.server
 import json
 import pathlib
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.request
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+sys.dont_write_bytecode = True
+from chromium import Browser
+
 SIZES = {"desktop": (1280, 900, 1, False), "phone": (390, 844, 2, True)}
 DAMAGE = "plan=kaiming@bottom:0.67&seed=1&text=A%20warm%2C%20funny%20and%20beautifully%20acted%20film."
 READY = "document.querySelector('[data-testid=model]')?.dataset.state === 'ready'"
@@ -68,56 +64,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class Browser:
-    """One fresh browser."""
-
-    def __init__(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        self.profile = tempfile.mkdtemp()
-        self.driver = subprocess.Popen(["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                self.call("GET", "/status")
-                break
-            except OSError:
-                time.sleep(0.1)
-        options = {"args": [*FLAGS, f"--user-data-dir={self.profile}"]}
-        for name in ("chromium", "chromium-browser", "google-chrome"):
-            if shutil.which(name):
-                options["binary"] = shutil.which(name)
-                break
-        capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
-        self.session = self.call("POST", "/session", {"capabilities": capabilities})["sessionId"]
-
-    def call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=data,
-                                         headers={"Content-Type": "application/json"})
-        return json.loads(urllib.request.urlopen(request, timeout=320).read())["value"]
-
-    def devtools(self, command, **params):
-        return self.call("POST", f"/session/{self.session}/goog/cdp/execute", {"cmd": command, "params": params})
-
-    def run(self, script):
-        return self.call("POST", f"/session/{self.session}/execute/sync", {"script": script, "args": []})
-
-    def wait(self, condition, seconds=240):
-        end = time.monotonic() + seconds
-        while not self.run(f"return !!({condition})"):
-            if time.monotonic() > end:
-                raise TimeoutError(condition)
-            time.sleep(0.1)
-
-    def close(self):
-        self.call("DELETE", f"/session/{self.session}")
-        self.driver.terminate()
-        self.driver.wait()
-        shutil.rmtree(self.profile, ignore_errors=True)
-
-
 def main():
     dist, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     only = sys.argv[3:]
@@ -128,28 +74,27 @@ def main():
     for name, address, before, action, after, target in PARTS:
         if only and name not in only:
             continue
-        browser = Browser()
         # The first part is what is seen while the model still arrives.
         Handler.pause = 0.3 if name == "1-at-once" else 0.0
-        browser.call("POST", f"/session/{browser.session}/url", {"url": f"{origin}#{address}"})
-        browser.wait(before)
-        if action:
-            time.sleep(0.5)
-            browser.run(action)
-            browser.wait(after)
-        for size, (width, height, scale, is_mobile) in SIZES.items():
-            browser.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                             deviceScaleFactor=scale, mobile=is_mobile)
-            for theme in ("light", "dark"):
-                browser.devtools("Emulation.setEmulatedMedia",
-                                 features=[{"name": "prefers-color-scheme", "value": theme}])
-                time.sleep(0.4)
-                scroll = f"document.querySelector('{target}')?.scrollIntoView({{block: 'start'}})" if target else "scrollTo(0, 0)"
-                browser.run(scroll + "; scrollBy(0, -24)")
-                time.sleep(0.4)
-                shot = browser.devtools("Page.captureScreenshot", format="webp", quality=80)["data"]
-                (out / f"{name}-{theme}-{size}.webp").write_bytes(base64.b64decode(shot))
-        browser.close()
+        with Browser() as browser:
+            browser.open(f"{origin}#{address}")
+            browser.wait(before)
+            if action:
+                time.sleep(0.5)
+                browser.run(action)
+                browser.wait(after)
+            for size, (width, height, scale, is_mobile) in SIZES.items():
+                browser.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                                 deviceScaleFactor=scale, mobile=is_mobile)
+                for theme in ("light", "dark"):
+                    browser.devtools("Emulation.setEmulatedMedia",
+                                     features=[{"name": "prefers-color-scheme", "value": theme}])
+                    time.sleep(0.4)
+                    scroll = f"document.querySelector('{target}')?.scrollIntoView({{block: 'start'}})" if target else "scrollTo(0, 0)"
+                    browser.run(scroll + "; scrollBy(0, -24)")
+                    time.sleep(0.4)
+                    shot = browser.devtools("Page.captureScreenshot", format="webp", quality=80)["data"]
+                    (out / f"{name}-{theme}-{size}.webp").write_bytes(base64.b64decode(shot))
         print(name, file=sys.stderr)
 
 

@@ -64,3 +64,34 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+
+    #[test]
+    fn zip_holds_the_page_as_it_is_and_how_to_open_it_but_not_itself() -> Result<()> {
+        let dist = std::env::temp_dir().join(format!("bert-heal-class-zip-{}", std::process::id()));
+        fs::create_dir_all(dist.join("bundles/one"))?;
+        let page = [("index.html", "<title>page</title>"), ("bundles/one/weights.bin", "\0\u{1}\u{2}")];
+        for (name, content) in page {
+            fs::write(dist.join(name), content)?;
+        }
+        // Twice, as a second build over the first: the zip of the first is not part of the second.
+        for _ in 0..2 {
+            run(&ClassZipArgs { dist: dist.clone() })?;
+        }
+        let mut zip = zip::ZipArchive::new(File::open(dist.join(NAME))?)?;
+        let mut expected = vec![("bert-heal/START.txt".to_owned(), START)];
+        expected.extend(page.map(|(name, content)| (format!("bert-heal/{name}"), content)));
+        assert_eq!(zip.len(), expected.len());
+        for (name, content) in expected {
+            let mut text = String::new();
+            zip.by_name(&name)?.read_to_string(&mut text)?;
+            assert_eq!(text, content, "{name}");
+        }
+        fs::remove_dir_all(&dist)?;
+        Ok(())
+    }
+}

@@ -9,7 +9,8 @@ mod pack;
 mod tests;
 mod tile;
 
-use super::product::{Activation, PackedMatrix, Right, Start, multiply};
+use super::packed_weight::Activation;
+use super::product::{PackedMatrix, Right, multiply};
 use super::{Accumulate, MatrixMut, MatrixRef};
 pub(super) use tile::Avx512;
 
@@ -26,9 +27,5 @@ pub(super) type Packed = PackedMatrix<Avx512>;
 /// # Panics
 /// When the processor has no AVX-512.
 pub(super) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    let start = match mode {
-        Accumulate::Set => Start::Zero,
-        Accumulate::Add => Start::Out,
-    };
-    multiply::<Avx512>(out, a, &Right::Loose(b), start, Activation::None);
+    multiply::<Avx512>(out, a, &Right::Loose(b), mode.into(), Activation::None);
 }

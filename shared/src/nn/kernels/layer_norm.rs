@@ -79,16 +79,15 @@ pub(crate) fn layer_norm_backward_block(
     let n = gamma.len();
     let mut gradient = NormGradient { gamma: vec![0.0; n], beta: vec![0.0; n] };
     let (mut normed, mut scaled) = (vec![0.0; n], vec![0.0; n]); // x̂ and g of one row
-    let (sums, normed, scaled) = (&mut gradient, &mut *normed, &mut *scaled);
+    let (sums, row) = (&mut gradient, (&mut *normed, &mut *scaled));
     vectorized!(|x: &[f32],
                  gamma: &[f32],
                  eps: f32,
                  dy: &[f32],
                  dx: &mut [f32],
                  sums: &mut NormGradient,
-                 normed: &mut [f32],
-                 scaled: &mut [f32]| {
-        let n = gamma.len();
+                 row: (&mut [f32], &mut [f32])| {
+        let (n, (normed, scaled)) = (gamma.len(), row);
         for ((x, dy), dx) in x.chunks_exact(n).zip(dy.chunks_exact(n)).zip(dx.chunks_exact_mut(n)) {
             let (mean, inverse_std) = statistics(x, eps);
             for (h, x) in normed.iter_mut().zip(x) {

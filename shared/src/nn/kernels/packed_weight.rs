@@ -5,10 +5,36 @@ use std::sync::Arc;
 #[cfg(target_arch = "x86_64")]
 use super::avx512 as target;
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-use super::product::{Activation, Right, Start, multiply};
+use super::product::{Right, multiply};
 #[cfg(target_arch = "wasm32")]
 use super::wasm as target;
 use super::{Accumulate, Buffer, MatrixMut, MatrixRef, bias_gelu, matmul};
+
+/// What the sums of a product begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// The output's old content.
+    Out,
+    /// `[n]`, for every row.
+    Bias(&'a [f32]),
+}
+
+impl From<Accumulate> for Start<'_> {
+    fn from(mode: Accumulate) -> Self {
+        match mode {
+            Accumulate::Set => Self::Zero,
+            Accumulate::Add => Self::Out,
+        }
+    }
+}
+
+/// What is done to a finished sum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    None,
+    Gelu,
+}
 
 /// A packed weight; it exists only where the product of matrices is our own.
 ///
@@ -30,15 +56,37 @@ impl PackedWeight {
     pub(crate) fn for_input_gradient(weight: &[f32], n_in: usize) -> Option<Self> {
         Self::of(rows(weight, n_in))
     }
+}
 
-    #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+impl PackedWeight {
     fn of(matrix: MatrixRef<'_>) -> Option<Self> {
         target::is_available().then(|| Self(target::Packed::new(matrix)))
     }
 
-    #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-    fn of(_matrix: MatrixRef<'_>) -> Option<Self> {
+    /// `[k, n]`
+    fn shape(&self) -> (usize, usize) {
+        self.0.shape()
+    }
+
+    /// out = activation(start + x·B).
+    fn multiply(&self, x: MatrixRef<'_>, start: Start<'_>, activation: Activation, out: MatrixMut<'_>) {
+        multiply(out, x, &Right::Packed(&self.0), start, activation);
+    }
+}
+
+#[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
+impl PackedWeight {
+    fn of(_: MatrixRef<'_>) -> Option<Self> {
         None
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        match self.0 {}
+    }
+
+    fn multiply(&self, _: MatrixRef<'_>, _: Start<'_>, _: Activation, _: MatrixMut<'_>) {
+        match self.0 {}
     }
 }
 
@@ -67,20 +115,12 @@ impl<'a> Operand<'a> {
         packed.map_or_else(|| Self::Loose(rows(weight, n_in)), Self::Packed)
     }
 
-    /// `[k, n]`
-    fn shape(&self) -> (usize, usize) {
-        match self {
-            #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-            Self::Packed(packed) => packed.0.shape(),
-            #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-            Self::Packed(packed) => match packed.0 {},
-            Self::Loose(matrix) => (matrix.rows, matrix.columns),
-        }
-    }
-
     /// `x` `[m, k]` and `out` `[m, n]` as matrices.
     fn matrices<'x, 'out>(&self, x: &'x [f32], out: &'out mut [f32]) -> (MatrixRef<'x>, MatrixMut<'out>) {
-        let (k, n) = self.shape();
+        let (k, n) = match self {
+            Self::Packed(packed) => packed.shape(),
+            Self::Loose(matrix) => (matrix.rows, matrix.columns),
+        };
         let m = x.len() / k.max(1);
         (MatrixRef::new(x, m, k, k), MatrixMut::new(out, m, n, n))
     }
@@ -89,49 +129,29 @@ impl<'a> Operand<'a> {
     pub(crate) fn product(&self, x: &[f32], mode: Accumulate, out: &mut [f32]) {
         let (x, out) = self.matrices(x, out);
         match self {
-            #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-            Self::Packed(packed) => {
-                let start = if mode == Accumulate::Add { Start::Out } else { Start::Zero };
-                multiply(out, x, &Right::Packed(&packed.0), start, Activation::None);
-            }
-            #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-            Self::Packed(packed) => match packed.0 {},
+            Self::Packed(packed) => packed.multiply(x, mode.into(), Activation::None, out),
             Self::Loose(matrix) => matmul(out, x, *matrix, mode),
         }
     }
 
     /// out = x·B + bias.
     pub(crate) fn affine(&self, x: &[f32], bias: &[f32], out: &mut [f32]) {
-        match self {
-            #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-            Self::Packed(packed) => {
-                let (x, out) = self.matrices(x, out);
-                multiply(out, x, &Right::Packed(&packed.0), Start::Bias(bias), Activation::None);
-            }
-            #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-            Self::Packed(packed) => match packed.0 {},
-            Self::Loose(_) => {
-                out.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
-                self.product(x, Accumulate::Add, out);
-            }
+        if let Self::Packed(packed) = self {
+            let (x, out) = self.matrices(x, out);
+            return packed.multiply(x, Start::Bias(bias), Activation::None, out);
         }
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+        self.product(x, Accumulate::Add, out);
     }
 
     /// out = gelu(x·B + bias), where the sum itself is not needed.
     pub(crate) fn affine_gelu(&self, x: &[f32], bias: &[f32], out: &mut [f32]) {
-        match self {
-            #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-            Self::Packed(packed) => {
-                let (x, out) = self.matrices(x, out);
-                multiply(out, x, &Right::Packed(&packed.0), Start::Bias(bias), Activation::Gelu);
-            }
-            #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-            Self::Packed(packed) => match packed.0 {},
-            Self::Loose(_) => {
-                let mut sum = Buffer::new(out.len());
-                self.product(x, Accumulate::Set, &mut sum);
-                bias_gelu(&mut sum, bias, out);
-            }
+        if let Self::Packed(packed) = self {
+            let (x, out) = self.matrices(x, out);
+            return packed.multiply(x, Start::Bias(bias), Activation::Gelu, out);
         }
+        let mut sum = Buffer::new(out.len());
+        self.product(x, Accumulate::Set, &mut sum);
+        bias_gelu(&mut sum, bias, out);
     }
 }

@@ -17,6 +17,7 @@ use core::ops::Range;
 
 use rayon::prelude::*;
 
+use super::packed_weight::{Activation, Start};
 use super::{Buffer, MatrixMut, MatrixRef};
 
 /// What a tile reads and writes.
@@ -53,7 +54,7 @@ pub(super) enum TileStart {
 }
 
 /// One way to multiply and add.
-pub(super) trait Variant {
+pub(super) trait Variant: Sized {
     /// Columns of a tile.
     const PANEL: usize;
     /// Rows of the tallest tile.
@@ -75,13 +76,9 @@ pub(super) trait Variant {
         source: MatrixRef<'_>,
         groups: impl Iterator<Item = (usize, usize)> + Clone,
         depth: Range<usize>,
-        mut out: &mut [f32],
+        out: &mut [f32],
     ) {
-        for (first, height) in groups {
-            let (group, rest) = out.split_at_mut(height * depth.len());
-            Self::pack(source, first, height.min(source.rows - first), height, depth.clone(), group);
-            out = rest;
-        }
+        pack_one_by_one::<Self>(source, groups, depth, out);
     }
 
     /// Computes a tile of `height` rows, at most [`Variant::TALLEST`].
@@ -146,23 +143,6 @@ impl<V: Variant> Right<'_, V> {
             Self::Loose(matrix) => (matrix.rows, matrix.columns),
         }
     }
-}
-
-/// What the sums begin with.
-#[derive(Clone, Copy)]
-pub(super) enum Start<'a> {
-    Zero,
-    /// The output's old content.
-    Out,
-    /// `[n]`, for every row.
-    Bias(&'a [f32]),
-}
-
-/// What is done to a finished sum.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
-    None,
-    Gelu,
 }
 
 /// Memory that is kept between products: it has the size of the largest so far.
@@ -348,6 +328,20 @@ fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + 
 fn pack_panel<V: Variant>(columns: MatrixRef<'_>, panel_idx: usize, depth: Range<usize>, panel: &mut [f32]) {
     let first = panel_idx * V::PANEL;
     V::pack(columns, first, V::PANEL.min(columns.rows - first), V::PANEL, depth, panel);
+}
+
+/// Packs each group as a whole before the next.
+pub(super) fn pack_one_by_one<V: Variant>(
+    source: MatrixRef<'_>,
+    groups: impl Iterator<Item = (usize, usize)>,
+    depth: Range<usize>,
+    mut out: &mut [f32],
+) {
+    for (first, height) in groups {
+        let (group, rest) = out.split_at_mut(height * depth.len());
+        V::pack(source, first, height.min(source.rows - first), height, depth.clone(), group);
+        out = rest;
+    }
 }
 
 /// The first `n` elements of a buffer that grows when it is too small.

@@ -23,8 +23,6 @@ macro_rules! vectorized {
         }
 
         // As a function, whose arguments the compiler knows not to overlap.
-        #[expect(clippy::allow_attributes, reason = "few blocks take more variables than clippy likes")]
-        #[allow(clippy::too_many_arguments, reason = "they are what the block uses, not an interface")]
         #[inline(always)]
         fn body($($name: $type),+) -> $result $body
 

@@ -23,7 +23,8 @@ pub(super) use pointwise::{serial_gelu, serial_gelu_backward};
 pub(super) use small::small_matmul;
 pub(super) use tile::PANEL;
 
-use super::product::{Activation, PackedMatrix, Right, Start, multiply};
+use super::packed_weight::Activation;
+use super::product::{PackedMatrix, Right, multiply};
 use super::{Accumulate, MatrixMut, MatrixRef};
 
 /// The variant this build runs.
@@ -42,9 +43,5 @@ pub(super) fn is_available() -> bool {
 
 /// As [`super::matmul`].
 pub(super) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    let start = match mode {
-        Accumulate::Set => Start::Zero,
-        Accumulate::Add => Start::Out,
-    };
-    multiply::<Variant>(out, a, &Right::Loose(b), start, Activation::None);
+    multiply::<Variant>(out, a, &Right::Loose(b), mode.into(), Activation::None);
 }

@@ -8,7 +8,8 @@ use core::arch::x86_64::{
 use core::ops::Range;
 
 use super::super::MatrixRef;
-use super::tile::LANES;
+use super::super::product::pack_one_by_one;
+use super::tile::{Avx512, LANES};
 
 /// Steps of k that [`pack_groups`] packs at a time.
 const STEPS: usize = 16;
@@ -75,16 +76,10 @@ pub(super) fn pack_groups(
     source: MatrixRef<'_>,
     groups: impl Iterator<Item = (usize, usize)> + Clone,
     depth: Range<usize>,
-    mut out: &mut [f32],
+    out: &mut [f32],
 ) {
-    assert!(super::is_available(), "packing needs AVX-512");
     if source.row_stride != 1 {
-        for (first, height) in groups {
-            let (group, rest) = out.split_at_mut(height * depth.len());
-            pack(source, first, height.min(source.rows - first), height, depth.clone(), group);
-            out = rest;
-        }
-        return;
+        return pack_one_by_one::<Avx512>(source, groups, depth, out);
     }
     let n_steps = depth.len();
     for step in (0..n_steps).step_by(STEPS) {

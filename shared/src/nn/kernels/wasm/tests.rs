@@ -2,8 +2,9 @@
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::super::packed_weight::{Activation, Start};
 use super::super::product::tests::{check_blocked_products, check_small_products, element, ramp};
-use super::super::product::{Activation, Right, Start, multiply};
+use super::super::product::{Right, multiply};
 use super::super::{AttentionShape, MatrixMut, MatrixRef, math};
 use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
