@@ -13,7 +13,7 @@ mod save;
 mod write;
 
 pub use error::CheckpointError;
-pub use history::{Condition, HISTORY_KEY, History, Treatment};
+pub use history::{HISTORY_KEY, History, Treatment};
 pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
 pub use names::{NameMatch, match_name};
 pub use overlay::overlay_weights;

@@ -158,18 +158,22 @@ impl Dataset {
         }
     }
 
-    /// The same dataset with at most so many rows a split, chosen by [`limit`], and its report counted anew.
+    /// The same dataset with at most so many rows a split, chosen by [`limit`], and its report counted anew. The rows of
+    /// train are chosen by `train`, those of validation and test by `split`, which runs share so that all are judged on
+    /// the same rows.
     ///
     /// # Errors
     /// When a limit is 0.
-    pub fn limited(mut self, limits: &Limits, seed: Seed) -> Result<Self, DatasetError> {
+    pub fn limited(mut self, limits: &Limits, train: Seed, split: Seed) -> Result<Self, DatasetError> {
         if *limits == Limits::default() {
             return Ok(self);
         }
         if let Some(split) = Split::ALL.into_iter().find(|&split| limits.of(split) == Some(0)) {
             return Err(DatasetError::ZeroLimit { split });
         }
-        for (split, rows) in Split::ALL.into_iter().zip([&mut self.train, &mut self.validation, &mut self.test]) {
+        let seeds = [train, split, split];
+        let rows = [&mut self.train, &mut self.validation, &mut self.test];
+        for ((split, rows), seed) in Split::ALL.into_iter().zip(rows).zip(seeds) {
             if let Some(n) = limits.of(split) {
                 *rows = limit(std::mem::take(rows), n, seed, split);
             }
@@ -206,13 +210,13 @@ pub(crate) mod tests {
     fn limits_shorten_each_split_and_its_report() {
         let dataset = Dataset::new("toy".into(), names(2), examples(40, 2), examples(20, 2), examples(10, 2)).unwrap();
         let limits = Limits { train: Some(10), validation: None, test: Some(99) };
-        let limited = dataset.clone().limited(&limits, Seed(1)).unwrap();
+        let limited = dataset.clone().limited(&limits, Seed(1), Seed(0)).unwrap();
         assert_eq!((limited.train.len(), limited.validation.len(), limited.test.len()), (10, 20, 10));
         assert_eq!(limited.report.splits[0].class_counts, [5, 5]);
         assert_ne!(limited.content_hash(), dataset.content_hash());
         let zero = Limits { test: Some(0), ..Limits::default() };
         assert_eq!(
-            dataset.limited(&zero, Seed(1)).unwrap_err().to_string(),
+            dataset.limited(&zero, Seed(1), Seed(0)).unwrap_err().to_string(),
             "the limit of test rows is 0: expected at least 1"
         );
     }

@@ -31,16 +31,7 @@ impl Prediction {
     /// The class with the highest logit, the lowest of equals; `None` when a logit is not finite.
     #[must_use]
     pub fn predicted(&self) -> Option<u32> {
-        if !self.is_finite() {
-            return None;
-        }
-        let mut best: Option<(u32, f32)> = None;
-        for (label, &logit) in (0_u32..).zip(&self.logits) {
-            if best.is_none_or(|(_, highest)| logit > highest) {
-                best = Some((label, logit));
-            }
-        }
-        best.map(|(label, _)| label)
+        predicted_class(&self.logits)
     }
 
     /// Whether the predicted class is the true one.
@@ -54,6 +45,21 @@ impl Prediction {
     pub fn is_finite(&self) -> bool {
         self.logits.iter().all(|logit| logit.is_finite())
     }
+}
+
+/// The class with the highest logit, the lowest of equals; `None` when a logit is not finite.
+#[must_use]
+pub fn predicted_class(logits: &[f32]) -> Option<u32> {
+    if !logits.iter().all(|logit| logit.is_finite()) {
+        return None;
+    }
+    let mut best: Option<(u32, f32)> = None;
+    for (label, &logit) in (0_u32..).zip(logits) {
+        if best.is_none_or(|(_, highest)| logit > highest) {
+            best = Some((label, logit));
+        }
+    }
+    best.map(|(label, _)| label)
 }
 
 /// Why predictions cannot be evaluated.

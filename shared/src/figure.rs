@@ -2,12 +2,16 @@
 //!
 //! A [`Figure`] says what is to be seen and in which words; how it is drawn is up to who draws it. Invariant: a chart
 //! holds every number that its drawing shows, and [`Chart::table`] gives them all, so a figure never says more than its
-//! table. Numbers that are not finite have no place on an axis and are left out by whoever makes the chart.
+//! table. What is drawn stands for a [`Condition`], or for nothing but itself (`None`: what the conditions are compared
+//! with, such as a diagonal); it decides colour, shape and dashes, so that no meaning rests on colour alone. Numbers that
+//! are not finite have no place on an axis and are left out by whoever makes the chart.
 
 mod format;
 mod network;
 mod table;
 
+use crate::Condition;
+use crate::statistics::Interval;
 use serde::{Deserialize, Serialize};
 
 pub use format::Unit;
@@ -45,20 +49,6 @@ pub enum Chart {
     Network(NetworkChart),
 }
 
-/// What something drawn stands for. It decides colour, shape and dashes, so that no meaning rests on colour alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The uncorrupted model, fine-tuned; also weights before a corruption.
-    Healthy,
-    /// The model after corruption; also weights after it.
-    Corrupted,
-    /// The corrupted model, fine-tuned.
-    Healed,
-    /// What the others are compared with, such as a diagonal.
-    Reference,
-}
-
 /// A numeric axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,13 +84,11 @@ pub struct IntervalRow {
     /// Its name.
     pub label: String,
     /// What it stands for.
-    pub role: Role,
+    pub role: Option<Condition>,
     /// The value.
     pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
+    /// Where the true value lies.
+    pub interval: Interval,
 }
 
 /// A value on an axis to compare with.
@@ -134,7 +122,7 @@ pub struct Series {
     /// Its name.
     pub label: String,
     /// What it stands for.
-    pub role: Role,
+    pub role: Option<Condition>,
     /// Whether points are joined.
     pub mark: Mark,
     /// In ascending order of `x`.
@@ -160,7 +148,7 @@ pub struct Point {
     /// Where, on the vertical axis.
     pub y: f64,
     /// The interval of `y`, where there is one: lower and upper end.
-    pub interval: Option<(f64, f64)>,
+    pub interval: Option<Interval>,
     /// How many observations it stands for, where that is told.
     pub n: Option<u64>,
 }
@@ -182,7 +170,7 @@ pub struct HistogramSeries {
     /// Its name.
     pub label: String,
     /// What it stands for.
-    pub role: Role,
+    pub role: Option<Condition>,
     /// Values in each bin.
     pub counts: Vec<u64>,
     /// Values in no bin.
@@ -206,7 +194,7 @@ pub struct Outside {
 #[serde(deny_unknown_fields)]
 pub struct MatrixChart {
     /// What the counts are of.
-    pub role: Role,
+    pub role: Option<Condition>,
     /// What the rows are.
     pub row_label: String,
     /// What the columns are.

@@ -5,6 +5,7 @@
 
 pub mod bundle;
 pub mod checkpoint;
+mod condition;
 pub mod corruption;
 pub mod dataset;
 mod error;
@@ -19,5 +20,6 @@ pub mod statistics;
 pub mod tokenizer;
 pub mod training;
 
+pub use condition::Condition;
 pub use error::{Error, Result};
 pub use parameters::Parameters;

@@ -1,12 +1,15 @@
 //! What a run was asked to do and what came of it: the types of the files in a run's folder.
 //!
-//! Invariant: every number that is reported comes from one of these on disk. A [`RunSpec`] holds exactly what decides a
-//! result, so two runs with one [`RunId`] have one outcome; paths, thread counts and device names are in the
-//! [`Environment`] instead. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
+//! Invariant: every number that is reported comes from one of these on disk. A run has two names. Its [`RunId`] is what
+//! was asked: the hash of its [`RunSpec`], which leaves out paths, thread counts and device names (they are in the
+//! [`Environment`]). Its [`Numerics`] is what computed it. Runs with both equal have the same bits, so only such runs
+//! resume, reuse and make up one set of healthy, control, corrupted and healed; runs that differ in numerics are still
+//! seeds of one experiment. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
 
 mod damage;
 mod difference;
 mod measurement;
+mod numerics;
 mod outcome;
 mod prediction;
 mod provenance;
@@ -14,20 +17,21 @@ mod spec;
 
 pub use damage::{CorruptionDetail, TextLine};
 pub use difference::{SpecDifference, first_difference};
-pub use measurement::{BenchThroughput, BenchTime, BenchTrain, MetricsLine, Phase};
+pub use measurement::{BenchThroughput, BenchTime, BenchTrain, MetricsLine};
+pub use numerics::Numerics;
 pub use outcome::{
-    CorruptionSummary, Deficit, Environment, Hashes, Interval, ModelResult, PhaseSummary, Recovery, ResultHashes,
-    RunRecord, RunStatus, TrainSummary,
+    Comparison, CorruptionSummary, Environment, Hashes, ModelResult, PhaseSummary, ResultHashes, RunRecord, RunStatus,
+    TrainSummary, rows_in_words,
 };
 pub use prediction::Prediction;
 pub use provenance::{Provenance, Source, SourceFile, SourceKind};
 pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Seeds, SplitRows, canonical_json};
 
 /// The version of the layout of specs and records; raised when a field changes its name or meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The version of the arithmetic; raised when the same spec may give other results than before.
-pub const NUMERICS_VERSION: u32 = 4;
+pub const NUMERICS_VERSION: u32 = 5;
 
 /// JSON has no NaN and no infinities: they are written as `null`, and `null` is read as NaN.
 mod null_if_not_finite {

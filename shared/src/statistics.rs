@@ -23,32 +23,48 @@ pub use scores::Scores;
 pub use sign_flip::{MAX_EXACT_PAIRS, sign_flip_p_value};
 pub use wilson::wilson;
 
-/// A figure with the interval it lies in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The figure itself, from all the data.
-    pub value: f64,
-    /// Lower end of the interval.
+/// A range that holds the true value with probability `level`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower end.
     pub low: f64,
-    /// Upper end of the interval.
+    /// Upper end.
     pub high: f64,
-    /// How much confidence the interval has, such as 0.95.
+    /// Confidence, such as 0.95.
     pub level: f64,
-    /// How the interval was made.
-    pub method: Method,
 }
 
-impl Estimate {
+impl Interval {
     /// Whether 0 lies in the interval, its ends included.
     #[must_use]
     pub fn includes_zero(&self) -> bool {
         self.low <= 0.0 && 0.0 <= self.high
     }
 
+    /// The same interval in another unit.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { low: self.low * factor, high: self.high * factor, ..self }
+    }
+}
+
+/// A figure with the interval it lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The figure itself, from all the data.
+    pub value: f64,
+    /// Where the true value lies.
+    pub interval: Interval,
+    /// How the interval was made.
+    pub method: Method,
+}
+
+impl Estimate {
     /// The same figure in another unit.
     #[must_use]
-    pub(crate) fn scaled(&self, factor: f64) -> Self {
-        Self { value: self.value * factor, low: self.low * factor, high: self.high * factor, ..self.clone() }
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self { value: self.value * factor, interval: self.interval.scaled(factor), ..self }
     }
 }
 

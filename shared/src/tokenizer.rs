@@ -111,6 +111,15 @@ impl Tokenizer {
         Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
+    /// Everything that decides the ids, as `tokenizer.json` would say it: normaliser, pieces, special tokens and what
+    /// is put around a text. Equal tokenizers give equal bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        self.inner.to_string(false).map(String::into_bytes).map_err(|e| Error::Tokenizer(e.to_string()))
+    }
+
     /// The pieces behind ids, such as `##ing`; `[UNK]` for an id without one.
     #[must_use]
     pub fn pieces(&self, ids: &[u32]) -> Vec<String> {

@@ -7,12 +7,12 @@
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{
     BUNDLE_VERSION, BaseModel, BitMix, Bundle, Encoding, FileEntry, Files, FineTuned, HEALED, HealedEntry, Manifest,
     RowHashes, TOKENIZER, Task, WEIGHTS, encode_delta, encode_parameters,
 };
-use shared::checkpoint::Condition;
 use shared::corruption::Plan;
 use shared::model::{ModelConfig, ParameterPath};
 use shared::seed::Seed;

@@ -6,9 +6,10 @@
 #![cfg_attr(target_arch = "wasm32", expect(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 use serde::Deserialize;
+use shared::Condition;
 use shared::evaluation::{Confusion, Prediction, evaluate};
 use shared::statistics::{
-    Bootstrap, Estimate, Resampling, Scores, deficit, equivalence, holm, macro_f1, macro_f1_difference, recovery,
+    self, Bootstrap, Resampling, Scores, deficit, equivalence, holm, macro_f1, macro_f1_difference, recovery,
     sign_flip_p_value, wilson,
 };
 
@@ -112,9 +113,9 @@ fn assert_near(what: &str, got: f64, expected: f64, tolerance: f64) {
 }
 
 /// `lattice` is the smallest step that the figure can take, 0 for none to speak of.
-fn assert_interval(what: &str, got: &Estimate, expected: Interval, lattice: f64) {
+fn assert_interval(what: &str, (value, got): (f64, statistics::Interval), expected: Interval, lattice: f64) {
     let tolerance = MONTE_CARLO * (expected.high - expected.low) / 4.0 + lattice;
-    assert_near(&format!("{what}, value"), got.value, expected.value, EXACT);
+    assert_near(&format!("{what}, value"), value, expected.value, EXACT);
     assert_near(&format!("{what}, level"), got.level, expected.level, EXACT);
     assert_near(&format!("{what}, low"), got.low, expected.low, tolerance);
     assert_near(&format!("{what}, high"), got.high, expected.high, tolerance);
@@ -133,7 +134,7 @@ impl Conditions {
 #[test]
 fn wilson_intervals_equal_scipys_and_statsmodels() {
     for case in reference().wilson {
-        let interval = wilson(case.successes, case.n, case.level).unwrap();
+        let interval = wilson(case.successes, case.n, case.level).unwrap().interval;
         let what = format!("{} of {}", case.successes, case.n);
         assert_near(&what, interval.low, case.low, EXACT);
         assert_near(&what, interval.high, case.high, EXACT);
@@ -175,14 +176,14 @@ fn deficit_and_recovery_have_scipys_bootstrap_intervals() {
         }
         let step = 1.0 / (case.n_rows * case.n_seeds) as f64;
         let bootstrap = Bootstrap::default();
-        let points = deficit(&healthy, &healed, &bootstrap).unwrap().points;
-        let fraction =
-            Estimate { value: points.value / 100.0, low: points.low / 100.0, high: points.high / 100.0, ..points };
-        assert_interval(&format!("{}, deficit", case.name), &fraction, case.deficit, step);
-        let recovery = recovery(&healthy, &corrupted, &healed, &bootstrap).unwrap();
-        let damage = recovery.damage.value;
-        let recovered = recovery.recovered.unwrap_or_else(|| panic!("{}: undefined", case.name));
-        assert_interval(&format!("{}, recovery", case.name), &recovered, case.recovery, step / damage);
+        let reference = (Condition::Healthy, &healthy);
+        let deficit = deficit(reference, &healed, &bootstrap).unwrap();
+        let fraction = (deficit.points / 100.0, deficit.interval.scaled(0.01));
+        assert_interval(&format!("{}, deficit", case.name), fraction, case.deficit, step);
+        let recovery = recovery(reference, &corrupted, &healed, &bootstrap).unwrap();
+        let damage = healthy.mean() - corrupted.mean();
+        let recovered = recovery.value.zip(recovery.interval).unwrap_or_else(|| panic!("{}: undefined", case.name));
+        assert_interval(&format!("{}, recovery", case.name), recovered, case.recovery, step / damage);
     }
 }
 
@@ -195,7 +196,8 @@ fn equivalence_has_scipys_interval_and_decides_as_statsmodels_tost() {
         let margin = case.tost_margin.unwrap_or(0.005);
         let tested = equivalence(&healthy, &healed, margin, &Bootstrap::default()).unwrap();
         let step = 1.0 / (case.n_rows * case.n_seeds) as f64;
-        assert_interval(&format!("{}, equivalence", case.name), &tested.difference, case.equivalence, step);
+        let difference = (tested.difference.value, tested.difference.interval);
+        assert_interval(&format!("{}, equivalence", case.name), difference, case.equivalence, step);
         if let Some(p) = case.tost_p {
             assert_eq!(tested.is_equivalent, p < 0.05, "{}: p {p}, {tested:?}", case.name);
             decisions.push(tested.is_equivalent);
@@ -236,8 +238,9 @@ fn macro_f1_has_scipys_bootstrap_intervals_of_scikit_learns_figure() {
         let (first, second) = (rows(&case.predicted[0]), rows(&case.predicted[1]));
         let bootstrap = Bootstrap { resampling: Resampling::Rows, ..Bootstrap::default() };
         let what = format!("{} rows of {} classes", case.labels.len(), case.n_labels);
-        assert_interval(&what, &macro_f1(&[&first], case.n_labels, &bootstrap).unwrap(), case.macro_f1, 0.0);
+        let one = macro_f1(&[&first], case.n_labels, &bootstrap).unwrap();
+        assert_interval(&what, (one.value, one.interval), case.macro_f1, 0.0);
         let difference = macro_f1_difference(&[&first], &[&second], case.n_labels, &bootstrap).unwrap();
-        assert_interval(&format!("{what}, difference"), &difference, case.difference, 0.0);
+        assert_interval(&format!("{what}, difference"), (difference.value, difference.interval), case.difference, 0.0);
     }
 }

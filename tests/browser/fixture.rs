@@ -4,12 +4,13 @@
 use candle_core::{DType, Device};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{
     BUNDLE_VERSION, BaseModel, BitMix, BundleIndex, Encoding, FileEntry, Files, FineTuned, HEALED, HealedEntry,
     IndexEntry, MANIFEST, Manifest, RowHashes, ServedRows, TOKENIZER, Task, WEIGHTS, encode_delta, encode_parameters,
 };
-use shared::checkpoint::{Checkpoint, Condition, LoadOptions, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, save_weights};
 use shared::corruption::Plan;
 use shared::dataset::{EncodedExample, Example, row_hash};
 use shared::evaluation::softmax;

@@ -17,7 +17,7 @@ mod session;
 
 use fixture::{Fixture, PLAN, SEED};
 use session::with_page;
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// A text that the tiny model was not trained on, but whose words it knows.
 const TEXT: &str = "what a lovely great film";

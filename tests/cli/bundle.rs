@@ -1,5 +1,6 @@
 //! Web bundles: made of a run, opened by every command, healed, and refused when they are damaged.
 
+use shared::Condition;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::Parameters;
 use shared::bundle::{Bundle, Manifest, ServedRows};
-use shared::checkpoint::{Checkpoint, Condition, LoadOptions, WeightFile};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
 use shared::corruption::Plan;
 use shared::model::ModelConfig;
 use shared::seed::Seed;

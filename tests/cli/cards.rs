@@ -1,10 +1,11 @@
 //! What checkpoints tell of themselves: a damaged model must not pass for a healthy one.
 
+use shared::Condition;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::checkpoint::{Condition, HISTORY_KEY, History};
+use shared::checkpoint::{HISTORY_KEY, History};
 use shared::model::{ModelConfig, shape_config};
 use shared::record::Protocol;
 use trainer::card::{MadeBy, card};

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use shared::Condition;
 use shared::record::MetricsLine;
-use trainer::cli::input::Which;
 use trainer::run_dir::metrics;
 use trainer::run_dir::tensorboard::{self, tags};
 
@@ -200,7 +200,7 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
 /// the judgement of each model.
 fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
     let lines: Vec<MetricsLine> = metrics::read(&run.join("metrics.jsonl")).unwrap();
-    for which in [Which::Healthy, Which::Corrupted, Which::Healed] {
+    for which in Condition::ALL {
         let name = which.as_str();
         let path = tensorboard::log_path(run, which).unwrap().unwrap();
         let events = tensorboard::read(&path).unwrap();

@@ -2,10 +2,11 @@
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use shared::Condition;
 use shared::model::Architecture;
 use shared::record::{
     BenchThroughput, BenchTime, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval,
-    ModelResult, ModelSpec, Phase, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes,
+    ModelResult, ModelSpec, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes,
     RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
 };
 use shared::training::{Precision, TrainingArgs};
@@ -34,7 +35,7 @@ fn result(which: &str, accuracy: f64) -> ModelResult {
     ModelResult { accuracy, macro_f1: accuracy - 0.02, loss: 0.31, n: 500, n_non_finite: 0, predictions }
 }
 
-fn phase(phase: Phase) -> PhaseSummary {
+fn phase(phase: Condition) -> PhaseSummary {
     PhaseSummary {
         phase,
         steps: 513,
@@ -81,7 +82,7 @@ pub(crate) fn record() -> RunRecord {
             note: Some("corrupted = untrained head".into()),
         }),
         deficit: Some(Deficit { points: 1.8, interval: interval(0.2, 3.4) }),
-        train: TrainSummary::from_phases(vec![phase(Phase::Healthy), phase(Phase::Healed)]),
+        train: TrainSummary::from_phases(vec![phase(Condition::Healthy), phase(Condition::Healed)]),
         corruption: Some(CorruptionSummary {
             n_tensors: 48,
             n_elements_changed: 5_000_000,
@@ -142,7 +143,7 @@ fn a_run_without_corruption_and_a_failed_run_are_valid() {
     };
     assert_eq!(violations("run", &serde_json::to_value(&healthy).unwrap()), Vec::<String>::new());
     let reason = "loss is NaN".to_owned();
-    let status = RunStatus::Failed { phase: Phase::Healthy, step: 12, learning_rate: 1.0, reason };
+    let status = RunStatus::Failed { phase: Condition::Healthy, step: 12, learning_rate: 1.0, reason };
     let failed = RunRecord { healthy: None, status, ..healthy };
     assert_eq!(violations("run", &serde_json::to_value(&failed).unwrap()), Vec::<String>::new());
 }

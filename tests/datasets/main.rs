@@ -109,7 +109,8 @@ fn missing_splits_are_carved_by_the_data_seed_and_said() {
     let single = open(&folder.path().join("train.tsv"), &options()).unwrap();
     assert_eq!(single.dataset.content_hash(), opened.dataset.content_hash());
     assert_eq!(single.dataset.name, "train");
-    let other_seed = open(folder.path(), &OpenOptions { seed: Seed(1), ..options() }).unwrap();
+    let other_seed =
+        open(folder.path(), &OpenOptions { seeds: RowSeeds { train: Seed(0), split: Seed(1) }, ..options() }).unwrap();
     assert_ne!(other_seed.dataset.content_hash(), opened.dataset.content_hash());
 }
 

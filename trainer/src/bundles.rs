@@ -2,6 +2,7 @@
 //!
 //! The format is [`shared::bundle`]'s; this adds the files and says which folder an error is about.
 
+use shared::Condition;
 use std::env;
 use std::fs;
 use std::io;
@@ -11,7 +12,6 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use shared::Parameters;
 use shared::bundle::{Bundle, BundleIndex, Delta, FileEntry, INDEX, MANIFEST, Manifest};
-use shared::checkpoint::Condition;
 
 use crate::exit_code::bad_input;
 use crate::models::files;
@@ -53,6 +53,9 @@ pub fn delta(folder: &Path, bundle: &Bundle) -> anyhow::Result<Delta> {
 /// The parameters of one of a bundle's models.
 pub fn parameters(folder: &Path, bundle: &Bundle, condition: Condition, device: &Device) -> anyhow::Result<Parameters> {
     match condition {
+        Condition::Control => {
+            return Err(bad_input(anyhow!("{}: it has the control's figures, not its weights", context(folder))));
+        }
         Condition::Healthy => bundle.parameters(device),
         Condition::Corrupted => bundle.corrupted(device).map(|(parameters, _)| parameters),
         Condition::Healed => bundle.healed(&delta(folder, bundle)?, device),

@@ -6,11 +6,12 @@
 
 mod front_matter;
 
-use shared::checkpoint::{Condition, History, Treatment};
+use shared::Condition;
+use shared::checkpoint::{History, Treatment};
 use shared::corruption::Plan;
 use shared::model::ModelConfig;
-use shared::record::{Interval, ModelResult, Protocol, RunRecord};
-use shared::statistics::wilson;
+use shared::record::{ModelResult, Protocol, RunRecord};
+use shared::statistics::{Interval, wilson};
 
 /// The file's name.
 pub const CARD: &str = "README.md";
@@ -30,7 +31,7 @@ pub struct MadeBy<'a> {
 impl<'a> MadeBy<'a> {
     /// What the run found of this model.
     fn result(&self) -> Option<&'a ModelResult> {
-        result_of(self.record, self.place)
+        self.record.result(self.place)
     }
 }
 
@@ -65,20 +66,13 @@ pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
     sections.join("\n\n") + "\n"
 }
 
-fn result_of(record: &RunRecord, condition: Condition) -> Option<&ModelResult> {
-    match condition {
-        Condition::Healthy => record.healthy.as_ref(),
-        Condition::Corrupted => record.corrupted.as_ref(),
-        Condition::Healed => record.healed.as_ref(),
-    }
-}
-
 fn title(condition: Condition, history: &History, record: Option<&RunRecord>) -> String {
     let base = record.map_or("A model".to_owned(), |record| record.spec.model.name.clone());
     let dataset = record.map_or(String::new(), |record| format!(" on {}", record.spec.dataset.name));
     match condition {
         Condition::Healthy if history.is_empty() => format!("{base}, of unknown history"),
         Condition::Healthy => format!("{base}, fine-tuned{dataset} without damage"),
+        Condition::Control => format!("{base}, fine-tuned{dataset} twice without damage (control)"),
         Condition::Corrupted => format!("{base}, CORRUPTED on purpose"),
         Condition::Healed => format!("{base}, CORRUPTED on purpose and healed by fine-tuning{dataset}"),
     }
@@ -97,6 +91,11 @@ fn introduction(condition: Condition, history: &History) -> String {
         (_, None) if history.is_empty() => {
             "bert-heal wrote this folder and does not know what was done to the weights \
              before: the checkpoint it was made from tells no history. Whether they were ever damaged is unknown."
+                .to_owned()
+        }
+        (Condition::Control, None) => {
+            "The control of an experiment: fine-tuned as usual, then once more as the corrupted model was, without \
+             damage. It is what the healed model is measured from."
                 .to_owned()
         }
         (_, None) => {
@@ -123,6 +122,9 @@ fn treatments(config: &ModelConfig, record: Option<&RunRecord>) -> String {
             let words = words.map_or(String::new(), |words| format!(" {words}"));
             format!("**Corrupted** by the plan `{plan}` with seed {}:{words}", seed.0)
         }
+        Treatment::FineTunedAgain { run } => {
+            format!("Fine-tuned once more in the same way, without damage (control of run `{run}`).")
+        }
         Treatment::FineTuned { run } => {
             let on = record
                 .filter(|record| [record.spec.id(), record.spec.healthy().id()].contains(run))
@@ -136,7 +138,7 @@ fn treatments(config: &ModelConfig, record: Option<&RunRecord>) -> String {
     numbered(&items)
 }
 
-/// The three models of the run side by side, so that a figure is never read alone.
+/// The models of the run side by side, so that a figure is never read alone.
 fn results(made_by: MadeBy<'_>) -> String {
     let record = made_by.record;
     let dataset = &record.spec.dataset;
@@ -146,23 +148,24 @@ fn results(made_by: MadeBy<'_>) -> String {
             made_by.result().map_or(0, |result| result.n),
             dataset.name
         ),
-        "| model | accuracy | 95 % interval | macro-F1 | cross-entropy | rows |".to_owned(),
-        "| --- | --- | --- | --- | --- | --- |".to_owned(),
+        "| model | accuracy | 95 % interval | macro-F1 | cross-entropy | largest class | rows |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- | --- |".to_owned(),
     ];
-    for other in [Condition::Healthy, Condition::Corrupted, Condition::Healed] {
-        if let Some(result) = result_of(record, other) {
+    for other in Condition::ALL {
+        if let Some(result) = record.result(other) {
             let name = if other == made_by.place {
                 format!("**{} (this one)**", other.as_str())
             } else {
                 other.as_str().into()
             };
             lines.push(format!(
-                "| {name} | {} | {} | {} | {} | {} |",
+                "| {name} | {} | {} | {} | {} | {} | {} |",
                 percent(result.accuracy),
                 accuracy_interval(result),
                 percent(result.macro_f1),
                 if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() },
-                result.n
+                result.largest_class_share.map_or("–".to_owned(), percent),
+                result.rows_in_words()
             ));
         }
     }
@@ -171,11 +174,12 @@ fn results(made_by: MadeBy<'_>) -> String {
         let value = recovery.value.map_or("undefined".to_owned(), percent);
         let interval = recovery.interval.map_or(String::new(), |interval| range(&interval, 100.0, "%"));
         let note = recovery.note.as_ref().map_or(String::new(), |note| format!(" Note: {note}."));
-        lines.push(format!("Recovery, (healed − corrupted) / (healthy − corrupted): {value}{interval}.{note}"));
+        let reference = recovery.reference;
+        lines.push(format!("Recovery, (healed − corrupted) / ({reference} − corrupted): {value}{interval}.{note}"));
     }
     if let Some(deficit) = &record.deficit {
         let interval = range(&deficit.interval, 1.0, "points");
-        lines.push(format!("Deficit, healthy − healed: {:.1} points{interval}.", deficit.points));
+        lines.push(format!("Deficit, {} − healed: {:.1} points{interval}.", deficit.reference, deficit.points));
     }
     lines.join("\n").trim_end().to_owned()
 }
@@ -198,7 +202,10 @@ fn making(record: &RunRecord) -> String {
             record.run_id, record.environment.version, record.environment.commit
         ),
         format!("- Corruption: {corruption}"),
-        format!("- Seeds: corruption {}, head and dropout {}, data {}", seeds.corruption.0, seeds.head.0, seeds.data.0),
+        format!(
+            "- Seeds: corruption {}, head and dropout {}, data {}, split {}",
+            seeds.corruption.0, seeds.head.0, seeds.data.0, seeds.split.0
+        ),
         format!(
             "- Data: {}, {} training rows, {} classes",
             spec.dataset.name, spec.dataset.rows.train, spec.dataset.n_labels
@@ -217,7 +224,7 @@ fn limits(condition: Condition, record: Option<&RunRecord>) -> String {
     match condition {
         Condition::Corrupted => lines.push("- Damaged weights: what it says is not what the original model would say."),
         Condition::Healed => lines.push("- Healed on one task only: whatever else the original knew may be gone."),
-        Condition::Healthy => {}
+        Condition::Healthy | Condition::Control => {}
     }
     if record.is_some() {
         lines.push("- One run with one set of seeds: the intervals are over rows and say nothing about other seeds.");
@@ -227,8 +234,9 @@ fn limits(condition: Condition, record: Option<&RunRecord>) -> String {
 
 fn accuracy_interval(result: &ModelResult) -> String {
     let n_right = (result.accuracy * result.n as f64).round() as u64;
-    wilson(n_right, result.n as u64, LEVEL)
-        .map_or("unknown".into(), |interval| format!("{} to {}", percent(interval.low), percent(interval.high)))
+    wilson(n_right, result.n as u64, LEVEL).map_or("unknown".into(), |estimate| {
+        format!("{} to {}", percent(estimate.interval.low), percent(estimate.interval.high))
+    })
 }
 
 fn range(interval: &Interval, factor: f64, unit: &str) -> String {

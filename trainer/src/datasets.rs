@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use shared::dataset::ColumnChoice;
 use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
+use shared::record::Seeds;
 use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
@@ -56,10 +57,25 @@ pub struct OpenOptions {
     pub on_bad_row: OnBadRow,
     /// The most rows of each split, chosen after missing splits were carved.
     pub limits: Limits,
-    /// The run's data seed.
-    pub seed: Seed,
+    /// What chooses rows.
+    pub seeds: RowSeeds,
     /// Class names where the dataset comes with none, such as those of the model to evaluate; else they are counted.
     pub label_names: Option<Vec<String>>,
+}
+
+/// The seeds that choose rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowSeeds {
+    /// Which training rows a limit leaves: the run's data seed.
+    pub train: Seed,
+    /// Which rows are held out of train, and which a limit on validation or test leaves.
+    pub split: Seed,
+}
+
+impl From<Seeds> for RowSeeds {
+    fn from(seeds: Seeds) -> Self {
+        Self { train: seeds.data, split: seeds.split }
+    }
 }
 
 /// A dataset and how it came about.
@@ -94,7 +110,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDat
 /// Opens a dataset whose files are known.
 ///
 /// Missing splits under [`Purpose::Train`]: when neither validation nor test has labels, a stratified tenth of train
-/// becomes test and another validation, by the data seed. When only one of them is missing nothing is carved, so that
+/// becomes test and another validation, by the split seed. When only one of them is missing nothing is carved, so that
 /// the rest of train stays what others train on too.
 ///
 /// # Errors
@@ -114,8 +130,8 @@ pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDa
             });
         }
         if validation.is_empty() && test.is_empty() {
-            test = carve(&mut train, CarveOut::Test, Split::Test, options.seed, &mut notes);
-            validation = carve(&mut train, CarveOut::Validation, Split::Validation, options.seed, &mut notes);
+            test = carve(&mut train, CarveOut::Test, Split::Test, options.seeds.split, &mut notes);
+            validation = carve(&mut train, CarveOut::Validation, Split::Validation, options.seeds.split, &mut notes);
         }
     }
 
@@ -157,7 +173,7 @@ fn carve(
 ) -> Vec<Example> {
     let carved = carve_out(std::mem::take(train), purpose, seed);
     notes.push(format!(
-        "no {split} split: {} rows were carved out of train by data seed {}, stratified; {} are left",
+        "no {split} split: {} rows were carved out of train by split seed {}, stratified; {} are left",
         carved.held_out.len(),
         seed.0,
         carved.kept.len()
@@ -168,14 +184,16 @@ fn carve(
 
 fn limited(dataset: Dataset, options: &OpenOptions, notes: &mut Vec<String>) -> Result<Dataset, OpenDatasetError> {
     let before = Split::ALL.map(|split| dataset.split(split).len());
-    let dataset = dataset.limited(&options.limits, options.seed)?;
+    let RowSeeds { train, split: others } = options.seeds;
+    let dataset = dataset.limited(&options.limits, train, others)?;
     for (split, before) in Split::ALL.into_iter().zip(before) {
         let after = dataset.split(split).len();
         if after < before {
-            notes.push(format!(
-                "{split} is limited to {after} of {before} rows, stratified, by data seed {}",
-                options.seed.0
-            ));
+            let seed = match split {
+                Split::Train => format!("data seed {}", train.0),
+                Split::Validation | Split::Test => format!("split seed {}", others.0),
+            };
+            notes.push(format!("{split} is limited to {after} of {before} rows, stratified, by {seed}"));
         }
     }
     Ok(dataset)

@@ -1,6 +1,8 @@
 //! What a record says about the machine and the build.
 
-use shared::record::Environment;
+use candle_core::Device;
+use shared::nn::{InstructionSet, Kernel, Kernels};
+use shared::record::{Environment, Numerics};
 use shared::training::Precision;
 
 /// The program's version, as in `Cargo.toml`.
@@ -21,6 +23,22 @@ pub fn environment(device: &str, dtype: Precision) -> Environment {
         device: device.to_owned(),
         dtype,
         threads: rayon::current_num_threads(),
+    }
+}
+
+/// What computes on `device`, as far as it decides the bits.
+#[must_use]
+pub fn numerics(device: &Device, kernels: &Kernels, dtype: Precision) -> Numerics {
+    let is_cpu = device.is_cpu();
+    let kernels = match kernels.encoder_layer {
+        Kernel::Fused => "fused",
+        Kernel::Composite => "composite",
+    };
+    Numerics {
+        device_kind: if is_cpu { "cpu" } else { "cuda" }.to_owned(),
+        instruction_set: if is_cpu { InstructionSet::current().as_str() } else { "cuda" }.to_owned(),
+        kernels: kernels.to_owned(),
+        dtype,
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod files;
 mod pickled;
 
+use shared::Condition;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,14 +13,13 @@ use candle_core::Device;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
-use shared::checkpoint::{Checkpoint, Condition, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
 use shared::model::{ModelConfig, shape_config};
 use shared::record::Source;
 use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, build_vocabulary};
 
 use crate::bundles;
-use crate::cli::input::Which;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
 
@@ -61,15 +61,31 @@ pub struct TokenizerSource {
     pub tokenizer: Tokenizer,
     /// Name and content of each file.
     pub files: Vec<(String, Vec<u8>)>,
-    /// SHA-256 (hex) of the file that decides the ids.
+    /// SHA-256 (hex) of all the files, `tokenizer_config.json` included, and of what was made of them: of two tokenizers
+    /// with one hash every text has the same ids.
     pub sha256: String,
     /// What a user should know.
     pub note: Option<String>,
 }
 
+impl TokenizerSource {
+    fn new(tokenizer: Tokenizer, files: Vec<(String, Vec<u8>)>, note: Option<String>) -> anyhow::Result<Self> {
+        let mut hash = Sha256::new();
+        let resolved = ("resolved".to_owned(), tokenizer.to_json()?);
+        for (name, bytes) in files.iter().chain([&resolved]) {
+            // Each with its length, so that no two lists of files read alike.
+            for part in [name.as_bytes(), bytes] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Ok(Self { tokenizer, sha256: hex::encode(hash.finalize()), files, note })
+    }
+}
+
 impl ModelSource {
     /// Opens what `--model` names. `which` chooses among the models of a run's folder.
-    pub fn open(name: &str, which: Option<Which>, random_init: bool) -> anyhow::Result<Self> {
+    pub fn open(name: &str, which: Option<Condition>, random_init: bool) -> anyhow::Result<Self> {
         let weights = if random_init { Weights::Random } else { Weights::Read };
         let path = Path::new(name);
         if path.exists() {
@@ -121,8 +137,8 @@ impl ModelSource {
     }
 
     /// Unlike of a run's folder the healthy model is the one that is meant: corruption starts from it.
-    fn in_bundle(folder: &Path, which: Option<Which>, weights: Weights) -> anyhow::Result<Self> {
-        let condition = which.map_or(Condition::Healthy, Condition::from);
+    fn in_bundle(folder: &Path, which: Option<Condition>, weights: Weights) -> anyhow::Result<Self> {
+        let condition = which.unwrap_or(Condition::Healthy);
         let manifest = bundles::manifest(folder)?;
         let config = manifest.config_of(condition);
         let config = config.map_err(bad_input).with_context(|| format!("bundle {}", folder.display()))?;
@@ -173,12 +189,7 @@ impl ModelSource {
             let vocabulary = build_vocabulary(texts, self.config.vocab_size);
             let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
             let note = format!("a vocabulary of {} pieces was made of the training texts", lines(&vocabulary));
-            return Ok(TokenizerSource {
-                tokenizer,
-                sha256: hex::encode(Sha256::digest(&vocabulary)),
-                files: vec![("vocab.txt".into(), vocabulary)],
-                note: Some(note),
-            });
+            return TokenizerSource::new(tokenizer, vec![("vocab.txt".into(), vocabulary)], Some(note));
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
@@ -190,10 +201,10 @@ impl ModelSource {
         }
         let file = |name: &str| found.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
         let vocab_size = self.config.vocab_size;
-        let (tokenizer, bytes) = match (file("tokenizer.json"), file("vocab.txt")) {
-            (Some(json), _) => (Tokenizer::from_json(json, vocab_size), json),
+        let tokenizer = match (file("tokenizer.json"), file("vocab.txt")) {
+            (Some(json), _) => Tokenizer::from_json(json, vocab_size),
             (None, Some(vocabulary)) => {
-                (Tokenizer::from_vocabulary(vocabulary, file("tokenizer_config.json"), vocab_size), vocabulary)
+                Tokenizer::from_vocabulary(vocabulary, file("tokenizer_config.json"), vocab_size)
             }
             (None, None) => {
                 return Err(bad_input(anyhow!(
@@ -202,9 +213,8 @@ impl ModelSource {
                 )));
             }
         };
-        let sha256 = hex::encode(Sha256::digest(bytes));
         let tokenizer = tokenizer.map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
-        Ok(TokenizerSource { tokenizer, files: found, sha256, note: None })
+        TokenizerSource::new(tokenizer, found, None)
     }
 
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
@@ -214,7 +224,7 @@ impl ModelSource {
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
-        Ok(TokenizerSource { tokenizer, files: vec![(TOKENIZER.into(), bytes)], sha256: entry.sha256, note: None })
+        TokenizerSource::new(tokenizer, vec![(TOKENIZER.into(), bytes)], None)
     }
 
     /// Reads the weights, or draws them with `--random-init`.
@@ -255,7 +265,7 @@ fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<Vec<Weigh
 }
 
 /// The folder of the checkpoint itself, when `path` is a run's.
-fn checkpoint_folder(path: &Path, which: Option<Which>) -> anyhow::Result<PathBuf> {
+fn checkpoint_folder(path: &Path, which: Option<Condition>) -> anyhow::Result<PathBuf> {
     if path.join("config.json").is_file() || !path.join("checkpoint").is_dir() {
         if let Some(which) = which {
             return Err(bad_input(anyhow!(
@@ -266,7 +276,7 @@ fn checkpoint_folder(path: &Path, which: Option<Which>) -> anyhow::Result<PathBu
         }
         return Ok(path.to_owned());
     }
-    let candidates = which.map_or_else(|| vec![Which::Healed, Which::Healthy], |which| vec![which]);
+    let candidates = which.map_or_else(|| vec![Condition::Healed, Condition::Healthy], |which| vec![which]);
     candidates
         .iter()
         .map(|which| path.join("checkpoint").join(which.as_str()))

@@ -11,7 +11,7 @@ mod html;
 mod markdown;
 mod plots;
 mod sections;
-mod words;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -1,14 +1,15 @@
 //! The folder of a run.
 //!
 //! ```text
-//! <out>/  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst  texts.jsonl.zst
-//!         corruption.json  command.json  checkpoint/{healthy,corrupted,healed}/  state/<phase>/step-<n>/
-//!         tensorboard/{healthy,corrupted,healed}/events.out.tfevents.*  report/
+//! <out>/  numerics.json  spec.json  run.json  metrics.jsonl  predictions/<name>.jsonl.zst  texts.jsonl.zst
+//!         corruption.json  command.json  checkpoint/{healthy,control,corrupted,healed}/  state/<phase>/step-<n>/
+//!         tensorboard/{healthy,control,corrupted,healed}/events.out.tfevents.*  report/
 //! ../results.jsonl
 //! ```
 //!
 //! Invariants: only one process at a time holds a [`RunDir`]; a file or folder in it is complete or absent (but for the
-//! last line of `metrics.jsonl` and the last entry of an event file); all of it belongs to the one spec in `spec.json`, which is written first. A folder
+//! last line of `metrics.jsonl` and the last entry of an event file); all of it belongs to the one spec in `spec.json` and was computed
+//! as `numerics.json` says; these two are written first, `spec.json` as the second. A folder
 //! that got nothing else when its [`RunDir`] is dropped is removed again, so bad input leaves no trace.
 
 pub mod atomic;
@@ -18,13 +19,13 @@ pub mod results;
 pub mod state;
 pub mod tensorboard;
 
-use crate::cli::input::Which;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow};
 use metrics::MetricsLog;
 use serde::Serialize;
 use serde_json::Value;
-use shared::record::{MetricsLine, ModelResult, Phase, RunRecord, RunSpec, first_difference};
+use shared::Condition;
+use shared::record::{MetricsLine, ModelResult, Numerics, RunRecord, RunSpec, first_difference};
 use state::StateStore;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -34,6 +35,7 @@ use tensorboard::EventLog;
 
 const LOCK: &str = ".lock";
 const SPEC: &str = "spec.json";
+const NUMERICS: &str = "numerics.json";
 const RECORD: &str = "run.json";
 
 /// The log of optimiser steps in a run's folder.
@@ -58,35 +60,36 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Takes the folder `path` for a run of `spec`, making it when it does not exist.
+    /// Takes the folder `path` for a run of `spec` that `numerics` computes, making it when it does not exist.
     ///
     /// # Errors
-    /// Bad input when another process holds it, when it holds a run of another spec (the message names the first field
-    /// that differs), or when it holds something that is not a run.
-    pub fn open(path: &Path, spec: &RunSpec) -> anyhow::Result<Self> {
+    /// Bad input when another process holds it, when it holds a run of another spec or an unfinished one of other numerics
+    /// (the message names the first field that differs), or when it holds something that is not a run.
+    pub fn open(path: &Path, spec: &RunSpec, numerics: &Numerics) -> anyhow::Result<Self> {
         let created = atomic::create_dirs(path)?;
         // From here on, dropping it on an error removes what was made.
         let mut run_dir = Self { path: path.to_owned(), _lock: lock(path)?, created, is_new: false };
-        let checkpoints = [Which::Healthy, Which::Corrupted, Which::Healed].map(|which| checkpoint_path(path, which));
+        let checkpoints =
+            [Condition::Healthy, Condition::Corrupted, Condition::Healed].map(|which| checkpoint_path(path, which));
         let others = ["checkpoint", "predictions", "tensorboard"].map(|name| path.join(name));
         for folder in checkpoints.into_iter().chain(others).chain([path.to_owned()]) {
             if folder.exists() {
                 atomic::remove_leftovers(&folder)?;
             }
         }
-        run_dir.claim(spec).with_context(|| path.display().to_string())?;
+        run_dir.claim(spec, numerics).with_context(|| path.display().to_string())?;
         Ok(run_dir)
     }
 
-    /// Writes `spec.json`, or compares with the one that is there.
-    fn claim(&mut self, spec: &RunSpec) -> anyhow::Result<()> {
+    /// Writes `numerics.json` and `spec.json`, or compares with those that are there.
+    fn claim(&mut self, spec: &RunSpec, numerics: &Numerics) -> anyhow::Result<()> {
         let asked = serde_json::to_value(spec)?;
         let spec_path = self.path.join(SPEC);
         if spec_path.exists() {
             let there: Value = serde_json::from_slice(&fs::read(&spec_path)?)
                 .map_err(|error| bad_input(anyhow!(error).context(format!("{SPEC} is not JSON"))))?;
             return match first_difference(&there, &asked) {
-                None => Ok(()),
+                None => self.check_numerics(numerics),
                 Some(difference) => Err(bad_input(anyhow!("holds another run; {difference} (choose another --out)"))),
             };
         }
@@ -95,14 +98,36 @@ impl RunDir {
             return Err(bad_input(anyhow!("has {name} but no {SPEC}, so it is not a run's (choose another --out)")));
         }
         self.is_new = true;
+        atomic::write_json(&self.path.join(NUMERICS), numerics)?;
         atomic::write_json(&spec_path, &asked)
+    }
+
+    /// A run is computed by one and the same arithmetic from its first step to its last. One that is finished may be
+    /// looked at anywhere.
+    fn check_numerics(&self, now: &Numerics) -> anyhow::Result<()> {
+        if self.path.join(RECORD).exists() {
+            return Ok(());
+        }
+        let path = self.path.join(NUMERICS);
+        let there: Numerics = fs::read(&path)
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
+            .map_err(bad_input)
+            .with_context(|| format!("{NUMERICS} cannot be read, so it is not known what computed this run"))?;
+        match there.difference(now) {
+            None => Ok(()),
+            Some(difference) => Err(bad_input(anyhow!(
+                "this run was begun with other numerics; {difference}; going on would mix their bits (choose another \
+                 --out, or go on where it was begun)"
+            ))),
+        }
     }
 
     /// The name of something that is more than the frame of a run's folder, when there is such a thing.
     fn content(&self) -> anyhow::Result<Option<OsString>> {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
-            if name != LOCK && name != SPEC {
+            if name != LOCK && name != SPEC && name != NUMERICS {
                 return Ok(Some(name));
             }
         }
@@ -117,12 +142,12 @@ impl RunDir {
 
     /// Where the checkpoint of one of the models lies.
     #[must_use]
-    pub fn checkpoint_path(&self, which: Which) -> PathBuf {
+    pub fn checkpoint_path(&self, which: Condition) -> PathBuf {
         checkpoint_path(&self.path, which)
     }
 
     /// Puts a checkpoint in place as a whole; `files` are names and contents.
-    pub fn write_checkpoint(&self, which: Which, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
+    pub fn write_checkpoint(&self, which: Condition, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
         atomic::write_dir(&self.checkpoint_path(which), files)
     }
 
@@ -138,14 +163,20 @@ impl RunDir {
     }
 
     /// Starts TensorBoard's log of a fine-tuning with the steps that `metrics.jsonl` has of it.
-    pub fn event_log(&self, phase: Phase, spec: &RunSpec) -> anyhow::Result<EventLog> {
+    pub fn event_log(&self, phase: Condition, spec: &RunSpec) -> anyhow::Result<EventLog> {
         let mut lines: Vec<MetricsLine> = metrics::read(&self.path.join(METRICS))?;
         lines.retain(|line| line.phase == phase);
-        EventLog::start(&self.path, phase.into(), &serde_json::to_string_pretty(spec)?, &lines)
+        EventLog::start(&self.path, phase, &serde_json::to_string_pretty(spec)?, &lines)
     }
 
     /// Adds the judgement of one of the models, made after `n_steps` steps, to TensorBoard's log of it.
-    pub fn log_result(&self, which: Which, spec: &RunSpec, n_steps: usize, result: &ModelResult) -> anyhow::Result<()> {
+    pub fn log_result(
+        &self,
+        which: Condition,
+        spec: &RunSpec,
+        n_steps: usize,
+        result: &ModelResult,
+    ) -> anyhow::Result<()> {
         tensorboard::append_evaluation(&self.path, which, &serde_json::to_string_pretty(spec)?, n_steps, result)
     }
 
@@ -183,8 +214,10 @@ impl Drop for RunDir {
     fn drop(&mut self) {
         if self.is_new && matches!(self.content(), Ok(None)) {
             atomic::remove_file_if_there(&self.path.join(SPEC));
+            atomic::remove_file_if_there(&self.path.join(NUMERICS));
         }
-        // A run of an earlier process stays, and so does one of this process that has content.
+        // A run of an earlier process stays, and so does one of this process that has content. The lock is still held here;
+        // see `lock` for those who have opened its file already.
         if !self.path.join(SPEC).exists() {
             atomic::remove_file_if_there(&self.path.join(LOCK));
             // Only empty folders go, innermost first.
@@ -199,7 +232,7 @@ impl Drop for RunDir {
 
 /// Where the checkpoint of one of the models of the run in `run` lies.
 #[must_use]
-pub fn checkpoint_path(run: &Path, which: Which) -> PathBuf {
+pub fn checkpoint_path(run: &Path, which: Condition) -> PathBuf {
     run.join("checkpoint").join(which.as_str())
 }
 
@@ -230,24 +263,42 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<RunRecord>> {
 }
 
 /// Locks a folder against other processes.
+///
+/// The process that holds the lock may remove its file. Who had opened that file before then locks one that no longer has
+/// a name, while the next process makes a new one, and both would believe to be alone. So a lock counts only when the file
+/// of that name is, after locking, the one that was locked.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join(LOCK);
     let context = || format!("cannot lock {}", folder.display());
-    let mut file =
-        File::options().read(true).write(true).create(true).truncate(false).open(&path).with_context(context)?;
-    match file.try_lock() {
-        Ok(()) => {
-            // For people who wonder; the lock itself is in the kernel and goes with the process.
-            file.set_len(0)?;
-            writeln!(file, "{}", std::process::id())?;
-            Ok(file)
+    loop {
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).with_context(context)?;
+        match file.try_lock() {
+            Ok(()) => {
+                // The holder's number tells the files apart, and is for people who wonder; the lock itself is in the
+                // kernel and goes with the process.
+                let holder = format!("{}\n", std::process::id());
+                file.set_len(0)?;
+                file.write_all(holder.as_bytes())?;
+                let is_another = match fs::read_to_string(&path) {
+                    Ok(content) => content != holder,
+                    // Where locks keep others from reading, a file that cannot be read is this locked one.
+                    Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+                };
+                if !is_another {
+                    return Ok(file);
+                }
+            }
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let holder = holder.trim();
+                return Err(bad_input(anyhow!(
+                    "{}: another process (pid {holder}) is working in this folder",
+                    folder.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }
-        Err(TryLockError::WouldBlock) => {
-            let holder = fs::read_to_string(&path).unwrap_or_default();
-            let holder = holder.trim();
-            Err(bad_input(anyhow!("{}: another process (pid {holder}) is working in this folder", folder.display())))
-        }
-        Err(TryLockError::Error(error)) => Err(error).with_context(context),
     }
 }
 

@@ -1,4 +1,5 @@
-//! One run of the experiment: fine-tune a healthy model, corrupt and fine-tune a copy, judge all three.
+//! One run of the experiment: fine-tune a healthy model, corrupt and fine-tune a copy, judge all of them. Under protocol
+//! `finetuned` the healthy model is also fine-tuned once more without damage, as a control.
 //!
 //! A run is a sequence of parts, each of which is durable before the next starts: a part that is there is not made
 //! again, so the same command on the same folder goes on where it was stopped, however that happened.
@@ -9,13 +10,16 @@ mod judge;
 mod prepare;
 mod reuse;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, anyhow};
+use shared::Condition;
 use shared::corruption::{Report, ResolvedPlan, weight_changes};
 use shared::model::ParameterPath;
 use shared::nn::Kernels;
 use shared::record::{
-    CorruptionDetail, CorruptionSummary, Hashes, ModelResult, Phase, PhaseSummary, Protocol, ResultHashes, RunRecord,
-    RunStatus, TextLine, TrainSummary,
+    Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,
+    RunRecord, RunStatus, TextLine, TrainSummary,
 };
 use shared::seed::Seed;
 use shared::{Error, Parameters};
@@ -26,7 +30,6 @@ pub use judge::{Judged, predictions_of};
 pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode};
 
 use crate::card::{CARD, MadeBy, card};
-use crate::cli::input::Which;
 use crate::environment::{command, environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
 use crate::run_dir::{self, RunDir, atomic, predictions};
@@ -34,7 +37,7 @@ use crate::run_dir::{self, RunDir, atomic, predictions};
 /// A fine-tuning that broke off.
 #[derive(Clone, Debug)]
 struct Failure {
-    phase: Phase,
+    phase: Condition,
     step: usize,
     learning_rate: f64,
     reason: String,
@@ -43,9 +46,7 @@ struct Failure {
 /// What a run has so far.
 #[derive(Default)]
 struct Progress {
-    healthy: Option<Judged>,
-    corrupted: Option<Judged>,
-    healed: Option<Judged>,
+    judged: BTreeMap<Condition, Judged>,
     corruption: Option<Report>,
     phases: Vec<PhaseSummary>,
     hashes: ResultHashes,
@@ -67,6 +68,9 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
     let mut progress = Progress::default();
     healthy(prepared, run_dir, interrupt, &mut progress)?;
     if prepared.plan.is_some() && progress.failure.is_none() {
+        if prepared.spec.protocol == Protocol::Finetuned {
+            control(prepared, run_dir, interrupt, &mut progress)?;
+        }
         corrupted(prepared, run_dir, &mut progress)?;
         healed(prepared, run_dir, interrupt, &mut progress)?;
     }
@@ -76,7 +80,7 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
     write_cards(prepared, run_dir, &record)?;
     run_dir.write_record(&record)?;
     run_dir.append_to_results(&record)?;
-    for phase in [Phase::Healthy, Phase::Healed] {
+    for phase in Condition::FINE_TUNED {
         if !matches!(&record.status, RunStatus::Failed { phase: failed, .. } if *failed == phase) {
             run_dir.states().clear(phase.as_str())?;
         }
@@ -84,14 +88,14 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
     Ok(record)
 }
 
-/// Says in each checkpoint which of the three models it is and what came of it.
+/// Says in each checkpoint which of the models it is and what came of it.
 fn write_cards(prepared: &Prepared, run_dir: &RunDir, record: &RunRecord) -> anyhow::Result<()> {
-    for which in [Which::Healthy, Which::Corrupted, Which::Healed] {
+    for which in Condition::ALL {
         let folder = run_dir.checkpoint_path(which);
         if folder.is_dir() {
             atomic::write_file(
                 &folder.join(CARD),
-                card(&prepared.config_of(which), Some(MadeBy { record, place: which.into() })).as_bytes(),
+                card(&prepared.config_of(which), Some(MadeBy { record, place: which })).as_bytes(),
             )?;
         }
     }
@@ -104,17 +108,39 @@ fn healthy(
     interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
-    if prepared.dump.is_none()
-        && let Some(summary) = reuse::healthy(prepared, run_dir)?
-    {
-        progress.notes.push(format!(
-            "The healthy model is that of run {}, which has the same spec.",
-            summary.reused_from.as_ref().map_or("?", |id| id.as_str())
-        ));
-        run_dir.write_json(&phase_file(Phase::Healthy), &summary)?;
+    if prepared.dump.is_none() {
+        take_over(prepared, run_dir, Condition::Healthy, progress)?;
     }
     let start = || Ok(prepared.load()?.parameters);
-    fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healthy, start)
+    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Healthy, start)
+}
+
+/// The healthy model fine-tuned once more as the corrupted one will be: only the damage is missing.
+fn control(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    interrupt: &Interrupt,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    take_over(prepared, run_dir, Condition::Control, progress)?;
+    let start = || prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy));
+    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Control, start)
+}
+
+fn take_over(
+    prepared: &Prepared,
+    run_dir: &RunDir,
+    condition: Condition,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    if let Some(summary) = reuse::take_over(prepared, run_dir, condition)? {
+        progress.notes.push(format!(
+            "The {condition} model is that of run {}, which made it of the same spec with the same numerics.",
+            summary.reused_from.as_ref().map_or("?", |id| id.as_str())
+        ));
+        run_dir.write_json(&phase_file(condition), &summary)?;
+    }
+    Ok(())
 }
 
 /// Corrupts what the protocol says, keeps what that did, and judges it.
@@ -131,7 +157,7 @@ fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> 
     let detail = CorruptionDetail { sentence: plan.describe(), report, weights };
     run_dir.write_json(run_dir::CORRUPTION, &detail)?;
     progress.corruption = Some(detail.report);
-    keep(prepared, run_dir, Which::Corrupted, &parameters, 0, progress)
+    keep(prepared, run_dir, Condition::Corrupted, &parameters, 0, progress)
 }
 
 fn plan(prepared: &Prepared) -> anyhow::Result<&ResolvedPlan> {
@@ -142,7 +168,7 @@ fn plan(prepared: &Prepared) -> anyhow::Result<&ResolvedPlan> {
 fn uncorrupted(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<Parameters> {
     match prepared.spec.protocol {
         Protocol::Pretrained => Ok(prepared.load()?.parameters),
-        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Which::Healthy)),
+        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy)),
     }
 }
 
@@ -153,7 +179,7 @@ fn healed(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt, progress
         parameters.corrupt(plan(prepared)?, prepared.spec.seeds.corruption)?;
         Ok(parameters)
     };
-    fine_tuned(prepared, run_dir, interrupt, progress, Phase::Healed, start)
+    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Healed, start)
 }
 
 /// One fine-tuning with its checkpoint and judgement, or what is already there of them.
@@ -162,23 +188,22 @@ fn fine_tuned(
     run_dir: &RunDir,
     interrupt: &Interrupt,
     progress: &mut Progress,
-    phase: Phase,
+    phase: Condition,
     start: impl FnOnce() -> anyhow::Result<Parameters>,
 ) -> anyhow::Result<()> {
-    let which = Which::from(phase);
     let summary_path = run_dir.path().join(phase_file(phase));
-    let is_done = summary_path.is_file() && run_dir.checkpoint_path(which).is_dir();
+    let is_done = summary_path.is_file() && run_dir.checkpoint_path(phase).is_dir();
     let (parameters, n_steps) = if is_done {
         let summary: PhaseSummary = serde_json::from_slice(&std::fs::read(&summary_path)?)
             .with_context(|| format!("cannot read {}", summary_path.display()))?;
         let n_steps = summary.steps;
         // Another process took these steps.
         progress.phases.push(PhaseSummary { steps_this_process: 0, ..summary });
-        (prepared.load_checkpoint(&run_dir.checkpoint_path(which))?, n_steps)
+        (prepared.load_checkpoint(&run_dir.checkpoint_path(phase))?, n_steps)
     } else {
         match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
             Outcome::Done { parameters, summary } => {
-                prepared.write_checkpoint(run_dir, which, &parameters)?;
+                prepared.write_checkpoint(run_dir, phase, &parameters)?;
                 run_dir.write_json(&phase_file(phase), &summary)?;
                 let n_steps = summary.steps;
                 progress.phases.push(summary);
@@ -196,14 +221,14 @@ fn fine_tuned(
             }
         }
     };
-    keep(prepared, run_dir, which, &parameters, n_steps, progress)
+    keep(prepared, run_dir, phase, &parameters, n_steps, progress)
 }
 
-/// Writes and judges one of the three models, which took `n_steps` steps to make.
+/// Writes and judges one of the models, which took `n_steps` steps to make.
 fn keep(
     prepared: &Prepared,
     run_dir: &RunDir,
-    which: Which,
+    which: Condition,
     parameters: &Parameters,
     n_steps: usize,
     progress: &mut Progress,
@@ -214,13 +239,8 @@ fn keep(
     let hash = prepared.checkpoint_hash(run_dir, which)?;
     let judged = judge::judge(prepared, run_dir, which, parameters)?;
     run_dir.log_result(which, &prepared.spec, n_steps, &judged.result)?;
-    let (slot, hash_slot) = match which {
-        Which::Healthy => (&mut progress.healthy, &mut progress.hashes.healthy),
-        Which::Corrupted => (&mut progress.corrupted, &mut progress.hashes.corrupted),
-        Which::Healed => (&mut progress.healed, &mut progress.hashes.healed),
-    };
-    *slot = Some(judged);
-    *hash_slot = Some(hash);
+    progress.judged.insert(which, judged);
+    progress.hashes.set(which, hash);
     Ok(())
 }
 
@@ -232,7 +252,7 @@ fn keep_texts(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<()> {
     predictions::write(&run_dir.path().join(run_dir::TEXTS), &lines)
 }
 
-fn failure(phase: Phase, error: &Error) -> anyhow::Result<Failure> {
+fn failure(phase: Condition, error: &Error) -> anyhow::Result<Failure> {
     match error {
         Error::Diverged { step, learning_rate, what, value } => {
             Ok(Failure { phase, step: *step, learning_rate: *learning_rate, reason: format!("the {what} is {value}") })
@@ -242,13 +262,20 @@ fn failure(phase: Phase, error: &Error) -> anyhow::Result<Failure> {
 }
 
 fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> {
-    let (recovery, deficit) = judge::compare(
-        progress.healthy.as_ref(),
-        progress.corrupted.as_ref(),
-        progress.healed.as_ref(),
-        prepared.spec.protocol,
-        Seed(0),
-    )?;
+    let judged = |condition: Condition| progress.judged.get(&condition);
+    let against =
+        |reference: Condition| match (judged(reference), judged(Condition::Corrupted), judged(Condition::Healed)) {
+            (Some(undamaged), Some(corrupted), Some(healed)) => {
+                judge::compare((reference, undamaged), corrupted, healed, prepared.spec.protocol, Seed(0)).map(Some)
+            }
+            _ => Ok(None),
+        };
+    // Under `finetuned` the healthy model has had one fine-tuning less than the healed one: it is the control that counts.
+    let (comparison, against_healthy) = match prepared.spec.protocol {
+        Protocol::Pretrained => (against(Condition::Healthy)?, None),
+        Protocol::Finetuned => (against(Condition::Control)?, against(Condition::Healthy)?),
+    };
+    let (recovery, deficit) = comparison.map(|Comparison { recovery, deficit }| (recovery, deficit)).unzip();
     let status = match &progress.failure {
         None => RunStatus::Ok,
         Some(failure) => RunStatus::Failed {
@@ -259,16 +286,18 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
         },
     };
     let result =
-        |judged: &Option<Judged>| -> Option<ModelResult> { judged.as_ref().map(|judged| judged.result.clone()) };
+        |condition: Condition| -> Option<ModelResult> { judged(condition).map(|judged| judged.result.clone()) };
     Ok(RunRecord {
         run_id: prepared.spec.id(),
         spec: prepared.spec.clone(),
         status,
-        healthy: result(&progress.healthy),
-        corrupted: result(&progress.corrupted),
-        healed: result(&progress.healed),
+        healthy: result(Condition::Healthy),
+        control: result(Condition::Control),
+        corrupted: result(Condition::Corrupted),
+        healed: result(Condition::Healed),
         recovery,
         deficit,
+        against_healthy,
         train: TrainSummary::from_phases(progress.phases),
         corruption: progress.corruption.as_ref().map(corruption_summary),
         hashes: Hashes {
@@ -278,6 +307,7 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
         },
         provenance: prepared.provenance.clone(),
         peak_rss_mib: peak_rss_mib(),
+        numerics: Some(prepared.numerics.clone()),
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),
         notes: prepared.notes.iter().cloned().chain(progress.notes).collect(),
     })
@@ -298,7 +328,7 @@ pub fn corruption_summary(report: &Report) -> CorruptionSummary {
     }
 }
 
-fn phase_file(phase: Phase) -> String {
+fn phase_file(phase: Condition) -> String {
     format!("phases/{}.json", phase.as_str())
 }
 

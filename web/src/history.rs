@@ -4,7 +4,7 @@ use crate::charts::file::csv_line;
 use crate::protocol::Classification;
 use crate::state::MAX_TEXT_CHARS;
 use serde::{Deserialize, Serialize};
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// The most sentences that are kept; the oldest without a pin goes first.
 pub const MAX_ENTRIES: usize = 200;

@@ -32,11 +32,11 @@ pub use model::{
     BundleSummary, FileEntry, HealedOrigin, Loaded, ModelSource, ModelSummary, PartKind, PartSummary, Progress,
     RowCounts, Stage, TensorSummary,
 };
+use shared::Condition;
 pub use storage::{Purge, Storage};
 
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use shared::checkpoint::Condition;
 use shared::seed::Seed;
 
 /// Raised whenever a message changes its meaning or shape.

@@ -14,6 +14,7 @@ mod preview;
 
 pub use healing::{Heal, HealPhase};
 pub use preview::Preview;
+use shared::Condition;
 
 use crate::bridge::{Bridge, Health};
 use crate::evidence::Evidence;
@@ -29,7 +30,6 @@ use crate::worker_choice::worker_script_url;
 use lanes::{Lane, Lanes};
 use leptos::prelude::*;
 use shared::bundle::IndexEntry;
-use shared::checkpoint::Condition;
 use shared::corruption::{Anatomy, PlanError};
 use std::sync::Arc;
 

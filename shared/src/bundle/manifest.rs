@@ -1,12 +1,13 @@
 //! `manifest.json`: what a bundle is, where it comes from, how good it is, and how to read its other files.
 
+use crate::Condition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::error::BundleError;
 use super::{BUNDLE_VERSION, Encoding};
-use crate::checkpoint::{Condition, Treatment};
+use crate::checkpoint::Treatment;
 use crate::model::ModelConfig;
 use crate::record::RunId;
 use crate::seed::Seed;

@@ -1,12 +1,12 @@
 //! A bundle whose files are at hand.
 
+use crate::Condition;
 use candle_core::{Device, Tensor};
 
 use super::delta::Delta;
 use super::error::BundleError;
 use super::manifest::{Manifest, TensorEntry};
 use super::{HEALED, WEIGHTS};
-use crate::checkpoint::Condition;
 use crate::corruption::{Plan, Report, ResolvedPlan};
 use crate::error::Result;
 use crate::model::{ModelConfig, ParameterPath};

@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::Condition;
 use crate::record::{Protocol, RunId, RunSpec};
 use crate::seed::Seed;
 
@@ -38,30 +39,11 @@ pub enum Treatment {
         /// The run; for a healthy model the run that was asked without corruption, since all such runs make it alike.
         run: RunId,
     },
-}
-
-/// Which of the project's three kinds of model it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Condition {
-    /// Never corrupted by this program.
-    Healthy,
-    /// Corrupted, and not fine-tuned since.
-    Corrupted,
-    /// Corrupted, then fine-tuned.
-    Healed,
-}
-
-impl Condition {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Corrupted => "corrupted",
-            Self::Healed => "healed",
-        }
-    }
+    /// Fine-tuned once more by a run, undamaged: what a healed model is compared with under protocol `finetuned`.
+    FineTunedAgain {
+        /// The run that was asked without corruption, since all runs with the same healthy model make it alike.
+        run: RunId,
+    },
 }
 
 impl History {
@@ -87,8 +69,12 @@ impl History {
     #[must_use]
     pub fn after_run(&self, spec: &RunSpec, condition: Condition) -> Self {
         let healthy = Treatment::FineTuned { run: spec.healthy().id() };
-        if condition == Condition::Healthy {
-            return self.then(healthy);
+        match condition {
+            Condition::Healthy => return self.then(healthy),
+            Condition::Control => {
+                return self.then(healthy).then(Treatment::FineTunedAgain { run: spec.healthy().id() });
+            }
+            Condition::Corrupted | Condition::Healed => {}
         }
         let before = match spec.protocol {
             Protocol::Pretrained => self.clone(),
@@ -110,6 +96,7 @@ impl History {
     pub fn condition(&self) -> Condition {
         let is_damage = |treatment: &Treatment| matches!(treatment, Treatment::Corrupted { .. });
         match self.treatments.iter().rposition(is_damage) {
+            None if matches!(self.treatments.last(), Some(Treatment::FineTunedAgain { .. })) => Condition::Control,
             None => Condition::Healthy,
             Some(last) if last + 1 == self.treatments.len() => Condition::Corrupted,
             Some(_) => Condition::Healed,
@@ -124,12 +111,12 @@ impl History {
             .iter()
             .filter_map(|treatment| match treatment {
                 Treatment::Corrupted { plan, seed } => Some(format!("{plan}, seed {}", seed.0)),
-                Treatment::FineTuned { .. } => None,
+                Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
             })
             .collect();
         let damages = damages.join("; then ");
         match self.condition() {
-            Condition::Healthy => None,
+            Condition::Healthy | Condition::Control => None,
             Condition::Corrupted => Some(format!(
                 "these weights were damaged on purpose ({damages}) and not repaired: use them for experiments only"
             )),
@@ -174,6 +161,12 @@ mod tests {
         assert_eq!((new.condition(), new.warning()), (Condition::Healthy, None));
         let healthy = new.then(fine_tuned());
         assert_eq!((healthy.condition(), healthy.warning()), (Condition::Healthy, None));
+        let Treatment::FineTuned { run } = fine_tuned() else { unreachable!() };
+        let control = healthy.then(Treatment::FineTunedAgain { run });
+        assert_eq!((control.condition(), control.warning()), (Condition::Control, None));
+        // Who fine-tunes a control further has a healthy model, and who damages it a corrupted one.
+        assert_eq!(control.then(fine_tuned()).condition(), Condition::Healthy);
+        assert_eq!(control.then(corrupted(1)).condition(), Condition::Corrupted);
         let damaged = healthy.then(corrupted(1));
         assert_eq!(damaged.condition(), Condition::Corrupted);
         assert_eq!(damaged.then(fine_tuned()).condition(), Condition::Healed);

@@ -23,6 +23,10 @@ pub struct Metrics {
     pub expected_calibration_error: Option<f64>,
     /// Rows with a NaN or infinite logit, all counted as wrong.
     pub n_non_finite: usize,
+    /// TEMPORARY
+    pub n_saturated: usize,
+    /// TEMPORARY
+    pub largest_class_share: f64,
     /// Counts by true and predicted class.
     pub confusion: Confusion,
 }
@@ -71,6 +75,8 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
         loss: (n_non_finite == 0).then_some(loss / n as f64),
         expected_calibration_error: expected_calibration_error(predictions),
         n_non_finite,
+        n_saturated: 0,
+        largest_class_share: 0.0,
         confusion,
     })
 }

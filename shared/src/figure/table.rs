@@ -1,5 +1,6 @@
 //! The numbers of a chart as a table, for those who read rather than look.
 
+use crate::statistics::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::{Chart, HistogramChart, IntervalChart, LineChart, MatrixChart, NetworkChart, Outside, Unit};
@@ -48,7 +49,7 @@ fn intervals(chart: &IntervalChart) -> DataTable {
     let interval = format!("{:.0} % interval", 100.0 * chart.level);
     let mut table = DataTable::new(["", axis.label.as_str(), &interval]);
     for row in &chart.rows {
-        let interval = format!("{} to {}", axis.format(row.low), axis.format(row.high));
+        let interval = format!("{} to {}", axis.format(row.interval.low), axis.format(row.interval.high));
         table.push([row.label.clone(), axis.format(row.value), interval]);
     }
     for reference in &chart.references {
@@ -67,9 +68,9 @@ fn lines(chart: &LineChart) -> DataTable {
     for x in xs {
         let cell = |series: &super::Series| {
             let Some(point) = series.points.iter().find(|point| point.x == x) else { return "–".to_owned() };
-            let interval = point
-                .interval
-                .map_or(String::new(), |(low, high)| format!(" ({} to {})", chart.y.format(low), chart.y.format(high)));
+            let interval = point.interval.map_or(String::new(), |Interval { low, high, .. }| {
+                format!(" ({} to {})", chart.y.format(low), chart.y.format(high))
+            });
             let n = point.n.map_or(String::new(), |n| format!(", n = {}", Unit::Count.format(n as f64)));
             format!("{}{interval}{n}", chart.y.format(point.y))
         };
@@ -135,8 +136,9 @@ fn network(chart: &NetworkChart) -> DataTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Axis, HistogramSeries, Mark, NetworkModule, NetworkRow, Point, Role, Series, Touched};
+    use super::super::{Axis, HistogramSeries, Mark, NetworkModule, NetworkRow, Point, Series, Touched};
     use super::*;
+    use crate::Condition;
 
     fn point(x: f64, y: f64) -> Point {
         Point { x, y, interval: None, n: None }
@@ -149,11 +151,15 @@ mod tests {
             x: Axis { label: "step".into(), low: 0.0, high: 20.0, unit: Unit::Count },
             y: Axis::percent("accuracy"),
             series: vec![
-                series("healthy", Role::Healthy, vec![point(10.0, 0.5), point(20.0, 0.75)]),
+                series("healthy", Some(Condition::Healthy), vec![point(10.0, 0.5), point(20.0, 0.75)]),
                 series(
                     "healed",
-                    Role::Healed,
-                    vec![Point { interval: Some((0.25, 0.5)), n: Some(1200), ..point(10.0, 0.4) }],
+                    Some(Condition::Healed),
+                    vec![Point {
+                        interval: Some(Interval { low: 0.25, high: 0.5, level: 0.95 }),
+                        n: Some(1200),
+                        ..point(10.0, 0.4)
+                    }],
                 ),
             ],
             diagonal: false,
@@ -169,7 +175,8 @@ mod tests {
     #[test]
     fn a_histogram_tells_what_lies_outside_its_bins() {
         let outside = Outside { n_below: 3, n_above: 4, n_non_finite: 5 };
-        let series = HistogramSeries { label: "after".into(), role: Role::Corrupted, counts: vec![1, 2], outside };
+        let series =
+            HistogramSeries { label: "after".into(), role: Some(Condition::Corrupted), counts: vec![1, 2], outside };
         let x = Axis { label: "value".into(), low: -1.0, high: 1.0, unit: Unit::Number };
         let table = Chart::Histogram(HistogramChart { x, series: vec![series] }).table();
         let expected = [["-1 to 0", "1"], ["0 to 1", "2"], ["below -1", "3"], ["above 1", "4"], ["not finite", "5"]];
@@ -194,7 +201,7 @@ mod tests {
     #[test]
     fn a_figure_survives_json() {
         let chart = Chart::Matrix(MatrixChart {
-            role: Role::Healed,
+            role: Some(Condition::Healed),
             row_label: "true".into(),
             column_label: "predicted".into(),
             classes: vec!["a".into(), "b".into()],

@@ -101,8 +101,8 @@ mod tests {
         there["schema"] = 0.into();
         there["training"]["old_field"] = true.into();
         let asked = serde_json::to_value(spec()).unwrap();
-        assert_eq!(first_difference(&there, &asked).unwrap().to_string(), "schema: 0 there, 1 asked");
-        there["schema"] = 1.into();
+        assert_eq!(first_difference(&there, &asked).unwrap().to_string(), "schema: 0 there, 2 asked");
+        there["schema"] = 2.into();
         let difference = first_difference(&there, &asked).unwrap();
         assert_eq!(difference.to_string(), "training.old_field: true there, nothing asked");
     }

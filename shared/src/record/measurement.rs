@@ -1,35 +1,15 @@
 //! What is measured while a model trains.
 
 use super::{Environment, null_if_not_finite};
+use crate::Condition;
 use serde::{Deserialize, Serialize};
-
-/// Which of a run's fine-tunings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// The fine-tuning without corruption.
-    Healthy,
-    /// The fine-tuning after corruption.
-    Healed,
-}
-
-impl Phase {
-    /// The name in files and folders.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Healed => "healed",
-        }
-    }
-}
 
 /// One optimiser step: a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsLine {
-    /// Which fine-tuning.
-    pub phase: Phase,
+    /// The model that the fine-tuning makes.
+    pub phase: Condition,
     /// Optimiser steps taken, this one included; from 1.
     pub step: usize,
     /// Passes over the training rows so far.

@@ -1,6 +1,8 @@
 //! What came of a run: `run.json`.
 
-use super::{Phase, Provenance, RunId, RunSpec, null_if_not_finite};
+use super::{Numerics, Provenance, RunId, RunSpec, null_if_not_finite};
+use crate::Condition;
+use crate::statistics::{Deficit, Recovery};
 use crate::training::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +18,21 @@ pub struct RunRecord {
     pub status: RunStatus,
     /// The uncorrupted model, fine-tuned; none when that fine-tuning failed.
     pub healthy: Option<ModelResult>,
+    /// The healthy model fine-tuned once more with the healing's budget; only under protocol `finetuned`, and records of
+    /// schema 1 lack it.
+    #[serde(default)]
+    pub control: Option<ModelResult>,
     /// The model after corruption, before healing.
     pub corrupted: Option<ModelResult>,
     /// The corrupted model after the same fine-tuning as the healthy one.
     pub healed: Option<ModelResult>,
-    /// How much of the loss in accuracy was made good.
+    /// How much of the loss in accuracy was recovered; against the control where there is one.
     pub recovery: Option<Recovery>,
-    /// How much is still missing.
+    /// How much is still missing; against the control where there is one.
     pub deficit: Option<Deficit>,
+    /// The same two figures against the healthy model, which has had one fine-tuning less; only where there is a control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_healthy: Option<Comparison>,
     /// What fine-tuning took.
     pub train: TrainSummary,
     /// What the corruption touched.
@@ -35,10 +44,43 @@ pub struct RunRecord {
     pub provenance: Provenance,
     /// The largest resident set of the process that ended the run, in MiB; none where the system does not tell.
     pub peak_rss_mib: Option<f64>,
+    /// What computed it, as far as that decides its bits; records of schema 1 lack it.
+    #[serde(default)]
+    pub numerics: Option<Numerics>,
     /// Where and with what it ran.
     pub environment: Environment,
     /// What a reader of the figures should know, each a full sentence.
     pub notes: Vec<String>,
+}
+
+impl RunRecord {
+    /// The judgement of one of the models, where the run has it.
+    #[must_use]
+    pub fn result(&self, condition: Condition) -> Option<&ModelResult> {
+        match condition {
+            Condition::Healthy => self.healthy.as_ref(),
+            Condition::Control => self.control.as_ref(),
+            Condition::Corrupted => self.corrupted.as_ref(),
+            Condition::Healed => self.healed.as_ref(),
+        }
+    }
+
+    /// Whether another arithmetic, or another layout of specs, made it: it may be looked at, but not put together with
+    /// runs of today.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.spec.is_superseded()
+    }
+}
+
+/// Recovery and deficit against one undamaged model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// How much of the loss in accuracy was recovered.
+    pub recovery: Recovery,
+    /// How much is still missing.
+    pub deficit: Deficit,
 }
 
 /// Whether a run came to its end.
@@ -50,7 +92,7 @@ pub enum RunStatus {
     /// Training broke off; kept as a result, since the rate of failed runs is one (Mosbach et al. 2021).
     Failed {
         /// Which fine-tuning.
-        phase: Phase,
+        phase: Condition,
         /// The optimiser step that failed; from 1.
         step: usize,
         /// The learning rate of that step.
@@ -73,44 +115,35 @@ pub struct ModelResult {
     pub loss: f64,
     /// Rows.
     pub n: usize,
-    /// Rows with a logit that is not finite; they count as wrong.
+    /// Rows with a logit that is not finite; they have no class and count as wrong.
     pub n_non_finite: usize,
+    /// Rows whose logits are finite although an intermediate overflowed, where the limit is exact (tanh of ±∞, a softmax
+    /// weight of −∞); records of schema 1 did not count them.
+    #[serde(default)]
+    pub n_saturated: usize,
+    /// Rows given the class that was predicted most often, as a share of all rows: 1 for a model that says the same of
+    /// every text. Records of schema 1 lack it.
+    #[serde(default)]
+    pub largest_class_share: Option<f64>,
     /// The file of per-example predictions, relative to the run's folder.
     pub predictions: String,
 }
 
-/// A range that holds the true value with probability `level`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Interval {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-    /// Confidence, such as 0.95.
-    pub level: f64,
+impl ModelResult {
+    /// The number of rows, with how many of them were not finite or saturated: `500 (12 not finite, 3 saturated)`.
+    #[must_use]
+    pub fn rows_in_words(&self) -> String {
+        rows_in_words(self.n, self.n_non_finite, self.n_saturated)
+    }
 }
 
-/// (healed − corrupted) / (healthy − corrupted); may exceed 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recovery {
-    /// As a fraction, 1 is full recovery; none when the denominator lies within its noise.
-    pub value: Option<f64>,
-    /// Where the true value lies, for as far as it can be told.
-    pub interval: Option<Interval>,
-    /// What to know when reading it, such as `corrupted = untrained head`.
-    pub note: Option<String>,
-}
-
-/// healthy − healed, paired by example.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deficit {
-    /// In percentage points of accuracy; below 0 when the healed model is the better one.
-    pub points: f64,
-    /// Where the true value lies, in percentage points.
-    pub interval: Interval,
+/// As [`ModelResult::rows_in_words`], of the numbers themselves.
+#[must_use]
+pub fn rows_in_words(n: usize, n_non_finite: usize, n_saturated: usize) -> String {
+    let counts = [(n_non_finite, "not finite"), (n_saturated, "saturated")];
+    let words: Vec<String> =
+        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if words.is_empty() { n.to_string() } else { format!("{n} ({})", words.join(", ")) }
 }
 
 /// What all fine-tunings of a run took together.
@@ -158,7 +191,7 @@ impl TrainSummary {
 #[serde(deny_unknown_fields)]
 pub struct PhaseSummary {
     /// Which fine-tuning.
-    pub phase: Phase,
+    pub phase: Condition,
     /// Optimiser steps, whichever process took them.
     pub steps: usize,
     /// Of these, the steps that the process which ended the run took.
@@ -217,10 +250,37 @@ pub struct Hashes {
 pub struct ResultHashes {
     /// Of the healthy model.
     pub healthy: Option<String>,
+    /// Of the control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// Of the corrupted model.
     pub corrupted: Option<String>,
     /// Of the healed model.
     pub healed: Option<String>,
+}
+
+impl ResultHashes {
+    /// The hash of one model.
+    #[must_use]
+    pub fn of(&self, condition: Condition) -> Option<&str> {
+        match condition {
+            Condition::Healthy => self.healthy.as_deref(),
+            Condition::Control => self.control.as_deref(),
+            Condition::Corrupted => self.corrupted.as_deref(),
+            Condition::Healed => self.healed.as_deref(),
+        }
+    }
+
+    /// Keeps the hash of one model.
+    pub fn set(&mut self, condition: Condition, hash: String) {
+        let slot = match condition {
+            Condition::Healthy => &mut self.healthy,
+            Condition::Control => &mut self.control,
+            Condition::Corrupted => &mut self.corrupted,
+            Condition::Healed => &mut self.healed,
+        };
+        *slot = Some(hash);
+    }
 }
 
 /// Where and with what something was measured; it does not decide the figures, but their last bits and their speed.
@@ -243,7 +303,7 @@ pub struct Environment {
 mod tests {
     use super::*;
 
-    fn phase(phase: Phase) -> PhaseSummary {
+    fn phase(phase: Condition) -> PhaseSummary {
         PhaseSummary {
             phase,
             steps: 100,
@@ -262,8 +322,8 @@ mod tests {
     #[test]
     fn a_summary_counts_only_the_fine_tunings_made_in_this_run() {
         let id = crate::record::spec::tests::spec().id();
-        let reused = PhaseSummary { reused_from: Some(id), ..phase(Phase::Healthy) };
-        let summary = TrainSummary::from_phases(vec![reused, phase(Phase::Healed)]);
+        let reused = PhaseSummary { reused_from: Some(id), ..phase(Condition::Healthy) };
+        let summary = TrainSummary::from_phases(vec![reused, phase(Condition::Healed)]);
         assert_eq!((summary.steps, summary.steps_this_process), (100, 40));
         assert_eq!(summary.samples_per_sec, Some(64.0));
         assert_eq!(summary.tokens_per_sec, Some(1280.0));
@@ -281,7 +341,7 @@ mod tests {
     #[test]
     fn a_failed_status_names_its_step() {
         let status =
-            RunStatus::Failed { phase: Phase::Healed, step: 12, learning_rate: 1e-2, reason: "loss is NaN".into() };
+            RunStatus::Failed { phase: Condition::Healed, step: 12, learning_rate: 1e-2, reason: "loss is NaN".into() };
         let text = serde_json::to_string(&status).unwrap();
         assert_eq!(
             text,
@@ -298,6 +358,8 @@ mod tests {
             loss: f64::INFINITY,
             n: 10,
             n_non_finite: 3,
+            n_saturated: 0,
+            largest_class_share: Some(0.7),
             predictions: "predictions/corrupted.jsonl.zst".into(),
         };
         let text = serde_json::to_string(&result).unwrap();

@@ -12,11 +12,11 @@ pub struct Prediction {
     pub model: Option<String>,
     /// The text as it was given.
     pub text: String,
-    /// Name of the most probable label.
-    pub label: String,
-    /// Its id.
-    pub label_id: usize,
-    /// `[n_labels]`, softmax of the logits, in the order of label ids.
+    /// Name of the most probable label; none when a logit is not finite.
+    pub label: Option<String>,
+    /// Its id; none when a logit is not finite.
+    pub label_id: Option<usize>,
+    /// `[n_labels]`, softmax of the logits, in the order of label ids; all not finite when a logit is not.
     #[serde(with = "nulls_if_not_finite")]
     pub probabilities: Vec<f32>,
     /// `[n_labels]`, in the order of label ids.
@@ -33,8 +33,8 @@ mod tests {
         let mut row = Prediction {
             model: None,
             text: "ab".into(),
-            label: "x".into(),
-            label_id: 1,
+            label: Some("x".into()),
+            label_id: Some(1),
             probabilities: vec![],
             logits: vec![],
         };

@@ -40,7 +40,8 @@ pub struct ModelSpec {
     pub architecture: Architecture,
     /// SHA-256 (hex) of the config's bytes.
     pub config_sha256: String,
-    /// SHA-256 (hex) of the tokenizer's bytes.
+    /// SHA-256 (hex) of the tokenizer as it is used: its files, `tokenizer_config.json` included, and what was made of
+    /// them.
     pub tokenizer_sha256: String,
     /// SHA-256 (hex) over the weight files' bytes in the order of their names; none for a random initialisation.
     pub weights_sha256: Option<String>,
@@ -56,6 +57,10 @@ pub struct DatasetSpec {
     pub name: String,
     /// Number of classes.
     pub n_labels: usize,
+    /// Class names in the order of their ids, as resolved: two runs that name classes otherwise make other checkpoints.
+    /// Specs of schema 1 lack them.
+    #[serde(default)]
+    pub label_names: Vec<String>,
     /// Rows used of each split, after limits, seeded splitting and skipping.
     pub rows: SplitRows,
     /// Rows left out because they could not be read and the user said to skip such rows.
@@ -76,7 +81,7 @@ pub struct SplitRows {
     pub test: usize,
 }
 
-/// The three independent sources of randomness of a run.
+/// The independent sources of randomness of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seeds {
@@ -84,15 +89,21 @@ pub struct Seeds {
     pub corruption: Seed,
     /// Initialisation of the classifier (and of random weights), and dropout.
     pub head: Seed,
-    /// Order of rows, and seeded splits.
+    /// Order of training rows, and which of them a limit leaves.
     pub data: Seed,
+    /// Which rows are held out of train where a split is missing, and which a limit on validation or test leaves: the same
+    /// for all runs unless asked otherwise, so that all are judged on the same rows and none has trained on another's.
+    /// Specs of schema 1 lack it; there the data seed chose them.
+    #[serde(default)]
+    pub split: Seed,
 }
 
 impl Seeds {
-    /// The same number for all three; their streams are still independent.
+    /// The same number for corruption, head and data, whose streams are still independent, and the split that all runs
+    /// share.
     #[must_use]
     pub fn all(seed: u64) -> Self {
-        Self { corruption: Seed(seed), head: Seed(seed), data: Seed(seed) }
+        Self { corruption: Seed(seed), head: Seed(seed), data: Seed(seed), split: Seed::default() }
     }
 }
 
@@ -149,6 +160,12 @@ impl RunSpec {
     #[must_use]
     pub fn healthy(&self) -> Self {
         Self { corruption: None, protocol: Protocol::default(), ..self.clone() }
+    }
+
+    /// Whether another version of this program's arithmetic or layout wrote it.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        (self.schema, self.numerics_version) != (SCHEMA_VERSION, NUMERICS_VERSION)
     }
 
     /// The short name of this spec: equal for two specs exactly when nothing that decides the outcome differs.
@@ -251,6 +268,7 @@ pub(super) mod tests {
             name: "trec6".into(),
             content_sha256: "d4".repeat(32),
             n_labels: 6,
+            label_names: ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"].map(str::to_owned).to_vec(),
             rows: SplitRows { train: 5452, validation: 0, test: 500 },
             n_bad_rows_skipped: 0,
         };
@@ -278,7 +296,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_id_changes_with_everything_that_decides_a_result() {
-        let mut changed = vec![spec(); 11];
+        let mut changed = vec![spec(); 14];
         changed[0].numerics_version += 1;
         changed[1].model.weights_sha256 = None;
         changed[2].dataset.content_sha256 = "d5".repeat(32);
@@ -290,10 +308,13 @@ pub(super) mod tests {
         changed[8].seeds.head = Seed(8);
         changed[9].seeds.data = Seed(8);
         changed[10].report_split = ReportSplit::Validation;
+        changed[11].seeds.split = Seed(8);
+        changed[12].dataset.label_names.swap(0, 1);
+        changed[13].model.tokenizer_sha256 = "71".repeat(32);
         let mut ids: Vec<RunId> = changed.iter().chain([&spec()]).map(RunSpec::id).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 12);
+        assert_eq!(ids.len(), 15);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Method, Scores, StatisticsError, check_level};
+use super::{Estimate, Interval, Method, Scores, StatisticsError, check_level};
 use crate::seed::Seed;
 
 /// The fewest resamples that percentiles in the tails are read from.
@@ -65,7 +65,7 @@ impl Resamples {
     /// A figure with the percentile interval of its resampled values.
     pub(super) fn estimate(&self, value: f64, figure: impl Fn(&[f64]) -> f64) -> Estimate {
         let (low, high) = percentile_interval(self.means.iter().map(|means| figure(means)).collect(), self.level);
-        Estimate { value, low, high, level: self.level, method: self.method }
+        Estimate { value, interval: Interval { low, high, level: self.level }, method: self.method }
     }
 }
 
@@ -236,9 +236,9 @@ mod tests {
         let (first, second) = (Scores::new(&[first]).unwrap(), Scores::new(&[second]).unwrap());
         let estimate = difference(&first, &second, &settings(Resampling::Rows)).unwrap();
         assert!((estimate.value - 0.15).abs() < 1e-12);
-        assert!((estimate.low - 0.095).abs() < 0.004, "{estimate:?}");
-        assert!((estimate.high - 0.205).abs() < 0.004, "{estimate:?}");
-        assert_eq!((estimate.method, estimate.level), (Method::PairedBootstrap, 0.95));
+        assert!((estimate.interval.low - 0.095).abs() < 0.004, "{estimate:?}");
+        assert!((estimate.interval.high - 0.205).abs() < 0.004, "{estimate:?}");
+        assert_eq!((estimate.method, estimate.interval.level), (Method::PairedBootstrap, 0.95));
         let one_seed = difference(&first, &second, &settings(Resampling::SeedsAndRows)).unwrap();
         assert_eq!(one_seed, estimate, "one seed says nothing about others");
     }
@@ -247,7 +247,7 @@ mod tests {
     fn the_same_condition_twice_has_no_difference_at_all() {
         let scores = Scores::new(&[conditions().0, conditions().1]).unwrap();
         let estimate = difference(&scores, &scores, &Bootstrap::default()).unwrap();
-        assert_eq!((estimate.value, estimate.low, estimate.high), (0.0, 0.0, 0.0));
+        assert_eq!((estimate.value, estimate.interval.low, estimate.interval.high), (0.0, 0.0, 0.0));
     }
 
     /// When every row of a seed has the same difference, only seeds vary, and the bootstrap's standard error of their
@@ -258,11 +258,11 @@ mod tests {
         let first = Scores::new(&offsets.map(|offset| vec![0.8 + offset; 50])).unwrap();
         let second = Scores::new(&offsets.map(|_| vec![0.8; 50])).unwrap();
         let over_rows = difference(&first, &second, &settings(Resampling::Rows)).unwrap();
-        assert!(over_rows.high - over_rows.low < 1e-12, "{over_rows:?}");
+        assert!(over_rows.interval.high - over_rows.interval.low < 1e-12, "{over_rows:?}");
         let over_both = difference(&first, &second, &settings(Resampling::SeedsAndRows)).unwrap();
         let mean = offsets.iter().sum::<f64>() / 8.0;
         let error = (offsets.iter().map(|offset| (offset - mean).powi(2)).sum::<f64>() / 8.0 / 8.0).sqrt();
-        let half_width = (over_both.high - over_both.low) / 2.0;
+        let half_width = (over_both.interval.high - over_both.interval.low) / 2.0;
         assert!((half_width / (1.96 * error) - 1.0).abs() < 0.06, "{half_width} and {}", 1.96 * error);
         assert_eq!(over_both.method, Method::MultiBootstrap);
     }

@@ -38,7 +38,7 @@ pub fn equivalence(
     let resamples = resample(&[first, second], &Bootstrap { level, ..*bootstrap })?;
     let difference = |means: &[f64]| means[0] - means[1];
     let difference = resamples.estimate(difference(&resamples.observed), difference);
-    let is_equivalent = -margin < difference.low && difference.high < margin;
+    let is_equivalent = -margin < difference.interval.low && difference.interval.high < margin;
     Ok(Equivalence { difference, margin, is_equivalent })
 }
 
@@ -61,8 +61,8 @@ mod tests {
         let (first, second) = disagreeing(10_000, 50);
         let many = equivalence(&first, &second, DEFAULT_MARGIN, &bootstrap).unwrap();
         assert!(many.is_equivalent, "{many:?}");
-        assert!((many.difference.level - 0.9).abs() < 1e-12);
-        assert!((many.difference.high - 0.001_645).abs() < 0.000_2, "1.645 standard errors: {many:?}");
+        assert!((many.difference.interval.level - 0.9).abs() < 1e-12);
+        assert!((many.difference.interval.high - 0.001_645).abs() < 0.000_2, "1.645 standard errors: {many:?}");
         let (first, second) = disagreeing(100, 2);
         assert!(!equivalence(&first, &second, DEFAULT_MARGIN, &bootstrap).unwrap().is_equivalent);
     }

@@ -3,32 +3,45 @@
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{difference, resample};
-use super::{Bootstrap, Equivalence, Estimate, Scores, StatisticsError};
+use super::{Bootstrap, Equivalence, Interval, Scores, StatisticsError};
+use crate::Condition;
 
 /// The fewest seeds that a claim about one pair of conditions may rest on: the exact sign-flip test with n pairs cannot
 /// go below 2^(1−n), which is 0.0625 for five and 0.031 for six.
 pub const MIN_SEEDS_FOR_A_CLAIM: usize = 6;
 
-/// (healed − corrupted) / (healthy − corrupted), 1 for full recovery; may exceed 1.
+/// (healed − corrupted) / (reference − corrupted), 1 for full recovery; may exceed 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recovery {
-    /// The figure, unless it is undefined.
-    pub recovered: Option<Estimate>,
-    /// Why it is undefined; `None` exactly when it is defined.
-    pub undefined_because: Option<String>,
-    /// The denominator, healthy − corrupted, as a fraction.
-    pub damage: Estimate,
+    /// As a fraction; none when the denominator lies within its noise.
+    pub value: Option<f64>,
+    /// Where the true value lies, for as far as it can be told. It exists only where the damage is beyond its noise, so
+    /// its confidence holds for such runs, and is below the level for all.
+    pub interval: Option<Interval>,
+    /// The undamaged model in the denominator.
+    #[serde(default = "healthy")]
+    pub reference: Condition,
+    /// What to know when reading it, such as why it is undefined.
+    pub note: Option<String>,
 }
 
-/// healthy − healed in percentage points.
+/// reference − healed, paired by row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deficit {
-    /// The figure, in percentage points; above 0 when healing fell short.
-    pub points: Estimate,
-    /// Seeds it rests on.
-    pub n_seeds: usize,
-    /// Rows it rests on.
-    pub n_rows: usize,
+    /// In percentage points of accuracy; above 0 when healing fell short, below when the healed model is the better one.
+    pub points: f64,
+    /// Where the true value lies, in percentage points.
+    pub interval: Interval,
+    /// The undamaged model it is measured from.
+    #[serde(default = "healthy")]
+    pub reference: Condition,
+}
+
+/// What records were compared with before there was a control.
+fn healthy() -> Condition {
+    Condition::Healthy
 }
 
 /// What a deficit allows to be said. A difference that is merely not significant says nothing.
@@ -45,9 +58,9 @@ pub enum Verdict {
     Undecided,
 }
 
-/// Recovery with its interval, all three conditions resampled together.
+/// Recovery with its interval, all three conditions resampled together; `reference` says which undamaged model it is.
 ///
-/// Undefined when the interval of the damage (healthy − corrupted) includes 0, since the ratio then divides by noise, or
+/// Undefined when the interval of the damage (undamaged − corrupted) includes 0, since the ratio then divides by noise, or
 /// lies below 0, since there was nothing to heal. Resamples whose damage is not above 0 (less than half of
 /// `1 − bootstrap.level` of them, by that rule) count as infinite recovery in the direction of healed − corrupted, which
 /// can only widen the interval; should they reach its end, recovery is undefined too.
@@ -55,51 +68,58 @@ pub enum Verdict {
 /// # Errors
 /// When the conditions are not paired or the settings are out of range.
 pub fn recovery(
-    healthy: &Scores,
+    (reference, undamaged): (Condition, &Scores),
     corrupted: &Scores,
     healed: &Scores,
     bootstrap: &Bootstrap,
 ) -> Result<Recovery, StatisticsError> {
-    let resamples = resample(&[healthy, corrupted, healed], bootstrap)?;
+    let resamples = resample(&[undamaged, corrupted, healed], bootstrap)?;
     let damage_of = |means: &[f64]| means[0] - means[1];
     let ratio = |means: &[f64]| {
         let (damage, healing) = (damage_of(means), means[2] - means[1]);
         if damage > 0.0 { healing / damage } else { f64::INFINITY.copysign(healing) }
     };
-    let damage = resamples.estimate(damage_of(&resamples.observed), damage_of);
-    let undefined = |reason: String, damage| Recovery { recovered: None, undefined_because: Some(reason), damage };
-
-    let percent = |level: f64| 100.0 * level;
-    let interval = format!("{:.0} % interval {:.4} to {:.4}", percent(damage.level), damage.low, damage.high);
-    if damage.includes_zero() {
-        return Ok(undefined(format!("healthy − corrupted lies within its noise ({interval})"), damage));
+    let Interval { low, high, level } = resamples.estimate(damage_of(&resamples.observed), damage_of).interval;
+    let range = format!("{:.0} % interval {low:.4} to {high:.4}", 100.0 * level);
+    let undefined = |reason: String| Recovery {
+        value: None,
+        interval: None,
+        reference,
+        note: Some(format!("undefined: {reason}")),
+    };
+    if low <= 0.0 && 0.0 <= high {
+        return Ok(undefined(format!("{reference} − corrupted lies within its noise ({range})")));
     }
-    if damage.high < 0.0 {
-        return Ok(undefined(format!("the corrupted model is better than the healthy one ({interval})"), damage));
+    if high < 0.0 {
+        return Ok(undefined(format!("the corrupted model is better than the {reference} one ({range})")));
     }
     let recovered = resamples.estimate(ratio(&resamples.observed), ratio);
-    if !(recovered.low.is_finite() && recovered.high.is_finite()) {
-        return Ok(undefined(format!("healthy − corrupted is too close to its noise ({interval})"), damage));
+    if !(recovered.interval.low.is_finite() && recovered.interval.high.is_finite()) {
+        return Ok(undefined(format!("{reference} − corrupted is too close to its noise ({range})")));
     }
-    Ok(Recovery { recovered: Some(recovered), undefined_because: None, damage })
+    Ok(Recovery { value: Some(recovered.value), interval: Some(recovered.interval), reference, note: None })
 }
 
-/// The deficit of the healed model with its interval.
+/// The deficit of the healed model with its interval; `reference` says which undamaged model it is measured from.
 ///
 /// # Errors
 /// When the conditions are not paired or the settings are out of range.
-pub fn deficit(healthy: &Scores, healed: &Scores, bootstrap: &Bootstrap) -> Result<Deficit, StatisticsError> {
-    let points = difference(healthy, healed, bootstrap)?.scaled(100.0);
-    Ok(Deficit { points, n_seeds: healthy.n_seeds(), n_rows: healthy.n_rows() })
+pub fn deficit(
+    (reference, undamaged): (Condition, &Scores),
+    healed: &Scores,
+    bootstrap: &Bootstrap,
+) -> Result<Deficit, StatisticsError> {
+    let points = difference(undamaged, healed, bootstrap)?.scaled(100.0);
+    Ok(Deficit { points: points.value, interval: points.interval, reference })
 }
 
-/// What may be said of a deficit and the equivalence test of the same two conditions.
+/// What may be said of a deficit over `n_seeds` seeds and the equivalence test of the same two conditions.
 #[must_use]
-pub fn verdict(deficit: &Deficit, equivalence: &Equivalence) -> Verdict {
-    if deficit.n_seeds < MIN_SEEDS_FOR_A_CLAIM {
+pub fn verdict(n_seeds: usize, deficit: &Deficit, equivalence: &Equivalence) -> Verdict {
+    if n_seeds < MIN_SEEDS_FOR_A_CLAIM {
         return Verdict::Undecided;
     }
-    match (deficit.points.low > 0.0, equivalence.is_equivalent) {
+    match (deficit.interval.low > 0.0, equivalence.is_equivalent) {
         (true, true) => Verdict::DeficitWithinMargin,
         (true, false) => Verdict::DoesNotFullyRecover,
         (false, true) => Verdict::FullyRecovers,
@@ -124,65 +144,70 @@ mod tests {
         Bootstrap { n_resamples: 2_000, ..Bootstrap::default() }
     }
 
+    fn recovery(healthy: usize, corrupted: usize, healed: usize) -> Recovery {
+        let [healthy, corrupted, healed] = [healthy, corrupted, healed].map(|n| right(&[n]));
+        super::recovery((Condition::Healthy, &healthy), &corrupted, &healed, &bootstrap()).unwrap()
+    }
+
     #[test]
     fn recovery_is_the_share_of_the_damage_that_was_healed() {
-        let recovery = recovery(&right(&[900]), &right(&[500]), &right(&[800]), &bootstrap()).unwrap();
-        let recovered = recovery.recovered.unwrap();
-        assert!((recovered.value - 0.75).abs() < 1e-12);
+        let recovered = recovery(900, 500, 800);
+        assert!((recovered.value.unwrap() - 0.75).abs() < 1e-12);
         // A binomial share of the about 400 damaged rows: ±1.96·√(0.75·0.25/400).
-        assert!((recovered.high - recovered.low - 2.0 * 0.042_4).abs() < 0.006, "{recovered:?}");
-        assert!((recovery.damage.value - 0.4).abs() < 1e-12);
-        assert_eq!(recovery.undefined_because, None);
+        let interval = recovered.interval.unwrap();
+        assert!((interval.high - interval.low - 2.0 * 0.042_4).abs() < 0.006, "{recovered:?}");
+        assert_eq!((recovered.reference, recovered.note), (Condition::Healthy, None));
     }
 
     #[test]
     fn recovery_may_exceed_one_and_fall_below_zero() {
-        let of = |healed| {
-            recovery(&right(&[800]), &right(&[500]), &right(&[healed]), &bootstrap()).unwrap().recovered.unwrap()
-        };
-        assert!((of(830).value - 1.1).abs() < 1e-12 && of(830).low > 1.0);
-        assert!((of(440).value + 0.2).abs() < 1e-12 && of(440).high < 0.0);
-        let full = of(800);
-        assert_eq!((full.value, full.low, full.high), (1.0, 1.0, 1.0));
+        let of = |healed| recovery(800, 500, healed);
+        assert!((of(830).value.unwrap() - 1.1).abs() < 1e-12 && of(830).interval.unwrap().low > 1.0);
+        assert!((of(440).value.unwrap() + 0.2).abs() < 1e-12 && of(440).interval.unwrap().high < 0.0);
+        let (full, interval) = (of(800).value, of(800).interval.unwrap());
+        assert_eq!((full, interval.low, interval.high), (Some(1.0), 1.0, 1.0));
     }
 
     #[test]
     fn recovery_is_undefined_when_the_damage_is_noise_or_a_gain() {
-        let none = recovery(&right(&[800]), &right(&[800]), &right(&[810]), &bootstrap()).unwrap();
-        assert_eq!(none.recovered, None);
-        let reason = none.undefined_because.unwrap();
-        assert_eq!(reason, "healthy − corrupted lies within its noise (95 % interval 0.0000 to 0.0000)");
+        let none = recovery(800, 800, 810);
+        assert_eq!((none.value, none.interval), (None, None));
+        let reason = "undefined: healthy − corrupted lies within its noise (95 % interval 0.0000 to 0.0000)";
+        assert_eq!(none.note.unwrap(), reason);
         // Two rows of damage: a resample has none of them with probability e^-2.
-        let little = recovery(&right(&[800]), &right(&[798]), &right(&[800]), &bootstrap()).unwrap();
-        assert!(little.recovered.is_none() && little.damage.includes_zero(), "{little:?}");
-        let gain = recovery(&right(&[800]), &right(&[900]), &right(&[950]), &bootstrap()).unwrap();
-        assert!(gain.undefined_because.unwrap().starts_with("the corrupted model is better"));
+        assert_eq!(recovery(800, 798, 800).value, None);
+        let gain = recovery(800, 900, 950);
+        assert!(gain.note.unwrap().starts_with("undefined: the corrupted model is better than the healthy one"));
     }
 
     #[test]
-    fn recovery_survives_json_in_both_forms() {
-        for healthy in [900, 500] {
-            let made = recovery(&right(&[healthy]), &right(&[500]), &right(&[800]), &bootstrap()).unwrap();
-            let json = serde_json::to_string(&made).unwrap();
-            assert_eq!(serde_json::from_str::<Recovery>(&json).unwrap(), made);
-        }
+    fn figures_of_before_the_control_were_measured_from_the_healthy_model() {
+        let interval = r#"{"low":0.5,"high":2.5,"level":0.95}"#;
+        let deficit: Deficit = serde_json::from_str(&format!(r#"{{"points":1.5,"interval":{interval}}}"#)).unwrap();
+        assert_eq!(deficit.reference, Condition::Healthy);
+        let recovery: Recovery = serde_json::from_str(r#"{"value":null,"interval":null,"note":"undefined"}"#).unwrap();
+        assert_eq!(recovery.reference, Condition::Healthy);
     }
 
     #[test]
     fn deficit_is_in_percentage_points_with_its_interval() {
-        let deficit = deficit(&right(&[900]), &right(&[880]), &bootstrap()).unwrap();
-        assert!((deficit.points.value - 2.0).abs() < 1e-9);
+        let control = right(&[900]);
+        let deficit = deficit((Condition::Control, &control), &right(&[880]), &bootstrap()).unwrap();
+        assert!((deficit.points - 2.0).abs() < 1e-9);
         // 20 of 1,000 rows differ: ±1.96·√20 rows, so ±0.87 points.
-        assert!((deficit.points.low - 1.13).abs() < 0.15 && (deficit.points.high - 2.87).abs() < 0.15, "{deficit:?}");
-        assert_eq!((deficit.n_seeds, deficit.n_rows), (1, N_ROWS));
+        let Interval { low, high, .. } = deficit.interval;
+        assert!((low - 1.13).abs() < 0.15 && (high - 2.87).abs() < 0.15, "{deficit:?}");
+        assert_eq!(deficit.reference, Condition::Control);
     }
 
     #[test]
     fn a_verdict_needs_six_seeds_and_a_test_that_decides() {
         let of = |healthy: &[usize], healed: &[usize]| {
+            let n_seeds = healthy.len();
             let (healthy, healed) = (right(healthy), right(healed));
             verdict(
-                &deficit(&healthy, &healed, &bootstrap()).unwrap(),
+                n_seeds,
+                &deficit((Condition::Healthy, &healthy), &healed, &bootstrap()).unwrap(),
                 &equivalence(&healthy, &healed, DEFAULT_MARGIN, &bootstrap()).unwrap(),
             )
         };

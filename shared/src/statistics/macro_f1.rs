@@ -1,7 +1,7 @@
 //! Macro-F1 with intervals: unlike accuracy it is no mean over rows, so each resample counts its classes anew.
 
 use super::bootstrap::{RowKinds, draws, percentile_interval};
-use super::{Bootstrap, Estimate, Scores, StatisticsError};
+use super::{Bootstrap, Estimate, Interval, Scores, StatisticsError};
 use crate::evaluation::{ClassCounts, Prediction};
 
 /// Macro-F1 of one condition, the mean over its seeds, with the percentile interval of the bootstrap.
@@ -60,7 +60,7 @@ fn estimate(
         draws(bootstrap, n_seeds, &kinds, |seed_weights, times| figure(&macro_f1s(seed_weights, times)))?;
     let (low, high) = percentile_interval(values, bootstrap.level);
     let value = figure(&macro_f1s(&vec![1.0; n_seeds], &kinds.sizes()));
-    Ok(Estimate { value, low, high, level: bootstrap.level, method })
+    Ok(Estimate { value, interval: Interval { low, high, level: bootstrap.level }, method })
 }
 
 /// For each row its class, then what each seed of each condition predicts: `[n_rows, 1 + n_conditions · n_seeds]`.
@@ -132,7 +132,10 @@ mod tests {
         b[3].logits[0] = f32::NAN;
         let of = |rows: &[Prediction]| evaluate(rows, 3).unwrap().macro_f1;
         let one = macro_f1(&[&a], 3, &bootstrap()).unwrap();
-        assert!((one.value - of(&a)).abs() < 1e-12 && one.low < one.value && one.value < one.high, "{one:?}");
+        assert!(
+            (one.value - of(&a)).abs() < 1e-12 && one.interval.low < one.value && one.value < one.interval.high,
+            "{one:?}"
+        );
         let both = macro_f1(&[&a, &b], 3, &bootstrap()).unwrap();
         assert!((both.value - f64::midpoint(of(&a), of(&b))).abs() < 1e-12);
         let difference = macro_f1_difference(&[&b], &[&a], 3, &bootstrap()).unwrap();
@@ -143,7 +146,7 @@ mod tests {
     fn the_same_model_twice_has_no_difference_at_all() {
         let a = predictions(&[(0, 0), (0, 1), (1, 1), (1, 1), (2, 0)]);
         let same = macro_f1_difference(&[&a], &[&a], 3, &bootstrap()).unwrap();
-        assert_eq!((same.value, same.low, same.high), (0.0, 0.0, 0.0));
+        assert_eq!((same.value, same.interval.low, same.interval.high), (0.0, 0.0, 0.0));
     }
 
     #[test]

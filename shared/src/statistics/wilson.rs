@@ -1,6 +1,6 @@
 //! The interval of one accuracy, and the normal quantile it needs.
 
-use super::{Estimate, Method, StatisticsError, check_level};
+use super::{Estimate, Interval, Method, StatisticsError, check_level};
 
 /// Wilson's score interval of a proportion (Wilson 1927), with z the normal quantile of `(1 + level)/2`:
 /// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`. Unlike `p ± z·√(p(1−p)/n)` it stays in 0–1 and holds its level
@@ -22,7 +22,7 @@ pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Estimate, Statistics
     // At the ends the formula gives exactly 0 and 1, but for rounding.
     let low = if successes == 0 { 0.0 } else { end(-1.0) };
     let high = if successes == n { 1.0 } else { end(1.0) };
-    Ok(Estimate { value: p, low, high, level, method: Method::Wilson })
+    Ok(Estimate { value: p, interval: Interval { low, high, level }, method: Method::Wilson })
 }
 
 /// The z with Φ(z) = `p`, for `p` in 0.5..1, by bisection of `Φ(z) = erfc(−z/√2)/2`.
@@ -71,7 +71,10 @@ mod tests {
             (812, 872, 0.99, 0.905_700_554_039_263, 0.950_172_577_006_515_8),
         ] {
             let estimate = wilson(successes, n, level).unwrap();
-            assert!((estimate.low - low).abs() < TOLERANCE && (estimate.high - high).abs() < TOLERANCE, "{estimate:?}");
+            assert!(
+                (estimate.interval.low - low).abs() < TOLERANCE && (estimate.interval.high - high).abs() < TOLERANCE,
+                "{estimate:?}"
+            );
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::MadeBy;
 use serde_json::Value;
-use shared::checkpoint::{Condition, History};
+use shared::Condition;
+use shared::checkpoint::History;
 use shared::record::RunRecord;
 
 /// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
@@ -19,6 +20,7 @@ pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>) -> St
         // Without a history nobody knows.
         Condition::Healthy if history.is_empty() => vec![],
         Condition::Healthy => vec!["- healthy".to_owned()],
+        Condition::Control => vec!["- healthy".to_owned(), "- control".to_owned()],
         Condition::Corrupted => vec!["- corrupted".to_owned()],
         // A search for damaged models must find this one too.
         Condition::Healed => vec!["- corrupted".to_owned(), "- healed".to_owned()],

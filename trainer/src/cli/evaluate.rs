@@ -2,6 +2,7 @@
 
 use super::device::DeviceFlags;
 use super::input::{BatchFlags, DatasetFlags, WhichFlag};
+use super::training::SplitSeedFlag;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,9 +31,12 @@ pub struct EvaluateArgs {
     #[arg(long, value_enum, help_heading = "Model and data")]
     pub split: Option<SplitChoice>,
 
-    /// The seed of row limits and of splits that the dataset lacks
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Model and data")]
+    /// Which rows --train-limit leaves, as in the run that trained on them
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Seeds")]
     pub seed_data: u64,
+
+    #[command(flatten)]
+    pub split_seed: SplitSeedFlag,
 
     #[command(flatten)]
     pub batches: BatchFlags,

@@ -1,14 +1,13 @@
 //! What commands read: models and datasets.
 
 use super::values;
-use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose};
+use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose, RowSeeds};
 use crate::exit_code::bad_input;
 use crate::hub::{self, RepoKind};
-use clap::{Args, ValueEnum};
-use shared::checkpoint::Condition;
+use clap::Args;
+use shared::Condition;
 use shared::dataset::{Limits, OnBadRow};
-use shared::record::{Phase, Source};
-use shared::seed::Seed;
+use shared::record::Source;
 use std::path::Path;
 
 /// Tokens that texts are cut to when neither the user nor the catalogue says otherwise.
@@ -92,15 +91,15 @@ pub struct RowFlags {
     #[arg(long)]
     pub skip_bad_rows: bool,
 
-    /// Use at most so many rows of train, drawn by the data seed
+    /// Use at most N rows of train, drawn with the data seed
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub train_limit: Option<usize>,
 
-    /// Use at most so many rows of validation, drawn by the data seed
+    /// Use at most N rows of validation, drawn with the split seed
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub validation_limit: Option<usize>,
 
-    /// Use at most so many rows of test, drawn by the data seed
+    /// Use at most N rows of test, drawn with the split seed
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub test_limit: Option<usize>,
 }
@@ -126,7 +125,7 @@ impl DatasetFlags {
     pub fn open(
         &self,
         purpose: Purpose,
-        seed: Seed,
+        seeds: RowSeeds,
         label_names: Option<Vec<String>>,
     ) -> anyhow::Result<(OpenedDataset, Option<Source>)> {
         let options = OpenOptions {
@@ -137,7 +136,7 @@ impl DatasetFlags {
                 validation: self.rows.validation_limit,
                 test: self.rows.test_limit,
             },
-            seed,
+            seeds,
             label_names,
         };
         let path = Path::new(&self.dataset);
@@ -159,54 +158,8 @@ impl DatasetFlags {
 pub struct WhichFlag {
     /// Which model of a run's folder or web bundle [default: of a run healed if there is one, else healthy; of a bundle
     /// healthy]
-    #[arg(long, value_enum)]
-    pub which: Option<Which>,
-}
-
-/// One of the models that a run makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Which {
-    /// Fine-tuned without corruption
-    Healthy,
-    /// After corruption, before healing
-    Corrupted,
-    /// Corrupted, then fine-tuned
-    Healed,
-}
-
-impl Which {
-    /// All of them, in the order in which a run makes them.
-    pub const ALL: [Self; 3] = [Self::Healthy, Self::Corrupted, Self::Healed];
-
-    /// The name in files and folders.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Corrupted => "corrupted",
-            Self::Healed => "healed",
-        }
-    }
-}
-
-impl From<Which> for Condition {
-    fn from(which: Which) -> Self {
-        match which {
-            Which::Healthy => Self::Healthy,
-            Which::Corrupted => Self::Corrupted,
-            Which::Healed => Self::Healed,
-        }
-    }
-}
-
-impl From<Phase> for Which {
-    /// The model that a fine-tuning makes.
-    fn from(phase: Phase) -> Self {
-        match phase {
-            Phase::Healthy => Self::Healthy,
-            Phase::Healed => Self::Healed,
-        }
-    }
+    #[arg(long, value_parser = values::condition())]
+    pub which: Option<Condition>,
 }
 
 /// How texts are put through a model that does not train.

@@ -97,11 +97,11 @@ impl TrainingFlags {
     }
 }
 
-/// The three seeds.
+/// The seeds.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Seeds")]
 pub struct SeedFlags {
-    /// Sets all three seeds
+    /// Sets the seeds of corruption, head and data
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 
@@ -113,9 +113,30 @@ pub struct SeedFlags {
     #[arg(long, value_name = "N")]
     pub seed_head: Option<u64>,
 
-    /// Order of rows, and which rows a split or limit takes [default: --seed]
+    /// Order of training rows, and which of them --train-limit leaves [default: --seed]
     #[arg(long, value_name = "N")]
     pub seed_data: Option<u64>,
+
+    #[command(flatten)]
+    pub split: SplitSeedFlag,
+}
+
+/// The seed that all runs of an experiment share.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Seeds")]
+pub struct SplitSeedFlag {
+    /// Which rows are held out where a split is missing, and which --validation-limit and --test-limit leave; not set by
+    /// --seed, so that runs with other seeds are judged on the same rows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed_split: u64,
+}
+
+impl SplitSeedFlag {
+    /// The seed.
+    #[must_use]
+    pub fn seed(self) -> Seed {
+        Seed(self.seed_split)
+    }
 }
 
 impl SeedFlags {
@@ -123,7 +144,12 @@ impl SeedFlags {
     #[must_use]
     pub fn seeds(&self) -> Seeds {
         let own = |seed: Option<u64>| Seed(seed.unwrap_or(self.seed));
-        Seeds { corruption: own(self.seed_corruption), head: own(self.seed_head), data: own(self.seed_data) }
+        Seeds {
+            corruption: own(self.seed_corruption),
+            head: own(self.seed_head),
+            data: own(self.seed_data),
+            split: self.split.seed(),
+        }
     }
 }
 
@@ -205,10 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_sets_all_three_and_each_has_its_own_flag() {
+    fn one_seed_sets_three_and_each_has_its_own_flag_but_the_split_stays() {
         let seeds = |flags: &[&str]| parse(flags).unwrap_or_else(|error| panic!("{error}")).seeds.seeds();
         assert_eq!(seeds(&["--seed", "5"]), Seeds::all(5));
-        let expected = Seeds { corruption: Seed(5), head: Seed(6), data: Seed(5) };
+        let expected = Seeds { head: Seed(6), ..Seeds::all(5) };
         assert_eq!(seeds(&["--seed-head", "6", "--seed", "5"]), expected);
+        assert_eq!(seeds(&["--seed", "5"]).split, Seed(0));
+        assert_eq!(seeds(&["--seed-split", "7"]), Seeds { split: Seed(7), ..Seeds::all(0) });
     }
 }

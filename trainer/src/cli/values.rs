@@ -1,5 +1,8 @@
 //! Parsers of single values; clap puts the flag and the value before what they say was expected.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use shared::Condition;
+
 /// A whole number from 1 up.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n >= 1).ok_or_else(|| "expected a whole number, 1 or more".to_owned())
@@ -23,6 +26,18 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
 /// A probability of dropping: from 0 up, below 1.
 pub(super) fn dropout(text: &str) -> Result<f64, String> {
     number(text, "expected a fraction from 0 up, below 1", |x| (0.0..1.0).contains(&x))
+}
+
+/// The name of one of an experiment's models.
+pub(super) fn condition() -> impl TypedValueParser<Value = Condition> {
+    PossibleValuesParser::new([
+        PossibleValue::new("healthy").help("Fine-tuned without corruption"),
+        PossibleValue::new("control")
+            .help("The healthy model fine-tuned once more with the healing's budget, undamaged"),
+        PossibleValue::new("corrupted").help("After corruption, before healing"),
+        PossibleValue::new("healed").help("Corrupted, then fine-tuned"),
+    ])
+    .try_map(|name| name.parse::<Condition>())
 }
 
 fn number(text: &str, expected: &str, is_allowed: impl Fn(f64) -> bool) -> Result<f64, String> {

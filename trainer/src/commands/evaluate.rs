@@ -10,11 +10,12 @@ use shared::dataset::Split;
 use shared::evaluation::evaluate;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
+use shared::record::rows_in_words;
 use shared::seed::Seed;
 use shared::statistics::wilson;
 
 use crate::cli::evaluate::{EvaluateArgs, SplitChoice};
-use crate::datasets::Purpose;
+use crate::datasets::{Purpose, RowSeeds};
 use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
@@ -37,7 +38,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
     let own_names = Some(checkpoint.config.label_names.clone());
-    let (opened, fetched_from) = args.dataset.open(Purpose::Evaluate, Seed(args.seed_data), own_names)?;
+    let seeds = RowSeeds { train: Seed(args.seed_data), split: args.split_seed.seed() };
+    let (opened, fetched_from) = args.dataset.open(Purpose::Evaluate, seeds, own_names)?;
     let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
     if n_model != n_data {
         return Err(bad_input(anyhow!(
@@ -69,7 +71,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     bar.finish("done");
     let metrics = evaluate(&predictions, n_data)?;
     let n_right = predictions.iter().filter(|prediction| prediction.is_correct()).count();
-    let interval = wilson(n_right as u64, metrics.n as u64, LEVEL)?;
+    let interval = wilson(n_right as u64, metrics.n as u64, LEVEL)?.interval;
 
     let out = args.out.clone().unwrap_or_else(|| {
         let key = format!("{}{}{split}", checkpoint.weights_hash, opened.dataset.content_hash());
@@ -89,6 +91,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "expected_calibration_error": metrics.expected_calibration_error,
         "n": metrics.n,
         "n_non_finite": metrics.n_non_finite,
+        "n_saturated": metrics.n_saturated,
+        "largest_class_share": metrics.largest_class_share,
         "confusion": metrics.confusion,
         "labels": checkpoint.config.label_names,
         "predictions": predictions_path,
@@ -101,13 +105,14 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     } else {
         let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
         print(&format!(
-            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nrows      {} of {split}\nkept in   {}",
+            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nlargest   {} of the rows were given one class\nrows      {} of {split}\nkept in   {}",
             percent(metrics.accuracy),
             percent(interval.low),
             percent(interval.high),
             percent(metrics.macro_f1),
             metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
-            metrics.n,
+            percent(metrics.largest_class_share),
+            rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated),
             out.display()
         ))?;
     }

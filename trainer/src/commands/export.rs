@@ -5,11 +5,11 @@ mod web;
 
 pub(super) use web::outcomes;
 
+use shared::Condition;
 use std::fs;
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
-use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use shared::checkpoint::History;
 use shared::record::RunRecord;
@@ -17,7 +17,6 @@ use shared::seed::Seed;
 
 use crate::card::{CARD, MadeBy, card};
 use crate::cli::export::{ExportArgs, ExportTarget};
-use crate::cli::input::Which;
 use crate::exit_code::ExitCode;
 use crate::models::ModelSource;
 use crate::output::print;
@@ -45,12 +44,12 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let config = match &made_by {
         // A checkpoint of an earlier version does not tell its own history, but its run does.
         Some((record, which)) if checkpoint.config.history.is_empty() => {
-            checkpoint.config.with_history(History::default().after_run(&record.spec, (*which).into()))
+            checkpoint.config.with_history(History::default().after_run(&record.spec, *which))
         }
         _ => checkpoint.config,
     };
     let mut files = checkpoint_files(&config, &checkpoint.parameters, &tokenizer.files)?;
-    let made_by = made_by.as_ref().map(|(record, which)| MadeBy { record, place: (*which).into() });
+    let made_by = made_by.as_ref().map(|(record, which)| MadeBy { record, place: *which });
     files.push((CARD.to_owned(), card(&config, made_by).into_bytes()));
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
@@ -60,24 +59,19 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The record of the run that made these very weights, and as which of its models, when they still lie in its folder.
-fn run_of(source: &ModelSource) -> Option<(RunRecord, Which)> {
+fn run_of(source: &ModelSource) -> Option<(RunRecord, Condition)> {
     let folder = source.folder()?.canonicalize().ok()?;
-    let which = Which::value_variants().iter().find(|which| folder.ends_with(which.as_str()))?;
+    let which = Condition::ALL.into_iter().find(|which| folder.ends_with(which.as_str()))?;
     let run = folder.parent()?.parent()?;
     let record = run_dir::read_record(run).unwrap_or_else(|error| {
         eprintln!("note: {error:#}: the card has no results");
         None
     })?;
     let hashes = &record.hashes.checkpoints;
-    let recorded = match which {
-        Which::Healthy => &hashes.healthy,
-        Which::Corrupted => &hashes.corrupted,
-        Which::Healed => &hashes.healed,
-    };
     let bytes = fs::read(folder.join("model.safetensors")).ok()?;
-    if recorded.as_deref() != Some(&hex::encode(Sha256::digest(bytes))) {
+    if hashes.of(which) != Some(&hex::encode(Sha256::digest(bytes))) {
         eprintln!("note: the weights are not those of the record of {}: the card has no results", run.display());
         return None;
     }
-    Some((record, *which))
+    Some((record, which))
 }

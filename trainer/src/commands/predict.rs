@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use candle_core::{DType, Device};
 use comfy_table::{Table, presets};
 use shared::dataset::EncodedExample;
-use shared::evaluation::softmax;
+use shared::evaluation::{predicted_class, softmax};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::record::Prediction;
@@ -57,8 +57,8 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn say(prediction: &Prediction) -> String {
-    match prediction.probabilities.get(prediction.label_id) {
-        Some(p) if p.is_finite() => format!("{} {:.1} %", prediction.label, 100.0 * p),
+    match (&prediction.label, prediction.label_id.and_then(|id| prediction.probabilities.get(id))) {
+        (Some(label), Some(p)) => format!("{label} {:.1} %", 100.0 * p),
         _ => "not finite".into(),
     }
 }
@@ -86,13 +86,14 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
         .iter()
         .zip(rows)
         .map(|(text, logits)| {
-            let label_id = (0..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best });
+            let label_id = predicted_class(&logits).map(|label| label as usize);
+            let probabilities = if label_id.is_some() { softmax(&logits) } else { vec![f64::NAN; logits.len()] };
             Prediction {
                 model: is_one_of_several.then(|| name.to_owned()),
                 text: (*text).to_owned(),
-                label: config.label_names.get(label_id).cloned().unwrap_or_default(),
+                label: label_id.map(|id| config.label_names[id].clone()),
                 label_id,
-                probabilities: softmax(&logits).into_iter().map(|p| p as f32).collect(),
+                probabilities: probabilities.into_iter().map(|p| p as f32).collect(),
                 logits,
             }
         })

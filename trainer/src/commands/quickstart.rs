@@ -2,6 +2,7 @@
 
 mod offline;
 
+use shared::Condition;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use shared::record::{Protocol, RunStatus, Seeds};
 use shared::training::TrainingArgs;
 
 use crate::cli::device::DeviceChoice;
-use crate::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags, Which};
+use crate::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags};
 use crate::cli::quickstart::QuickstartArgs;
 use crate::exit_code::ExitCode;
 use crate::hub::{self, ModelParts};
@@ -66,7 +67,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         dump: None,
     })?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(prepared.spec.id().as_str()));
-    let run_dir = RunDir::open(&path, &prepared.spec)?;
+    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
     let record = runner::run(&prepared, &run_dir, &Interrupt::install()?)?;
     drop(run_dir);
     let page = report::write(&path, &report::default_path(&path))?;
@@ -119,7 +120,7 @@ fn fetch(args: &QuickstartArgs) -> anyhow::Result<Duration> {
 fn examples(evidence: &Evidence) -> Option<String> {
     let predictions = |which| evidence.model(which).and_then(|model| Some(model.predicted.as_ref()?.0.as_slice()));
     let [healthy, corrupted, healed] =
-        [predictions(Which::Healthy)?, predictions(Which::Corrupted)?, predictions(Which::Healed)?];
+        [predictions(Condition::Healthy)?, predictions(Condition::Corrupted)?, predictions(Condition::Healed)?];
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);

@@ -1,6 +1,7 @@
 //! What a report says, before it is written in one format or another.
 
-use shared::figure::{DataTable, Figure, Role};
+use shared::Condition;
+use shared::figure::{DataTable, Figure};
 
 /// A report.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub struct Card {
     /// What it is of.
     pub label: String,
     /// Its colour.
-    pub role: Role,
+    pub role: Option<Condition>,
     /// The figure.
     pub value: String,
     /// Interval or reason.

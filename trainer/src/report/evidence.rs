@@ -1,5 +1,6 @@
 //! What a run's folder holds, read and checked to fit together.
 
+use shared::Condition;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,6 @@ use shared::model::ModelConfig;
 use shared::record::{CorruptionDetail, MetricsLine, ModelResult, RunRecord, TextLine};
 
 use super::words::percent;
-use crate::cli::input::Which;
 use crate::exit_code::bad_input;
 use crate::run_dir::{self, metrics, predictions};
 
@@ -24,7 +24,7 @@ const TOLERANCE: f64 = 1e-12;
 pub struct Evidence {
     /// The record.
     pub record: RunRecord,
-    /// The models there are, in the order healthy, corrupted, healed.
+    /// The models there are, in the order of [`Condition::ALL`].
     pub models: Vec<ModelEvidence>,
     /// Class names by label id.
     pub label_names: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Evidence {
 #[derive(Debug)]
 pub struct ModelEvidence {
     /// Which.
-    pub which: Which,
+    pub which: Condition,
     /// What the record says of it.
     pub result: ModelResult,
     /// What it said, in the dataset's order, with the metrics of that; none when the file is not there.
@@ -74,16 +74,14 @@ impl Evidence {
                 metrics.len()
             )));
         };
-        let config = Which::ALL.into_iter().find_map(|which| config(run, which));
+        let config = Condition::ALL.into_iter().find_map(|which| config(run, which));
         if config.is_none() {
             missing.push("No checkpoint is in the run's folder, so classes have numbers for names.".to_owned());
         }
         let n_labels = record.spec.dataset.n_labels;
         let label_names = config.as_ref().map(|config| config.label_names.clone());
         let label_names = label_names.filter(|names| names.len() == n_labels);
-        let models =
-            [(Which::Healthy, &record.healthy), (Which::Corrupted, &record.corrupted), (Which::Healed, &record.healed)];
-        let models = models.into_iter().filter_map(|(which, result)| Some((which, result.clone()?)));
+        let models = Condition::ALL.into_iter().filter_map(|which| Some((which, record.result(which)?.clone())));
         let models = models
             .map(|(which, result)| ModelEvidence::read(run, which, result, n_labels, &mut missing))
             .collect::<anyhow::Result<_>>()?;
@@ -107,7 +105,7 @@ impl Evidence {
 
     /// One of the models, when the run came that far.
     #[must_use]
-    pub fn model(&self, which: Which) -> Option<&ModelEvidence> {
+    pub fn model(&self, which: Condition) -> Option<&ModelEvidence> {
         self.models.iter().find(|model| model.which == which)
     }
 
@@ -142,7 +140,7 @@ pub(super) fn confidence(prediction: &Prediction) -> f64 {
 impl ModelEvidence {
     fn read(
         run: &Path,
-        which: Which,
+        which: Condition,
         result: ModelResult,
         n_labels: usize,
         missing: &mut Vec<String>,
@@ -169,7 +167,7 @@ impl ModelEvidence {
     }
 }
 
-fn config(run: &Path, which: Which) -> Option<ModelConfig> {
+fn config(run: &Path, which: Condition) -> Option<ModelConfig> {
     let bytes = fs::read(run_dir::checkpoint_path(run, which).join("config.json")).ok()?;
     ModelConfig::from_json(&bytes).ok()
 }

@@ -1,31 +1,22 @@
 //! The charts of a run.
 
+use shared::Condition;
 use shared::evaluation::{CALIBRATION_BINS, Prediction, reliability_bins};
 use shared::figure::{
     Axis, Chart, Figure, HistogramChart, HistogramSeries, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart,
-    NetworkChart, Outside, Point, Reference, Role, Series, Unit,
+    NetworkChart, Outside, Point, Reference, Series, Unit,
 };
-use shared::record::{MetricsLine, Phase};
+use shared::record::MetricsLine;
 use shared::statistics::wilson;
 
 use super::evidence::{Evidence, ModelEvidence};
 use super::words::percent;
-use crate::cli::input::Which;
 
 /// Confidence of intervals that are not in the record.
 pub(super) const LEVEL: f64 = 0.95;
 
 /// Points of a curve: more would not be seen, and each is a row of the table.
 const MAX_CURVE_POINTS: usize = 60;
-
-/// How one of the models is drawn.
-pub(super) fn role(which: Which) -> Role {
-    match which {
-        Which::Healthy => Role::Healthy,
-        Which::Corrupted => Role::Corrupted,
-        Which::Healed => Role::Healed,
-    }
-}
 
 /// Accuracy of the models with Wilson intervals, and the share of the most frequent class.
 pub(super) fn accuracy(evidence: &Evidence) -> anyhow::Result<Option<Figure>> {
@@ -34,13 +25,21 @@ pub(super) fn accuracy(evidence: &Evidence) -> anyhow::Result<Option<Figure>> {
     }
     let rows = evidence.models.iter().map(|model| {
         let estimate = accuracy_interval(model)?;
-        let (label, role) = (model.which.as_str().to_owned(), role(model.which));
-        Ok(IntervalRow { label, role, value: estimate.value, low: estimate.low, high: estimate.high })
+        let (label, role) = (model.which.as_str().to_owned(), Some(model.which));
+        Ok(IntervalRow { label, role, value: estimate.value, interval: estimate.interval })
     });
     let rows: Vec<IntervalRow> = rows.collect::<anyhow::Result<_>>()?;
     let values: Vec<String> = rows
         .iter()
-        .map(|row| format!("{} {} ({} to {})", row.label, percent(row.value), percent(row.low), percent(row.high)))
+        .map(|row| {
+            format!(
+                "{} {} ({} to {})",
+                row.label,
+                percent(row.value),
+                percent(row.interval.low),
+                percent(row.interval.high)
+            )
+        })
         .collect();
     let references: Vec<Reference> = majority(evidence)
         .map(|value| Reference { label: "most frequent class".to_owned(), value })
@@ -79,7 +78,8 @@ pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
     let last = evidence.metrics.iter().map(|line| line.step).max().unwrap_or(0);
     let steps_per_point = last.div_ceil(MAX_CURVE_POINTS).max(1);
     let of = |y: fn(&MetricsLine) -> f64| -> Vec<Series> {
-        [(Phase::Healthy, Role::Healthy), (Phase::Healed, Role::Healed)]
+        Condition::FINE_TUNED
+            .map(|condition| (condition, Some(condition)))
             .into_iter()
             .map(|(phase, role)| Series {
                 label: phase.as_str().to_owned(),
@@ -124,7 +124,7 @@ pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
 }
 
 /// Means over rows of so many steps, each at its last step; steps whose value is not finite are left out.
-fn averaged(lines: &[MetricsLine], phase: Phase, steps_per_point: usize, y: fn(&MetricsLine) -> f64) -> Vec<Point> {
+fn averaged(lines: &[MetricsLine], phase: Condition, steps_per_point: usize, y: fn(&MetricsLine) -> f64) -> Vec<Point> {
     let lines: Vec<&MetricsLine> = lines.iter().filter(|line| line.phase == phase && y(line).is_finite()).collect();
     let chunks = lines.chunk_by(|a, b| (a.step - 1) / steps_per_point == (b.step - 1) / steps_per_point);
     let mean = |chunk: &[&MetricsLine]| {
@@ -183,7 +183,10 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
             description: format!("Histogram of {label}: before {}; after {}.", describe(before), describe(after)),
             chart: Chart::Histogram(HistogramChart {
                 x: Axis { label: "value".to_owned(), low: change.low, high: change.high, unit: Unit::Number },
-                series: vec![series("before", Role::Healthy, before), series("after", Role::Corrupted, after)],
+                series: vec![
+                    series("before", Some(Condition::Healthy), before),
+                    series("after", Some(Condition::Corrupted), after),
+                ],
             }),
         }
     };
@@ -209,7 +212,7 @@ pub(super) fn confusion(evidence: &Evidence) -> Vec<Figure> {
                 metrics.n
             ),
             chart: Chart::Matrix(MatrixChart {
-                role: role(model.which),
+                role: Some(model.which),
                 row_label: "true".to_owned(),
                 column_label: "predicted".to_owned(),
                 classes: evidence.label_names.clone(),
@@ -242,7 +245,7 @@ pub(super) fn reliability(evidence: &Evidence) -> anyhow::Result<Vec<Figure>> {
                 y: Axis::percent("accuracy"),
                 series: vec![Series {
                     label: name.to_owned(),
-                    role: role(model.which),
+                    role: Some(model.which),
                     mark: Mark::Points,
                     points: reliability_points(predictions)?,
                 }],
@@ -256,7 +259,7 @@ pub(super) fn reliability(evidence: &Evidence) -> anyhow::Result<Vec<Figure>> {
 fn reliability_points(predictions: &[Prediction]) -> anyhow::Result<Vec<Point>> {
     let point = |bin: shared::evaluation::ReliabilityBin| {
         let estimate = wilson(bin.n_correct, bin.n, LEVEL)?;
-        let interval = Some((estimate.low, estimate.high));
+        let interval = Some(estimate.interval);
         Ok(Point { x: bin.confidence, y: estimate.value, interval, n: Some(bin.n) })
     };
     reliability_bins(predictions).into_iter().map(point).collect()
@@ -271,7 +274,7 @@ pub(super) fn capitalised(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn line(phase: Phase, step: usize, loss: f64, samples: usize) -> MetricsLine {
+    fn line(phase: Condition, step: usize, loss: f64, samples: usize) -> MetricsLine {
         let (epoch, accuracy, learning_rate, grad_norm, tokens) = (0.0, 0.5, 1e-5, 1.0, 100);
         MetricsLine { phase, step, epoch, loss, accuracy, learning_rate, grad_norm, samples, tokens }
     }
@@ -279,13 +282,13 @@ mod tests {
     #[test]
     fn points_of_a_curve_are_means_over_rows_and_skip_what_is_not_finite() {
         let lines = [
-            line(Phase::Healthy, 1, 1.0, 30),
-            line(Phase::Healthy, 2, 2.0, 10),
-            line(Phase::Healed, 1, 9.0, 10),
-            line(Phase::Healthy, 3, 4.0, 10),
-            line(Phase::Healthy, 4, f64::NAN, 10),
+            line(Condition::Healthy, 1, 1.0, 30),
+            line(Condition::Healthy, 2, 2.0, 10),
+            line(Condition::Healed, 1, 9.0, 10),
+            line(Condition::Healthy, 3, 4.0, 10),
+            line(Condition::Healthy, 4, f64::NAN, 10),
         ];
-        let points = averaged(&lines, Phase::Healthy, 2, |line| line.loss);
+        let points = averaged(&lines, Condition::Healthy, 2, |line| line.loss);
         let xy: Vec<(f64, f64)> = points.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(xy, [(2.0, 1.25), (3.0, 4.0)]);
     }

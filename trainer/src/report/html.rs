@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else: no script, no request, readable in print and in the dark.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use shared::figure::{DataTable, Figure, Role};
+use shared::figure::{DataTable, Figure};
 
 use super::document::{Block, Card, Document, Section};
 use super::plots;
@@ -73,10 +73,8 @@ fn block(block: &Block) -> anyhow::Result<Markup> {
 
 fn card(card: &Card) -> Markup {
     let role = match card.role {
-        Role::Healthy => "healthy",
-        Role::Corrupted => "corrupted",
-        Role::Healed => "healed",
-        Role::Reference => "reference",
+        Some(condition) => condition.as_str(),
+        None => "reference",
     };
     html! {
         div class={ "card " (role) } {

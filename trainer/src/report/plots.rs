@@ -15,7 +15,8 @@ use anyhow::anyhow;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use shared::figure::{Chart, Figure, Role};
+use shared::Condition;
+use shared::figure::{Chart, Figure};
 
 /// The colours of plots, for the page and for stand-alone files.
 pub(super) const STYLE: &str = include_str!("plots.css");
@@ -35,6 +36,7 @@ const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0x77, 0x77, 0x77);
 const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 const HEALTHY: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+const CONTROL: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
 const CORRUPTED: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
 const HEALED: RGBColor = RGBColor(0x00, 0x72, 0xB2);
 
@@ -96,12 +98,13 @@ fn failed<E: std::error::Error + Send + Sync + 'static>(error: DrawingAreaErrorK
     anyhow::Error::new(error).context("cannot draw")
 }
 
-fn color_of(role: Role) -> RGBColor {
+fn color_of(role: Option<Condition>) -> RGBColor {
     match role {
-        Role::Healthy => HEALTHY,
-        Role::Corrupted => CORRUPTED,
-        Role::Healed => HEALED,
-        Role::Reference => FAINT,
+        Some(Condition::Healthy) => HEALTHY,
+        Some(Condition::Control) => CONTROL,
+        Some(Condition::Corrupted) => CORRUPTED,
+        Some(Condition::Healed) => HEALED,
+        None => FAINT,
     }
 }
 
@@ -139,13 +142,18 @@ fn text(area: &Area<'_>, at: (i32, i32), content: &str, font: Font) -> anyhow::R
     area.draw(&Text::new(content.to_owned(), at, font.style())).map_err(failed)
 }
 
-/// A sign for a role that is told apart without colour: a circle, a triangle or a square.
-fn sign(area: &Area<'_>, (x, y): (i32, i32), role: Role) -> anyhow::Result<()> {
+/// A sign for a role that is told apart without colour: a circle, a diamond, a triangle or a square.
+fn sign(area: &Area<'_>, (x, y): (i32, i32), role: Option<Condition>) -> anyhow::Result<()> {
     let (style, r) = (color_of(role).filled(), 6 * SCALE);
     match role {
-        Role::Healthy | Role::Reference => area.draw(&Circle::new((x, y), r, style)),
-        Role::Corrupted => area.draw(&Polygon::new(vec![(x, y - r), (x + r, y + r - 2), (x - r, y + r - 2)], style)),
-        Role::Healed => area.draw(&Rectangle::new([(x - r + 2, y - r + 2), (x + r - 2, y + r - 2)], style)),
+        Some(Condition::Healthy) | None => area.draw(&Circle::new((x, y), r, style)),
+        Some(Condition::Control) => {
+            area.draw(&Polygon::new(vec![(x, y - r), (x + r, y), (x, y + r), (x - r, y)], style))
+        }
+        Some(Condition::Corrupted) => {
+            area.draw(&Polygon::new(vec![(x, y - r), (x + r, y + r - 2), (x - r, y + r - 2)], style))
+        }
+        Some(Condition::Healed) => area.draw(&Rectangle::new([(x - r + 2, y - r + 2), (x + r - 2, y + r - 2)], style)),
     }
     .map_err(failed)
 }
@@ -190,7 +198,7 @@ mod tests {
             caption: String::new(),
             description: "\"quoted\" & <i>".into(),
             chart: Chart::Matrix(MatrixChart {
-                role: Role::Healed,
+                role: Some(Condition::Healed),
                 row_label: "true".into(),
                 column_label: "predicted".into(),
                 classes: classes.map(str::to_owned).into(),
@@ -209,13 +217,9 @@ mod tests {
 
     #[test]
     fn every_colour_that_is_drawn_has_its_value_in_the_style_sheet() {
-        let rows = [Role::Healthy, Role::Corrupted, Role::Healed].map(|role| IntervalRow {
-            label: "model".into(),
-            role,
-            value: 0.5,
-            low: 0.4,
-            high: 0.6,
-        });
+        let interval = shared::statistics::Interval { low: 0.4, high: 0.6, level: 0.95 };
+        let rows =
+            Condition::ALL.map(|role| IntervalRow { label: "model".into(), role: Some(role), value: 0.5, interval });
         let chart = IntervalChart {
             axis: Axis::percent("accuracy"),
             level: 0.95,

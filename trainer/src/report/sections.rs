@@ -1,14 +1,15 @@
 //! The report of a run, section by section.
 
+use shared::Condition;
 use shared::evaluation::Prediction;
-use shared::figure::{DataTable, Role, Unit};
+use shared::figure::{DataTable, Unit};
 use shared::record::{Protocol, RunRecord, RunStatus};
 
 use super::document::{Block, Card, Document, Section};
 use super::evidence::{Evidence, confidence};
 use super::figures::{self, accuracy_interval, capitalised};
 use super::words::{self, interval, percent, points};
-use crate::cli::input::Which;
+use shared::statistics::Interval;
 
 /// Sentences shown of each kind: enough to get an idea; the table says how many there are.
 const MAX_SENTENCES: usize = 8;
@@ -65,36 +66,47 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
         ));
     }
     let mut cards = Vec::new();
-    let mut table =
-        DataTable::new(["model", "accuracy", "95 % interval", "macro-F1", "loss", "calibration error", "rows"]);
+    let mut table = DataTable::new([
+        "model",
+        "accuracy",
+        "95 % interval",
+        "macro-F1",
+        "loss",
+        "calibration error",
+        "largest class",
+        "rows",
+    ]);
     for model in &evidence.models {
-        let estimate = accuracy_interval(model)?;
+        let Interval { low, high, .. } = accuracy_interval(model)?.interval;
         let result = &model.result;
-        let ends = format!("{} to {}", percent(estimate.low), percent(estimate.high));
-        cards.push(Card {
-            label: model.which.as_str().to_owned(),
-            role: figures::role(model.which),
-            value: percent(result.accuracy),
-            detail: format!("95 % interval {ends}"),
-        });
+        let ends = format!("{} to {}", percent(low), percent(high));
+        // The three columns of the experiment; the control stands in the table.
+        if model.which != Condition::Control {
+            cards.push(Card {
+                label: model.which.as_str().to_owned(),
+                role: Some(model.which),
+                value: percent(result.accuracy),
+                detail: format!("95 % interval {ends}{}", words::caveats(result)),
+            });
+        }
         let calibration = model.predicted.as_ref().and_then(|(_, metrics)| metrics.expected_calibration_error);
-        let rows = match result.n_non_finite {
-            0 => Unit::Count.format(result.n as f64),
-            n => format!("{} ({n} not finite)", Unit::Count.format(result.n as f64)),
-        };
         table.push([
-            model.which.as_str().to_owned(),
+            model_name(record, model.which),
             percent(result.accuracy),
             ends,
             percent(result.macro_f1),
             Unit::Number.format(result.loss),
             calibration.map_or("–".to_owned(), percent),
-            rows,
+            result.largest_class_share.map_or("–".to_owned(), percent),
+            result.rows_in_words(),
         ]);
     }
     cards.extend(comparison_cards(record));
     if !cards.is_empty() {
         blocks.push(Block::Cards(cards));
+    }
+    if record.is_superseded() {
+        blocks.push(Block::Note(words::superseded(record)));
     }
     if record.deficit.is_some() {
         blocks.push(Block::Note(words::rule()));
@@ -104,11 +116,22 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
             shared::record::ReportSplit::Test => "test",
             shared::record::ReportSplit::Validation => "validation",
         };
-        let caption = format!("The models on the {split} split; intervals are Wilson's, over rows");
+        let caption = format!(
+            "The models on the {split} split; intervals are Wilson's, over rows; the largest class is the share of rows \
+             given the class that was predicted most often"
+        );
         blocks.push(Block::Table { caption, table });
         blocks.extend(figures::accuracy(evidence)?.map(|figure| Block::Figures(vec![figure])));
     }
     Ok(Section { id: "result", title: "Result", blocks })
+}
+
+/// What a model is called in the table: the control tells what was done to it.
+fn model_name(record: &RunRecord, condition: Condition) -> String {
+    match condition {
+        Condition::Control => format!("control (healthy, {})", words::control_budget(&record.spec.training)),
+        other => other.as_str().to_owned(),
+    }
 }
 
 fn comparison_cards(record: &RunRecord) -> Vec<Card> {
@@ -116,16 +139,16 @@ fn comparison_cards(record: &RunRecord) -> Vec<Card> {
     if let Some(recovery) = &record.recovery {
         let details = [recovery.interval.as_ref().map(|i| interval(i, 100.0, " %")), recovery.note.clone()];
         cards.push(Card {
-            label: "recovery".to_owned(),
-            role: Role::Reference,
+            label: format!("recovery against the {}", recovery.reference),
+            role: None,
             value: recovery.value.map_or("undefined".to_owned(), percent),
             detail: details.into_iter().flatten().collect::<Vec<_>>().join("; "),
         });
     }
     if let Some(deficit) = &record.deficit {
         cards.push(Card {
-            label: "deficit".to_owned(),
-            role: Role::Reference,
+            label: format!("deficit against the {}", deficit.reference),
+            role: None,
             value: points(deficit.points),
             detail: interval(&deficit.interval, 1.0, ""),
         });
@@ -209,11 +232,13 @@ fn differences(evidence: &Evidence) -> Option<Section> {
 
 /// The sentences that only one of the three models gets right.
 fn only_right(evidence: &Evidence) -> Vec<Block> {
-    let predictions: Vec<(Which, &[Prediction])> = evidence
+    let predictions: Vec<(Condition, &[Prediction])> = evidence
         .models
         .iter()
         .filter_map(|model| Some((model.which, model.predicted.as_ref()?.0.as_slice())))
         .collect();
+    // The control is a yardstick, not one of the three columns.
+    let predictions: Vec<_> = predictions.into_iter().filter(|(which, _)| *which != Condition::Control).collect();
     let [(_, first), (_, second), (_, third)] = predictions[..] else { return Vec::new() };
     let is_paired = first.len() == second.len()
         && first.len() == third.len()
@@ -305,6 +330,9 @@ fn provenance(evidence: &Evidence) -> Section {
     let dtype = serde_json::to_value(environment.dtype).ok();
     let dtype = dtype.as_ref().and_then(|value| value.as_str()).unwrap_or("?").to_owned();
     fact("machine", format!("{}, {dtype}, {} threads", environment.device, environment.threads));
+    if let Some(numerics) = &record.numerics {
+        fact("numerics", numerics.to_string());
+    }
     if let Some(peak) = record.peak_rss_mib {
         fact("peak memory", format!("{peak:.0} MiB"));
     }
@@ -326,9 +354,9 @@ fn provenance(evidence: &Evidence) -> Section {
     fact("SHA-256 of the weights read", weights);
     fact("SHA-256 of the rows", hashes.data.clone());
     let made = &hashes.checkpoints;
-    for (name, hash) in [("healthy", &made.healthy), ("corrupted", &made.corrupted), ("healed", &made.healed)] {
-        if let Some(hash) = hash {
-            fact(&format!("SHA-256 of the {name} weights"), hash.clone());
+    for condition in Condition::ALL {
+        if let Some(hash) = made.of(condition) {
+            fact(&format!("SHA-256 of the {condition} weights"), hash.to_owned());
         }
     }
     blocks.push(Block::Table { caption: "Where the figures come from".to_owned(), table });

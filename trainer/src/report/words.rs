@@ -1,7 +1,9 @@
 //! Sentences about a run.
 
-use shared::record::{Interval, Phase, Protocol, RunRecord, RunStatus};
-use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
+use shared::Condition;
+use shared::record::{ModelResult, NUMERICS_VERSION, Protocol, RunRecord, RunStatus, SCHEMA_VERSION};
+use shared::statistics::{Interval, MIN_SEEDS_FOR_A_CLAIM};
+use shared::training::TrainingArgs;
 
 /// A share 0–1 as percent.
 pub(super) fn percent(share: f64) -> String {
@@ -19,22 +21,27 @@ pub(super) fn interval(interval: &Interval, factor: f64, unit: &str) -> String {
     format!("{:.0} % interval {:.1} to {:.1}{unit}", 100.0 * level, factor * low, factor * high)
 }
 
+/// The share of rows in one class from which on a model is said to be stuck in it.
+const STUCK_SHARE: f64 = 0.9;
+
 /// The result in words.
 #[must_use]
 pub fn headline(record: &RunRecord) -> String {
     if let RunStatus::Failed { phase, step, learning_rate, reason } = &record.status {
         let model = match phase {
-            Phase::Healthy => "the healthy model",
-            Phase::Healed => "the corrupted model",
+            Condition::Healthy => "the healthy model",
+            Condition::Control => "the control",
+            Condition::Corrupted | Condition::Healed => "the corrupted model",
         };
         return format!(
             "This run failed: fine-tuning {model} broke off at step {step}, because {reason} (learning rate \
              {learning_rate:e})."
         );
     }
-    let accuracy = |result: &Option<shared::record::ModelResult>| result.as_ref().map(|result| result.accuracy);
+    let accuracy = |condition: Condition| record.result(condition).map(|result| result.accuracy);
     let plan = record.spec.corruption.as_deref().unwrap_or("no corruption");
-    match (accuracy(&record.healthy), accuracy(&record.corrupted), accuracy(&record.healed), &record.deficit) {
+    let [healthy, corrupted, healed] = [Condition::Healthy, Condition::Corrupted, Condition::Healed].map(accuracy);
+    match (healthy, corrupted, healed, &record.deficit) {
         (Some(healthy), Some(corrupted), Some(healed), Some(deficit)) => {
             let (healthy_text, healed_text) = (percent(healthy), percent(healed));
             match record.spec.protocol {
@@ -45,9 +52,15 @@ pub fn headline(record: &RunRecord) -> String {
                         Some(value) => format!(", {:.0} % of what was lost", 100.0 * value),
                         None => String::new(),
                     };
+                    let control = match accuracy(Condition::Control) {
+                        Some(control) => {
+                            format!(" The undamaged model, fine-tuned as often, reaches {}.", percent(control))
+                        }
+                        None => String::new(),
+                    };
                     format!(
                         "{verb} from {healthy_text} to {} under {plan}; fine-tuning again brought it to \
-                         {healed_text}{share}.",
+                         {healed_text}{share}.{control}",
                         percent(corrupted)
                     )
                 }
@@ -81,6 +94,39 @@ pub(super) fn rule() -> String {
     )
 }
 
+/// What a run of another version is worth.
+pub(super) fn superseded(record: &RunRecord) -> String {
+    format!(
+        "Superseded: this run was made by another version of the program (schema {}, numerics {}; today's are \
+         {SCHEMA_VERSION} and {NUMERICS_VERSION}). Its figures stand as they were recorded, and are not put together \
+         with those of today's runs.",
+        record.spec.schema, record.spec.numerics_version
+    )
+}
+
+/// What a control has had: `after 3 + 3 epochs`.
+#[must_use]
+pub fn control_budget(training: &TrainingArgs) -> String {
+    match training.max_steps {
+        Some(n) => format!("after {n} + {n} steps"),
+        None => format!("after {0} + {0} epochs", training.epochs),
+    }
+}
+
+/// What to know beside an accuracy, from `; ` on: rows that are not finite, and a model that says the same of every row.
+pub(super) fn caveats(result: &ModelResult) -> String {
+    let mut caveats = String::new();
+    for (n, what) in [(result.n_non_finite, "not finite"), (result.n_saturated, "saturated")] {
+        if n > 0 {
+            caveats.push_str(&format!("; {n} of {} rows {what}", result.n));
+        }
+    }
+    if let Some(share) = result.largest_class_share.filter(|share| *share >= STUCK_SHARE) {
+        caveats.push_str(&format!("; {} of the rows were given one class", percent(share)));
+    }
+    caveats
+}
+
 /// The protocol as a sentence.
 pub(super) fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
@@ -89,7 +135,8 @@ pub(super) fn protocol(protocol: Protocol) -> &'static str {
              untrained head, so its accuracy is that of a guess, and the deficit is the figure to read."
         }
         Protocol::Finetuned => {
-            "Protocol finetuned: the model was fine-tuned, corrupted, and fine-tuned again with the same budget."
+            "Protocol finetuned: the model was fine-tuned, corrupted, and fine-tuned again with the same budget. The \
+             control was fine-tuned again in the same way without the damage; recovery and deficit are against it."
         }
     }
 }
@@ -111,11 +158,20 @@ pub(super) fn shell(words: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::run_dir::tests::record;
-    use shared::record::{Deficit, ModelResult, Recovery};
+    use shared::statistics::{Deficit, Recovery};
 
     fn result(accuracy: f64) -> ModelResult {
         let predictions = String::new();
-        ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 100, n_non_finite: 0, predictions }
+        ModelResult {
+            accuracy,
+            macro_f1: accuracy,
+            loss: 0.5,
+            n: 100,
+            n_non_finite: 0,
+            n_saturated: 0,
+            largest_class_share: None,
+            predictions,
+        }
     }
 
     fn finished(protocol: Protocol, [healthy, corrupted, healed]: [f64; 3]) -> RunRecord {
@@ -124,9 +180,10 @@ mod tests {
         record.spec.corruption = Some("kaiming@bottom:0.5".into());
         [record.healthy, record.corrupted, record.healed] = [healthy, corrupted, healed].map(|x| Some(result(x)));
         let interval = Interval { low: -1.0, high: 3.5, level: 0.95 };
-        record.deficit = Some(Deficit { points: 100.0 * (healthy - healed), interval });
+        let reference = Condition::Healthy;
+        record.deficit = Some(Deficit { points: 100.0 * (healthy - healed), interval, reference });
         let value = Some((healed - corrupted) / (healthy - corrupted));
-        record.recovery = Some(Recovery { value, interval: None, note: None });
+        record.recovery = Some(Recovery { value, interval: None, reference, note: None });
         record
     }
 
@@ -147,9 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn the_headline_names_the_control_and_the_caveats_name_a_model_that_is_stuck() {
+        let mut record = finished(Protocol::Finetuned, [0.9, 0.5, 0.8]);
+        record.control = Some(result(0.92));
+        assert!(headline(&record).ends_with("The undamaged model, fine-tuned as often, reaches 92.0 %."));
+        let stuck = ModelResult { n_non_finite: 3, n_saturated: 1, largest_class_share: Some(0.97), ..result(0.2) };
+        let expected = "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were given one class";
+        assert_eq!(caveats(&stuck), expected);
+        assert_eq!(caveats(&ModelResult { largest_class_share: Some(0.5), ..result(0.5) }), "");
+    }
+
+    #[test]
     fn an_undefined_recovery_is_not_made_up() {
         let mut record = finished(Protocol::Finetuned, [0.5, 0.5, 0.6]);
-        record.recovery = Some(Recovery { value: None, interval: None, note: Some("undefined: noise".into()) });
+        let (reference, note) = (Condition::Healthy, Some("undefined: noise".into()));
+        record.recovery = Some(Recovery { value: None, interval: None, reference, note });
         assert_eq!(
             headline(&record),
             "Accuracy went from 50.0 % to 50.0 % under kaiming@bottom:0.5; fine-tuning again brought it to 60.0 %."
@@ -159,7 +228,7 @@ mod tests {
     #[test]
     fn a_failed_run_says_so_first() {
         let mut record = record();
-        let (phase, reason) = (Phase::Healed, "the loss is NaN".to_owned());
+        let (phase, reason) = (Condition::Healed, "the loss is NaN".to_owned());
         record.status = RunStatus::Failed { phase, step: 12, learning_rate: 1e-2, reason };
         assert_eq!(
             headline(&record),

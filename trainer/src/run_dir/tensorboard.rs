@@ -12,9 +12,9 @@ mod record;
 
 pub use event::{Content, Event, What};
 pub use record::read;
+use shared::Condition;
 
 use super::atomic;
-use crate::cli::input::Which;
 use anyhow::Context;
 use event::{SESSION_START, SessionLog, Summary, Value};
 use shared::record::{MetricsLine, ModelResult};
@@ -61,7 +61,7 @@ impl EventLog {
     ///
     /// Times and speed of these steps are taken from the log that was there, as far as it has them. `spec` is JSON to
     /// show beside the charts.
-    pub(super) fn start(run: &Path, which: Which, spec: &str, lines: &[MetricsLine]) -> anyhow::Result<Self> {
+    pub(super) fn start(run: &Path, which: Condition, spec: &str, lines: &[MetricsLine]) -> anyhow::Result<Self> {
         let folder = folder(run, which);
         let mut earlier = BTreeMap::new();
         if let Some(path) = file_in(&folder)? {
@@ -104,7 +104,7 @@ impl EventLog {
 /// Adds the judgement of a finished model after `n_steps` steps, unless it is there.
 pub(super) fn append_evaluation(
     run: &Path,
-    which: Which,
+    which: Condition,
     spec: &str,
     n_steps: usize,
     result: &ModelResult,
@@ -128,11 +128,11 @@ pub(super) fn append_evaluation(
 }
 
 /// The log of a model, if there is one.
-pub fn log_path(run: &Path, which: Which) -> anyhow::Result<Option<PathBuf>> {
+pub fn log_path(run: &Path, which: Condition) -> anyhow::Result<Option<PathBuf>> {
     file_in(&folder(run, which))
 }
 
-fn folder(run: &Path, which: Which) -> PathBuf {
+fn folder(run: &Path, which: Condition) -> PathBuf {
     run.join("tensorboard").join(which.as_str())
 }
 

@@ -1,11 +1,12 @@
 //! One fine-tuning: steps, saved states, early stopping.
 
+use shared::Condition;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use shared::checkpoint::save_weights;
-use shared::record::{MetricsLine, Phase, PhaseSummary};
+use shared::record::{MetricsLine, PhaseSummary};
 use shared::training::{FineTuning, StatePart, StepReport};
 use shared::{Error, Parameters};
 
@@ -59,16 +60,23 @@ struct EarlyStopping {
     epochs_since_best: usize,
 }
 
+impl EarlyStopping {
+    /// Whether it has decided to stop. A function of what is saved, so that a process that resumes decides alike.
+    fn is_over(&self, patience: Option<usize>) -> bool {
+        patience.is_some_and(|patience| self.epochs_since_best >= patience)
+    }
+}
+
 /// Fine-tunes `parameters`, going on from the last saved state of this phase.
 pub fn fine_tune(
     prepared: &Prepared,
     run_dir: &RunDir,
-    phase: Phase,
+    phase: Condition,
     parameters: Parameters,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Outcome> {
     let mut dump = match (&prepared.dump, phase) {
-        (Some(dump), Phase::Healthy) => Some(dump.start(prepared, &parameters)?),
+        (Some(dump), Condition::Healthy) => Some(dump.start(prepared, &parameters)?),
         _ => None,
     };
     let mut fine_tuning = prepared.fine_tuning(parameters)?;
@@ -91,7 +99,7 @@ pub fn fine_tune(
     let n_steps = fine_tuning.n_steps();
     let mut bar = Progress::resumed(&format!("fine-tuning {}", phase.as_str()), n_steps, first_step);
     let mut last_save = Instant::now();
-    let mut is_stopped = false;
+    let patience = prepared.spec.training.early_stopping;
     let summary = |fine_tuning: &FineTuning, journal: &Journal| PhaseSummary {
         phase,
         steps: fine_tuning.steps_done(),
@@ -119,7 +127,7 @@ pub fn fine_tune(
         })
     };
 
-    while fine_tuning.steps_done() < n_steps && !is_stopped {
+    while fine_tuning.steps_done() < n_steps && !journal.early_stopping.is_over(patience) {
         let started = Instant::now();
         let report = match fine_tuning.step() {
             Ok(report) => report,
@@ -145,9 +153,7 @@ pub fn fine_tune(
         bar.step(report.loss, report.n_correct as f64 / report.n_rows.max(1) as f64, report.n_rows, report.n_tokens);
 
         let is_end_of_epoch = report.step.is_multiple_of(fine_tuning.steps_per_epoch()) || report.step == n_steps;
-        if let (Some(patience), Some(held_out), true) =
-            (prepared.spec.training.early_stopping, &prepared.held_out, is_end_of_epoch)
-        {
+        if let (Some(_), Some(held_out), true) = (patience, &prepared.held_out, is_end_of_epoch) {
             let accuracy = judge::accuracy(prepared, &fine_tuning.evaluation_model()?, held_out)?;
             bar.note(&format!(
                 "epoch {}: accuracy on the held-out part of train {:.1} %",
@@ -161,9 +167,8 @@ pub fn fine_tune(
             } else {
                 stopping.epochs_since_best += 1;
             }
-            is_stopped = stopping.epochs_since_best >= patience;
         }
-        let is_last = fine_tuning.steps_done() == n_steps || is_stopped;
+        let is_last = fine_tuning.steps_done() == n_steps || journal.early_stopping.is_over(patience);
         let is_due = report.step.is_multiple_of(prepared.save_steps) || last_save.elapsed() >= SAVE_INTERVAL;
         if interrupt.is_requested() || (is_due && !is_last) {
             save(&fine_tuning, &journal, &best, &metrics)?;
@@ -195,7 +200,7 @@ pub fn fine_tune(
     Ok(Outcome::Done { parameters, summary })
 }
 
-fn metrics_line(phase: Phase, fine_tuning: &FineTuning, report: &StepReport) -> MetricsLine {
+fn metrics_line(phase: Condition, fine_tuning: &FineTuning, report: &StepReport) -> MetricsLine {
     MetricsLine {
         phase,
         step: report.step,

@@ -1,16 +1,16 @@
 //! Judging models on the reported rows, and comparing them.
 
 use candle_core::DType;
+use shared::Condition;
 use shared::Parameters;
 use shared::evaluation::{Metrics, Prediction, evaluate};
 use shared::model::TextClassifier;
-use shared::record::{Deficit, Interval, ModelResult, Protocol, Recovery};
+use shared::record::{Comparison, ModelResult, Protocol, rows_in_words};
 use shared::seed::Seed;
-use shared::statistics::{self, Bootstrap, Estimate, Scores};
+use shared::statistics::{self, Bootstrap, Scores};
 use shared::training::logits;
 
 use super::{Encoded, Prepared, kernels};
-use crate::cli::input::Which;
 use crate::progress::Progress;
 use crate::run_dir::{RunDir, predictions, predictions_name};
 
@@ -45,7 +45,7 @@ pub fn predictions_of(
 pub(super) fn judge(
     prepared: &Prepared,
     run_dir: &RunDir,
-    which: Which,
+    which: Condition,
     parameters: &Parameters,
 ) -> anyhow::Result<Judged> {
     let path = run_dir.predictions_path(which.as_str());
@@ -57,12 +57,13 @@ pub(super) fn judge(
         let mut bar = Progress::phase(&format!("evaluating {}", which.as_str()), n_batches);
         let on_batch = |n_rows| bar.advance(n_rows, 0);
         let predictions = predictions_of(&model, &prepared.report, BATCH_SIZE, prepared.pad_token_id(), on_batch)?;
-        let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
-        bar.finish(&format!("accuracy {:.1} % of {} rows", 100.0 * metrics.accuracy, metrics.n));
         predictions::write(&path, &predictions)?;
+        bar.finish("done");
         predictions
     };
     let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
+    let rows = rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated);
+    eprintln!("{which}: accuracy {:.1} % of {rows} rows", 100.0 * metrics.accuracy);
     Ok(Judged { result: model_result(&metrics, predictions_name(which.as_str())), predictions })
 }
 
@@ -75,6 +76,8 @@ pub fn model_result(metrics: &Metrics, predictions: String) -> ModelResult {
         loss: metrics.loss.unwrap_or(f64::NAN),
         n: metrics.n,
         n_non_finite: metrics.n_non_finite,
+        n_saturated: metrics.n_saturated,
+        largest_class_share: Some(metrics.largest_class_share),
         predictions,
     }
 }
@@ -85,32 +88,23 @@ pub(super) fn accuracy(prepared: &Prepared, model: &TextClassifier, rows: &Encod
     Ok(evaluate(&predictions, prepared.config.label_names.len())?.accuracy)
 }
 
-/// Recovery and deficit of one run, with intervals over its rows: one seed says nothing about other seeds.
+/// Recovery and deficit of one run against one undamaged model, with intervals over its rows: one seed says nothing about
+/// other seeds.
 pub(super) fn compare(
-    healthy: Option<&Judged>,
-    corrupted: Option<&Judged>,
-    healed: Option<&Judged>,
+    reference: (Condition, &Judged),
+    corrupted: &Judged,
+    healed: &Judged,
     protocol: Protocol,
     seed: Seed,
-) -> anyhow::Result<(Option<Recovery>, Option<Deficit>)> {
-    let (Some(healthy), Some(corrupted), Some(healed)) = (healthy, corrupted, healed) else { return Ok((None, None)) };
+) -> anyhow::Result<Comparison> {
     let scores = |judged: &Judged| Scores::from_predictions(&[&judged.predictions]);
-    let (healthy, corrupted, healed) = (scores(healthy)?, scores(corrupted)?, scores(healed)?);
+    let (condition, undamaged) = (reference.0, scores(reference.1)?);
+    let (corrupted, healed) = (scores(corrupted)?, scores(healed)?);
     let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
-    let recovery = statistics::recovery(&healthy, &corrupted, &healed, &bootstrap)?;
-    let deficit = statistics::deficit(&healthy, &healed, &bootstrap)?;
-    let note = match protocol {
-        Protocol::Pretrained => Some("corrupted = untrained head".to_owned()),
-        Protocol::Finetuned => None,
-    };
-    let recovery = Recovery {
-        value: recovery.recovered.as_ref().map(|estimate| estimate.value),
-        interval: recovery.recovered.as_ref().map(interval),
-        note: recovery.undefined_because.map(|reason| format!("undefined: {reason}")).or(note),
-    };
-    Ok((Some(recovery), Some(Deficit { points: deficit.points.value, interval: interval(&deficit.points) })))
-}
-
-fn interval(estimate: &Estimate) -> Interval {
-    Interval { low: estimate.low, high: estimate.high, level: estimate.level }
+    let mut recovery = statistics::recovery((condition, &undamaged), &corrupted, &healed, &bootstrap)?;
+    if protocol == Protocol::Pretrained && recovery.note.is_none() {
+        recovery.note = Some("corrupted = untrained head".to_owned());
+    }
+    let deficit = statistics::deficit((condition, &undamaged), &healed, &bootstrap)?;
+    Ok(Comparison { recovery, deficit })
 }

@@ -1,5 +1,6 @@
 //! Everything a run needs before its first step: checked cheapest first, so that a mistake costs seconds.
 
+use shared::Condition;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,15 +13,17 @@ use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights_with_
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
 use shared::model::ModelConfig;
-use shared::record::{DatasetSpec, ModelSpec, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows};
+use shared::nn::Kernels;
+use shared::record::{DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows};
 use shared::tokenizer::Tokenizer;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::dump::BatchDump;
 use crate::cli::device::DeviceChoice;
-use crate::cli::input::{DatasetFlags, ModelFlags, Which};
+use crate::cli::input::{DatasetFlags, ModelFlags};
 use crate::datasets::{OpenedDataset, Purpose};
 use crate::device;
+use crate::environment::numerics;
 use crate::exit_code::bad_input;
 use crate::models::{ModelSource, TokenizerSource};
 use crate::run_dir::RunDir;
@@ -80,6 +83,8 @@ pub struct Prepared {
     pub device: Device,
     /// Its name in records.
     pub device_name: String,
+    /// What computes, as far as it decides the bits.
+    pub numerics: Numerics,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -118,7 +123,7 @@ impl Prepared {
             .transpose()?;
         check_length(request.training.max_length, &source.config)?;
 
-        let (opened, dataset_from) = request.dataset.open(Purpose::Train, request.seeds.data, None)?;
+        let (opened, dataset_from) = request.dataset.open(Purpose::Train, request.seeds.into(), None)?;
         let dataset = &opened.dataset;
         let mut notes: Vec<String> = opened.notes.clone();
         let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
@@ -130,7 +135,7 @@ impl Prepared {
         let (train, held_out) = if request.training.early_stopping.is_none() {
             (dataset.train.clone(), None)
         } else {
-            let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.data);
+            let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.split);
             (carved.kept, Some(carved.held_out))
         };
         let max_length = request.training.max_length;
@@ -139,6 +144,7 @@ impl Prepared {
         let report = encode(opened.report_rows())?;
         let report_texts = opened.report_rows().iter().map(|row| row.text.clone()).collect();
 
+        let dtype = request.training.dtype;
         let training = TrainingArgs { freeze: freeze.map(|selection| selection.to_string()), ..request.training };
         let spec = RunSpec::new(
             ModelSpec {
@@ -168,6 +174,7 @@ impl Prepared {
             config: checkpoint.config,
             plan: resolved,
             frozen,
+            numerics: numerics(&device, &Kernels::for_device(&device), dtype),
             device,
             device_name,
             save_steps: request.save_steps,
@@ -226,12 +233,12 @@ impl Prepared {
 
     /// The config of one of the run's models, which tells what was done to its weights.
     #[must_use]
-    pub fn config_of(&self, which: Which) -> ModelConfig {
-        self.config.with_history(self.config.history.after_run(&self.spec, which.into()))
+    pub fn config_of(&self, which: Condition) -> ModelConfig {
+        self.config.with_history(self.config.history.after_run(&self.spec, which))
     }
 
     /// Writes one of the run's models in Hugging Face's layout.
-    pub fn write_checkpoint(&self, run_dir: &RunDir, which: Which, parameters: &Parameters) -> anyhow::Result<()> {
+    pub fn write_checkpoint(&self, run_dir: &RunDir, which: Condition, parameters: &Parameters) -> anyhow::Result<()> {
         let files = checkpoint_files(&self.config_of(which), parameters, &self.tokenizer.files)?;
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         run_dir.write_checkpoint(which, &files)
@@ -243,7 +250,7 @@ impl Prepared {
     }
 
     /// SHA-256 (hex) of a written model's weights.
-    pub fn checkpoint_hash(&self, run_dir: &RunDir, which: Which) -> anyhow::Result<String> {
+    pub fn checkpoint_hash(&self, run_dir: &RunDir, which: Condition) -> anyhow::Result<String> {
         let path = run_dir.checkpoint_path(which).join("model.safetensors");
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
         Ok(hex::encode(Sha256::digest(bytes)))
@@ -295,6 +302,7 @@ fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {
         name: dataset.name.clone(),
         content_sha256: dataset.content_hash(),
         n_labels: dataset.label_names.len(),
+        label_names: dataset.label_names.clone(),
         rows: SplitRows { train: dataset.train.len(), validation: dataset.validation.len(), test: dataset.test.len() },
         n_bad_rows_skipped: opened.n_skipped,
     }
@@ -303,6 +311,7 @@ fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {
 fn report_split(split: Split) -> ReportSplit {
     match split {
         Split::Test => ReportSplit::Test,
-        Split::Train | Split::Validation => ReportSplit::Validation,
+        Split::Validation => ReportSplit::Validation,
+        Split::Train => unreachable!("a dataset is opened with a split to report on that is not train"),
     }
 }

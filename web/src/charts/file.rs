@@ -1,7 +1,8 @@
 //! A drawing as a file of its own, with its colours written in, and a table as a file.
 
 use super::scene::{Ink, Scene, Shape};
-use shared::figure::{DataTable, Figure, Role};
+use shared::Condition;
+use shared::figure::{DataTable, Figure};
 use std::fmt::Write as _;
 
 /// The drawing as an SVG file on white, with its title and description for those who cannot see it.
@@ -58,10 +59,10 @@ fn element(text: &mut String, shape: &Shape) -> std::fmt::Result {
 /// The colours of the light theme, as in `assets/tokens.css`.
 fn color(ink: Ink) -> &'static str {
     match ink {
-        Ink::Role(Role::Healthy) => "#009e73",
-        Ink::Role(Role::Corrupted) => "#d55e00",
-        Ink::Role(Role::Healed) => "#0072b2",
-        Ink::Role(Role::Reference) | Ink::Faint => "#667079",
+        Ink::Role(Some(Condition::Healthy)) => "#009e73",
+        Ink::Role(Some(Condition::Corrupted)) => "#d55e00",
+        Ink::Role(Some(Condition::Healed)) => "#0072b2",
+        Ink::Role(None) | Ink::Faint => "#667079",
         Ink::Text => "#22262b",
         Ink::Grid => "#e3e6ea",
         Ink::Paper => "#ffffff",
@@ -114,7 +115,7 @@ mod tests {
             caption: String::new(),
             description: "\"quoted\" & <i>".into(),
             chart: Chart::Matrix(MatrixChart {
-                role: Role::Healed,
+                role: Some(Condition::Healed),
                 row_label: "true".into(),
                 column_label: "predicted".into(),
                 classes: vec!["<script>".into(), "a,b".into()],

@@ -2,7 +2,8 @@
 
 use super::plane::Plane;
 use super::scene::{Ink, Scene, outline};
-use shared::figure::{Axis, HistogramChart, Role, Unit};
+use shared::Condition;
+use shared::figure::{Axis, HistogramChart, Unit};
 
 /// How much higher than the first distribution the axis reaches: where all values become one, its bar would press all
 /// others flat.
@@ -33,7 +34,8 @@ pub(super) fn draw(chart: &HistogramChart, width: f64) -> Scene {
             scene.polyline(&places, ink, 2.0);
         }
     }
-    let entries: Vec<(&str, Role)> = chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
+    let entries: Vec<(&str, Option<Condition>)> =
+        chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
     plane.legend(&mut scene, &entries);
     scene
 }

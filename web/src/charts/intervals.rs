@@ -36,8 +36,8 @@ pub(super) fn draw(chart: &IntervalChart, width: f64) -> Scene {
     for (i, row) in chart.rows.iter().enumerate() {
         let y = TOP + row_height * (i as f64 + if is_above { 0.7 } else { 0.5 });
         let ink = Ink::Role(row.role);
-        scene.line((x(row.low), y), (x(row.high), y), ink, 2.5);
-        for end in [row.low, row.high] {
+        scene.line((x(row.interval.low), y), (x(row.interval.high), y), ink, 2.5);
+        for end in [row.interval.low, row.interval.high] {
             scene.line((x(end), y - 6.0), (x(end), y + 6.0), ink, 2.0);
         }
         scene.sign((x(row.value), y), row.role, 6.5);

@@ -2,7 +2,9 @@
 
 use super::plane::Plane;
 use super::scene::{Ink, Scene};
-use shared::figure::{LineChart, Mark, Role};
+use shared::Condition;
+use shared::figure::{LineChart, Mark};
+use shared::statistics::Interval;
 
 /// Height by width.
 const ASPECT: f64 = 0.52;
@@ -29,7 +31,7 @@ pub(super) fn draw(chart: &LineChart, width: f64) -> Scene {
         };
         let ink = Ink::Role(series.role);
         for point in &series.points {
-            if let Some((low, high)) = point.interval {
+            if let Some(Interval { low, high, .. }) = point.interval {
                 let (from, to) = (at(point.x, low), at(point.x, high));
                 scene.line(from, to, ink, 1.5);
                 for (x, y) in [from, to] {
@@ -48,7 +50,8 @@ pub(super) fn draw(chart: &LineChart, width: f64) -> Scene {
             scene.sign(at(point.x, point.y), series.role, 5.0);
         }
     }
-    let entries: Vec<(&str, Role)> = chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
+    let entries: Vec<(&str, Option<Condition>)> =
+        chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
     plane.legend(&mut scene, &entries);
     scene
 }

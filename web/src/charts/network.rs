@@ -1,7 +1,8 @@
 //! A network as a stack, the input at the bottom, with what was changed in it.
 
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, shortened};
-use shared::figure::{NetworkChart, Role};
+use shared::Condition;
+use shared::figure::NetworkChart;
 
 const ROW: f64 = 30.0;
 const LEFT: f64 = 92.0;
@@ -25,7 +26,12 @@ pub(super) fn draw(chart: &NetworkChart, width: f64) -> Scene {
             let name = shortened(&module.label, size.0, SMALL);
             if let Some(touched) = module.touched {
                 let fill = MIN_FILL + (MAX_FILL - MIN_FILL) * touched.share();
-                scene.rect(place, size, Some((Ink::Role(Role::Corrupted), fill)), Some(Ink::Role(Role::Corrupted)));
+                scene.rect(
+                    place,
+                    size,
+                    Some((Ink::Role(Some(Condition::Corrupted)), fill)),
+                    Some(Ink::Role(Some(Condition::Corrupted))),
+                );
                 scene.bold(center, name, Anchor::Middle, Ink::Text, SMALL);
             } else {
                 scene.rect(place, size, None, Some(Ink::Grid));

@@ -1,7 +1,8 @@
 //! Two axes with their ticks, and the place of a pair of numbers between them.
 
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, text_width};
-use shared::figure::{Axis, Role, Unit};
+use shared::Condition;
+use shared::figure::{Axis, Unit};
 
 const TOP: f64 = 30.0;
 const RIGHT: f64 = 24.0;
@@ -53,7 +54,7 @@ impl<'a> Plane<'a> {
     }
 
     /// Names with their signs, from left to right above the plane.
-    pub(super) fn legend(&self, scene: &mut Scene, entries: &[(&str, Role)]) {
+    pub(super) fn legend(&self, scene: &mut Scene, entries: &[(&str, Option<Condition>)]) {
         let mut x = self.left + 4.0;
         for (label, role) in entries {
             scene.sign((x + 4.0, 13.0), *role, 5.0);

@@ -1,6 +1,7 @@
 //! What a drawing consists of: outlines and words, each with an ink.
 
-use shared::figure::Role;
+use shared::Condition;
+use shared::Condition;
 use std::fmt::Write as _;
 
 /// Letters of a sans-serif font are a little over half as wide as they are high; capitals are wider.
@@ -63,7 +64,7 @@ pub enum Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     /// What a role is drawn in.
-    Role(Role),
+    Role(Option<Condition>),
     /// Words.
     Text,
     /// Words and lines that stand back.
@@ -102,10 +103,10 @@ impl Ink {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Role(Role::Healthy) => "healthy",
-            Self::Role(Role::Corrupted) => "corrupted",
-            Self::Role(Role::Healed) => "healed",
-            Self::Role(Role::Reference) | Self::Faint => "faint",
+            Self::Role(Some(Condition::Healthy)) => "healthy",
+            Self::Role(Some(Condition::Corrupted)) => "corrupted",
+            Self::Role(Some(Condition::Healed)) => "healed",
+            Self::Role(None) | Self::Faint => "faint",
             Self::Text => "ink",
             Self::Grid => "grid",
             Self::Paper => "paper",
@@ -166,16 +167,16 @@ impl Scene {
     }
 
     /// A sign for a role that is told apart without colour: a circle, a triangle or a square.
-    pub fn sign(&mut self, (x, y): (f64, f64), role: Role, r: f64) {
+    pub fn sign(&mut self, (x, y): (f64, f64), role: Option<Condition>, r: f64) {
         let d = match role {
-            Role::Healthy | Role::Reference => {
+            Some(Condition::Healthy) | None => {
                 let d = short(2.0 * r);
                 format!("M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 -{d} 0Z", short(x - r), short(y), r = short(r))
             }
-            Role::Corrupted => {
+            Some(Condition::Corrupted) => {
                 outline(&[(x, y - 1.1 * r), (x + 1.1 * r, y + 0.9 * r), (x - 1.1 * r, y + 0.9 * r)]) + "Z"
             }
-            Role::Healed => {
+            Some(Condition::Healed) => {
                 let half = 0.88 * r;
                 outline(&[(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)]) + "Z"
             }
@@ -230,7 +231,7 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn each_role_has_a_shape_of_its_own() {
-        let shapes = [Role::Healthy, Role::Corrupted, Role::Healed].map(|role| {
+        let shapes = [Some(Condition::Healthy), Some(Condition::Corrupted), Some(Condition::Healed)].map(|role| {
             let mut scene = Scene::new(10.0, 10.0);
             scene.sign((5.0, 5.0), role, 3.0);
             let Shape::Path { d, .. } = scene.shapes.remove(0) else { panic!("a sign is a path") };

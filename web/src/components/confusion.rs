@@ -4,15 +4,15 @@ use super::figure_card::FigureCard;
 use super::sign::title;
 use crate::protocol::{Evaluation, ModelEvaluation};
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
-use shared::figure::{Axis, Chart, Figure, IntervalChart, IntervalRow, MatrixChart, Reference, Role};
+use shared::Condition;
+use shared::figure::{Axis, Chart, Figure, IntervalChart, IntervalRow, MatrixChart, Reference};
 
 /// How a model is drawn.
-pub(super) fn role(model: Condition) -> Role {
+pub(super) fn role(model: Condition) -> Option<Condition> {
     match model {
-        Condition::Healthy => Role::Healthy,
-        Condition::Corrupted => Role::Corrupted,
-        Condition::Healed => Role::Healed,
+        Condition::Healthy => Some(Condition::Healthy),
+        Condition::Corrupted => Some(Condition::Corrupted),
+        Condition::Healed => Some(Condition::Healed),
     }
 }
 

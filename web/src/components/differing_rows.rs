@@ -4,7 +4,7 @@ use super::sign::{Sign, title};
 use crate::protocol::{Evaluation, RowVerdict};
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use std::sync::Arc;
 
 /// Rows shown at once.

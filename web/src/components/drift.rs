@@ -4,8 +4,8 @@ use super::figure_card::FigureCard;
 use crate::protocol::{DriftView, LayerDrift};
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
-use shared::figure::{Axis, Chart, Figure, LineChart, Mark, Point, Role, Series, Unit};
+use shared::Condition;
+use shared::figure::{Axis, Chart, Figure, LineChart, Mark, Point, Series, Unit};
 use std::sync::Arc;
 
 /// Both measures for the current sentence.
@@ -32,19 +32,20 @@ pub(super) fn DriftPanel() -> impl IntoView {
 
 fn figures(drift: &Arc<DriftView>) -> Vec<Figure> {
     let chart = |id: &str, title: &str, caption: String, low: f64, of: fn(&LayerDrift) -> Option<f64>| {
-        let series: Vec<Series> = [(Condition::Corrupted, Role::Corrupted), (Condition::Healed, Role::Healed)]
-            .into_iter()
-            .map(|(model, role)| {
-                let layers = drift.layers.iter().filter(|layer| layer.model == model);
-                let point = |layer: &LayerDrift| {
-                    let x = layer.layer_idx.map_or(0.0, |layer_idx| (layer_idx + 1) as f64);
-                    Some(Point { x, y: of(layer)?, interval: None, n: None })
-                };
-                let points = layers.filter_map(point).collect();
-                Series { label: model.as_str().to_owned(), role, mark: Mark::Line, points }
-            })
-            .filter(|series| !series.points.is_empty())
-            .collect();
+        let series: Vec<Series> =
+            [(Condition::Corrupted, Some(Condition::Corrupted)), (Condition::Healed, Some(Condition::Healed))]
+                .into_iter()
+                .map(|(model, role)| {
+                    let layers = drift.layers.iter().filter(|layer| layer.model == model);
+                    let point = |layer: &LayerDrift| {
+                        let x = layer.layer_idx.map_or(0.0, |layer_idx| (layer_idx + 1) as f64);
+                        Some(Point { x, y: of(layer)?, interval: None, n: None })
+                    };
+                    let points = layers.filter_map(point).collect();
+                    Series { label: model.as_str().to_owned(), role, mark: Mark::Line, points }
+                })
+                .filter(|series| !series.points.is_empty())
+                .collect();
         let n_layers = drift.layers.iter().filter_map(|layer| layer.layer_idx).max().map_or(1, |last| last + 1);
         let ends: Vec<String> = series
             .iter()

@@ -5,7 +5,8 @@ use crate::charts::view::Drawing;
 use crate::protocol::HealProgress;
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::figure::{Axis, Chart, LineChart, Mark, Point, Role, Series, Unit};
+use shared::Condition;
+use shared::figure::{Axis, Chart, LineChart, Mark, Point, Series, Unit};
 
 /// Points of a curve: more would not be seen.
 const MAX_POINTS: usize = 120;
@@ -40,7 +41,7 @@ fn loss_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
     let points = means(&losses, n_steps);
     let highest = points.iter().map(|point| point.y).fold(0.1, f64::max);
     let y = Axis { label: "training loss".to_owned(), low: 0.0, high: 1.05 * highest, unit: Unit::Number };
-    let series = Series { label: "loss".to_owned(), role: Role::Healed, mark: Mark::Line, points };
+    let series = Series { label: "loss".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
     let description = ends("Training loss", &series, &y);
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
 }
@@ -58,7 +59,8 @@ fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
         points[..last].iter_mut().for_each(|point| point.interval = None);
     }
     let y = Axis::percent("held-out accuracy");
-    let series = Series { label: "held-out accuracy".to_owned(), role: Role::Healed, mark: Mark::Line, points };
+    let series =
+        Series { label: "held-out accuracy".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
     let description = ends("Held-out accuracy", &series, &y);
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
 }

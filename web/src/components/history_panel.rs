@@ -8,7 +8,7 @@ use crate::fetch;
 use crate::history::{Entry, History, texts_of};
 use crate::store::{MODELS, Store};
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use wasm_bindgen::JsCast as _;
 
 /// The most bytes of an imported file.

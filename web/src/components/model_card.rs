@@ -4,7 +4,7 @@ use super::sign::{Sign, title};
 use crate::protocol::{Classification, HealedOrigin, ModelPrediction};
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// A column of the comparison: class, confidence, every probability, and whether it differs from the healthy model's.
 #[component]

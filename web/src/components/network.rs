@@ -8,7 +8,7 @@ use super::operating_table::Editor;
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
-use shared::checkpoint::Condition;
+use shared::Condition;
 use wasm_bindgen::JsCast as _;
 
 /// Where the keyboard is in the drawing: row from the top, place in it.

@@ -7,7 +7,7 @@ use super::sentence::SentencePanel;
 use crate::state::Panel;
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// The page's first view.
 #[component]

@@ -1,7 +1,7 @@
 //! The sign of a model: a circle, a triangle or a square, as in every chart.
 
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// Its name stands beside it, so screen readers pass over it.
 #[component]

@@ -5,8 +5,9 @@ use super::heat_map::{HeatMap, Palette};
 use crate::protocol::TensorView;
 use crate::store::Store;
 use leptos::prelude::*;
+use shared::Condition;
 use shared::corruption::WeightHistogram;
-use shared::figure::{Axis, Chart, Figure, HistogramChart, HistogramSeries, Outside, Role, Unit};
+use shared::figure::{Axis, Chart, Figure, HistogramChart, HistogramSeries, Outside, Unit};
 use std::sync::Arc;
 
 /// Choose a tensor; the healthy model's stands beside the corrupted or the healed one's.
@@ -122,7 +123,8 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
         },
     };
     let change = &tensor.histogram;
-    let (other, role) = if is_healed { ("healed", Role::Healed) } else { ("corrupted", Role::Corrupted) };
+    let (other, role) =
+        if is_healed { ("healed", Some(Condition::Healed)) } else { ("corrupted", Some(Condition::Corrupted)) };
     let tell = |histogram: &WeightHistogram| {
         format!("mean {}, spread {}", Unit::Number.format(histogram.mean), Unit::Number.format(histogram.std))
     };
@@ -134,7 +136,10 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
         description: format!("Histogram of {}: {said}.", tensor.name),
         chart: Chart::Histogram(HistogramChart {
             x: Axis { label: "value".to_owned(), low: change.low, high: change.high, unit: Unit::Number },
-            series: vec![series("healthy", Role::Healthy, &change.before), series(other, role, &change.after)],
+            series: vec![
+                series("healthy", Some(Condition::Healthy), &change.before),
+                series(other, role, &change.after),
+            ],
         }),
     }
 }
@@ -142,7 +147,8 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
 fn differences(tensor: &TensorView, is_healed: bool) -> Figure {
     let difference = &tensor.difference;
     let n: u64 = difference.counts.iter().sum::<u64>() + difference.n_outside + difference.n_non_finite;
-    let (other, role) = if is_healed { ("healed", Role::Healed) } else { ("corrupted", Role::Corrupted) };
+    let (other, role) =
+        if is_healed { ("healed", Some(Condition::Healed)) } else { ("corrupted", Some(Condition::Corrupted)) };
     let zero = 100.0 * difference.n_zero as f64 / n.max(1) as f64;
     let outside = Outside { n_below: 0, n_above: difference.n_outside, n_non_finite: difference.n_non_finite };
     let label = format!("{other} − healthy");

@@ -3,8 +3,9 @@
 use super::cell::{Cell, Experiment, Place, SeedOutcome};
 use super::interval::{of_accuracies, over_seeds};
 use super::table::verdict;
+use shared::Condition;
 use shared::figure::{
-    Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Role, Series, Unit,
+    Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit,
 };
 use shared::record::Protocol;
 
@@ -38,7 +39,7 @@ fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) ->
     cells.sort_by(|a, b| a.0.total_cmp(&b.0));
     let n_seeds = cells.iter().map(|(_, cell)| cell.seeds.len()).min()?;
     let most_seeds = cells.iter().map(|(_, cell)| cell.seeds.len()).max()?;
-    let of = |label: &str, role: Role, accuracy: fn(&SeedOutcome) -> f64| {
+    let of = |label: &str, role: Option<Condition>, accuracy: fn(&SeedOutcome) -> f64| {
         let point = |(level, cell): &(f64, &Cell)| {
             let accuracies: Vec<f64> = cell.seeds.iter().map(accuracy).collect();
             let mean = of_accuracies(&accuracies, cell.n_rows)?;
@@ -47,11 +48,11 @@ fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) ->
         let points: Vec<Point> = cells.iter().filter_map(point).collect();
         Series { label: label.to_owned(), role, mark: Mark::Line, points }
     };
-    let mut series = vec![of("healthy", Role::Healthy, |seed| seed.healthy)];
+    let mut series = vec![of("healthy", Some(Condition::Healthy), |seed| seed.healthy)];
     if experiment.protocol == Protocol::Finetuned {
-        series.push(of("corrupted", Role::Corrupted, |seed| seed.corrupted));
+        series.push(of("corrupted", Some(Condition::Corrupted), |seed| seed.corrupted));
     }
-    series.push(of("healed", Role::Healed, |seed| seed.healed));
+    series.push(of("healed", Some(Condition::Healed), |seed| seed.healed));
     let seeds = if n_seeds == most_seeds { n_seeds.to_string() } else { format!("{n_seeds} to {most_seeds}") };
     let interval = if most_seeds > 1 {
         "bars are Student's 95 % intervals of the mean over seeds"
@@ -98,14 +99,14 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
             let label = format!("{} · {n} {} · {}", cell.plan, if n == 1 { "seed" } else { "seeds" }, verdict(cell));
             // A tenth of a point is more than any of these runs can tell.
             let [value, low, high] = [mean.value, low, high].map(|points| (10.0 * points).round() / 10.0);
-            Some(IntervalRow { label, role: Role::Healed, value, low, high })
+            Some(IntervalRow { label, role: Some(Condition::Healed), value, low, high })
         })
         .collect();
     if rows.is_empty() {
         return None;
     }
-    let lowest = rows.iter().map(|row| row.low).fold(0.0, f64::min);
-    let highest = rows.iter().map(|row| row.high).fold(1.0, f64::max);
+    let lowest = rows.iter().map(|row| row.interval.low).fold(0.0, f64::min);
+    let highest = rows.iter().map(|row| row.interval.high).fold(1.0, f64::max);
     let label = "deficit, percentage points".to_owned();
     let described: Vec<String> = rows.iter().map(|row| format!("{}: {:.1} points", row.label, row.value)).collect();
     Some(Figure {

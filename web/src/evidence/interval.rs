@@ -1,6 +1,6 @@
 //! Means over seeds with their intervals.
 
-use shared::statistics::wilson;
+use shared::statistics::{Interval, wilson};
 
 /// Student's t at 97.5 % for 1 to 30 degrees of freedom; beyond, the last one is used, which is a little too wide.
 const T_975: [f64; 30] = [
@@ -8,11 +8,14 @@ const T_975: [f64; 30] = [
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
+/// Confidence of all intervals here.
+const LEVEL: f64 = 0.95;
+
 /// A mean and, where there is one, the 95 % interval that it lies in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mean {
     pub(super) value: f64,
-    pub(super) interval: Option<(f64, f64)>,
+    pub(super) interval: Option<Interval>,
 }
 
 /// The mean over seeds with Student's interval; none with a single one.
@@ -25,7 +28,7 @@ pub(super) fn over_seeds(values: &[f64]) -> Option<Mean> {
     let interval = (n > 1).then(|| {
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
         let half = T_975[(n - 2).min(T_975.len() - 1)] * (variance / n as f64).sqrt();
-        (mean - half, mean + half)
+        Interval { low: mean - half, high: mean + half, level: LEVEL }
     });
     Some(Mean { value: mean, interval })
 }
@@ -33,9 +36,10 @@ pub(super) fn over_seeds(values: &[f64]) -> Option<Mean> {
 /// The mean accuracy over seeds. With a single seed the interval is Wilson's over its rows. Ends are within 0 to 1.
 pub(super) fn of_accuracies(accuracies: &[f64], n_rows: usize) -> Option<Mean> {
     let mean = over_seeds(accuracies)?;
-    let interval = mean.interval.map(|(low, high)| (low.max(0.0), high.min(1.0))).or_else(|| {
+    let within = |ends: Interval| Interval { low: ends.low.max(0.0), high: ends.high.min(1.0), ..ends };
+    let interval = mean.interval.map(within).or_else(|| {
         let n_right = (mean.value * n_rows as f64).round() as u64;
-        wilson(n_right, n_rows as u64, 0.95).ok().map(|estimate| (estimate.low, estimate.high))
+        wilson(n_right, n_rows as u64, LEVEL).ok().map(|estimate| estimate.interval)
     });
     Some(Mean { interval, ..mean })
 }
@@ -49,21 +53,21 @@ mod tests {
     fn interval_over_seeds_is_students() {
         // SciPy 1.17: t.interval(0.95, 2, loc=2, scale=sem([1, 2, 3])) = (-0.4841, 4.4841)
         let mean = over_seeds(&[1.0, 2.0, 3.0]).unwrap();
-        let (low, high) = mean.interval.unwrap();
+        let Interval { low, high, .. } = mean.interval.unwrap();
         assert!((mean.value - 2.0).abs() < 1e-12 && (low + 0.4841).abs() < 1e-3 && (high - 4.4841).abs() < 1e-3);
     }
 
     #[wasm_bindgen_test]
     fn one_seed_has_the_interval_over_its_rows_and_none_over_seeds() {
         assert_eq!(over_seeds(&[0.5]).unwrap().interval, None);
-        let (low, high) = of_accuracies(&[0.5], 100).unwrap().interval.unwrap();
+        let Interval { low, high, .. } = of_accuracies(&[0.5], 100).unwrap().interval.unwrap();
         assert!(low > 0.39 && low < 0.41 && high > 0.59 && high < 0.61);
         assert_eq!(over_seeds(&[]), None);
     }
 
     #[wasm_bindgen_test]
     fn accuracies_stay_between_none_and_all() {
-        let (low, high) = of_accuracies(&[0.9, 1.0], 100).unwrap().interval.unwrap();
+        let Interval { low, high, .. } = of_accuracies(&[0.9, 1.0], 100).unwrap().interval.unwrap();
         assert!(low >= 0.0 && high <= 1.0);
     }
 }

@@ -1,7 +1,7 @@
 //! How good the models are on the held-out rows.
 
 use serde::{Deserialize, Serialize};
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// A share of right predictions with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Looking inside: predictions, attention, drift, attribution.
 
 use serde::{Deserialize, Serialize};
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// What the models say of one text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Models: where they come from, what they are made of.
 
 use serde::{Deserialize, Serialize};
-use shared::checkpoint::Condition;
+use shared::Condition;
 use shared::model::Architecture;
 use shared::seed::Seed;
 

@@ -1,4 +1,5 @@
 use super::*;
+use shared::Condition;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn call(request: Request) -> Call {

@@ -5,7 +5,7 @@ use super::{MODELS, Store};
 use crate::protocol::{DriftSource, Progress, Request, Response, Stage};
 use crate::state::View;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use std::sync::Arc;
 
 /// Tiles of a heat map in each direction: one or two pixels of a screen each.

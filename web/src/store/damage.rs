@@ -4,7 +4,7 @@ use super::Store;
 use super::lanes::Lane;
 use crate::protocol::{Request, Response};
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use shared::seed::Seed;
 use std::sync::Arc;
 

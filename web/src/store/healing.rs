@@ -7,7 +7,7 @@ use crate::protocol::{
 };
 use crate::state::Trained;
 use leptos::prelude::*;
-use shared::checkpoint::Condition;
+use shared::Condition;
 
 /// What a healing is doing, as the panel's buttons see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

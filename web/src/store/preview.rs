@@ -1,8 +1,8 @@
 //! What a bundle's manifest tells before its weights arrive: enough to draw the network and show real answers.
 
 use crate::protocol::{Classification, ModelPrediction};
+use shared::Condition;
 use shared::bundle::{Manifest, Outcome, Sample};
-use shared::checkpoint::Condition;
 use shared::corruption::Anatomy;
 use shared::seed::Seed;
 

@@ -6,7 +6,6 @@ use super::session::{Model, computation};
 use super::task::{Interruption, Task};
 use crate::failure::Failure;
 use crate::protocol::{Accuracy, Evaluation, ModelEvaluation, Response, RowVerdict, Stage};
-use shared::checkpoint::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
 use shared::evaluation::{Prediction, evaluate};
 use shared::model::ForwardMode;

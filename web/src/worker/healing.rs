@@ -12,8 +12,8 @@ use crate::protocol::{
     Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Response, Trained,
 };
 use candle_core::Device;
+use shared::Condition;
 use shared::Parameters;
-use shared::checkpoint::Condition;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
 use shared::evaluation::Prediction;

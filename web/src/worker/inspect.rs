@@ -7,7 +7,7 @@ use crate::protocol::{
     ModelPrediction,
 };
 use candle_core::Tensor;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
 use shared::evaluation::{Gram, Prediction, mean_cosine, softmax};
 use shared::model::{ForwardMode, TextClassifier, Trace, integrated_gradients};

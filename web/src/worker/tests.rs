@@ -8,7 +8,7 @@ use crate::protocol::{
 use crate::protocol::{FileEntry, HealSummary, PartKind};
 use js_sys::{Array, Uint8Array};
 use serde::Deserialize;
-use shared::checkpoint::Condition;
+use shared::Condition;
 use shared::seed::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;
 

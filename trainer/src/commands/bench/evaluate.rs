@@ -12,7 +12,7 @@ use shared::training::Precision;
 
 use super::compare;
 use crate::cli::bench::BenchEvaluateArgs;
-use crate::datasets::Purpose;
+use crate::datasets::{Purpose, RowSeeds};
 use crate::device;
 use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
@@ -27,7 +27,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
     let max_length = args.dataset.max_length(args.batches.max_length);
     crate::runner::check_length(max_length, &source.config)?;
-    let (opened, _) = args.dataset.open(Purpose::Evaluate, Seed(0), None)?;
+    let (opened, _) = args.dataset.open(Purpose::Evaluate, RowSeeds::default(), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;

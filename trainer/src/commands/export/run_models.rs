@@ -1,5 +1,6 @@
 //! A finished run, as far as a bundle is made of it.
 
+use shared::Condition;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -11,7 +12,7 @@ use shared::record::{RunRecord, RunStatus, TextLine};
 use shared::seed::Seed;
 
 use crate::cli::export::WebFlags;
-use crate::cli::input::{DatasetFlags, Which};
+use crate::cli::input::DatasetFlags;
 use crate::datasets::Purpose;
 use crate::exit_code::bad_input;
 use crate::models::{ModelSource, TokenizerSource};
@@ -45,24 +46,24 @@ impl RunModels {
     }
 
     /// One of its models.
-    pub(super) fn checkpoint(&self, which: Which) -> anyhow::Result<Checkpoint> {
+    pub(super) fn checkpoint(&self, which: Condition) -> anyhow::Result<Checkpoint> {
         ModelSource::open(&self.path.to_string_lossy(), Some(which), false)?.load(None, Seed(0), &Device::Cpu)
     }
 
     /// The tokenizer of its models.
     pub(super) fn tokenizer(&self) -> anyhow::Result<TokenizerSource> {
-        ModelSource::open(&self.path.to_string_lossy(), Some(Which::Healthy), false)?.tokenizer(&[])
+        ModelSource::open(&self.path.to_string_lossy(), Some(Condition::Healthy), false)?.tokenizer(&[])
     }
 
     /// What one of its models said about the held-out rows.
-    pub(super) fn predictions(&self, which: Which) -> anyhow::Result<Vec<Prediction>> {
+    pub(super) fn predictions(&self, which: Condition) -> anyhow::Result<Vec<Prediction>> {
         predictions::read(&self.path.join(run_dir::predictions_name(which.as_str())))
     }
 
     /// The rows that it was reported on, in their order.
     pub(super) fn held_out(&self) -> anyhow::Result<Vec<Example>> {
         let texts: Vec<TextLine> = predictions::read(&self.path.join(run_dir::TEXTS))?;
-        let predictions = self.predictions(Which::Healthy)?;
+        let predictions = self.predictions(Condition::Healthy)?;
         let rows = texts.into_iter().zip(&predictions).map(|(line, prediction)| {
             let row = Example { text: line.text, label: prediction.label };
             let is_it = row_hash(&row.text, row.label) == prediction.row_hash;
@@ -78,7 +79,7 @@ impl RunModels {
             return Ok(Vec::new());
         };
         let given = DatasetFlags { dataset: dataset.clone(), columns: flags.columns.clone(), rows: flags.rows };
-        let (opened, _) = given.open(Purpose::Train, self.record.spec.seeds.data, None)?;
+        let (opened, _) = given.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
         let (got, expected) = (opened.dataset.content_hash(), &self.record.spec.dataset.content_sha256);
         if got != *expected {
             let limits = Limits {

@@ -6,6 +6,7 @@
 mod measure;
 mod summary;
 
+use shared::Condition;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -29,7 +30,6 @@ pub(in crate::commands) use self::measure::outcomes;
 use super::run_models::RunModels;
 use crate::bundles;
 use crate::cli::export::ExportArgs;
-use crate::cli::input::Which;
 use crate::environment::VERSION_AND_COMMIT;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::hub;
@@ -50,9 +50,10 @@ struct Draft {
 /// Runs the command.
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     atomic::require_empty(&args.out).context("--out")?;
-    if args.which.which == Some(Which::Corrupted) {
+    if let Some(which @ (Condition::Corrupted | Condition::Control)) = args.which.which {
         return Err(bad_input(anyhow!(
-            "--which corrupted: a bundle holds a healthy model, and makes the corrupted one of its plan and seed"
+            "--which {which}: a bundle holds a healthy model, makes the corrupted one of its plan and seed, and has the \
+             control's figures without its weights"
         )));
     }
     let (mut draft, run) = if bundles::is_bundle(&args.model) { healed_bundle(args)? } else { of_run(args)? };
@@ -74,8 +75,8 @@ fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
         return Err(bad_input(anyhow!(sentence)));
     }
     let run = RunModels::open(&args.model)?;
-    let with_healed = args.which.which != Some(Which::Healthy) && run.record.healed.is_some();
-    if args.which.which == Some(Which::Healed) && !with_healed {
+    let with_healed = args.which.which != Some(Condition::Healthy) && run.record.healed.is_some();
+    if args.which.which == Some(Condition::Healed) && !with_healed {
         return Err(bad_input(anyhow!("{}: it has no healed model (--corrupt)", run.name())));
     }
     if with_healed && run.record.spec.protocol == Protocol::Pretrained {
@@ -85,7 +86,7 @@ fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
             run.name()
         )));
     }
-    let healthy = run.checkpoint(Which::Healthy)?;
+    let healthy = run.checkpoint(Condition::Healthy)?;
     let files = run.tokenizer()?.files;
     let tokenizer = files.into_iter().find(|(name, _)| name == TOKENIZER).map(|(_, bytes)| bytes);
     let tokenizer = tokenizer.ok_or_else(|| bad_input(anyhow!("{}: its models have no {TOKENIZER}", run.name())))?;
@@ -188,7 +189,7 @@ fn heal(draft: &mut Draft, args: &ExportArgs, run: &RunModels) -> anyhow::Result
     let bundle = Bundle::open(draft.manifest.clone(), draft.weights.clone(), &draft.tokenizer)?;
     let mut corrupted = bundle.parameters(&Device::Cpu)?;
     corrupted.corrupt(&Plan::parse(plan)?.resolve(bundle.config().anatomy())?, seed)?;
-    let (before, after) = (run.checkpoint(Which::Corrupted)?, run.checkpoint(Which::Healed)?);
+    let (before, after) = (run.checkpoint(Condition::Corrupted)?, run.checkpoint(Condition::Healed)?);
     let moved = moved(&before.parameters, &after.parameters)?;
     let mix = args.web.healed_bits.mix(args.web.block);
     let EncodedTensors { bytes, tensors } =

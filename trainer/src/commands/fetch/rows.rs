@@ -8,11 +8,10 @@ use anyhow::Context;
 use serde::Serialize;
 use shared::bundle::ServedRows;
 use shared::dataset::Split;
-use shared::seed::Seed;
 
 use crate::bundles;
 use crate::cli::input::{ColumnFlags, DatasetFlags, RowFlags};
-use crate::datasets::Purpose;
+use crate::datasets::{Purpose, RowSeeds};
 use crate::exit_code::bad_input;
 use crate::run_dir::atomic;
 
@@ -43,7 +42,7 @@ pub(super) fn fetch(folder: &Path, dataset: Option<&str>, max_train: usize, out:
         rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
     };
     // Whatever split they are in here: the hashes choose.
-    let (opened, _) = flags.open(Purpose::Train, Seed(0), Some(manifest.task.label_names.clone()))?;
+    let (opened, _) = flags.open(Purpose::Train, RowSeeds::default(), Some(manifest.task.label_names.clone()))?;
     let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split)).cloned();
     let rows = ServedRows::choose(&manifest, all, max_train);
     let rows = rows.map_err(bad_input).with_context(|| format!("the rows of bundle {}", folder.display()))?;

@@ -4,6 +4,7 @@
 //! run is an ordinary one; else the bundle's three models are shown on sentences of the project's own, with the figures
 //! that were measured when the bundle was made, and it is said what needs data.
 
+use shared::Condition;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,10 +14,8 @@ use candle_core::Device;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::json;
 use shared::bundle::{Comparison, Manifest, Outcome, ROWS, Sample, ServedRows};
-use shared::checkpoint::Condition;
 use shared::dataset::{Example, Split};
-use shared::seed::Seed;
-use shared::statistics::wilson;
+use shared::statistics::{Interval, wilson};
 use tempfile::TempDir;
 
 use super::CAVEAT;
@@ -24,7 +23,7 @@ use crate::bundles;
 use crate::cli::input::{ColumnFlags, DatasetFlags, RowFlags};
 use crate::cli::quickstart::{DEFAULT_CORRUPT, DEFAULT_MODEL, QuickstartArgs};
 use crate::commands::export::outcomes;
-use crate::datasets::Purpose;
+use crate::datasets::{Purpose, RowSeeds};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
 
@@ -82,7 +81,7 @@ fn rows(folder: &Path, manifest: &Manifest) -> Option<ServedRows> {
             rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
         };
         let names = Some(manifest.task.label_names.clone());
-        let (opened, _) = given.open(Purpose::Train, Seed(0), names).ok()?;
+        let (opened, _) = given.open(Purpose::Train, RowSeeds::default(), names).ok()?;
         let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split));
         ServedRows::choose(manifest, all.cloned().collect::<Vec<Example>>(), usize::MAX).ok()
     })
@@ -148,8 +147,10 @@ fn quality(manifest: &Manifest) -> Option<String> {
     for (name, comparison) in models {
         let Some(Comparison { accuracy, .. }) = comparison else { continue };
         let n = quality.n as u64;
-        let interval = wilson((accuracy * n as f64).round() as u64, n, LEVEL)
-            .map_or("–".into(), |estimate| format!("{:.1} to {:.1} %", 100.0 * estimate.low, 100.0 * estimate.high));
+        let interval = wilson((accuracy * n as f64).round() as u64, n, LEVEL).map_or("–".into(), |estimate| {
+            let Interval { low, high, .. } = estimate.interval;
+            format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high)
+        });
         table.add_row([name.to_owned(), format!("{:.1} %", 100.0 * accuracy), interval, quality.n.to_string()]);
     }
     for column in table.column_iter_mut().skip(1) {

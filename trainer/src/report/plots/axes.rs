@@ -3,7 +3,8 @@
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
-use shared::figure::{Axis, Role, Unit};
+use shared::Condition;
+use shared::figure::{Axis, Unit};
 
 use super::{Area, FAINT, Font, GRID, LABEL, SCALE, SMALL, failed, sign, text};
 
@@ -53,7 +54,7 @@ fn tick(value: f64, axis: &Axis) -> String {
 }
 
 /// Names with their signs, from left to right above a plane.
-pub(super) fn legend(area: &Area<'_>, entries: &[(&str, Role)]) -> anyhow::Result<()> {
+pub(super) fn legend(area: &Area<'_>, entries: &[(&str, Option<Condition>)]) -> anyhow::Result<()> {
     let mut x = 70 * SCALE;
     for (label, role) in entries {
         sign(area, (x, 14 * SCALE), *role)?;

@@ -1,7 +1,8 @@
 //! Distributions over the same bins: the first filled, the others as outlines, so that both are seen.
 
 use plotters::prelude::*;
-use shared::figure::{Axis, HistogramChart, Role, Unit};
+use shared::Condition;
+use shared::figure::{Axis, HistogramChart, Unit};
 
 use super::axes::{legend, plane};
 use super::{Area, SCALE, color_of, failed};
@@ -35,6 +36,7 @@ pub(super) fn draw(area: &Area<'_>, chart: &HistogramChart) -> anyhow::Result<()
             area.draw(&PathElement::new(outline, color.stroke_width(2 * SCALE as u32))).map_err(failed)?;
         }
     }
-    let entries: Vec<(&str, Role)> = chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
+    let entries: Vec<(&str, Option<Condition>)> =
+        chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
     legend(area, &entries)
 }

@@ -40,8 +40,9 @@ pub(super) fn draw(area: &Area<'_>, chart: &IntervalChart) -> anyhow::Result<()>
     for (i, row) in chart.rows.iter().enumerate() {
         let y = (TOP + ROW * i as i32 + ROW / 2) * SCALE;
         let style = color_of(row.role).stroke_width(2 * SCALE as u32);
-        area.draw(&PathElement::new(vec![(x(row.low), y), (x(row.high), y)], style)).map_err(failed)?;
-        for end in [row.low, row.high] {
+        area.draw(&PathElement::new(vec![(x(row.interval.low), y), (x(row.interval.high), y)], style))
+            .map_err(failed)?;
+        for end in [row.interval.low, row.interval.high] {
             let cap = vec![(x(end), y - 5 * SCALE), (x(end), y + 5 * SCALE)];
             area.draw(&PathElement::new(cap, style)).map_err(failed)?;
         }
@@ -49,7 +50,7 @@ pub(super) fn draw(area: &Area<'_>, chart: &IntervalChart) -> anyhow::Result<()>
         text(area, ((LEFT - 14) * SCALE, y), &row.label, Font::new(LABEL, HPos::Right))?;
         let value = (right + 16 * SCALE, y);
         text(area, value, &axis.format(row.value), Font::new(LABEL, HPos::Left).color(INK).bold())?;
-        let ends = format!("{} to {}", axis.format(row.low), axis.format(row.high));
+        let ends = format!("{} to {}", axis.format(row.interval.low), axis.format(row.interval.high));
         text(area, (right + 72 * SCALE, y), &ends, Font::new(SMALL, HPos::Left).color(FAINT))?;
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Curves and points.
 
 use plotters::prelude::*;
-use shared::figure::{LineChart, Mark, Role, Series};
+use shared::Condition;
+use shared::figure::{LineChart, Mark, Series};
+use shared::statistics::Interval;
 
 use super::axes::{Plane, legend, plane};
 use super::{Area, FAINT, SCALE, color_of, dashed, failed, sign};
@@ -19,7 +21,7 @@ pub(super) fn draw(area: &Area<'_>, chart: &LineChart) -> anyhow::Result<()> {
         }
     }
     if chart.series.len() > 1 {
-        let entries: Vec<(&str, Role)> =
+        let entries: Vec<(&str, Option<Condition>)> =
             chart.series.iter().map(|series| (series.label.as_str(), series.role)).collect();
         legend(area, &entries)?;
     }
@@ -38,7 +40,7 @@ fn line(area: &Area<'_>, plane: &Plane<'_, '_>, series: &Series) -> anyhow::Resu
 fn points(area: &Area<'_>, plane: &Plane<'_, '_>, series: &Series) -> anyhow::Result<()> {
     let style = color_of(series.role).stroke_width(SCALE as u32);
     for point in &series.points {
-        if let Some((low, high)) = point.interval {
+        if let Some(Interval { low, high, .. }) = point.interval {
             let ends = [low, high].map(|y| plane.backend_coord(&(point.x, y)));
             area.draw(&PathElement::new(ends.to_vec(), style)).map_err(failed)?;
         }

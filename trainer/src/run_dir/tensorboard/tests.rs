@@ -1,11 +1,11 @@
 //! What stands in event files, also after a kill.
 
 use super::*;
-use shared::record::Phase;
+use shared::Condition;
 
 fn line(step: usize) -> MetricsLine {
     MetricsLine {
-        phase: Phase::Healed,
+        phase: Condition::Healed,
         step,
         epoch: 0.5,
         loss: 1.0 / step as f64,
@@ -22,11 +22,20 @@ fn lines(n: usize) -> Vec<MetricsLine> {
 }
 
 fn result(accuracy: f64) -> ModelResult {
-    ModelResult { accuracy, macro_f1: 0.5, loss: 0.25, n: 10, n_non_finite: 0, predictions: String::new() }
+    ModelResult {
+        accuracy,
+        macro_f1: 0.5,
+        loss: 0.25,
+        n: 10,
+        n_non_finite: 0,
+        n_saturated: 0,
+        largest_class_share: None,
+        predictions: String::new(),
+    }
 }
 
 fn path(run: &Path) -> PathBuf {
-    log_path(run, Which::Healed).unwrap().unwrap()
+    log_path(run, Condition::Healed).unwrap().unwrap()
 }
 
 /// Steps and one of their numbers.
@@ -62,7 +71,7 @@ fn a_flipped_bit_or_a_missing_byte_is_noticed() {
 #[test]
 fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
     let run = tempfile::tempdir().unwrap();
-    let mut log = EventLog::start(run.path(), Which::Healed, "{}", &[]).unwrap();
+    let mut log = EventLog::start(run.path(), Condition::Healed, "{}", &[]).unwrap();
     for line in lines(5) {
         log.append_step(&line, 0.5).unwrap();
     }
@@ -73,7 +82,7 @@ fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
     fs::write(path(run.path()), &torn[..torn.len() - 3]).unwrap();
     assert!(read(&path(run.path())).unwrap_err().to_string().contains("cut off or damaged"));
 
-    let mut log = EventLog::start(run.path(), Which::Healed, "{}", &lines(3)).unwrap();
+    let mut log = EventLog::start(run.path(), Condition::Healed, "{}", &lines(3)).unwrap();
     log.append_step(&line(4), 0.25).unwrap();
     let expected = [(1, 1.0), (2, 0.5), (3, 1.0 / 3.0), (4, 0.25)];
     assert_eq!(numbers(run.path(), tags::LOSS), expected);
@@ -85,10 +94,10 @@ fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
 #[test]
 fn steps_that_the_log_lost_or_tells_otherwise_come_from_the_metrics() {
     let run = tempfile::tempdir().unwrap();
-    let mut log = EventLog::start(run.path(), Which::Healed, "{}", &[]).unwrap();
+    let mut log = EventLog::start(run.path(), Condition::Healed, "{}", &[]).unwrap();
     log.append_step(&MetricsLine { loss: 9.0, ..line(1) }, 0.5).unwrap();
     drop(log);
-    EventLog::start(run.path(), Which::Healed, "{}", &lines(2)).unwrap();
+    EventLog::start(run.path(), Condition::Healed, "{}", &lines(2)).unwrap();
     assert_eq!(numbers(run.path(), tags::LOSS), [(1, 1.0), (2, 0.5)]);
     assert_eq!(numbers(run.path(), tags::SAMPLES_PER_SEC), [], "a speed is not made up");
 }
@@ -96,12 +105,12 @@ fn steps_that_the_log_lost_or_tells_otherwise_come_from_the_metrics() {
 #[test]
 fn the_judgement_is_written_once_even_after_a_torn_entry() {
     let run = tempfile::tempdir().unwrap();
-    let mut log = EventLog::start(run.path(), Which::Healed, "{}", &[]).unwrap();
+    let mut log = EventLog::start(run.path(), Condition::Healed, "{}", &[]).unwrap();
     log.append_step(&line(1), 0.5).unwrap();
     log.file.write_all(&[1, 2, 3]).unwrap();
     drop(log);
     for _ in 0..2 {
-        append_evaluation(run.path(), Which::Healed, "{}", 1, &result(0.75)).unwrap();
+        append_evaluation(run.path(), Condition::Healed, "{}", 1, &result(0.75)).unwrap();
     }
     assert_eq!(numbers(run.path(), tags::FINAL_ACCURACY), [(1, 0.75)]);
     assert_eq!(numbers(run.path(), tags::LOSS), [(1, 1.0)]);
@@ -110,10 +119,10 @@ fn the_judgement_is_written_once_even_after_a_torn_entry() {
 #[test]
 fn a_model_without_a_fine_tuning_has_a_log_too() {
     let run = tempfile::tempdir().unwrap();
-    append_evaluation(run.path(), Which::Corrupted, "{}", 0, &result(0.25)).unwrap();
-    let path = log_path(run.path(), Which::Corrupted).unwrap().unwrap();
+    append_evaluation(run.path(), Condition::Corrupted, "{}", 0, &result(0.25)).unwrap();
+    let path = log_path(run.path(), Condition::Corrupted).unwrap().unwrap();
     let events = read(&path).unwrap();
     assert_eq!(events[0].what, Some(What::FileVersion(FILE_VERSION.into())));
     assert_eq!(events.last().unwrap().scalar(tags::FINAL_MACRO_F1), Some(0.5));
-    assert_eq!(log_path(run.path(), Which::Healed).unwrap(), None);
+    assert_eq!(log_path(run.path(), Condition::Healed).unwrap(), None);
 }

@@ -1,6 +1,7 @@
 //! What a bundle's models say, against the f32 models of the run.
 
 use candle_core::{DType, Device};
+use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{Bundle, Comparison, Outcome, Quality, Sample};
 use shared::dataset::{EncodedExample, Example};
@@ -10,7 +11,6 @@ use shared::nn::Kernels;
 use shared::training::logits;
 
 use super::super::run_models::RunModels;
-use crate::cli::input::Which;
 use crate::runner::{encode, predictions_of};
 
 /// Rows in one forward pass without a graph.
@@ -48,19 +48,19 @@ impl Models {
         measured: Option<&Quality>,
     ) -> anyhow::Result<Quality> {
         let rows = run.held_out()?;
-        let compare = |parameters: &Parameters, which: Which| -> anyhow::Result<Comparison> {
+        let compare = |parameters: &Parameters, which: Condition| -> anyhow::Result<Comparison> {
             Ok(comparison(&run.predictions(which)?, &predictions(bundle, parameters, &rows)?))
         };
         let healthy = match measured {
             Some(quality) => quality.healthy,
-            None => compare(&self.healthy, Which::Healthy)?,
+            None => compare(&self.healthy, Condition::Healthy)?,
         };
         let damaged = self.damaged.as_ref();
         Ok(Quality {
             n: rows.len(),
             healthy,
-            corrupted: damaged.map(|damaged| compare(&damaged.corrupted, Which::Corrupted)).transpose()?,
-            healed: damaged.map(|damaged| compare(&damaged.healed, Which::Healed)).transpose()?,
+            corrupted: damaged.map(|damaged| compare(&damaged.corrupted, Condition::Corrupted)).transpose()?,
+            healed: damaged.map(|damaged| compare(&damaged.healed, Condition::Healed)).transpose()?,
         })
     }
 
