@@ -247,7 +247,7 @@ fn damaged_models_compute_what_f64_computes_or_say_that_they_cannot() {
     assert!(failures.is_empty(), "{} of {n_evaluations}:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Padding reads a word, positions and a token type that its row may not have; fused attention skips its keys.
+/// Padding reads a word, positions and a token type that its row may not have; attention skips its keys.
 #[test]
 fn damage_in_padding_does_not_reach_the_row() {
     let grid = Grid::read();
@@ -258,12 +258,13 @@ fn damage_in_padding_does_not_reach_the_row() {
         for case in grid.cases.iter().filter(|case| case.model == name) {
             subject.damaged(case, |subject, _| {
                 let batch = padded(rows, subject.checkpoint.config.pad_token_id);
-                let (how, model) = &subject.models[0];
-                let logits = floats(&model.forward(&batch, ForwardMode::Evaluation).unwrap());
-                for (row_idx, outcome) in case.rows.iter().enumerate() {
-                    let logits = &logits[row_idx * outcome.logits.len()..][..outcome.logits.len()];
-                    n_evaluations += 1;
-                    failures.extend(failure(case, row_idx, how, logits));
+                for (how, model) in &subject.models {
+                    let logits = floats(&model.forward(&batch, ForwardMode::Evaluation).unwrap());
+                    let n_labels = logits.len() / rows.len();
+                    for (row_idx, logits) in logits.chunks_exact(n_labels).enumerate() {
+                        n_evaluations += 1;
+                        failures.extend(failure(case, row_idx, how, logits));
+                    }
                 }
             });
         }
