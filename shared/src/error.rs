@@ -25,6 +25,14 @@ pub enum Error {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
+    /// `BERT_HEAL_ISA` names no instruction set, or one that this processor lacks.
+    #[error("BERT_HEAL_ISA is {value:?}; expected one of avx512, gemm, scalar, of which this machine has {available}")]
+    InstructionSet {
+        /// What the variable holds.
+        value: String,
+        /// The values that would do here, separated by commas.
+        available: String,
+    },
     /// Training data or arguments make a step impossible.
     #[error("training: {0}")]
     Training(String),

@@ -80,7 +80,7 @@ impl Head {
 
     /// Packs keys and values `[n_keys, size]`.
     fn take(&mut self, keys: MatrixRef<'_>, values: MatrixRef<'_>) {
-        let (n_keys, size) = (keys.rows, self.size);
+        let (n_keys, size) = (keys.rows(), self.size);
         for (panel, first) in self.keys.chunks_exact_mut((size * PANEL).max(1)).zip((0..n_keys).step_by(PANEL)) {
             pack::<PANEL>(keys, first, PANEL.min(n_keys - first), 0..size, panel);
         }

@@ -94,7 +94,10 @@ define_tile!(plain, multiply_add);
 #[cfg(any(test, feature = "relaxed-simd"))]
 define_tile!(relaxed, core::arch::wasm32::f32x4_relaxed_madd, "relaxed-simd");
 
-impl Variant for Plain {
+// SAFETY: `plain` reads `R` rows of packed `a`, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes `R` rows of
+// `PANEL` elements of `out`, with R the height.
+#[expect(unsafe_code, reason = "a promise about its tiles")]
+unsafe impl Variant for Plain {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 4;
     const DEPTH: usize = DEPTH;
@@ -120,8 +123,11 @@ impl Variant for Plain {
     }
 }
 
+// SAFETY: `relaxed` reads `R` rows of packed `a`, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes `R` rows of
+// `PANEL` elements of `out`, with R the height.
 #[cfg(any(test, feature = "relaxed-simd"))]
-impl Variant for Relaxed {
+#[expect(unsafe_code, reason = "a promise about its tiles")]
+unsafe impl Variant for Relaxed {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 6;
     const DEPTH: usize = DEPTH;
