@@ -113,21 +113,3 @@ impl Kernels {
         Self::all(if device.is_cpu() { Kernel::Fused } else { Kernel::Composite })
     }
 }
-
-/// TEMPORARY until the kernels branch is merged.
-#[derive(Clone, Copy, Debug)]
-pub struct InstructionSet;
-
-impl InstructionSet {
-    /// TEMPORARY
-    #[must_use]
-    pub fn current() -> Self {
-        Self
-    }
-
-    /// TEMPORARY
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        "temporary"
-    }
-}
