@@ -4,7 +4,13 @@
 //! sum, softmax in about 25 passes), and its matrix product cannot add a bias. These kernels are parallel with rayon
 //! and are compiled once for every instruction set by `pulp`, so that a portable binary still uses AVX2 or AVX-512.
 //!
-//! Invariant: results do not depend on which thread computes what; every sum has a fixed order for a given shape.
+//! Invariant: results do not depend on which thread computes what, nor on how many there are; every sum has a fixed order
+//! for a given shape.
+//!
+//! Invariant: NaN and what overflows stay visible. Nothing makes an ordinary number of them, except where the limit is
+//! exact: the softmax weight of −∞ beside a finite score is 0. Keys behind a row's last token take no part at all, which is
+//! the one deliberate difference from an eager batch of transformers, where NaN in padding spoils the row.
+//!
 //! The only unsafe code of the crate is the call to gemm in `matmul` and the vector loads and stores in `wasm`, `avx512` and
 //! the loops of `product` around both, behind bounds checks. In a browser `wasm` takes the place of gemm and of what else
 //! its compiler makes slow code of; on processors with AVX-512 `avx512` multiplies.
@@ -25,12 +31,13 @@ mod packed_weight;
 mod pointwise;
 #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
 mod product;
+mod row_flags;
 mod small_matmul;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
-pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
+pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities, n_keys};
 pub(crate) use buffer::{Buffer, free_buffers};
 pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{
@@ -43,6 +50,7 @@ pub(crate) use pointwise::{
     DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gelu,
     gelu_backward, gelu_backward_in_place,
 };
+pub(crate) use row_flags::RowFlags;
 
 /// Elements below which a kernel stays on the calling thread: handing work over costs about as much.
 const SERIAL_BELOW: usize = 16 * 1024;

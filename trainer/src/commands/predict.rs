@@ -85,7 +85,8 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
     Ok(texts
         .iter()
         .zip(rows)
-        .map(|(text, logits)| {
+        .map(|(text, output)| {
+            let logits = output.logits;
             let label_id = (0..logits.len()).fold(0, |best, id| if logits[id] > logits[best] { id } else { best });
             Prediction {
                 model: is_one_of_several.then(|| name.to_owned()),

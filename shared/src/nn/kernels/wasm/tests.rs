@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::super::packed_weight::{Activation, Start};
 use super::super::product::tests::{check_blocked_products, check_small_products, element, ramp};
 use super::super::product::{Right, multiply};
-use super::super::{AttentionShape, MatrixMut, MatrixRef, math};
+use super::super::{AttentionShape, MatrixMut, MatrixRef, RowFlags, math};
 use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
 
@@ -160,6 +160,7 @@ fn attention_equals_the_definition_for_every_length_head_size_and_mask() {
             head_size,
             mask: mask.collect::<Vec<_>>().into(),
             dropout: None,
+            saturated: RowFlags::new(n_rows),
         };
         let mut out = vec![0.0; n];
         super::attention(&shape, &q, &k, &v, &mut out);
