@@ -36,14 +36,14 @@ pub enum Error {
     /// Training data or arguments make a step impossible.
     #[error("training: {0}")]
     Training(String),
-    /// The loss or the gradient of a step is NaN or infinite.
+    /// The loss or the gradient of a step, or its square, is NaN or infinite.
     #[error("the {what} became {value} at step {step} (learning rate {learning_rate:e})")]
     Diverged {
         /// Optimiser step, from 1.
         step: usize,
         /// Learning rate of that step.
         learning_rate: f64,
-        /// `loss` or `gradient norm`.
+        /// `loss`, `gradient norm` or, for the largest value of a clipped gradient, `gradient`.
         what: &'static str,
         /// Its value.
         value: f64,

@@ -33,7 +33,7 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
-pub use gradient::{Gradient, Gradients, HostGradient, RowGradient, collect};
+pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
 pub use instruction_set::InstructionSet;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -162,7 +162,7 @@ impl Fixture {
         let examples = encode(&self.tokenizer, &[Example { text: text.to_owned(), label: 0 }]);
         let kernels = Kernels::for_device(&Device::Cpu);
         let model = TextClassifier::for_evaluation(&self.config, &parameters, &kernels, DType::F32).unwrap();
-        softmax(&logits(&model, &examples, 1, 0, |_| {}).unwrap()[0])
+        softmax(&logits(&model, &examples, 1, 0, |_| {}).unwrap()[0].logits)
     }
 
     /// What the page shows as fingerprint of the corrupted weights.

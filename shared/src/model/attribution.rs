@@ -11,9 +11,9 @@ use candle_core::{Tensor, Var};
 use super::{Encoder, ForwardMode, TextClassifier};
 use crate::dataset::{Batch, EncodedExample};
 use crate::error::{Error, Result};
-use crate::nn::collect;
 
-/// The scores of one text's tokens. Values are not finite when the model's are not.
+/// The scores of one text's tokens. They are NaN when the model's logits are not finite, on the text, the baseline or
+/// anywhere between.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
     /// Per token, in logits: positive speaks for the class.
@@ -69,11 +69,16 @@ pub fn integrated_gradients(
     let path_batch = Batch::new(&ends, &vec![0; n_points], pad_token_id);
     let weights = Tensor::from_vec(weights, n_points, embedded.device())?;
     let integral = (margin(model, path.as_tensor(), &path_batch, target)? * weights)?.sum_all()?;
-    let gradient = match collect(&integral)?.remove(path.as_tensor())? {
-        Some(gradient) => gradient.to_dense(path.as_tensor())?.sum(0)?, // [seq, hidden]
+    // The parameters of an evaluation model have no gradients to collect.
+    let gradient = match integral.backward()?.remove(path.as_tensor()) {
+        Some(gradient) => gradient.sum(0)?, // [seq, hidden]
         None => difference.squeeze(0)?.zeros_like()?,
     };
-    let scores = (gradient * difference.squeeze(0)?)?.sum(1)?.to_vec1()?; // [seq]
+    let mut scores: Vec<f32> = (gradient * difference.squeeze(0)?)?.sum(1)?.to_vec1()?; // [seq]
+    // The gradient of a function may be a number where the function is none.
+    if !integral.to_scalar::<f32>()?.is_finite() || margins.iter().any(|margin| !margin.is_finite()) {
+        scores.fill(f32::NAN);
+    }
     Ok(Attribution { scores, margin: margins[0], baseline_margin: margins[1] })
 }
 

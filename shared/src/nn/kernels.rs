@@ -6,6 +6,11 @@
 //!
 //! Invariant: results do not depend on which thread computes what, nor on how many there are: every sum has a fixed order
 //! for a given shape, and a row of a product has the same bits in every block of rows.
+//!
+//! Invariant: NaN and what overflows stay visible. Nothing makes an ordinary number of them, except where the limit is
+//! exact: the softmax weight of −∞ beside a finite score is 0. Keys behind a row's last token take no part at all, which is
+//! the one deliberate difference from an eager batch of transformers, where NaN in padding spoils the row.
+//!
 //! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `avx512`, `wasm` and `scalar`, the
 //! loops of `product` around them, and vector loads and stores in `avx512` and `wasm`, behind bounds checks. In a browser
 //! `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512 `avx512`
@@ -28,13 +33,14 @@ mod matrix;
 mod packed_weight;
 mod pointwise;
 mod product;
+mod row_flags;
 mod scalar;
 mod small_matmul;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
-pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities};
+pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities, n_keys};
 pub(crate) use buffer::{Buffer, free_buffers};
 pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{
@@ -48,6 +54,7 @@ pub(crate) use pointwise::{
     DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gelu,
     gelu_backward, gelu_backward_in_place,
 };
+pub(crate) use row_flags::RowFlags;
 
 use gemm_product::gemm_product;
 use scalar::Scalar as ScalarTile;

@@ -7,8 +7,8 @@ use super::task::{Interruption, Task};
 use crate::failure::Failure;
 use crate::protocol::{Accuracy, Evaluation, ModelEvaluation, Response, RowVerdict, Stage};
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Prediction, evaluate};
-use shared::model::ForwardMode;
+use shared::evaluation::{Prediction, evaluate, predicted_class};
+use shared::model::RowOutput;
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
@@ -58,7 +58,12 @@ async fn run(task: &Task, job: &Job) -> Result<Evaluation, Interruption> {
         let predictions: Vec<Prediction> = logits
             .into_iter()
             .zip(job.examples.iter().zip(&hashes))
-            .map(|(logits, (example, hash))| Prediction { row_hash: hash.clone(), label: example.label, logits })
+            .map(|(output, (example, hash))| Prediction {
+                row_hash: hash.clone(),
+                label: example.label,
+                logits: output.logits,
+                is_saturated: output.is_saturated,
+            })
             .collect();
         models.push(evaluation(*condition, &predictions, job.n_labels)?);
         predicted.push(predictions.iter().map(Prediction::predicted).collect::<Vec<_>>());
@@ -115,9 +120,8 @@ pub(super) async fn measure(
     pad_token_id: u32,
 ) -> Result<Option<Accuracy>, Interruption> {
     let logits = logits(task, model, examples, pad_token_id, |_| {}).await?;
-    let is_correct = |(logits, example): &(Vec<f32>, &EncodedExample)| {
-        Prediction { row_hash: String::new(), label: example.label, logits: logits.clone() }.is_correct()
-    };
+    let is_correct =
+        |(output, example): &(RowOutput, &EncodedExample)| predicted_class(&output.logits) == Some(example.label);
     let n_correct = logits.into_iter().zip(examples).filter(is_correct).count();
     Ok(accuracy(n_correct, examples.len()))
 }
@@ -129,19 +133,15 @@ async fn logits(
     examples: &[EncodedExample],
     pad_token_id: u32,
     mut on_rows: impl FnMut(u64),
-) -> Result<Vec<Vec<f32>>, Interruption> {
+) -> Result<Vec<RowOutput>, Interruption> {
     let lengths: Vec<usize> = examples.iter().map(|example| example.input_ids.len()).collect();
-    let mut rows = vec![Vec::new(); examples.len()];
+    let mut rows = vec![RowOutput { logits: Vec::new(), is_saturated: false }; examples.len()];
     let mut n_done = 0;
     for indices in evaluation_batches(&lengths, BATCH_SIZE) {
         let batch = Batch::new(examples, &indices, pad_token_id);
-        let logits: Vec<Vec<f32>> = model
-            .classifier
-            .forward(&batch, ForwardMode::Evaluation)
-            .and_then(|logits| Ok(logits.to_vec2()?))
-            .map_err(|e| computation(&e))?;
-        for (row, logits) in indices.iter().zip(logits) {
-            rows[*row] = logits;
+        let outputs = model.classifier.evaluate(&batch).map_err(|e| computation(&e))?;
+        for (row, output) in indices.iter().zip(outputs) {
+            rows[*row] = output;
         }
         n_done += indices.len() as u64;
         on_rows(n_done);

@@ -16,7 +16,7 @@ use shared::Condition;
 use shared::Parameters;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
-use shared::evaluation::Prediction;
+use shared::evaluation::predicted_class;
 use shared::model::{Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
 use shared::seed::Seed;
@@ -323,9 +323,7 @@ fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Opt
     let n_correct = logits(session, model, examples)?
         .into_iter()
         .zip(examples)
-        .filter(|(logits, example)| {
-            Prediction { row_hash: String::new(), label: example.label, logits: logits.clone() }.is_correct()
-        })
+        .filter(|(logits, example)| predicted_class(logits) == Some(example.label))
         .count();
     Ok(rows::accuracy(n_correct, examples.len()))
 }

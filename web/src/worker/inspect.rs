@@ -9,7 +9,7 @@ use crate::protocol::{
 use candle_core::Tensor;
 use shared::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Gram, Prediction, mean_cosine, softmax};
+use shared::evaluation::{Gram, mean_cosine, predicted_class, softmax};
 use shared::model::{ForwardMode, TextClassifier, Trace, integrated_gradients};
 use shared::tokenizer::Tokenizer;
 use std::rc::Rc;
@@ -70,12 +70,13 @@ pub(super) fn logits(
     examples: &[EncodedExample],
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let pad = session.config.pad_token_id;
-    shared::training::logits(model, examples, BATCH_SIZE, pad, |_| {}).map_err(|e| computation(&e))
+    let outputs = shared::training::logits(model, examples, BATCH_SIZE, pad, |_| {}).map_err(|e| computation(&e))?;
+    Ok(outputs.into_iter().map(|output| output.logits).collect())
 }
 
 fn prediction(model: Condition, logits: Vec<f32>) -> ModelPrediction {
     let probabilities = softmax(&logits).into_iter().map(|p| p.is_finite().then_some(p)).collect();
-    let label = Prediction { row_hash: String::new(), label: 0, logits }.predicted();
+    let label = predicted_class(&logits);
     ModelPrediction { model, label, probabilities }
 }
 

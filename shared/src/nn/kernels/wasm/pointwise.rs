@@ -35,8 +35,8 @@ static EXP_BIAS: i32 = 127;
 /// The constants of [`GeluConstants`], in the order of its methods.
 static GELU: [f32; 17] = [
     core::f32::consts::FRAC_1_SQRT_2,
-    4.0,
-    -4.0,
+    math::ERF_END,
+    -math::ERF_END,
     -2.726_142_4e-10,
     2.770_681_4e-8,
     -2.101_024e-6,

@@ -7,7 +7,7 @@ use super::super::product::tests::{
     check_blocked_products, check_non_finite_values, check_small_products, element, ramp,
 };
 use super::super::product::{Right, multiply};
-use super::super::{AttentionShape, MatrixMut, MatrixRef, math};
+use super::super::{AttentionShape, MatrixMut, MatrixRef, RowFlags, math};
 use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
 
@@ -164,6 +164,7 @@ fn attention_equals_the_definition_for_every_length_head_size_and_mask() {
             head_size,
             mask: mask.collect::<Vec<_>>().into(),
             dropout: None,
+            saturated: RowFlags::new(n_rows),
         };
         let mut out = vec![0.0; n];
         super::attention(&shape, &q, &k, &v, &mut out);
