@@ -53,7 +53,7 @@ fn check_product<V: Variant>(m: usize, k: usize, n: usize) {
 pub(in super::super) fn check_small_products<V: Variant>() {
     // Miri takes a second for some thousand multiplications.
     let (rows, depths, widths): (&[usize], &[usize], &[usize]) = if cfg!(miri) {
-        (&[1, 4, 5], &[1, 3], &[1, 8, 9])
+        (&[1, 5], &[1, 3], &[8, 9])
     } else {
         (
             &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 31, 32],
@@ -111,6 +111,7 @@ pub(in super::super) fn check_non_finite_values<V: Variant>() {
 pub(in super::super) fn check_non_finite_values_of(product: ProductFn) {
     let shapes: &[_] =
         if cfg!(miri) { &[(3, 2, 9)] } else { &[(1, 1, 1), (1, 3, 5), (5, 3, 9), (13, 7, 35), (3, 600, 2)] };
+    let n_bad = if cfg!(miri) { 2 } else { 4 };
     for &(m, k, n) in shapes {
         let positive = |n: usize| (0..n).map(|i| 2.0 + (i % 3) as f32).collect::<Vec<f32>>();
         let run = |a: &[f32], b: &[f32], is_transposed: bool| {
@@ -127,7 +128,7 @@ pub(in super::super) fn check_non_finite_values_of(product: ProductFn) {
             let (a, b) = (positive(m * k), positive(k * n));
             let clean = run(&a, &b, is_transposed);
             assert!(clean.iter().all(|x| x.is_finite()), "{m}×{k}×{n}: {clean:?}");
-            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX].into_iter().take(n_bad) {
                 for (row, l) in [(0, k - 1), (m - 1, 0), (m / 2, k / 2)] {
                     let mut a = a.clone();
                     a[if is_transposed { l * m + row } else { row * k + l }] = bad;
