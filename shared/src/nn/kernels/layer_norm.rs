@@ -109,7 +109,7 @@ pub(crate) fn layer_norm_backward_block(
     let mut sums = Vec::new();
     let mut row = first_row;
     while row < end {
-        let is_begun = row % PART_ROWS != 0;
+        let is_begun = !row.is_multiple_of(PART_ROWS);
         let next = if is_begun { row + 1 } else { end.min(row + PART_ROWS) };
         let values = (row - first_row) * n..(next - first_row) * n;
         let mut sum = NormGradient::zero(n);
