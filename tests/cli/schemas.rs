@@ -196,9 +196,9 @@ fn a_record_of_schema_1_opens_and_is_superseded() {
         ("/spec/seeds", &["split"]),
     ] {
         let object = old.pointer_mut(section).unwrap().as_object_mut().unwrap();
-        fields.iter().for_each(|field| {
+        for field in fields {
             object.shift_remove(*field);
-        });
+        }
     }
     old["spec"]["schema"] = json!(1);
     old["spec"]["numerics_version"] = json!(4);

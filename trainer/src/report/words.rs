@@ -115,16 +115,11 @@ pub fn control_budget(training: &TrainingArgs) -> String {
 
 /// What to know beside an accuracy, from `; ` on: rows that are not finite, and a model that says the same of every row.
 pub(super) fn caveats(result: &ModelResult) -> String {
-    let mut caveats = String::new();
-    for (n, what) in [(result.n_non_finite, "not finite"), (result.n_saturated, "saturated")] {
-        if n > 0 {
-            caveats.push_str(&format!("; {n} of {} rows {what}", result.n));
-        }
-    }
-    if let Some(share) = result.largest_class_share.filter(|share| *share >= STUCK_SHARE) {
-        caveats.push_str(&format!("; {} of the rows were given one class", percent(share)));
-    }
-    caveats
+    let counts = [(result.n_non_finite, "not finite"), (result.n_saturated, "saturated")];
+    let counted =
+        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {} rows {what}", result.n));
+    let stuck = result.largest_class_share.filter(|share| *share >= STUCK_SHARE);
+    counted.chain(stuck.map(|share| format!("; {} of the rows were given one class", percent(share)))).collect()
 }
 
 /// The protocol as a sentence.
