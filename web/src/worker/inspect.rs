@@ -9,7 +9,7 @@ use crate::protocol::{
 use candle_core::Tensor;
 use shared::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Gram, Prediction, mean_cosine, softmax};
+use shared::evaluation::{Gram, mean_cosine, predicted_class, softmax};
 use shared::model::{ForwardMode, TextClassifier, Trace, integrated_gradients};
 use shared::tokenizer::Tokenizer;
 use std::rc::Rc;
@@ -74,8 +74,9 @@ pub(super) fn logits(
 }
 
 fn prediction(model: Condition, logits: Vec<f32>) -> ModelPrediction {
-    let probabilities = softmax(&logits).into_iter().map(|p| p.is_finite().then_some(p)).collect();
-    let label = Prediction { row_hash: String::new(), label: 0, logits }.predicted();
+    let label = predicted_class(&logits);
+    // With one logit of −∞ the others still have shares, and no class: they are no answer either.
+    let probabilities = softmax(&logits).into_iter().map(|p| label.map(|_| p).filter(|p| p.is_finite())).collect();
     ModelPrediction { model, label, probabilities }
 }
 
