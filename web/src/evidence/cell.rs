@@ -74,30 +74,14 @@ impl SeedOutcome {
     }
 }
 
-/// What decides in which experiment a run is, in the order in which they are shown: all of its spec but seeds and damage,
-/// hence also hashes of rows, tokenizer and weights, recipe, report split and versions.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    is_superseded: bool,
-    names: [String; 2],
-    spec: RunId,
-    reference: Condition,
-}
-
-impl Key {
-    fn of(record: &RunRecord) -> Self {
-        let spec = &record.spec;
-        let mut common = spec.clone();
-        // Without any plan the protocol would not count.
-        common.corruption = Some(String::new());
-        common.seeds = Seeds::all(0);
-        Self {
-            is_superseded: record.is_superseded(),
-            names: [spec.model.name.clone(), spec.dataset.name.clone()],
-            spec: common.id(),
-            reference: reference(record),
-        }
-    }
+/// What decides in which experiment a run is: all of its spec but seeds and damage, hence also hashes of rows, tokenizer and
+/// weights, class names, recipe, report split and versions; and what its deficit is measured from.
+fn key(record: &RunRecord) -> (RunId, Condition) {
+    let mut common = record.spec.clone();
+    // Without any plan the protocol would not count.
+    common.corruption = Some(String::new());
+    common.seeds = Seeds::all(0);
+    (common.id(), reference(record))
 }
 
 /// The undamaged model with the healing's budget: today every run of protocol `finetuned` makes one, unless it breaks off.
@@ -110,11 +94,11 @@ fn reference(record: &RunRecord) -> Condition {
 /// corruption are in none: every run brings its own healthy model.
 #[must_use]
 pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
-    let mut by_key: BTreeMap<Key, (Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
+    let mut by_key: BTreeMap<(RunId, Condition), (Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
     for record in records {
         let spec = &record.spec;
         let Some(plan) = spec.corruption.clone() else { continue };
-        let (_, cells) = by_key.entry(Key::of(record)).or_insert_with(|| (experiment(record), BTreeMap::new()));
+        let (_, cells) = by_key.entry(key(record)).or_insert_with(|| (experiment(record), BTreeMap::new()));
         let cell = cells.entry(plan.clone()).or_insert_with(|| Cell {
             place: place(&plan),
             plan,
@@ -146,7 +130,11 @@ pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
         }
         experiment
     });
-    finished.collect()
+    let mut finished: Vec<Experiment> = finished.collect();
+    finished.sort_by_key(|experiment| {
+        (experiment.superseded.is_some(), experiment.model.clone(), experiment.dataset.clone())
+    });
+    finished
 }
 
 /// An experiment without its runs.

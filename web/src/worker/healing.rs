@@ -390,8 +390,8 @@ async fn end(task: &Task, last_moment: Option<Moment>) -> Result<HealSummary, In
         };
         let mut parameters = healing.fine_tuning.into_parameters();
         parameters.freeze(|_| true).map_err(|e| computation(&e))?;
-        let (plan, seed, name) = (healing.plan, healing.seed, healing.name);
-        let origin = HealedOrigin::Live { plan, seed, healing: name.clone(), step };
+        let (plan, seed) = (healing.plan, healing.seed);
+        let origin = HealedOrigin::Live { plan, seed, healing: healing.name, step };
         session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
         Ok((summary, unkept))
     })?;
