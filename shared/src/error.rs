@@ -25,17 +25,25 @@ pub enum Error {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
+    /// `BERT_HEAL_ISA` names no instruction set, or one that this processor lacks.
+    #[error("BERT_HEAL_ISA is {value:?}; expected one of avx512, gemm, scalar, of which this machine has {available}")]
+    InstructionSet {
+        /// What the variable holds.
+        value: String,
+        /// The values that would do here, separated by commas.
+        available: String,
+    },
     /// Training data or arguments make a step impossible.
     #[error("training: {0}")]
     Training(String),
-    /// The loss or the gradient of a step is NaN or infinite.
+    /// The loss or the gradient of a step, or its square, is NaN or infinite.
     #[error("the {what} became {value} at step {step} (learning rate {learning_rate:e})")]
     Diverged {
         /// Optimiser step, from 1.
         step: usize,
         /// Learning rate of that step.
         learning_rate: f64,
-        /// `loss` or `gradient norm`.
+        /// `loss`, `gradient norm` or, for the largest value of a clipped gradient, `gradient`.
         what: &'static str,
         /// Its value.
         value: f64,

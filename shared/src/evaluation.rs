@@ -1,7 +1,8 @@
 //! How good predictions are: from logits to the numbers of a record.
 //!
 //! Invariant: a row whose logits are not all finite is never given a class by accident. It counts as wrong, it is
-//! counted in [`Metrics::n_non_finite`], and what cannot be computed without it is `None`, not a mean of the others.
+//! counted in [`Metrics::n_non_finite`], and what cannot be computed without it is `None`, not a mean of the others. A row
+//! whose logits are finite although infinities were met on the way is counted in [`Metrics::n_saturated`].
 //! Arithmetic is f64 in row order with `libm`, so metrics agree between targets.
 
 mod calibration;
@@ -25,10 +26,29 @@ pub struct Prediction {
     /// Scores before softmax, in label-id order: `[n_labels]`.
     #[serde(with = "finite_or_name")]
     pub logits: Vec<f32>,
+    /// Whether all logits are finite although ±∞ was met on the way:
+    /// [`RowOutput::is_saturated`](crate::model::RowOutput::is_saturated).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_saturated: bool,
+}
+
+/// The class with the highest logit, the lowest of equals as `numpy.argmax`; `None` when a logit is not finite.
+#[must_use]
+pub fn predicted_class(logits: &[f32]) -> Option<u32> {
+    if !logits.iter().all(|logit| logit.is_finite()) {
+        return None;
+    }
+    let mut best: Option<(u32, f32)> = None;
+    for (label, &logit) in (0_u32..).zip(logits) {
+        if best.is_none_or(|(_, highest)| logit > highest) {
+            best = Some((label, logit));
+        }
+    }
+    best.map(|(label, _)| label)
 }
 
 impl Prediction {
-    /// The class with the highest logit, the lowest of equals; `None` when a logit is not finite.
+    /// See [`predicted_class`].
     #[must_use]
     pub fn predicted(&self) -> Option<u32> {
         predicted_class(&self.logits)
@@ -45,21 +65,6 @@ impl Prediction {
     pub fn is_finite(&self) -> bool {
         self.logits.iter().all(|logit| logit.is_finite())
     }
-}
-
-/// The class with the highest logit, the lowest of equals; `None` when a logit is not finite.
-#[must_use]
-pub fn predicted_class(logits: &[f32]) -> Option<u32> {
-    if !logits.iter().all(|logit| logit.is_finite()) {
-        return None;
-    }
-    let mut best: Option<(u32, f32)> = None;
-    for (label, &logit) in (0_u32..).zip(logits) {
-        if best.is_none_or(|(_, highest)| logit > highest) {
-            best = Some((label, logit));
-        }
-    }
-    best.map(|(label, _)| label)
 }
 
 /// Why predictions cannot be evaluated.
@@ -152,7 +157,7 @@ mod tests {
     use super::*;
 
     fn prediction(logits: &[f32]) -> Prediction {
-        Prediction { row_hash: "00".into(), label: 1, logits: logits.to_vec() }
+        Prediction { row_hash: "00".into(), label: 1, logits: logits.to_vec(), is_saturated: false }
     }
 
     #[test]
@@ -191,5 +196,17 @@ mod tests {
                 && back.logits[0].to_bits() == 1.5_f32.to_bits()
         );
         assert!(serde_json::from_str::<Prediction>(r#"{"row_hash":"","label":0,"logits":[null]}"#).is_err());
+    }
+
+    #[test]
+    fn a_saturated_row_is_written_so_and_files_from_before_read_and_stay_equal() {
+        let mut row = prediction(&[1.5]);
+        let before = r#"{"row_hash":"00","label":1,"logits":[1.5]}"#;
+        assert_eq!(serde_json::from_str::<Prediction>(before).unwrap(), row);
+        assert_eq!(serde_json::to_string(&row).unwrap(), before);
+        row.is_saturated = true;
+        let json = serde_json::to_string(&row).unwrap();
+        assert_eq!(json, r#"{"row_hash":"00","label":1,"logits":[1.5],"is_saturated":true}"#);
+        assert_eq!(serde_json::from_str::<Prediction>(&json).unwrap(), row);
     }
 }

@@ -13,7 +13,7 @@ mod source;
 mod trace;
 
 pub use attribution::{Attribution, integrated_gradients};
-pub use classifier::TextClassifier;
+pub use classifier::{RowOutput, TextClassifier};
 pub use config::{ModelConfig, shape_config};
 pub use encoder::{Encoder, EncoderLayer, ForwardMode};
 pub use parameter_path::{Architecture, Kind, LayerModule, Module, ParameterPath};

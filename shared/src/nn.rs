@@ -4,6 +4,9 @@
 //! differentiable candle operations. The composite is the reference that the fused one is tested against, and it is what
 //! runs on CUDA. [`Kernels`] says which of the two each operation uses.
 //!
+//! The fused ones are compiled for several instruction sets. [`InstructionSet`] says which one runs: the best that the
+//! processor has, or what the environment variable `BERT_HEAL_ISA` names (`avx512`, `gemm` or `scalar`).
+//!
 //! Nothing here uses candle-nn's `LayerNorm` or `softmax_last_dim`: their fused forms have no backward pass, and a model
 //! built on them silently trains only its head (huggingface/candle #2168).
 
@@ -15,6 +18,7 @@ mod encoder_layer;
 mod gelu;
 mod gradient;
 mod host;
+mod instruction_set;
 pub(crate) mod kernels;
 mod layer_norm;
 mod linear;
@@ -29,13 +33,15 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
-pub use gradient::{Gradient, Gradients, HostGradient, RowGradient, collect};
+pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
+pub use instruction_set::InstructionSet;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 pub use weight_cache::{Changes, WeightCache};
 
 pub(crate) use host::slice_mut;
+pub(crate) use instruction_set::arch;
 
 use candle_core::Device;
 
@@ -111,23 +117,5 @@ impl Kernels {
     #[must_use]
     pub fn for_device(device: &Device) -> Self {
         Self::all(if device.is_cpu() { Kernel::Fused } else { Kernel::Composite })
-    }
-}
-
-/// TEMPORARY until the kernels branch is merged.
-#[derive(Clone, Copy, Debug)]
-pub struct InstructionSet;
-
-impl InstructionSet {
-    /// TEMPORARY
-    #[must_use]
-    pub fn current() -> Self {
-        Self
-    }
-
-    /// TEMPORARY
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        "temporary"
     }
 }

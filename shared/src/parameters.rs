@@ -104,7 +104,8 @@ impl Parameters {
         Ok(self.get(path)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
     }
 
-    /// Overwrites a parameter's values in place, so that models built on it see them.
+    /// Overwrites a parameter's values: a trained one's in place, so that models built on it see them. A frozen one gets a
+    /// new tensor, since its memory may be shared with another model's; models built before keep the old values.
     ///
     /// # Errors
     /// When the length is not the parameter's.
@@ -120,8 +121,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Damages the parameters as `plan` says, so that models built on them see it: trained ones on a CPU where they lie,
-    /// of others that the plan touches a copy that takes their place.
+    /// Damages the parameters as `plan` says: trained ones where they lie, so that models built on them see it. Frozen ones
+    /// that the plan touches are replaced by damaged copies, as [`Parameters::set`] does.
     ///
     /// # Errors
     /// When the plan was resolved for another model.

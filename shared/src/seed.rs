@@ -59,7 +59,7 @@ impl Stream {
 
     /// Many numbers at once: elements from `4·first_block` on, the same as one by one from [`Stream::block`].
     pub fn fill(&self, first_block: u64, words: &mut [u32]) {
-        pulp::Arch::new().dispatch(vector::Fill { stream: *self, first_block, words });
+        crate::nn::arch().dispatch(vector::Fill { stream: *self, first_block, words });
     }
 
     /// Element `index` of the stream, uniform over all 32-bit numbers.

@@ -150,7 +150,7 @@ fn every_gradient_is_that_of_pytorch() {
         let model = TextClassifier::for_training(&config, &parameters, &kernels(), DType::F32).unwrap();
         let logits = model.forward(&batch, ForwardMode::Evaluation).unwrap();
         let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &kernels()).unwrap();
-        let mut gradients = collect(&loss).unwrap();
+        let mut gradients = collect(&loss, model.collector()).unwrap();
         for (path, var) in parameters.trained() {
             let name = path.name(config.architecture);
             let gradient = gradients.remove(var).unwrap().unwrap_or_else(|| panic!("no gradient for {name}"));

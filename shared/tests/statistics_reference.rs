@@ -213,7 +213,12 @@ fn metrics_equal_scikit_learns() {
             .labels
             .iter()
             .zip(&case.logits)
-            .map(|(&label, logits)| Prediction { row_hash: String::new(), label, logits: logits.clone() })
+            .map(|(&label, logits)| Prediction {
+                row_hash: String::new(),
+                label,
+                logits: logits.clone(),
+                is_saturated: false,
+            })
             .collect();
         let metrics = evaluate(&predictions, case.n_labels).unwrap();
         let what = format!("{} rows", case.labels.len());
@@ -231,7 +236,7 @@ fn macro_f1_has_scipys_bootstrap_intervals_of_scikit_learns_figure() {
         let rows = |predicted: &[u32]| -> Vec<Prediction> {
             let row = |((i, &label), &predicted): ((usize, &u32), &u32)| {
                 let logits = (0..case.n_labels as u32).map(|class| f32::from(u8::from(class == predicted))).collect();
-                Prediction { row_hash: i.to_string(), label, logits }
+                Prediction { row_hash: i.to_string(), label, logits, is_saturated: false }
             };
             case.labels.iter().enumerate().zip(predicted).map(row).collect()
         };

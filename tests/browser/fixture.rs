@@ -175,7 +175,7 @@ impl Fixture {
         let examples = encode(&self.tokenizer, &[Example { text: text.to_owned(), label: 0 }]);
         let kernels = Kernels::for_device(&Device::Cpu);
         let model = TextClassifier::for_evaluation(&self.config, &parameters, &kernels, DType::F32).unwrap();
-        softmax(&logits(&model, &examples, 1, 0, |_| {}).unwrap()[0])
+        softmax(&logits(&model, &examples, 1, 0, |_| {}).unwrap()[0].logits)
     }
 
     /// What the page shows as fingerprint of the corrupted weights.
@@ -213,7 +213,7 @@ fn control_entry(
     let model =
         TextClassifier::for_evaluation(config, control, &Kernels::for_device(&Device::Cpu), DType::F32).unwrap();
     let logits = logits(&model, &encode(tokenizer, rows), 16, 0, |_| {}).unwrap();
-    let predicted: Vec<Option<u32>> = logits.iter().map(|logits| predicted_class(logits)).collect();
+    let predicted: Vec<Option<u32>> = logits.iter().map(|row| predicted_class(&row.logits)).collect();
     let n_right = predicted.iter().zip(rows).filter(|(class, row)| **class == Some(row.label)).count();
     ControlEntry {
         budget: CONTROL_BUDGET.to_owned(),

@@ -179,7 +179,7 @@ fn outcomes(bundle: &Bundle, parameters: &Parameters, texts: &[&str]) -> Vec<Vec
     let ids = bundle.tokenizer().encode(texts, bundle.manifest().task.max_length).unwrap();
     let rows: Vec<_> = ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
     let logits = logits(&model, &rows, 64, bundle.config().pad_token_id, |_| {}).unwrap();
-    logits.iter().map(|logits| softmax(logits).into_iter().map(|p| p as f32).collect()).collect()
+    logits.iter().map(|row| softmax(&row.logits).into_iter().map(|p| p as f32).collect()).collect()
 }
 
 fn assert_close<'a>(got: &[Vec<f32>], expected: impl Iterator<Item = &'a Outcome>, what: &str) {

@@ -7,9 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::Condition;
-use shared::record::MetricsLine;
-use trainer::run_dir::metrics;
+use shared::checkpoint::save_weights;
+use shared::record::{MetricsLine, Seeds};
+use shared::training::TrainingArgs;
+use trainer::cli::device::DeviceChoice;
+use trainer::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags};
+use trainer::interrupt::Interrupt;
 use trainer::run_dir::tensorboard::{self, tags};
+use trainer::run_dir::{RunDir, metrics};
+use trainer::runner::{Outcome, Prepared, RunRequest, fine_tune};
 
 use crate::bert_heal;
 use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
@@ -52,11 +58,19 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
         assert!(accuracy(&record, "healed") > accuracy(&record, "corrupted") + 0.1, "{protocol}: {record:#}");
         assert_eq!(record["healthy"]["n"], 120);
         assert_eq!(record["spec"]["dataset"]["rows"]["train"], 300);
-        assert_eq!(record["train"]["steps"], 2 * 10 * 19);
+        // Under finetuned there is the control's fine-tuning as well.
+        let conditions: &[_] = if protocol == "finetuned" {
+            &["healthy", "control", "corrupted", "healed"]
+        } else {
+            assert!(record["control"].is_null());
+            &["healthy", "corrupted", "healed"]
+        };
+        let n_steps = (conditions.len() - 1) * 10 * 19;
+        assert_eq!(record["train"]["steps"], n_steps);
         let note = record["recovery"]["note"].as_str();
         assert_eq!(note == Some("corrupted = untrained head"), protocol == "pretrained", "{record:#}");
-        for which in ["healthy", "corrupted", "healed"] {
-            let predictions = out.join(record[which]["predictions"].as_str().unwrap());
+        for which in conditions {
+            let predictions = out.join(record[*which]["predictions"].as_str().unwrap());
             let lines = zstd::decode_all(fs::File::open(predictions).unwrap()).unwrap();
             assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 120);
             // Every model is a checkpoint that evaluates to what the record says.
@@ -75,10 +89,11 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
                 "32",
                 "--json",
             ]);
-            assert_eq!(evaluation["accuracy"], record[which]["accuracy"], "{protocol}, {which}");
+            assert_eq!(evaluation["accuracy"], record[*which]["accuracy"], "{protocol}, {which}");
+            assert_eq!(evaluation["largest_class_share"], record[*which]["largest_class_share"], "{protocol}, {which}");
         }
         let lines = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
-        assert_eq!(lines.lines().count(), 2 * 10 * 19);
+        assert_eq!(lines.lines().count(), n_steps);
         assert_events_tell_what_the_metrics_do(&out, &record);
         // The finished run is not computed again.
         let started = Instant::now();
@@ -94,7 +109,7 @@ fn without_corruption_there_is_only_a_healthy_model_and_no_recovery() {
     let out = folder.path().join("out");
     let record = json(&run_args(&tiny_model(), &data, &out));
     assert_eq!(violations("run", &record), Vec::<String>::new());
-    for field in ["corrupted", "healed", "recovery", "deficit"] {
+    for field in ["control", "corrupted", "healed", "recovery", "deficit"] {
         assert!(record[field].is_null(), "{field}: {record:#}");
     }
 }
@@ -163,6 +178,64 @@ fn early_stopping_ends_a_run_that_no_longer_improves_and_keeps_the_best_epoch() 
     assert!(accuracy(&record, "healthy") > 0.9, "{record:#}");
 }
 
+/// An interrupt is noticed at the end of every step: each process takes one step, saves and ends. The step in which early
+/// stopping decides is among them.
+#[test]
+fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 64, 12);
+    let model = ModelFlags { model: text(&tiny_model()).to_owned(), init: InitFlags { random_init: false } };
+    let dataset = DatasetFlags {
+        dataset: text(&data).to_owned(),
+        columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
+        rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
+    };
+    let training = TrainingArgs {
+        learning_rate: 3e-3,
+        batch_size: 16,
+        epochs: 12.0,
+        max_length: 32,
+        early_stopping: Some(1),
+        ..TrainingArgs::default()
+    };
+    let prepared = Prepared::new(RunRequest {
+        model: &model,
+        dataset: &dataset,
+        corruption: None,
+        training,
+        seeds: Seeds::all(3),
+        device: DeviceChoice::Cpu,
+        save_steps: 1000,
+        dump: None,
+    })
+    .unwrap();
+    let fine_tuned = |name: &str, interrupt: &Interrupt| {
+        let mut n_processes = 0;
+        loop {
+            n_processes += 1;
+            let out = folder.path().join(name);
+            let run_dir = RunDir::open(&out, &prepared.spec, &prepared.numerics).unwrap();
+            let parameters = prepared.load().unwrap().parameters;
+            match fine_tune(&prepared, &run_dir, Condition::Healthy, parameters, interrupt) {
+                Ok(Outcome::Done { parameters, summary }) => {
+                    return (save_weights(&parameters).unwrap(), summary.steps, n_processes);
+                }
+                Ok(Outcome::Failed { error, .. }) => panic!("{error}"),
+                Err(_) => assert!(n_processes < 200, "it does not come to its end"),
+            }
+        }
+    };
+    let (weights, n_steps, n_processes) = fine_tuned("calm", &Interrupt::default());
+    assert_eq!(n_processes, 1);
+    assert!(n_steps < 12 * 4, "early stopping decides in this test: {n_steps} steps");
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    let (again, n_steps_again, n_processes) = fine_tuned("disturbed", &interrupt);
+    assert!(n_processes > n_steps, "{n_processes} processes for {n_steps} steps");
+    assert_eq!(n_steps_again, n_steps);
+    assert!(again == weights, "the weights differ");
+}
+
 /// `kill -9` at three moments, the same command each time: the weights are those of the undisturbed run, to the bit.
 #[test]
 fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
@@ -177,11 +250,12 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
     };
     let expected = json(&args(&calm));
     let n_steps = expected["train"]["steps"].as_u64().unwrap();
-    for lines in [12, 120, 260] {
+    // In the healthy model's fine-tuning, the control's and the healing.
+    for lines in [12, 260, 450] {
         kill_after(&args(&disturbed), &disturbed.join("metrics.jsonl"), lines);
     }
     let record = json(&args(&disturbed));
-    for which in ["healthy", "corrupted", "healed"] {
+    for which in Condition::ALL.map(Condition::as_str) {
         let path = format!("checkpoint/{which}/model.safetensors");
         assert_eq!(hash(&disturbed.join(&path)), hash(&calm.join(&path)), "{which}");
         assert_eq!(record[which], expected[which]);
@@ -202,6 +276,10 @@ fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
     let lines: Vec<MetricsLine> = metrics::read(&run.join("metrics.jsonl")).unwrap();
     for which in Condition::ALL {
         let name = which.as_str();
+        if record[name].is_null() {
+            assert!(tensorboard::log_path(run, which).unwrap().is_none(), "{name}");
+            continue;
+        }
         let path = tensorboard::log_path(run, which).unwrap().unwrap();
         let events = tensorboard::read(&path).unwrap();
         let logged = |tag: &str| -> Vec<(i64, f32)> {

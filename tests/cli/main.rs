@@ -4,6 +4,7 @@
 
 mod bundle;
 mod cards;
+mod control;
 mod demo_bundles;
 mod experiment;
 mod faults;
@@ -12,6 +13,7 @@ mod formats;
 mod help;
 mod hostile;
 mod hub;
+mod identity;
 mod models;
 mod quickstart;
 mod report;

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use shared::Condition;
 use shared::model::Architecture;
 use shared::record::{
-    BenchThroughput, BenchTime, BenchTrain, CorruptionSummary, DatasetSpec, Deficit, Environment, Hashes, Interval,
-    ModelResult, ModelSpec, PhaseSummary, Prediction, Protocol, Provenance, Recovery, ReportSplit, ResultHashes,
+    BenchThroughput, BenchTime, BenchTrain, Comparison, CorruptionSummary, DatasetSpec, Environment, Hashes,
+    ModelResult, ModelSpec, Numerics, PhaseSummary, Prediction, Protocol, Provenance, ReportSplit, ResultHashes,
     RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
 };
+use shared::statistics::{Deficit, Interval, Recovery};
 use shared::training::{Precision, TrainingArgs};
 
 fn validator(name: &str) -> Validator {
@@ -32,7 +33,16 @@ fn environment() -> Environment {
 
 fn result(which: &str, accuracy: f64) -> ModelResult {
     let predictions = format!("predictions/{which}.jsonl.zst");
-    ModelResult { accuracy, macro_f1: accuracy - 0.02, loss: 0.31, n: 500, n_non_finite: 0, predictions }
+    ModelResult {
+        accuracy,
+        macro_f1: accuracy - 0.02,
+        loss: 0.31,
+        n: 500,
+        n_non_finite: 0,
+        n_saturated: 0,
+        largest_class_share: Some(0.25),
+        predictions,
+    }
 }
 
 fn phase(phase: Condition) -> PhaseSummary {
@@ -64,6 +74,7 @@ pub(crate) fn record() -> RunRecord {
         name: "trec6".into(),
         content_sha256: "d4".repeat(32),
         n_labels: 6,
+        label_names: ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"].map(str::to_owned).to_vec(),
         rows: SplitRows { train: 5452, validation: 0, test: 500 },
         n_bad_rows_skipped: 0,
     };
@@ -74,14 +85,17 @@ pub(crate) fn record() -> RunRecord {
         run_id: spec.id(),
         status: RunStatus::Ok,
         healthy: Some(result("healthy", 0.968)),
+        control: None,
         corrupted: Some(result("corrupted", 0.17)),
         healed: Some(result("healed", 0.95)),
         recovery: Some(Recovery {
             value: Some(0.977),
             interval: Some(interval(0.95, 1.0)),
+            reference: Condition::Healthy,
             note: Some("corrupted = untrained head".into()),
         }),
-        deficit: Some(Deficit { points: 1.8, interval: interval(0.2, 3.4) }),
+        deficit: Some(Deficit { points: 1.8, interval: interval(0.2, 3.4), reference: Condition::Healthy }),
+        against_healthy: None,
         train: TrainSummary::from_phases(vec![phase(Condition::Healthy), phase(Condition::Healed)]),
         corruption: Some(CorruptionSummary {
             n_tensors: 48,
@@ -105,6 +119,12 @@ pub(crate) fn record() -> RunRecord {
             dataset: None,
         },
         peak_rss_mib: Some(912.5),
+        numerics: Some(Numerics {
+            device_kind: "cpu".into(),
+            instruction_set: "avx512".into(),
+            kernels: "fused".into(),
+            dtype: Precision::F32,
+        }),
         environment: environment(),
         notes: vec!["The classifier is new.".into()],
         spec,
@@ -115,8 +135,8 @@ fn prediction(model: Option<&str>) -> Prediction {
     Prediction {
         model: model.map(str::to_owned),
         text: "Who wrote Hamlet?".into(),
-        label: "human".into(),
-        label_id: 3,
+        label: Some("human".into()),
+        label_id: Some(3),
         probabilities: vec![0.1, 0.1, 0.1, 0.7],
         logits: vec![-1.0, -1.0, -1.0, 0.95],
     }
@@ -149,6 +169,46 @@ fn a_run_without_corruption_and_a_failed_run_are_valid() {
 }
 
 #[test]
+fn a_run_with_a_control_is_valid_and_survives_its_file() {
+    let healthy = record();
+    let comparison =
+        Comparison { recovery: healthy.recovery.clone().unwrap(), deficit: healthy.deficit.clone().unwrap() };
+    let mut with_control =
+        RunRecord { control: Some(result("control", 0.97)), against_healthy: Some(comparison), ..healthy };
+    with_control.deficit.as_mut().unwrap().reference = Condition::Control;
+    with_control.train = TrainSummary::from_phases(Condition::FINE_TUNED.map(phase).to_vec());
+    with_control.hashes.checkpoints.control = Some("22".repeat(32));
+    let value = serde_json::to_value(&with_control).unwrap();
+    assert_eq!(violations("run", &value), Vec::<String>::new());
+    assert_eq!(serde_json::from_value::<RunRecord>(value).unwrap(), with_control);
+}
+
+/// The first of the runs that the page brought before there was a control: it opens, and is not one of today's.
+#[test]
+fn a_record_of_schema_1_opens_and_is_superseded() {
+    let mut old = serde_json::to_value(record()).unwrap();
+    for (section, fields) in [
+        ("", &["control", "numerics", "against_healthy"][..]),
+        ("/healthy", &["n_saturated", "largest_class_share"]),
+        ("/deficit", &["reference"]),
+        ("/recovery", &["reference"]),
+        ("/spec/dataset", &["label_names"]),
+        ("/spec/seeds", &["split"]),
+    ] {
+        let object = old.pointer_mut(section).unwrap().as_object_mut().unwrap();
+        fields.iter().for_each(|field| {
+            object.shift_remove(*field);
+        });
+    }
+    old["spec"]["schema"] = json!(1);
+    old["spec"]["numerics_version"] = json!(4);
+    let opened: RunRecord = serde_json::from_value(old).unwrap();
+    assert!(opened.is_superseded() && !record().is_superseded());
+    assert_eq!(opened.deficit.unwrap().reference, Condition::Healthy);
+    assert_eq!(opened.healthy.unwrap().largest_class_share, None);
+}
+
+#[test]
 fn the_schema_of_a_run_refuses_what_is_missing_unknown_or_out_of_range() {
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 5] = [
@@ -175,6 +235,10 @@ fn predictions_of_one_model_and_of_several_are_valid() {
     let several = serde_json::to_value([prediction(Some("healthy")), prediction(Some("healed"))]).unwrap();
     assert_eq!(violations("predict", &several), Vec::<String>::new());
     assert!(!violations("predict", &json!([{ "text": "no label" }])).is_empty());
+    let logits = vec![f32::NAN, 0.5, 0.5, 0.5];
+    let probabilities = vec![f32::NAN; 4];
+    let not_finite = Prediction { label: None, label_id: None, probabilities, logits, ..prediction(None) };
+    assert_eq!(violations("predict", &serde_json::to_value([not_finite]).unwrap()), Vec::<String>::new());
 }
 
 #[test]

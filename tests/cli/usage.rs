@@ -11,6 +11,16 @@ use trainer::cli::inspect::InspectArgs;
 use trainer::cli::predict::PredictArgs;
 use trainer::cli::run::RunArgs;
 
+#[test]
+fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
+    for value in ["", "avx2"] {
+        let output = bert_heal().args(["fetch", "--list"]).env("BERT_HEAL_ISA", value).assert().code(2).stdout("");
+        let message = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        let expected = format!("error: BERT_HEAL_ISA is {value:?}; expected one of avx512, gemm, scalar, of which");
+        assert!(message.starts_with(&expected), "{message}");
+    }
+}
+
 /// Parses one command's flags as the program does.
 fn parse<A: Args + FromArgMatches>(flags: &str) -> Result<A, String> {
     let command = A::augment_args(clap::Command::new("bert-heal"));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use shared::dataset::{Limits, OnBadRow, Split, TextCount};
 use shared::seed::Seed;
 use tempfile::TempDir;
-use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, open};
+use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, RowSeeds, open};
 
 /// What a folder and a file must be, as messages say it.
 const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
@@ -20,7 +20,7 @@ fn options() -> OpenOptions {
         purpose: Purpose::Train,
         on_bad_row: OnBadRow::Refuse,
         limits: Limits::default(),
-        seed: Seed(0),
+        seeds: RowSeeds::default(),
         label_names: None,
     }
 }

@@ -22,12 +22,11 @@ fn loss_and_every_gradient_are_those_of_pytorch() {
         let expected = Expected::read(&format!("{name}/expected.safetensors"));
         let batch = expected.batch("", checkpoint.config.architecture);
         for (set, kernels) in kernel_sets() {
-            let logits = model(&checkpoint.config, &checkpoint.parameters, &kernels)
-                .forward(&batch, ForwardMode::Evaluation)
-                .unwrap();
+            let model = model(&checkpoint.config, &checkpoint.parameters, &kernels);
+            let logits = model.forward(&batch, ForwardMode::Evaluation).unwrap();
             let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &kernels).unwrap();
             assert_close(&format!("{name}, {set}, loss"), &floats(&loss), &expected.floats("loss"), FORWARD_TOLERANCE);
-            let mut gradients = collect(&loss).unwrap();
+            let mut gradients = collect(&loss, model.collector()).unwrap();
             let mut n_compared = 0;
             for (path, var) in checkpoint.parameters.trained() {
                 let parameter = path.name(checkpoint.config.architecture);
@@ -59,7 +58,7 @@ fn every_trainable_tensor_gets_a_finite_gradient_that_is_not_zero() {
             let model = model(&checkpoint.config, &checkpoint.parameters, &kernels);
             let logits = model.forward(&batch, ForwardMode::Training(&stream)).unwrap();
             let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &kernels).unwrap();
-            let mut gradients = collect(&loss).unwrap();
+            let mut gradients = collect(&loss, model.collector()).unwrap();
             for (path, var) in checkpoint.parameters.trained() {
                 let gradient =
                     gradients.remove(var).unwrap().unwrap_or_else(|| panic!("{name}: no gradient for {path}"));
@@ -78,9 +77,10 @@ fn frozen_parameters_get_no_gradient_at_all() {
     checkpoint.parameters.freeze(|path| path.layer_idx() == Some(0) || path.module.is_embedding()).unwrap();
     let batch = Expected::read("tiny-bert/expected.safetensors").batch("", checkpoint.config.architecture);
     let kernels = Kernels::all(shared::nn::Kernel::Fused);
-    let logits =
-        model(&checkpoint.config, &checkpoint.parameters, &kernels).forward(&batch, ForwardMode::Evaluation).unwrap();
-    let mut gradients = collect(&cross_entropy(&logits, &Arc::new(batch.labels), &kernels).unwrap()).unwrap();
+    let model = model(&checkpoint.config, &checkpoint.parameters, &kernels);
+    let logits = model.forward(&batch, ForwardMode::Evaluation).unwrap();
+    let loss = cross_entropy(&logits, &Arc::new(batch.labels), &kernels).unwrap();
+    let mut gradients = collect(&loss, model.collector()).unwrap();
     for path in checkpoint.parameters.paths() {
         let frozen = path.layer_idx() == Some(0) || path.module.is_embedding();
         let gradient = gradients.remove(&checkpoint.parameters.get(path).unwrap()).unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
 mod checkpoints;
+mod damaged;
 mod forward;
 mod golden;
 mod gradients;

@@ -99,6 +99,6 @@ fn case(plan: &str, seed: u64, texts: &[String]) -> Case {
         plan: plan.to_owned(),
         seed,
         fingerprint: hex::encode(fingerprint.finalize()),
-        probabilities: logits.iter().map(|row| softmax(row).into_iter().map(finite).collect()).collect(),
+        probabilities: logits.iter().map(|row| softmax(&row.logits).into_iter().map(finite).collect()).collect(),
     }
 }

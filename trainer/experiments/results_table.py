@@ -1,27 +1,45 @@
 #!/usr/bin/env python3
 """Print a Markdown table of the finished runs below a folder:  results_table.py RUNS
 
-One row for each model, protocol and plan: the means over seeds, with each seed's value behind, and the deficit of each
-seed with its 95 % interval over test rows. Nothing is computed here but means.
+One row for each model, protocol and plan (runs of another schema or numerics version are another row): means over seeds,
+and the deficit against the control (under protocol pretrained against the healthy model) with Student's 95 % interval over
+seeds. Nothing is computed here but means and that interval.
 """
-import collections, json, pathlib, statistics, sys
+import collections, json, math, pathlib, statistics, sys
 
-cells = collections.defaultdict(list)
+# Student's t at 97.5 % for 1 to 9 degrees of freedom.
+T_975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
+
+cells, failed = collections.defaultdict(list), collections.Counter()
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("run.json")):
     record = json.loads(path.read_text())
     spec = record["spec"]
-    if spec["corruption"] and record["status"]["state"] == "ok":
-        cells[spec["model"]["name"], spec["protocol"], spec["corruption"]].append(record)
+    if not spec["corruption"]:
+        continue
+    key = (spec["numerics_version"], spec["model"]["name"], spec["protocol"], spec["corruption"])
+    if record["status"]["state"] == "ok":
+        cells[key].append(record)
+    else:
+        failed[key] += 1
 
-percent = lambda values: f"{100 * statistics.mean(values):.1f} ({', '.join(f'{100 * v:.1f}' for v in values)})"
-print("| model | protocol | plan | seeds | healthy % | corrupted % | healed % | recovery % | deficit, points (95 % interval over rows) |")
-print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-for (model, protocol, plan), records in sorted(cells.items()):
-    records.sort(key=lambda record: record["spec"]["seeds"]["head"])
-    of = lambda which: percent([record[which]["accuracy"] for record in records])
-    recovery = [record["recovery"]["value"] for record in records]
-    recovery = percent(recovery) if None not in recovery else "undefined"
-    deficit = "; ".join(
-        f"{r['deficit']['points']:.1f} ({r['deficit']['interval']['low']:.1f} to {r['deficit']['interval']['high']:.1f})" for r in records
-    )
-    print(f"| {model} | {protocol} | `{plan}` | {len(records)} | {of('healthy')} | {of('corrupted')} | {of('healed')} | {recovery} | {deficit} |")
+
+def percent(records, which):
+    values = [record[which]["accuracy"] for record in records if record.get(which)]
+    return f"{100 * statistics.mean(values):.1f}" if values else "–"
+
+
+def with_interval(values):
+    mean = statistics.mean(values)
+    if not 2 <= len(values) <= len(T_975) + 1:
+        return f"{mean:.1f}"
+    half = T_975[len(values) - 2] * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean:.1f} ({mean - half:.1f} to {mean + half:.1f})"
+
+
+print("| model | protocol | plan | seeds | failed | healthy % | control % | corrupted % | healed % | deficit, points |")
+print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+for key, records in sorted(cells.items()):
+    _, model, protocol, plan = key
+    columns = [percent(records, which) for which in ("healthy", "control", "corrupted", "healed")]
+    deficit = with_interval([record["deficit"]["points"] for record in records])
+    print(f"| {model} | {protocol} | `{plan}` | {len(records)} | {failed[key]} | {' | '.join(columns)} | {deficit} |")

@@ -27,9 +27,10 @@ pub mod threads;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::Parser;
+use shared::nn::InstructionSet;
 
 use crate::cli::{Cli, Command};
-use crate::exit_code::{ExitCode, exit_code_of};
+use crate::exit_code::{ExitCode, bad_input, exit_code_of};
 
 /// The whole program: reads the command line, does what it says, and tells how it ended.
 ///
@@ -47,6 +48,8 @@ pub fn main() -> std::process::ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Whatever the command is: an operation would panic at a value that cannot be.
+    InstructionSet::from_env().map_err(bad_input)?;
     threads::fix(cli.threads)?;
     hub::fix_offline(cli.offline);
     match cli.command {

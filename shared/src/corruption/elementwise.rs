@@ -36,7 +36,7 @@ enum Operation {
 /// Damages the values of a tensor that lie in `region`, or all of them.
 pub(super) fn apply(scheme: Scheme, key: Key, tensor: &mut TensorMut<'_>, region: Option<&Region>) -> Tally {
     let operation = Operation::new(scheme, key, tensor);
-    let arch = pulp::Arch::new();
+    let arch = crate::nn::arch();
     let chunks: Vec<Tally> = tensor
         .data
         .par_chunks_mut(CHUNK)

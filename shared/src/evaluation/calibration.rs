@@ -69,7 +69,7 @@ mod tests {
 
     fn sure(probability: f64, label: u32) -> Prediction {
         let logit = (probability / (1.0 - probability)).ln() as f32;
-        Prediction { row_hash: String::new(), label, logits: vec![logit, 0.0] }
+        Prediction { row_hash: String::new(), label, logits: vec![logit, 0.0], is_saturated: false }
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let gap = |bin: &ReliabilityBin| (bin.n_correct as f64 - bin.n as f64 * bin.confidence).abs() / 7.0;
         let error: f64 = bins.iter().map(gap).sum();
         assert!((error - expected_calibration_error(&rows).unwrap()).abs() < 1e-12);
-        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0] });
+        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0], is_saturated: false });
         assert_eq!(reliability_bins(&rows), bins);
     }
 
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn calibration_of_a_row_that_is_not_finite_is_not_made_up() {
         let mut rows = vec![sure(0.6, 0)];
-        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0] });
+        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0], is_saturated: false });
         assert_eq!(expected_calibration_error(&rows), None);
         assert_eq!(expected_calibration_error(&[]), None);
     }

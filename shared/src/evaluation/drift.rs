@@ -143,8 +143,10 @@ mod tests {
         assert!(mean_cosine(&[], &[], 4).is_none());
         assert!(mean_cosine(&x, &[0.0; 12], 4).is_none());
         assert!(Gram::new(&[1.5; 12], 4).is_none());
-        x[5] = f32::NAN;
-        assert!(Gram::new(&x, 4).is_none());
-        assert!(mean_cosine(&x, &x, 4).is_none());
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            x[5] = bad;
+            assert!(Gram::new(&x, 4).is_none());
+            assert!(mean_cosine(&x, &x, 4).is_none());
+        }
     }
 }

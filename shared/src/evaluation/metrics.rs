@@ -23,10 +23,13 @@ pub struct Metrics {
     pub expected_calibration_error: Option<f64>,
     /// Rows with a NaN or infinite logit, all counted as wrong.
     pub n_non_finite: usize,
-    /// TEMPORARY
+    /// Rows whose logits are finite although ±∞ was met on the way: [`Prediction::is_saturated`].
+    #[serde(default)]
     pub n_saturated: usize,
-    /// TEMPORARY
-    pub largest_class_share: f64,
+    /// The share of all rows that are given the class that is given most often, 0–1: 1 when a model answers the same
+    /// whatever it reads. `None` when no row has a class.
+    #[serde(default)]
+    pub largest_class_share: Option<f64>,
     /// Counts by true and predicted class.
     pub confusion: Confusion,
 }
@@ -75,8 +78,8 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
         loss: (n_non_finite == 0).then_some(loss / n as f64),
         expected_calibration_error: expected_calibration_error(predictions),
         n_non_finite,
-        n_saturated: 0,
-        largest_class_share: 0.0,
+        n_saturated: predictions.iter().filter(|prediction| prediction.is_saturated).count(),
+        largest_class_share: (n_non_finite < n).then(|| counts.most_called() as f64 / n as f64),
         confusion,
     })
 }
@@ -102,6 +105,11 @@ impl ClassCounts {
         }
     }
 
+    /// Rows of the class that most rows are called; 0 when none is called anything.
+    fn most_called(&self) -> u64 {
+        self.called.iter().copied().max().unwrap_or(0)
+    }
+
     /// The mean F1 over the classes that occur, see [`evaluate`].
     pub(crate) fn macro_f1(&self) -> f64 {
         // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
@@ -123,7 +131,12 @@ mod tests {
 
     fn predictions(rows: &[(u32, [f32; 4])]) -> Vec<Prediction> {
         rows.iter()
-            .map(|&(label, logits)| Prediction { row_hash: String::new(), label, logits: logits.to_vec() })
+            .map(|&(label, logits)| Prediction {
+                row_hash: String::new(),
+                label,
+                logits: logits.to_vec(),
+                is_saturated: false,
+            })
             .collect()
     }
 
@@ -155,7 +168,7 @@ mod tests {
     #[test]
     fn a_row_that_is_not_finite_is_wrong_and_counted() {
         let mut rows = fixture();
-        rows.push(Prediction { row_hash: String::new(), label: 0, logits: vec![f32::NAN, 0.0, 0.0, 0.0] });
+        rows.extend(predictions(&[(0, [f32::NAN, 0.0, 0.0, 0.0])]));
         let metrics = evaluate(&rows, 4).unwrap();
         assert_eq!((metrics.n, metrics.n_non_finite), (8, 1));
         assert_eq!((metrics.loss, metrics.expected_calibration_error), (None, None));
@@ -163,6 +176,21 @@ mod tests {
         // F1 of class 0 is 2·2 / (4 + 2), of class 1 2·3 / (4 + 4), of class 2 is 0.
         assert!((metrics.macro_f1 - (4.0 / 6.0 + 6.0 / 8.0) / 3.0).abs() < TOLERANCE);
         assert_eq!(metrics.confusion.iter().flatten().sum::<u64>(), 7);
+    }
+
+    #[test]
+    fn saturated_rows_and_the_commonest_answer_are_counted() {
+        let mut rows = fixture();
+        // Called 0, 1, 0, 1, 2, 1, 1: four of seven.
+        assert_eq!(evaluate(&rows, 4).unwrap().largest_class_share, Some(4.0 / 7.0));
+        assert_eq!(evaluate(&rows, 4).unwrap().n_saturated, 0);
+        rows[2].is_saturated = true;
+        rows.extend(predictions(&[(0, [f32::NAN, 0.0, 0.0, 0.0])]));
+        let metrics = evaluate(&rows, 4).unwrap();
+        assert_eq!((metrics.n_saturated, metrics.largest_class_share), (1, Some(0.5)));
+        // Without a class for any row there is no share, not one of 0.
+        let none = predictions(&[(0, [f32::NAN; 4])]);
+        assert_eq!(evaluate(&none, 4).unwrap().largest_class_share, None);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use candle_core::{Tensor, Var};
 use super::{Encoder, ForwardMode, TextClassifier};
 use crate::dataset::{Batch, EncodedExample};
 use crate::error::{Error, Result};
-use crate::nn::collect;
 
-/// The scores of one text's tokens. Values are not finite when the model's are not.
+/// The scores of one text's tokens. They are NaN when the model's logits are not finite, on the text, the baseline or
+/// anywhere between.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
     /// Per token, in logits: positive speaks for the class.
@@ -69,11 +69,16 @@ pub fn integrated_gradients(
     let path_batch = Batch::new(&ends, &vec![0; n_points], pad_token_id);
     let weights = Tensor::from_vec(weights, n_points, embedded.device())?;
     let integral = (margin(model, path.as_tensor(), &path_batch, target)? * weights)?.sum_all()?;
-    let gradient = match collect(&integral)?.remove(path.as_tensor())? {
-        Some(gradient) => gradient.to_dense(path.as_tensor())?.sum(0)?, // [seq, hidden]
+    // The parameters of an evaluation model have no gradients to collect.
+    let gradient = match integral.backward()?.remove(path.as_tensor()) {
+        Some(gradient) => gradient.sum(0)?, // [seq, hidden]
         None => difference.squeeze(0)?.zeros_like()?,
     };
-    let scores = (gradient * difference.squeeze(0)?)?.sum(1)?.to_vec1()?; // [seq]
+    let mut scores: Vec<f32> = (gradient * difference.squeeze(0)?)?.sum(1)?.to_vec1()?; // [seq]
+    // The gradient of a function may be a number where the function is none.
+    if !integral.to_scalar::<f32>()?.is_finite() || margins.iter().any(|margin| !margin.is_finite()) {
+        scores.fill(f32::NAN);
+    }
     Ok(Attribution { scores, margin: margins[0], baseline_margin: margins[1] })
 }
 
@@ -120,7 +125,7 @@ fn gauss_legendre(n: usize) -> (Vec<f32>, Vec<f32>) {
 mod tests {
     use super::*;
     use crate::checkpoint::{Checkpoint, LoadOptions};
-    use crate::model::ModelConfig;
+    use crate::model::{ModelConfig, Module, ParameterPath};
     use crate::nn::{Kernel, Kernels};
     use crate::seed::Seed;
     use candle_core::{DType, Device};
@@ -129,6 +134,10 @@ mod tests {
 
     /// A random model whose weights are large enough for its function to be far from linear.
     fn model(std: f64, kernel: Kernel) -> TextClassifier {
+        evaluation(&checkpoint(std), kernel)
+    }
+
+    fn checkpoint(std: f64) -> Checkpoint {
         let config = serde_json::json!({
             "model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2,
             "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 16,
@@ -136,7 +145,10 @@ mod tests {
         });
         let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
         let options = LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu };
-        let checkpoint = Checkpoint::random(&config, &options).unwrap();
+        Checkpoint::random(&config, &options).unwrap()
+    }
+
+    fn evaluation(checkpoint: &Checkpoint, kernel: Kernel) -> TextClassifier {
         let kernels = Kernels::all(kernel);
         TextClassifier::for_evaluation(&checkpoint.config, &checkpoint.parameters, &kernels, DType::F32).unwrap()
     }
@@ -171,6 +183,18 @@ mod tests {
         let scores = |kernel| integrated_gradients(&model(0.2, kernel), &ids, 0, 1, POINTS).unwrap().scores;
         for (fused, composite) in scores(Kernel::Fused).iter().zip(scores(Kernel::Composite)) {
             assert!((fused - composite).abs() < 1e-5, "{fused} {composite}");
+        }
+    }
+
+    /// The gradient of logits does not depend on the classifier's bias, so it is a number where they are none.
+    #[test]
+    fn a_model_without_finite_logits_is_not_explained() {
+        for kernel in [Kernel::Fused, Kernel::Composite] {
+            let mut checkpoint = checkpoint(0.2);
+            checkpoint.parameters.set(ParameterPath::bias(Module::Classifier), vec![f32::NAN; 3]).unwrap();
+            let attribution = integrated_gradients(&evaluation(&checkpoint, kernel), &[2, 9, 17, 3], 0, 1, 4).unwrap();
+            assert!(attribution.margin.is_nan());
+            assert!(attribution.scores.iter().all(|score| score.is_nan()), "{attribution:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::source::Source;
 use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module};
 use crate::dataset::Batch;
 use crate::error::Result;
-use crate::nn::{Kernels, Linear, dropout};
+use crate::nn::{Collector, Kernels, Linear, dropout};
 use crate::parameters::Parameters;
 
 /// `BertForSequenceClassification` or `DistilBertForSequenceClassification`.
@@ -19,6 +19,19 @@ pub struct TextClassifier {
     classifier: Linear,
     classifier_dropout: f64,
     kernels: Kernels,
+    collector: Collector,
+}
+
+/// What a model computes for one row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowOutput {
+    /// Scores before softmax, `[labels]`; not finite when the model's arithmetic was not.
+    pub logits: Vec<f32>,
+    /// Whether all logits are finite although ±∞ was met on the way to them, at one of the places where its limit is exact:
+    /// the pooler's tanh or ReLU of ±∞, or a score of −∞ for a token, beside a finite one, in any head of any layer.
+    ///
+    /// GELU has no such limit: x·Φ(x) of ±∞ is ∞ or NaN. Nor has LayerNorm, which makes NaN of it.
+    pub is_saturated: bool,
 }
 
 impl TextClassifier {
@@ -29,7 +42,7 @@ impl TextClassifier {
         kernels: &Kernels,
         dtype: DType,
     ) -> Result<Self> {
-        Self::new(config, kernels, dtype, Source::for_training(parameters))
+        Self::new(config, kernels, dtype, Source::for_training(parameters, &Collector::default()))
     }
 
     /// A model on the same storage that builds no graph; it sees later updates of `parameters`, too.
@@ -39,7 +52,7 @@ impl TextClassifier {
         kernels: &Kernels,
         dtype: DType,
     ) -> Result<Self> {
-        Self::new(config, kernels, dtype, Source::for_evaluation(parameters))
+        Self::new(config, kernels, dtype, Source::for_evaluation(parameters, &Collector::default()))
     }
 
     fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
@@ -50,6 +63,7 @@ impl TextClassifier {
             classifier: linear(Module::Classifier, kernels, source)?,
             classifier_dropout: config.classifier_dropout,
             kernels: *kernels,
+            collector: source.collector.clone(),
         })
     }
 
@@ -57,6 +71,12 @@ impl TextClassifier {
     #[must_use]
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// Where the gradients of this model's parameters go, for [`collect`](crate::nn::collect).
+    #[must_use]
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
 
     /// Where it computes.
@@ -71,14 +91,43 @@ impl TextClassifier {
         self.classify(&self.pool(&hidden)?, mode)
     }
 
+    /// Logits of each row without dropout, and whether they hide an overflow.
+    pub fn evaluate(&self, batch: &Batch) -> Result<Vec<RowOutput>> {
+        let mode = ForwardMode::Evaluation;
+        let mask = self.encoder.mask(batch)?;
+        let hidden = self.encoder.forward_under(&mask, batch, mode)?;
+        let before = self.before_activation(&hidden)?;
+        let logits: Vec<Vec<f32>> = self.classify(&self.activate(&before)?, mode)?.to_vec2()?;
+        let before: Vec<Vec<f32>> = before.to_dtype(DType::F32)?.to_vec2()?;
+        Ok(logits
+            .into_iter()
+            .zip(before)
+            .zip(mask.saturated_rows()?)
+            .map(|((logits, before), is_attention_saturated)| RowOutput {
+                is_saturated: logits.iter().all(|logit| logit.is_finite())
+                    && (is_attention_saturated || before.iter().any(|x| x.is_infinite())),
+                logits,
+            })
+            .collect())
+    }
+
     /// The first token through the head's dense layer, `[batch, hidden]`: tanh in BERT's pooler, ReLU in `DistilBERT`'s
     /// `pre_classifier`.
     pub fn pool(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.activate(&self.before_activation(hidden)?)
+    }
+
+    /// As [`TextClassifier::pool`], before tanh or ReLU.
+    fn before_activation(&self, hidden: &Tensor) -> Result<Tensor> {
         let first = hidden.narrow(1, 0, 1)?.squeeze(1)?; // [batch, hidden]
-        let pooled = self.pooler.forward(&first)?;
+        Ok(self.pooler.forward(&first)?)
+    }
+
+    fn activate(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match self.architecture {
-            Architecture::Bert => pooled.tanh()?,
-            Architecture::DistilBert => pooled.relu()?,
+            Architecture::Bert => x.tanh()?,
+            // Candle's `relu` is max(x, 0), which makes 0 of NaN.
+            Architecture::DistilBert => x.le(0.0)?.where_cond(&x.zeros_like()?, x)?,
         })
     }
 

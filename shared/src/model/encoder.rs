@@ -9,8 +9,8 @@ use super::{Architecture, LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{
-    AttentionMask, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, Linear, Pair, attention,
-    attention_probabilities, dropout, embedding, encoder_layer, gelu,
+    AttentionMask, Collector, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, Linear, Pair,
+    attention, attention_probabilities, dropout, embedding, encoder_layer, gelu,
 };
 use crate::seed::Stream;
 
@@ -50,6 +50,7 @@ pub struct Encoder {
     hidden_dropout: f64,
     dtype: DType,
     kernels: Kernels,
+    collector: Collector,
 }
 
 impl Encoder {
@@ -70,6 +71,7 @@ impl Encoder {
             hidden_dropout: config.hidden_dropout,
             dtype,
             kernels: *kernels,
+            collector: source.collector.clone(),
         })
     }
 
@@ -86,7 +88,7 @@ impl Encoder {
     /// Word + position + token-type embeddings, LayerNorm, dropout: `[batch, seq, hidden]`.
     pub fn embed(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let (n_rows, n_tokens) = (batch.n_rows, batch.n_columns);
-        let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels);
+        let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels, &self.collector);
         // One row of each table for every token: candle's backward pass of a broadcast is a slow sum on one thread.
         let mut x = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
         let positions = (0..n_rows).flat_map(|_| 0..n_tokens as u32).collect();
@@ -107,9 +109,13 @@ impl Encoder {
 
     /// The last layer's hidden states, `[batch, seq, hidden]`.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
-        let mask = self.mask(batch)?;
+        self.forward_under(&self.mask(batch)?, batch, mode)
+    }
+
+    /// As [`Encoder::forward`], with the batch's own mask.
+    pub(super) fn forward_under(&self, mask: &AttentionMask, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let embedded = self.embed(batch, mode)?;
-        self.layers.iter().try_fold(embedded, |x, layer| layer.forward(&x, &mask, mode))
+        self.layers.iter().try_fold(embedded, |x, layer| layer.forward(&x, mask, mode))
     }
 }
 
@@ -139,6 +145,7 @@ impl EncoderLayer {
             ffn_in: pair(LayerModule::FfnIn)?,
             ffn_out: pair(LayerModule::FfnOut)?,
             ffn_layer_norm: pair(LayerModule::FfnLayerNorm)?,
+            collector: source.collector.clone(),
         };
         Ok(Self {
             layer_idx,
@@ -192,21 +199,22 @@ impl EncoderLayer {
     }
 
     fn dense(&self, pair: &Pair, x: &Tensor) -> Result<Tensor> {
-        Ok(Linear::new(pair.weight.clone(), pair.bias.clone(), &self.kernels).forward(x)?)
+        let dense = Linear::new(pair.weight.clone(), pair.bias.clone(), &self.kernels);
+        Ok(dense.collecting(&self.parameters.collector).forward(x)?)
     }
 
     fn norm(&self, pair: &Pair, x: &Tensor) -> Result<Tensor> {
         let norm = LayerNorm::new(pair.weight.clone(), pair.bias.clone(), self.layer_norm_eps, &self.kernels);
-        Ok(norm.forward(x)?)
+        Ok(norm.collecting(&self.parameters.collector).forward(x)?)
     }
 }
 
 pub(super) fn linear(module: Module, kernels: &Kernels, source: Source<'_>) -> Result<Linear> {
     let Pair { weight, bias, .. } = source.pair(module)?;
-    Ok(Linear::new(weight, bias, kernels))
+    Ok(Linear::new(weight, bias, kernels).collecting(source.collector))
 }
 
 fn layer_norm(module: Module, config: &ModelConfig, kernels: &Kernels, source: Source<'_>) -> Result<LayerNorm> {
     let Pair { weight, bias, .. } = source.pair(module)?;
-    Ok(LayerNorm::new(weight, bias, config.layer_norm_eps, kernels))
+    Ok(LayerNorm::new(weight, bias, config.layer_norm_eps, kernels).collecting(source.collector))
 }

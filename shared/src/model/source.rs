@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::{Module, ParameterPath};
 use crate::error::Result;
-use crate::nn::{Pair, WeightCache};
+use crate::nn::{Collector, Pair, WeightCache};
 use crate::parameters::Parameters;
 
 /// The parameters that a model is assembled from.
@@ -12,6 +12,8 @@ use crate::parameters::Parameters;
 pub(super) struct Source<'a> {
     parameters: &'a Parameters,
     purpose: Purpose,
+    /// Where gradients go.
+    pub(super) collector: &'a Collector,
 }
 
 #[derive(Clone, Copy)]
@@ -22,13 +24,13 @@ enum Purpose {
 
 impl<'a> Source<'a> {
     /// Tensors that are tracked for `backward`; nothing is kept of weights, which change with every step.
-    pub(super) fn for_training(parameters: &'a Parameters) -> Self {
-        Self { parameters, purpose: Purpose::Training }
+    pub(super) fn for_training(parameters: &'a Parameters, collector: &'a Collector) -> Self {
+        Self { parameters, purpose: Purpose::Training, collector }
     }
 
     /// Tensors without a graph, whose packed form may be kept.
-    pub(super) fn for_evaluation(parameters: &'a Parameters) -> Self {
-        Self { parameters, purpose: Purpose::Evaluation }
+    pub(super) fn for_evaluation(parameters: &'a Parameters, collector: &'a Collector) -> Self {
+        Self { parameters, purpose: Purpose::Evaluation, collector }
     }
 
     pub(super) fn tensor(self, path: ParameterPath) -> Result<Tensor> {

@@ -18,7 +18,7 @@ use self::forward::Saved;
 use self::weights::HostWeights;
 use super::host::{HostSlice, slice};
 use super::kernels::{AttentionShape, DropoutMask};
-use super::{AttentionMask, Dropout, WeightCache};
+use super::{AttentionMask, Collector, Dropout, WeightCache};
 
 /// A dense layer's or a LayerNorm's two tensors.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct LayerParameters {
     pub ffn_out: Pair,
     /// `[hidden]`
     pub ffn_layer_norm: Pair,
+    /// Where the gradients of all of them go.
+    pub collector: Collector,
 }
 
 impl LayerParameters {

@@ -5,9 +5,12 @@
 //! 30,000 rows. [`collect`] runs a backward pass during which fused operations hand the gradients of *parameters* over
 //! directly, tables row by row. Outside of it they return them to candle as usual, so `loss.backward()` alone still
 //! gives every gradient.
+//!
+//! Every operation holds the [`Collector`] it was made with. Nothing is kept by thread: one that waits for others in the
+//! middle of a backward pass may take up a piece of work of another model's.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId, bail};
@@ -100,7 +103,17 @@ impl Gradient {
         }
     }
 
-    /// Σ g², in f64 and in a fixed order.
+    /// The largest absolute value; none of them may be NaN.
+    pub fn max_abs(&self) -> Result<f64> {
+        let of = |values: &[f32]| f64::from(values.iter().fold(0.0_f32, |max, g| max.max(g.abs())));
+        match self {
+            Self::Rows(rows) => Ok(rows.rows().map(|(_, row)| of(row)).fold(0.0, f64::max)),
+            Self::Host(values) => Ok(of(&values.0)),
+            Self::Dense(tensor) => Ok(f64::from(tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?)),
+        }
+    }
+
+    /// Σ g², in f64 and in a fixed order; on other devices than a CPU in f32, where it may be infinite.
     pub fn squared_norm(&self) -> Result<f64> {
         match self {
             Self::Rows(rows) => Ok(rows.rows().map(|(_, row)| sum_of_squares(row)).sum()),
@@ -133,48 +146,64 @@ impl Gradients {
     }
 }
 
-thread_local! {
-    /// Where fused operations hand gradients to while [`collect`] runs; candle's backward pass stays on one thread.
-    static COLLECTOR: RefCell<Option<HashMap<TensorId, Gradient>>> = const { RefCell::new(None) };
-}
+/// Where the operations of one model hand gradients to while [`collect`] runs; clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Collector(Arc<Mutex<Option<HashMap<TensorId, Gradient>>>>);
 
-/// Runs the backward pass of a scalar `loss`.
-pub fn collect(loss: &Tensor) -> Result<Gradients> {
-    COLLECTOR.set(Some(HashMap::new()));
-    let store = loss.backward();
-    let handed_over = COLLECTOR.take().unwrap_or_default();
-    Ok(Gradients { handed_over, store: store? })
-}
+impl Collector {
+    /// Never held while an operation runs, so that no thread can wait for itself.
+    fn gradients(&self) -> MutexGuard<'_, Option<HashMap<TensorId, Gradient>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-/// What an operation's `bwd` returns for an argument: nothing when the argument is a parameter and its gradient is being
-/// collected, else the gradient as a tensor.
-pub(super) fn hand_over(argument: &Tensor, gradient: Gradient) -> Result<Option<Tensor>> {
-    let left = if argument.is_variable() { offer(argument, gradient)? } else { Some(gradient) };
-    left.map(|gradient| gradient.to_dense(argument)).transpose()
-}
+    /// What an operation's `bwd` returns for an argument: nothing when the argument is a parameter and its gradient is
+    /// being collected, else the gradient as a tensor.
+    pub(super) fn hand_over(&self, argument: &Tensor, gradient: Gradient) -> Result<Option<Tensor>> {
+        let left = if argument.is_variable() { self.offer(argument, gradient)? } else { Some(gradient) };
+        left.map(|gradient| gradient.to_dense(argument)).transpose()
+    }
 
-/// Hands over the gradient of a parameter that is no argument of the operation, so that candle could not take it.
-///
-/// # Errors
-/// When gradients are not being collected: it would be lost.
-pub(super) fn hand_over_parameter(parameter: &Tensor, gradient: Gradient) -> Result<()> {
-    match offer(parameter, gradient)? {
-        None => Ok(()),
-        Some(_) => bail!("this operation's gradients are only had by nn::collect, not by Tensor::backward"),
+    /// Hands over the gradient of a parameter that is no argument of the operation, so that candle could not take it.
+    ///
+    /// # Errors
+    /// When gradients are not being collected: it would be lost.
+    pub(super) fn hand_over_parameter(&self, parameter: &Tensor, gradient: Gradient) -> Result<()> {
+        match self.offer(parameter, gradient)? {
+            None => Ok(()),
+            Some(_) => bail!("this operation's gradients are only had by nn::collect, not by Tensor::backward"),
+        }
+    }
+
+    /// Takes a parameter's gradient while gradients are collected; else gives it back.
+    fn offer(&self, parameter: &Tensor, gradient: Gradient) -> Result<Option<Gradient>> {
+        let before = match &mut *self.gradients() {
+            None => return Ok(Some(gradient)),
+            Some(gradients) => gradients.remove(&parameter.id()),
+        };
+        let sum = match before {
+            Some(sum) => sum.plus(gradient, parameter)?,
+            None => gradient,
+        };
+        if let Some(gradients) = &mut *self.gradients() {
+            gradients.insert(parameter.id(), sum);
+        }
+        Ok(None)
     }
 }
 
-/// Gives a parameter's gradient to the collector; what is left when there is none.
-fn offer(parameter: &Tensor, gradient: Gradient) -> Result<Option<Gradient>> {
-    COLLECTOR.with_borrow_mut(|collector| match collector {
-        None => Ok(Some(gradient)),
-        Some(gradients) => {
-            let sum = match gradients.remove(&parameter.id()) {
-                Some(sum) => sum.plus(gradient, parameter)?,
-                None => gradient,
-            };
-            gradients.insert(parameter.id(), sum);
-            Ok(None)
+/// Runs the backward pass of a scalar `loss` that operations with this collector have computed.
+///
+/// # Errors
+/// When another backward pass is under way with the same collector: gradients of the two could not be told apart.
+pub fn collect(loss: &Tensor, collector: &Collector) -> Result<Gradients> {
+    {
+        let mut gradients = collector.gradients();
+        if gradients.is_some() {
+            bail!("two backward passes at once with one collector: each needs a model of its own");
         }
-    })
+        *gradients = Some(HashMap::new());
+    }
+    let store = loss.backward();
+    let handed_over = collector.gradients().take().unwrap_or_default();
+    Ok(Gradients { handed_over, store: store? })
 }

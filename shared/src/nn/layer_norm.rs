@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
-use super::gradient::{Gradient, hand_over};
+use super::gradient::{Collector, Gradient};
 use super::host::{HostSlice, slice};
 use super::kernels::{layer_norm, layer_norm_backward};
 use super::{Kernel, Kernels};
@@ -14,26 +14,37 @@ pub struct LayerNorm {
     bias: Tensor,
     eps: f64,
     kernel: Kernel,
+    collector: Collector,
 }
 
 impl LayerNorm {
     /// A layer from its gain and bias, both `[hidden]`.
     #[must_use]
     pub fn new(weight: Tensor, bias: Tensor, eps: f64, kernels: &Kernels) -> Self {
-        Self { weight, bias, eps, kernel: kernels.layer_norm }
+        Self { weight, bias, eps, kernel: kernels.layer_norm, collector: Collector::default() }
     }
 
-    /// `[.., hidden]` → the same shape and number format; computed in f32.
+    /// Hands its parameters' gradients to this collector.
+    #[must_use]
+    pub fn collecting(self, collector: &Collector) -> Self {
+        Self { collector: collector.clone(), ..self }
+    }
+
+    /// `[.., hidden]` → the same shape and number format; computed in f32. A row whose mean or variance is not finite
+    /// becomes NaN, though exact arithmetic might do better.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self.kernel {
             Kernel::Fused => {
-                x.contiguous()?.apply_op3(&self.weight, &self.bias, FusedLayerNorm { eps: self.eps as f32 })
+                let op = FusedLayerNorm { eps: self.eps as f32, collector: self.collector.clone() };
+                x.contiguous()?.apply_op3(&self.weight, &self.bias, op)
             }
             Kernel::Composite => {
                 let x32 = x.to_dtype(DType::F32)?;
                 let centred = x32.broadcast_sub(&x32.mean_keepdim(D::Minus1)?)?;
                 let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-                let normed = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+                // NaN when the variance is infinite, else 0: the quotient would be 0 and leave the bias alone.
+                let finite_or_nan = (variance.detach() * 0.0)?;
+                let normed = centred.broadcast_div(&((variance + finite_or_nan)? + self.eps)?.sqrt()?)?;
                 normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?.to_dtype(x.dtype())
             }
         }
@@ -42,6 +53,7 @@ impl LayerNorm {
 
 struct FusedLayerNorm {
     eps: f32,
+    collector: Collector,
 }
 
 impl CustomOp3 for FusedLayerNorm {
@@ -93,7 +105,7 @@ impl CustomOp3 for FusedLayerNorm {
                 return Ok(None);
             }
             let gradient = Tensor::from_vec(gradient, parameter.shape(), parameter.device())?;
-            hand_over(parameter, Gradient::Dense(gradient))
+            self.collector.hand_over(parameter, Gradient::Dense(gradient))
         };
         let dx = if x.track_op() { Some(Tensor::from_vec(dx, x.shape(), x.device())?) } else { None };
         Ok((dx, of_parameter(weight, dweight)?, of_parameter(bias, dbias)?))

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
-use super::gradient::{Gradient, hand_over};
+use super::gradient::{Collector, Gradient};
 use super::host::{HostSlice, slice};
 use super::kernels::{Accumulate, column_sums, linear, linear_input_gradient, linear_weight_gradient};
 use super::{Kernel, Kernels};
@@ -13,13 +13,20 @@ pub struct Linear {
     weight: Tensor,
     bias: Tensor,
     kernel: Kernel,
+    collector: Collector,
 }
 
 impl Linear {
     /// A layer from its weight `[out, in]` and bias `[out]`.
     #[must_use]
     pub fn new(weight: Tensor, bias: Tensor, kernels: &Kernels) -> Self {
-        Self { weight, bias, kernel: kernels.linear }
+        Self { weight, bias, kernel: kernels.linear, collector: Collector::default() }
+    }
+
+    /// Hands its parameters' gradients to this collector.
+    #[must_use]
+    pub fn collecting(self, collector: &Collector) -> Self {
+        Self { collector: collector.clone(), ..self }
     }
 
     /// Where its weight lies.
@@ -31,7 +38,7 @@ impl Linear {
     /// `[.., in]` → `[.., out]`, in the number format of `x`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self.kernel {
-            Kernel::Fused => x.contiguous()?.apply_op3(&self.weight, &self.bias, FusedLinear),
+            Kernel::Fused => x.contiguous()?.apply_op3(&self.weight, &self.bias, FusedLinear(self.collector.clone())),
             Kernel::Composite => {
                 let (weight, bias) = (self.weight.to_dtype(x.dtype())?, self.bias.to_dtype(x.dtype())?);
                 let (n_out, n_in) = weight.dims2()?;
@@ -46,7 +53,7 @@ impl Linear {
     }
 }
 
-struct FusedLinear;
+struct FusedLinear(Collector);
 
 impl FusedLinear {
     fn check(x: &Shape, weight: &Shape, bias: &Shape) -> Result<(usize, usize)> {
@@ -107,13 +114,13 @@ impl CustomOp3 for FusedLinear {
         };
         let dweight = if weight.track_op() {
             let dweight = linear_weight_gradient(dy_slice.as_slice(), HostSlice::new(x)?.as_slice(), n_out, n_in);
-            hand_over(weight, Gradient::Dense(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?))?
+            self.0.hand_over(weight, Gradient::Dense(Tensor::from_vec(dweight, (n_out, n_in), weight.device())?))?
         } else {
             None
         };
         let dbias = if bias.track_op() {
             let dbias = column_sums(dy_slice.as_slice(), n_out);
-            hand_over(bias, Gradient::Dense(Tensor::from_vec(dbias, n_out, bias.device())?))?
+            self.0.hand_over(bias, Gradient::Dense(Tensor::from_vec(dbias, n_out, bias.device())?))?
         } else {
             None
         };

@@ -33,7 +33,8 @@ pub enum AdamWState {
     },
 }
 
-/// AdamW as `torch.optim.AdamW` computes it; the caller names the learning rate of each step.
+/// AdamW by the formula of `torch.optim.AdamW`, in f32 like it but in another order of operations, so that results agree
+/// to a few units in the last place; the caller names the learning rate of each step.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {
     beta1: f64,
@@ -55,6 +56,9 @@ pub struct UpdateScale {
 }
 
 impl AdamW {
+    /// √`f32::MAX`: the square of a larger gradient is infinite.
+    pub const GRADIENT_BOUND: f64 = 1.844_674_352_395_373e19;
+
     /// An optimiser with the recipe's constants.
     #[must_use]
     pub fn new(args: &TrainingArgs, kernels: &Kernels) -> Self {
@@ -85,7 +89,12 @@ impl AdamW {
         match self.kernel {
             Kernel::Fused => {
                 let live_rows = match parameter.dims() {
-                    [_, n_columns] => mean_square.chunks(*n_columns).map(|row| row.iter().any(|v| *v != 0.0)).collect(),
+                    // The square of a small gradient is 0 while the gradient is not.
+                    [_, n_columns] => {
+                        let is_live = |row: &[f32]| row.iter().any(|moment| *moment != 0.0);
+                        let rows = mean.chunks(*n_columns).zip(mean_square.chunks(*n_columns));
+                        rows.map(|(mean, mean_square)| is_live(mean) || is_live(mean_square)).collect()
+                    }
                     _ => Vec::new(),
                 };
                 Ok(AdamWState::Host { mean, mean_square, live_rows })
@@ -100,6 +109,9 @@ impl AdamW {
     /// Updates a parameter and its moments in place.
     ///
     /// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p·(1 − lr·wd) − lr · m̂ / (√v̂ + ε).
+    ///
+    /// A scaled gradient from [`AdamW::GRADIENT_BOUND`] on has an infinite v and would leave its parameter where it is, now
+    /// and ever after: the caller has to refuse it.
     pub fn update(
         &self,
         parameter: &Var,
@@ -119,7 +131,9 @@ impl AdamW {
                 let step = AdamWStep {
                     learning_rate: scale.learning_rate as f32,
                     beta1: self.beta1 as f32,
+                    one_minus_beta1: (1.0 - self.beta1) as f32,
                     beta2: self.beta2 as f32,
+                    one_minus_beta2: (1.0 - self.beta2) as f32,
                     epsilon: self.epsilon as f32,
                     weight_decay: weight_decay as f32,
                     bias_correction1: correction1 as f32,
@@ -208,8 +222,11 @@ impl InplaceOp1 for FusedAdamWRows<'_> {
     }
 }
 
-/// The factor of `torch.nn.utils.clip_grad_norm_`: `min(1, max_norm / (norm + 1e-6))`; 1 when `max_norm` is 0.
+/// The factor of `torch.nn.utils.clip_grad_norm_`: `min(1, max_norm / (norm + 1e-6))`; 1 when `max_norm` is 0, NaN when
+/// `norm` is.
 #[must_use]
 pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
-    if max_norm > 0.0 { (max_norm / (norm + 1e-6)).min(1.0) } else { 1.0 }
+    let factor = max_norm / (norm + 1e-6);
+    // Not `f64::min`, which prefers 1 to NaN.
+    if max_norm <= 0.0 || factor > 1.0 { 1.0 } else { factor }
 }

@@ -112,7 +112,8 @@ fn gelu_has_its_gradient() {
 #[test]
 fn embedding_has_its_gradient_also_for_repeated_ids() {
     let ids = Arc::new(vec![3, 0, 3, 1, 3]);
-    check_both("embedding", &[var("table", &[5, 4])], |x, kernels| embedding(&x[0], &ids, kernels));
+    let collector = Collector::default();
+    check_both("embedding", &[var("table", &[5, 4])], |x, kernels| embedding(&x[0], &ids, kernels, &collector));
 }
 
 #[test]
@@ -185,16 +186,16 @@ fn collected_gradients_are_those_of_a_plain_backward_pass() {
     let table = var("table", &[6, 4]);
     let (weight, bias) = (var("w", &[3, 4]), var("b", &[3]));
     let ids = Arc::new(vec![1, 4, 1]);
-    let kernels = Kernels::all(Kernel::Fused);
+    let (kernels, collector) = (Kernels::all(Kernel::Fused), Collector::default());
     let loss = || {
-        let x = embedding(&table, &ids, &kernels).unwrap();
-        let linear = Linear::new(weight.as_tensor().clone(), bias.as_tensor().clone(), &kernels);
+        let x = embedding(&table, &ids, &kernels, &collector).unwrap();
+        let linear = Linear::new(weight.as_tensor().clone(), bias.as_tensor().clone(), &kernels).collecting(&collector);
         // The same weights twice, so that gradients are summed.
         let y = (linear.forward(&x).unwrap() + linear.forward(&(&x * 2.0).unwrap()).unwrap()).unwrap();
         cross_entropy(&y, &Arc::new(vec![0, 2, 1]), &kernels).unwrap()
     };
     let plain = loss().backward().unwrap();
-    let mut collected = collect(&loss()).unwrap();
+    let mut collected = collect(&loss(), &collector).unwrap();
     for var in [&table, &weight, &bias] {
         let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let gradient = collected.remove(var).unwrap().unwrap();
@@ -222,4 +223,65 @@ fn adamw_on_rows_is_adamw_on_the_dense_gradient() {
         let flat = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(flat(&by_row), flat(&dense), "step {step}");
     }
+}
+
+/// A second moment of one step is (1−β₂)·g² and a mean (1−β₁)·g, which f32 can hold to 6e-8; 1 − 0.999 formed in f32 would
+/// be off by 1.3e-5.
+#[test]
+fn moments_of_adamw_agree_with_f64_to_the_last_digits() {
+    let args = crate::training::TrainingArgs::default();
+    let optimizer = AdamW::new(&args, &Kernels::all(Kernel::Fused));
+    let parameter = var("w", &[40]);
+    let gradients = random("gradient", &[3, 40]);
+    let mut state = optimizer.initial_state(&parameter).unwrap();
+    let (mut m, mut v) = ([0.0_f64; 40], [0.0_f64; 40]);
+    for (step, gradient) in (1..).zip(gradients.chunks_exact(40)) {
+        let tensor = Tensor::from_slice(gradient, 40, &Device::Cpu).unwrap();
+        let scale = UpdateScale { learning_rate: 0.1, gradient_scale: 1.0, step };
+        optimizer.update(&parameter, &Gradient::Dense(tensor), &mut state, WeightDecay::Exempt, scale).unwrap();
+        for ((m, v), g) in m.iter_mut().zip(&mut v).zip(gradient) {
+            let g = f64::from(*g);
+            (*m, *v) = (0.9 * *m + (1.0 - 0.9) * g, 0.999 * *v + (1.0 - 0.999) * g * g);
+        }
+    }
+    let AdamWState::Host { mean, mean_square, .. } = state else { panic!("fused moments are on the host") };
+    // Four roundings a step. Means of both signs may cancel, so their error is held against the gradient's size.
+    for ((got, expected), scale) in mean.iter().zip(m).zip(&v) {
+        assert!((f64::from(*got) - expected).abs() < 5e-7 * (scale / 0.003).sqrt(), "m: {got}, expected {expected}");
+    }
+    for (got, expected) in mean_square.iter().zip(v) {
+        assert!((f64::from(*got) / expected - 1.0).abs() < 8e-7, "v: {got}, expected {expected}");
+    }
+}
+
+/// The square of 1e-24 is 0 in f32: the row has m ≠ 0 and v = 0.
+#[test]
+fn a_table_row_with_a_tiny_gradient_goes_on_the_same_after_restoring() {
+    let args = crate::training::TrainingArgs { adam_epsilon: 1e-30, ..Default::default() };
+    let optimizer = AdamW::new(&args, &Kernels::all(Kernel::Fused));
+    let (through, resumed) = (var("table", &[3, 2]), var("table", &[3, 2]));
+    let mut state = optimizer.initial_state(&through).unwrap();
+    let scale = |step| UpdateScale { learning_rate: 1e-6, gradient_scale: 1.0, step };
+    let step_on = |table: &Var, state: &mut AdamWState, row: u32, g: f32, step| {
+        let rows = Gradient::Rows(RowGradient::new(&[row], &[g, -g], 2));
+        optimizer.update(table, &rows, state, WeightDecay::Exempt, scale(step)).unwrap();
+    };
+    step_on(&through, &mut state, 0, 1e-24, 1);
+    let AdamWState::Host { mean, mean_square, .. } = &state else { panic!("fused moments are on the host") };
+    assert!(mean[0] != 0.0 && mean_square[0] == 0.0, "{mean:?}, {mean_square:?}");
+    resumed.set(through.as_tensor()).unwrap();
+    let mut restored = optimizer.restored_state(&resumed, mean.clone(), mean_square.clone()).unwrap();
+    let flat = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let before = flat(&through);
+    for (table, state) in [(&through, &mut state), (&resumed, &mut restored)] {
+        step_on(table, state, 2, 0.5, 2);
+    }
+    assert_ne!(flat(&through)[..2], before[..2], "the row still moves");
+    assert_eq!(flat(&resumed), flat(&through));
+}
+
+#[test]
+fn a_norm_that_is_no_number_clips_to_none() {
+    assert!(clip_factor(f64::NAN, 1.0).is_nan());
+    assert_eq!((clip_factor(0.5, 1.0), clip_factor(4.0 - 1e-6, 1.0), clip_factor(4.0, 0.0)), (1.0, 0.25, 1.0));
 }

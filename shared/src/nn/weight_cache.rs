@@ -7,7 +7,7 @@
 //! Invariant: whoever writes to a parameter in place calls [`Changes::record`] after it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::kernels::PackedWeight;
 
@@ -58,10 +58,21 @@ impl WeightCache {
     fn kept(&self, changes: &Changes, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
         // Read before the weight is: a change during packing then leads to packing once more, never to an old weight.
         let n_changes = changes.count();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|kept| kept.n_changes != n_changes) {
-            *kept = PackedWeight::new(weight, n_in).map(|weight| Kept { n_changes, weight: Arc::new(weight) });
+        let current = self.lock().as_ref().filter(|kept| kept.n_changes == n_changes).map(|kept| kept.weight.clone());
+        if current.is_some() {
+            return current;
         }
-        kept.as_ref().map(|kept| Arc::clone(&kept.weight))
+        // Without the lock: packing is shared among threads, and one that waits for the others may take up another
+        // evaluation of this model, which comes here as well. Two that pack at once only work twice.
+        let weight = Arc::new(PackedWeight::new(weight, n_in)?);
+        let mut kept = self.lock();
+        if kept.as_ref().is_none_or(|kept| kept.n_changes <= n_changes) {
+            *kept = Some(Kept { n_changes, weight: Arc::clone(&weight) });
+        }
+        Some(weight)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

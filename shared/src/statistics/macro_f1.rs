@@ -116,7 +116,7 @@ mod tests {
         let row = |(i, &(label, predicted)): (usize, &(u32, u32))| {
             let mut logits = vec![0.0; 3];
             logits[predicted as usize] = 1.0;
-            Prediction { row_hash: i.to_string(), label, logits }
+            Prediction { row_hash: i.to_string(), label, logits, is_saturated: false }
         };
         rows.iter().enumerate().map(row).collect()
     }

@@ -131,6 +131,7 @@ mod tests {
                 row_hash: (*hash).to_owned(),
                 label: 0,
                 logits: if right { vec![1.0, 0.0] } else { vec![0.0, 1.0] },
+                is_saturated: false,
             })
             .collect()
     }

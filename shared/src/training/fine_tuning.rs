@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::state::{self, StatePart};
 use super::{LinearSchedule, MicroBatch, Precision, StepPart, StepReport, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
+use crate::evaluation::predicted_class;
 use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
 use crate::nn::{
     AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy, on_pool,
@@ -157,13 +158,16 @@ impl FineTuning {
     /// Runs the next optimiser step on these batches, whose gradients are averaged.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite; the parameters are then those of the
-    /// step before.
+    /// Without a batch; [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite, or the square of a
+    /// clipped gradient is. The parameters are then those of the step before.
     pub fn step_on(&mut self, inputs: Vec<Batch>) -> Result<StepReport> {
         self.run_step(inputs, &mut |_| {})
     }
 
     fn run_step(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
+        if inputs.is_empty() {
+            return Err(Error::Training("an optimiser step needs at least one batch, got none".into()));
+        }
         let step = self.step + 1;
         let learning_rate = self.schedule.learning_rate(step);
         let mut gradients: BTreeMap<ParameterPath, Gradient> = BTreeMap::new();
@@ -184,7 +188,7 @@ impl FineTuning {
                 return Err(Error::Diverged { step, learning_rate, what: "loss", value: f64::from(loss_value) });
             }
             on_end(StepPart::Forward);
-            let mut of_batch = on_pool(&self.device, || collect(&loss))?;
+            let mut of_batch = on_pool(&self.device, || collect(&loss, self.model.collector()))?;
             for (path, var) in self.parameters.trained() {
                 // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
                 if let Some(gradient) = of_batch.remove(var)? {
@@ -200,7 +204,7 @@ impl FineTuning {
             batches.push(MicroBatch { batch, loss: loss_value, n_correct });
         }
 
-        let average = 1.0 / batches.len().max(1) as f64;
+        let average = 1.0 / batches.len() as f64;
         let device = self.device.clone();
         let gradient_norm = on_pool(&device, || self.update(gradients, step, learning_rate, average))?;
         on_end(StepPart::Optimizer);
@@ -231,7 +235,16 @@ impl FineTuning {
         if !gradient_norm.is_finite() {
             return Err(Error::Diverged { step, learning_rate, what: "gradient norm", value: gradient_norm });
         }
-        let gradient_scale = average * clip_factor(gradient_norm, self.args.max_grad_norm);
+        let clip = clip_factor(gradient_norm, self.args.max_grad_norm);
+        let gradient_scale = average * clip;
+        // No value is larger than the norm, so that values are looked at only where one may be out of bounds.
+        if gradient_norm * clip >= AdamW::GRADIENT_BOUND {
+            let largest = gradients.values().map(Gradient::max_abs).collect::<candle_core::Result<Vec<_>>>()?;
+            let largest = largest.into_iter().fold(0.0, f64::max) * gradient_scale;
+            if largest >= AdamW::GRADIENT_BOUND {
+                return Err(Error::Diverged { step, learning_rate, what: "gradient", value: largest });
+            }
+        }
         for (path, var) in self.parameters.trained() {
             let (Some(gradient), Some(state)) = (gradients.remove(&path), self.moments.get_mut(&path)) else {
                 continue;
@@ -296,7 +309,8 @@ impl FineTuning {
     }
 }
 
+/// A row with a logit of −∞, which a finite loss allows, has no predicted class.
 fn n_correct(logits: &Tensor, labels: &[u32]) -> Result<usize> {
-    let predicted: Vec<u32> = logits.detach().argmax(D::Minus1)?.to_vec1()?;
-    Ok(predicted.iter().zip(labels).filter(|(predicted, label)| predicted == label).count())
+    let rows: Vec<Vec<f32>> = logits.detach().to_vec2()?;
+    Ok(rows.iter().zip(labels).filter(|(logits, label)| predicted_class(logits) == Some(**label)).count())
 }

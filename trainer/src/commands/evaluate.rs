@@ -111,7 +111,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             percent(interval.high),
             percent(metrics.macro_f1),
             metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
-            percent(metrics.largest_class_share),
+            metrics.largest_class_share.map_or("none".into(), percent),
             rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated),
             out.display()
         ))?;

@@ -85,7 +85,8 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
     Ok(texts
         .iter()
         .zip(rows)
-        .map(|(text, logits)| {
+        .map(|(text, output)| {
+            let logits = output.logits;
             let label_id = predicted_class(&logits).map(|label| label as usize);
             let probabilities = if label_id.is_some() { softmax(&logits) } else { vec![f64::NAN; logits.len()] };
             Prediction {

@@ -49,7 +49,9 @@ mod tests {
 
     fn rows() -> Vec<Prediction> {
         let logits = |i: u32| vec![i as f32 / 3.0, -1e-30, f32::MIN_POSITIVE];
-        (0..500).map(|i| Prediction { row_hash: format!("{i:016x}"), label: i % 3, logits: logits(i) }).collect()
+        (0..500)
+            .map(|i| Prediction { row_hash: format!("{i:016x}"), label: i % 3, logits: logits(i), is_saturated: false })
+            .collect()
     }
 
     #[test]

@@ -34,10 +34,15 @@ pub fn predictions_of(
     pad_token_id: u32,
     on_batch: impl FnMut(usize),
 ) -> anyhow::Result<Vec<Prediction>> {
-    let logits = logits(model, &rows.examples, batch_size, pad_token_id, on_batch)?;
-    let predictions = logits.into_iter().zip(rows.examples.iter()).zip(&rows.row_hashes);
+    let outputs = logits(model, &rows.examples, batch_size, pad_token_id, on_batch)?;
+    let predictions = outputs.into_iter().zip(rows.examples.iter()).zip(&rows.row_hashes);
     Ok(predictions
-        .map(|((logits, example), row_hash)| Prediction { row_hash: row_hash.clone(), label: example.label, logits })
+        .map(|((output, example), row_hash)| Prediction {
+            row_hash: row_hash.clone(),
+            label: example.label,
+            logits: output.logits,
+            is_saturated: output.is_saturated,
+        })
         .collect())
 }
 
@@ -77,7 +82,7 @@ pub fn model_result(metrics: &Metrics, predictions: String) -> ModelResult {
         n: metrics.n,
         n_non_finite: metrics.n_non_finite,
         n_saturated: metrics.n_saturated,
-        largest_class_share: Some(metrics.largest_class_share),
+        largest_class_share: metrics.largest_class_share,
         predictions,
     }
 }

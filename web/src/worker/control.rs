@@ -191,7 +191,12 @@ async fn run(task: &Task, mut job: Job) -> Result<Control, Interruption> {
     let predictions: Vec<Prediction> = rows
         .into_iter()
         .zip(job.held_out.iter().zip(&hashes))
-        .map(|(logits, (example, hash))| Prediction { row_hash: hash.clone(), label: example.label, logits })
+        .map(|(output, (example, hash))| Prediction {
+            row_hash: hash.clone(),
+            label: example.label,
+            logits: output.logits,
+            is_saturated: output.is_saturated,
+        })
         .collect();
     let metrics = evaluate(&predictions, job.n_labels).map_err(|e| computation(&e))?;
     let control = KnownControl {

@@ -10,7 +10,7 @@ use shared::Condition;
 use shared::bundle::Answers;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
 use shared::evaluation::{Metrics, Prediction, evaluate, predicted_class};
-use shared::model::ForwardMode;
+use shared::model::RowOutput;
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
@@ -60,7 +60,12 @@ async fn run(task: &Task, job: &Job) -> Result<Evaluation, Interruption> {
         let predictions: Vec<Prediction> = logits
             .into_iter()
             .zip(job.examples.iter().zip(&hashes))
-            .map(|(logits, (example, hash))| Prediction { row_hash: hash.clone(), label: example.label, logits })
+            .map(|(output, (example, hash))| Prediction {
+                row_hash: hash.clone(),
+                label: example.label,
+                logits: output.logits,
+                is_saturated: output.is_saturated,
+            })
             .collect();
         models.push(evaluation(*condition, &predictions, job.n_labels)?);
         predicted.push(predictions.iter().map(Prediction::predicted).collect::<Vec<_>>());
@@ -99,7 +104,7 @@ pub(super) fn answers(metrics: &Metrics) -> Answers {
     Answers {
         n_non_finite: metrics.n_non_finite,
         n_saturated: metrics.n_saturated,
-        largest_class_share: metrics.largest_class_share.into(),
+        largest_class_share: metrics.largest_class_share,
     }
 }
 
@@ -133,15 +138,22 @@ pub(super) async fn measure(
     examples: &[EncodedExample],
     pad_token_id: u32,
 ) -> Result<Option<Accuracy>, Interruption> {
-    let logits = logits(task, model, examples, pad_token_id, |_| {}).await?;
-    Ok(accuracy_of(&logits, examples))
+    let outputs = logits(task, model, examples, pad_token_id, |_| {}).await?;
+    Ok(accuracy_of(outputs.iter().map(|output| output.logits.as_slice()), examples))
 }
 
 /// The share of `examples` that were given their class.
-pub(super) fn accuracy_of(logits: &[Vec<f32>], examples: &[EncodedExample]) -> Option<Accuracy> {
-    let predicted: Vec<Option<u32>> = logits.iter().map(|logits| predicted_class(logits)).collect();
-    let n_correct = predicted.iter().zip(examples).filter(|(class, example)| **class == Some(example.label)).count();
-    let n_non_finite = predicted.iter().filter(|class| class.is_none()).count();
+pub(super) fn accuracy_of<'a>(
+    logits: impl Iterator<Item = &'a [f32]>,
+    examples: &[EncodedExample],
+) -> Option<Accuracy> {
+    let (mut n_correct, mut n_non_finite) = (0, 0);
+    for (logits, example) in logits.zip(examples) {
+        match predicted_class(logits) {
+            None => n_non_finite += 1,
+            Some(class) => n_correct += usize::from(class == example.label),
+        }
+    }
     Some(Accuracy { n_non_finite, ..accuracy(n_correct, examples.len())? })
 }
 
@@ -152,19 +164,15 @@ pub(super) async fn logits(
     examples: &[EncodedExample],
     pad_token_id: u32,
     mut on_rows: impl FnMut(u64),
-) -> Result<Vec<Vec<f32>>, Interruption> {
+) -> Result<Vec<RowOutput>, Interruption> {
     let lengths: Vec<usize> = examples.iter().map(|example| example.input_ids.len()).collect();
-    let mut rows = vec![Vec::new(); examples.len()];
+    let mut rows = vec![RowOutput { logits: Vec::new(), is_saturated: false }; examples.len()];
     let mut n_done = 0;
     for indices in evaluation_batches(&lengths, BATCH_SIZE) {
         let batch = Batch::new(examples, &indices, pad_token_id);
-        let logits: Vec<Vec<f32>> = model
-            .classifier
-            .forward(&batch, ForwardMode::Evaluation)
-            .and_then(|logits| Ok(logits.to_vec2()?))
-            .map_err(|e| computation(&e))?;
-        for (row, logits) in indices.iter().zip(logits) {
-            rows[*row] = logits;
+        let outputs = model.classifier.evaluate(&batch).map_err(|e| computation(&e))?;
+        for (row, output) in indices.iter().zip(outputs) {
+            rows[*row] = output;
         }
         n_done += indices.len() as u64;
         on_rows(n_done);

@@ -347,7 +347,8 @@ fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Opt
     let Some(all) = &session.rows else { return Ok(None) };
     let examples = all.held_out(session)?;
     let examples: &[EncodedExample] = &examples[..n_rows.min(examples.len())];
-    Ok(accuracy_of(&logits(session, model, examples)?, examples))
+    let logits = logits(session, model, examples)?;
+    Ok(accuracy_of(logits.iter().map(Vec::as_slice), examples))
 }
 
 impl Healing {

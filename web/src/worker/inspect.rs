@@ -70,7 +70,8 @@ pub(super) fn logits(
     examples: &[EncodedExample],
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let pad = session.config.pad_token_id;
-    shared::training::logits(model, examples, BATCH_SIZE, pad, |_| {}).map_err(|e| computation(&e))
+    let outputs = shared::training::logits(model, examples, BATCH_SIZE, pad, |_| {}).map_err(|e| computation(&e))?;
+    Ok(outputs.into_iter().map(|output| output.logits).collect())
 }
 
 fn prediction(model: Condition, logits: Vec<f32>) -> ModelPrediction {

@@ -126,8 +126,24 @@ impl Setting {
         let mut tests = self.shell.command("cargo", [runner, &packages, profile].concat())?;
         // The page it would open may be an old one; the step `browser` opens the new one.
         run(tests.env("BERT_HEAL_REQUIRE_BROWSER", "0"))?;
+        self.other_instruction_sets()?;
         self.shell.cargo(&[&["test", "--doc"], &packages[..]].concat())?;
         Ok(Outcome::Passed)
+    }
+
+    /// The kernels once more for the instruction sets that are not the best one, which alone has run so far.
+    fn other_instruction_sets(&self) -> Result<()> {
+        if !has_avx512() {
+            eprintln!("skipped: this processor has no AVX-512, so BERT_HEAL_ISA=avx512 is not tested");
+        }
+        // All packages, as above: naming some would select other features and compile everything again.
+        let build = ["test", "--locked", "--workspace", "--exclude", "web"];
+        for set in ["gemm", "scalar"] {
+            for tests in [&["--lib", "--", "nn::", "seed::", "corruption::"][..], &["--test", "parity"]] {
+                run(self.shell.command("cargo", [&build[..], tests].concat())?.env("BERT_HEAL_ISA", set))?;
+            }
+        }
+        Ok(())
     }
 
     fn wasm(&mut self) -> Result<Outcome> {
@@ -181,4 +197,12 @@ impl Setting {
         }
         Ok(())
     }
+}
+
+/// As `shared::nn::InstructionSet` sees it, nearly: the program that runs here knows no `shared`.
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::super::gradient::{Gradient, HostGradient, hand_over_parameter};
+use super::super::gradient::{Collector, Gradient, HostGradient};
 use super::super::kernels::{
     Accumulate, Buffer, NormGradient, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
     layer_norm_backward_block, linear_weight_gradient_rows, rows_per_block,
@@ -49,8 +49,9 @@ pub(super) fn backward(
         add_input_gradient(geometry, &weights, [&dq, &dk, &dv], &mut dx);
     }
 
-    give_norm(&parameters.ffn_layer_norm, ffn_norm)?;
-    give_norm(&parameters.attention_layer_norm, attention_norm)?;
+    let collector = &parameters.collector;
+    give_norm(&parameters.ffn_layer_norm, ffn_norm, collector)?;
+    give_norm(&parameters.attention_layer_norm, attention_norm, collector)?;
     // The order halves the work: a feed-forward matrix weighs as much as the four of the attention.
     let dense = [
         Dense { pair: &parameters.ffn_in, dy: &dinner, x: &saved.middle },
@@ -60,7 +61,7 @@ pub(super) fn backward(
         Dense { pair: &parameters.value, dy: &dv, x },
         Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &saved.context },
     ];
-    give_dense(&dense)?;
+    give_dense(&dense, collector)?;
     Ok((input_gradient == InputGradient::Wanted).then_some(dx))
 }
 
@@ -108,14 +109,15 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, d
         .map(|(index, ((summed, inner, attended, dy), dx, dffn_out, dinner, dattention_output, dcontext))| {
             let first = index * of_hidden;
             let mut dmiddle = Buffer::new(dy.len());
-            let ffn_norm = layer_norm_backward_block(summed, weights.ffn_layer_norm.weight, eps, dy, &mut dmiddle);
+            let (first_row, gain) = (index * rows, weights.ffn_layer_norm.weight);
+            let ffn_norm = layer_norm_backward_block(summed, gain, eps, dy, first_row, &mut dmiddle);
             dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
             weights.ffn_out.operand.product(dffn_out, Accumulate::Set, dinner);
             gelu_backward_in_place(inner, dinner);
             weights.ffn_in.operand.product(dinner, Accumulate::Add, &mut dmiddle);
 
             let gain = weights.attention_layer_norm.weight;
-            let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, dx);
+            let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, first_row, dx);
             dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
             weights.attention_output.operand.product(dattention_output, Accumulate::Set, dcontext);
             (ffn_norm, attention_norm)
@@ -171,7 +173,7 @@ enum Piece<'a> {
 
 /// Hands over the gradients of dense layers: dW = dyᵀ·x and db = Σ dy. All of them are shared out at once, so that no
 /// thread waits for the end of each.
-fn give_dense(layers: &[Dense<'_>]) -> Result<()> {
+fn give_dense(layers: &[Dense<'_>], collector: &Collector) -> Result<()> {
     let of = |tensor: &Tensor| tensor.is_variable().then(|| Buffer::new(tensor.elem_count()));
     let mut gradients: Vec<(Option<Buffer>, Option<Buffer>)> =
         layers.iter().map(|dense| (of(&dense.pair.weight), of(&dense.pair.bias))).collect();
@@ -201,7 +203,7 @@ fn give_dense(layers: &[Dense<'_>]) -> Result<()> {
     for (dense, (weight, bias)) in layers.iter().zip(gradients) {
         for (parameter, gradient) in [(&dense.pair.weight, weight), (&dense.pair.bias, bias)] {
             if let Some(gradient) = gradient {
-                hand_over_parameter(parameter, Gradient::Host(HostGradient(gradient)))?;
+                collector.hand_over_parameter(parameter, Gradient::Host(HostGradient(gradient)))?;
             }
         }
     }
@@ -209,10 +211,10 @@ fn give_dense(layers: &[Dense<'_>]) -> Result<()> {
 }
 
 /// Hands over a LayerNorm's gradients.
-fn give_norm(pair: &Pair, gradient: NormGradient) -> Result<()> {
+fn give_norm(pair: &Pair, gradient: NormGradient, collector: &Collector) -> Result<()> {
     for (parameter, gradient) in [(&pair.weight, gradient.gamma), (&pair.bias, gradient.beta)] {
         if parameter.is_variable() {
-            hand_over_parameter(parameter, Gradient::Host(HostGradient(Buffer::copy_of(&gradient))))?;
+            collector.hand_over_parameter(parameter, Gradient::Host(HostGradient(Buffer::copy_of(&gradient))))?;
         }
     }
     Ok(())

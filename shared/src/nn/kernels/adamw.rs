@@ -12,8 +12,12 @@ pub(crate) struct AdamWStep {
     pub learning_rate: f32,
     /// Decay of the mean of gradients.
     pub beta1: f32,
+    /// 1 − beta1, taken in f64: in f32 it would be off by 1e-7, which is 2e-7 of 0.1.
+    pub one_minus_beta1: f32,
     /// Decay of the mean of squared gradients.
     pub beta2: f32,
+    /// 1 − beta2, taken in f64: in f32 it would be 1.3e-5 of 0.001 too small.
+    pub one_minus_beta2: f32,
     /// Added to the square root.
     pub epsilon: f32,
     /// Decoupled weight decay; 0 for biases and LayerNorms.
@@ -31,8 +35,8 @@ impl AdamWStep {
     #[inline(always)]
     fn update(self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
         let g = g * self.gradient_scale;
-        *m = self.beta1 * *m + (1.0 - self.beta1) * g;
-        *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+        *m = self.beta1 * *m + self.one_minus_beta1 * g;
+        *v = self.beta2 * *v + self.one_minus_beta2 * g * g;
         let denominator = v.sqrt() * (1.0 / self.bias_correction2.sqrt()) + self.epsilon;
         *p = *p * self.keep() - self.learning_rate / self.bias_correction1 * *m / denominator;
     }

@@ -3,13 +3,14 @@
 //! Queries, keys and values stay as the projections wrote them, `[batch, seq, heads · head_size]`: a head is a column
 //! block. Only the keys of one head (and its values, in the backward pass) are transposed, so that the small products
 //! read adjacent columns. Probabilities exist for one head at a time and are computed again in the backward pass instead
-//! of being stored. Keys behind a row's last real token are skipped: their probability is exactly 0.
+//! of being stored. Keys behind a row's last real token are skipped: their probability is exactly 0, also when they are
+//! NaN. Of those that are not, NaN, +∞ or nothing but −∞ makes all probabilities of a query NaN.
 
 use rayon::prelude::*;
 
 use super::small_matmul::small_matmul;
 use super::vectorized::vectorized;
-use super::{DropoutMask, MatrixMut, MatrixRef, math};
+use super::{DropoutMask, MatrixMut, MatrixRef, RowFlags, math};
 
 /// Sizes and inputs that are not differentiated.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct AttentionShape {
     /// `[batch, seq]`: 1 for a token that may be attended to, 0 for padding.
     pub mask: std::sync::Arc<Vec<u32>>,
     pub dropout: Option<DropoutMask>,
+    /// Raised by [`attention`] for rows in which a token gives weight 0 to another because its score is −∞, beside a
+    /// finite one.
+    pub saturated: RowFlags,
 }
 
 impl AttentionShape {
@@ -36,15 +40,19 @@ impl AttentionShape {
         &self.mask[row_idx * self.n_tokens..(row_idx + 1) * self.n_tokens]
     }
 
-    /// Keys that can have a probability above 0; all of them when a row has no real token, as in Hugging Face, where an
-    /// additive mask of `f32::MIN` everywhere leaves the softmax uniform.
     pub(super) fn n_keys(&self, row_idx: usize) -> usize {
-        self.mask_row(row_idx).iter().rposition(|m| *m != 0).map_or(self.n_tokens, |last| last + 1)
+        n_keys(self.mask_row(row_idx))
     }
 
     fn dropout_index(&self, row_idx: usize, head_idx: usize, query_idx: usize) -> u32 {
         (((row_idx * self.n_heads + head_idx) * self.n_tokens + query_idx) * self.n_tokens) as u32
     }
+}
+
+/// Keys that take part, given the mask of a row: those up to the last token; all of them when there is none, as in Hugging
+/// Face, where an additive mask of `f32::MIN` everywhere leaves the softmax uniform.
+pub(crate) fn n_keys(mask: &[u32]) -> usize {
+    mask.iter().rposition(|m| *m != 0).map_or(mask.len(), |last| last + 1)
 }
 
 /// Scores and probabilities have rows of this multiple, so that products never end in a part of a vector.
@@ -100,21 +108,31 @@ impl<'a> Row<'a> {
         small_matmul(MatrixMut::new(out, n, self.stride, self.stride), self.head(a, n), transposed, scale);
     }
 
-    /// Softmax probabilities of one head into `out` `[n_tokens, stride]`.
-    fn probabilities(&mut self, q: &[f32], k: &[f32], out: &mut [f32]) {
+    /// Softmax probabilities of one head into `out` `[n_tokens, stride]`; whether a token's scores are saturated, see
+    /// [`AttentionShape::saturated`].
+    fn probabilities(&mut self, q: &[f32], k: &[f32], out: &mut [f32]) -> bool {
         self.all_pairs(q, k, self.shape.scale(), out);
         let mask = &self.shape.mask_row(self.index)[..self.n_keys];
         let has_hole = mask.contains(&0);
         let (stride, n_keys) = (self.stride, self.n_keys);
-        vectorized!(|out: &mut [f32], mask: &[u32], has_hole: bool, stride: usize, n_keys: usize| {
-            for scores in out.chunks_exact_mut(stride) {
+        vectorized!(|out: &mut [f32], mask: &[u32], has_hole: bool, stride: usize, n_keys: usize| -> bool {
+            let mut is_saturated = false;
+            for (query_idx, scores) in out.chunks_exact_mut(stride).enumerate() {
                 let scores = &mut scores[..n_keys];
+                let mut lowest_of_tokens = f32::INFINITY;
                 if has_hole {
                     for (score, mask) in scores.iter_mut().zip(mask) {
-                        *score += if *mask == 0 { f32::MIN } else { 0.0 };
+                        if *mask == 0 {
+                            *score += f32::MIN;
+                        } else if *score < lowest_of_tokens {
+                            lowest_of_tokens = *score;
+                        }
                     }
                 }
-                let max = math::max(scores);
+                let (min, max) = math::extremes(scores);
+                let lowest = if has_hole { lowest_of_tokens } else { min };
+                // What padding behind the last token attends to reaches nobody.
+                is_saturated |= query_idx < n_keys && lowest == f32::NEG_INFINITY && max.is_finite();
                 for score in scores.iter_mut() {
                     *score = math::exp(*score - max);
                 }
@@ -123,7 +141,8 @@ impl<'a> Row<'a> {
                     *score *= inverse_sum;
                 }
             }
-        });
+            is_saturated
+        })
     }
 
     /// Multiplies probabilities (or their gradient) of one head by its dropout mask.
@@ -156,7 +175,9 @@ pub(crate) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32],
         let mut p = row.scores();
         for head_idx in 0..shape.n_heads {
             let head = head_idx * size;
-            row.probabilities(&q[head..], &k[head..], &mut p);
+            if row.probabilities(&q[head..], &k[head..], &mut p) {
+                shape.saturated.raise(row_idx);
+            }
             row.drop_out(head_idx, &mut p);
             small_matmul(row.head_mut(&mut out[head..], n), row.keys(&p), row.head(&v[head..], row.n_keys), 1.0);
         }

@@ -9,23 +9,14 @@ mod pack;
 mod tests;
 mod tile;
 
-use super::packed_weight::Activation;
-use super::product::{PackedMatrix, Right, multiply};
-use super::{Accumulate, MatrixMut, MatrixRef};
 pub(super) use tile::Avx512;
 
-/// Whether this processor has the instructions; asked once by the standard library.
+/// Whether this processor has all the instructions that AVX-512 code is compiled with; asked once by the standard library.
+///
+/// Rust takes `avx512f` to include the other three, but what hides one feature of a processor need not hide the others.
 pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
-}
-
-/// A weight packed for [`Avx512`].
-pub(super) type Packed = PackedMatrix<Avx512>;
-
-/// As [`super::matmul`].
-///
-/// # Panics
-/// When the processor has no AVX-512.
-pub(super) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    multiply::<Avx512>(out, a, &Right::Loose(b), mode.into(), Activation::None);
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("f16c")
 }

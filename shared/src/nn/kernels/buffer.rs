@@ -12,6 +12,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// `n` values from the pool; what they hold at first is arbitrary (but initialised): whoever takes them writes them all.
+///
+/// In debug builds they are NaN, so that a value which was not written shows.
 pub(crate) struct Buffer {
     data: Vec<f32>,
     len: usize,
@@ -23,6 +25,9 @@ impl Buffer {
         let mut data = pool().take(len);
         if data.len() < len {
             data.resize(len, 0.0);
+        }
+        if cfg!(debug_assertions) {
+            data[..len].fill(f32::NAN);
         }
         Self { data, len }
     }
@@ -163,6 +168,16 @@ mod tests {
             assert_eq!(pool.n_used, lent.iter().map(Vec::len).sum::<usize>());
             assert_eq!(pool.n_free, pool.free.iter().map(Vec::len).sum::<usize>());
             assert!(pool.n_free + pool.n_used <= pool.n_peak + pool.n_peak / 8);
+        }
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn a_buffer_holds_nan_until_it_is_written_in_debug_builds() {
+        for _ in 0..2 {
+            let mut buffer = Buffer::new(77);
+            assert!(buffer.iter().all(|x| x.is_nan()));
+            buffer.fill(7.0);
         }
     }
 

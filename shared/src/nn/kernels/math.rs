@@ -13,6 +13,8 @@ fn mul_add(a: f32, b: f32, c: f32) -> f32 {
 
 /// e^x to about 1 unit in the last place; 0 below -87.3, where the result would be subnormal. NaN stays NaN.
 ///
+/// Above 88 it is e^88, where the true power overflows: all callers have x ≤ 0 or NaN.
+///
 /// Range reduction by magic-number rounding and the polynomial of Cephes `expf` (Moshier).
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
@@ -34,11 +36,15 @@ pub(super) fn exp(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { p * power }
 }
 
-/// The error function to about 4e-7, as a rational function on [-4, 4] (the form used by Eigen and XLA).
+/// Beyond it [`erf`] is exactly ±1 with and without fused multiply-add, which it is not at every point near 4: were Φ of a
+/// large negative number 6e-8 instead of 0, GELU of -1e30 would be -6e22.
+pub(super) const ERF_END: f32 = 3.963_836_4;
+
+/// The error function to about 4e-7, as a rational function up to [`ERF_END`] (the form used by Eigen and XLA).
 #[inline(always)]
 fn erf(x: f32) -> f32 {
-    let x = if x > 4.0 { 4.0 } else { x };
-    let x = if x < -4.0 { -4.0 } else { x };
+    let x = if x > ERF_END { ERF_END } else { x };
+    let x = if x < -ERF_END { -ERF_END } else { x };
     let s = x * x;
     let mut p = -2.726_142_4e-10;
     p = mul_add(p, s, 2.770_681_4e-8);
@@ -90,10 +96,23 @@ pub(super) fn sum(xs: &[f32]) -> f32 {
     fold(xs, 0.0, |a, b| a + b)
 }
 
-/// The largest element; NaN elements are skipped (they surface in the sum of exponentials).
+/// The smallest and the largest element; NaN elements are skipped (they surface in the sum of exponentials).
 #[inline(always)]
-pub(super) fn max(xs: &[f32]) -> f32 {
-    fold(xs, f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+pub(super) fn extremes(xs: &[f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    let smaller = |a: f32, b: f32| if b < a { b } else { a };
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let chunks = xs.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for ((low, high), x) in low.iter_mut().zip(&mut high).zip(chunk) {
+            (*low, *high) = (smaller(*low, *x), larger(*high, *x));
+        }
+    }
+    for ((low, high), x) in low.iter_mut().zip(&mut high).zip(rest) {
+        (*low, *high) = (smaller(*low, *x), larger(*high, *x));
+    }
+    (low.into_iter().fold(f32::INFINITY, smaller), high.into_iter().fold(f32::NEG_INFINITY, larger))
 }
 
 /// Σ f(aᵢ, bᵢ) over two slices of one length.
@@ -139,6 +158,9 @@ mod tests {
             let exact = libm::erf(f64::from(x));
             assert!((f64::from(erf(x)) - exact).abs() < 4e-7, "erf({x}) = {} not {exact}", erf(x));
         }
+        for large in [ERF_END, 4.0, 100.0, f32::MAX, f32::INFINITY] {
+            assert_eq!((erf(large), erf(-large)), (1.0, -1.0), "{large}");
+        }
         assert!(erf(f32::NAN).is_nan());
     }
 
@@ -147,7 +169,9 @@ mod tests {
         for n in 0..70 {
             let xs: Vec<f32> = (0..n).map(|i| ((i * 37) % 19) as f32 - 9.0).collect();
             assert_eq!(sum(&xs), xs.iter().sum::<f32>());
-            assert_eq!(max(&xs), xs.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let expected =
+                (xs.iter().copied().fold(f32::INFINITY, f32::min), xs.iter().copied().fold(-f32::INFINITY, f32::max));
+            assert_eq!(extremes(&xs), expected);
             assert_eq!(sum2(&xs, &xs, |a, b| a * b), xs.iter().map(|x| x * x).sum::<f32>());
         }
     }

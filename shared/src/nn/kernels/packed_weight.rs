@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx512 as target;
-#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-use super::product::{Right, multiply};
-#[cfg(target_arch = "wasm32")]
-use super::wasm as target;
-use super::{Accumulate, Buffer, MatrixMut, MatrixRef, bias_gelu, matmul};
+use super::product::{PackedMatrix, Right, multiply};
+use super::{Accumulate, Buffer, MatrixMut, MatrixRef, NativeTile, ScalarTile, bias_gelu, matmul};
+use crate::nn::InstructionSet;
 
 /// What the sums of a product begin with.
 #[derive(Clone, Copy)]
@@ -36,15 +32,16 @@ pub(super) enum Activation {
     Gelu,
 }
 
-/// A packed weight; it exists only where the product of matrices is our own.
-///
-/// The gemm crate packs as it goes and takes no packed operand, so where that one multiplies there is no value of this
-/// type.
+/// A packed weight; there is none where the gemm crate multiplies, which packs as it goes and takes no packed operand.
 #[derive(Debug)]
-pub(crate) struct PackedWeight(
-    #[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))] target::Packed,
-    #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))] core::convert::Infallible,
-);
+pub(crate) struct PackedWeight(Packed);
+
+/// For the tiles of which kind.
+#[derive(Debug)]
+enum Packed {
+    Native(PackedMatrix<NativeTile>),
+    Scalar(PackedMatrix<ScalarTile>),
+}
 
 impl PackedWeight {
     /// Packs Wᵀ of W `[n_out, n_in]`, for y = x·Wᵀ; `None` where nothing packed is used.
@@ -56,37 +53,29 @@ impl PackedWeight {
     pub(crate) fn for_input_gradient(weight: &[f32], n_in: usize) -> Option<Self> {
         Self::of(rows(weight, n_in))
     }
-}
 
-#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
-impl PackedWeight {
     fn of(matrix: MatrixRef<'_>) -> Option<Self> {
-        target::is_available().then(|| Self(target::Packed::new(matrix)))
+        match InstructionSet::current() {
+            InstructionSet::Avx512 | InstructionSet::Wasm => Some(Self(Packed::Native(PackedMatrix::new(matrix)))),
+            InstructionSet::Scalar => Some(Self(Packed::Scalar(PackedMatrix::new(matrix)))),
+            InstructionSet::Gemm => None,
+        }
     }
 
     /// `[k, n]`
     fn shape(&self) -> (usize, usize) {
-        self.0.shape()
+        match &self.0 {
+            Packed::Native(matrix) => matrix.shape(),
+            Packed::Scalar(matrix) => matrix.shape(),
+        }
     }
 
     /// out = activation(start + x·B).
     fn multiply(&self, x: MatrixRef<'_>, start: Start<'_>, activation: Activation, out: MatrixMut<'_>) {
-        multiply(out, x, &Right::Packed(&self.0), start, activation);
-    }
-}
-
-#[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-impl PackedWeight {
-    fn of(_: MatrixRef<'_>) -> Option<Self> {
-        None
-    }
-
-    fn shape(&self) -> (usize, usize) {
-        match self.0 {}
-    }
-
-    fn multiply(&self, _: MatrixRef<'_>, _: Start<'_>, _: Activation, _: MatrixMut<'_>) {
-        match self.0 {}
+        match &self.0 {
+            Packed::Native(matrix) => multiply(out, x, &Right::Packed(matrix), start, activation),
+            Packed::Scalar(matrix) => multiply(out, x, &Right::Packed(matrix), start, activation),
+        }
     }
 }
 
@@ -119,7 +108,7 @@ impl<'a> Operand<'a> {
     fn matrices<'x, 'out>(&self, x: &'x [f32], out: &'out mut [f32]) -> (MatrixRef<'x>, MatrixMut<'out>) {
         let (k, n) = match self {
             Self::Packed(packed) => packed.shape(),
-            Self::Loose(matrix) => (matrix.rows, matrix.columns),
+            Self::Loose(matrix) => (matrix.rows(), matrix.columns()),
         };
         let m = x.len() / k.max(1);
         (MatrixRef::new(x, m, k, k), MatrixMut::new(out, m, n, n))

@@ -4,7 +4,7 @@
 //! panels of a few columns, `[k-block][panel][k][columns]`, which a caller that uses it more than once keeps
 //! ([`PackedMatrix`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
 //! where it lies. The loops go k-block → row block → panel → group, so that a panel is read again from a near cache.
-//! What a tile is made of is the target's: `wasm` and `avx512` have theirs.
+//! What a tile is made of is its [`Variant`]'s: `avx512`, `wasm` and `scalar` have theirs.
 //!
 //! Invariant: every element of a product is summed in the order of k, whatever the shape.
 
@@ -18,9 +18,9 @@ use core::ops::Range;
 use rayon::prelude::*;
 
 use super::packed_weight::{Activation, Start};
-use super::{Buffer, MatrixMut, MatrixRef};
+use super::{Buffer, MatrixMut, MatrixRef, SERIAL_BELOW};
 
-/// What a tile reads and writes.
+/// What a tile reads and writes, see [`Variant::run`].
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     /// Length of the sums.
@@ -28,10 +28,8 @@ pub(super) struct Tile {
     /// The first of its rows.
     pub a: *const f32,
     /// Elements from one row to the next; 1 where rows are packed.
-    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "its tiles read packed rows only"))]
     pub a_row: usize,
     /// Elements from one step of k to the next; the tile's height where rows are packed.
-    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "its tiles read packed rows only"))]
     pub a_step: usize,
     /// `[k][PANEL]`
     pub b: *const f32,
@@ -54,7 +52,22 @@ pub(super) enum TileStart {
 }
 
 /// One way to multiply and add.
-pub(super) trait Variant: Sized {
+///
+/// # Safety
+/// [`multiply`] hands [`Variant::run`] pointers to slices that it has cut for `PANEL`, `TALLEST` and what
+/// [`Variant::run`] says of a [`Tile`]. An implementer promises that
+/// - `run` accesses no memory but what is listed there, for every height from 1 to `TALLEST`, whatever the values are that
+///   it reads there;
+/// - `run` reads `b` and a bias, and reads and writes `out`, in rows of exactly `PANEL` elements;
+/// - `PANEL`, `TALLEST`, `DEPTH` and `ROWS` are at least 1, and `PANEL · TALLEST` at most [`MAX_TILE`] (both checked when
+///   [`multiply`] is compiled);
+/// - either it runs on every processor of its target, or `run` panics where it does not.
+///
+/// `pack` and `pack_groups` are safe functions and are trusted with nothing that memory safety needs: buffers are
+/// initialised. But they must write every element of `out`, as documented there, since its old values are those of
+/// other products; debug builds fill it with NaN before.
+#[expect(unsafe_code, reason = "implementers make a promise")]
+pub(super) unsafe trait Variant: Sized {
     /// Columns of a tile.
     const PANEL: usize;
     /// Rows of the tallest tile.
@@ -66,12 +79,12 @@ pub(super) trait Variant: Sized {
     /// Whether tiles read a left operand with adjacent columns where it lies; all rows are packed otherwise.
     const READS_ROWS: bool;
 
-    /// Packs `height` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into `out`
+    /// Packs `height` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into all of `out`
     /// `[depth][height]`; `height` is [`Variant::PANEL`] or at most [`Variant::TALLEST`].
     fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]);
 
-    /// Packs groups of adjacent rows as [`Variant::pack`] does, one behind the other; `groups` has the first row and the
-    /// height of each.
+    /// Packs groups of adjacent rows as [`Variant::pack`] does, one behind the other, which fills `out`; `groups` has the
+    /// first row and the height of each.
     fn pack_groups(
         source: MatrixRef<'_>,
         groups: impl Iterator<Item = (usize, usize)> + Clone,
@@ -84,7 +97,12 @@ pub(super) trait Variant: Sized {
     /// Computes a tile of `height` rows, at most [`Variant::TALLEST`].
     ///
     /// # Safety
-    /// All that `tile` names must lie inside of live slices, `out` inside of one that nothing else refers to.
+    /// `height` is from 1 to `TALLEST`. For `k` of the tile these elements lie inside of live slices of f32:
+    /// - `a + r·a_row + l·a_step` for every `r < height` and `l < k`;
+    /// - the `k · PANEL` from `b` on;
+    /// - the `PANEL` of a bias from its pointer on;
+    /// - the `PANEL` from `out + r·out_stride` on for every `r < height`, which may be written and which nothing else
+    ///   refers to while this runs; rows do not overlap.
     #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
     unsafe fn run(height: usize, tile: &Tile);
 }
@@ -103,17 +121,25 @@ pub(super) struct PackedMatrix<V> {
 }
 
 impl<V: Variant> PackedMatrix<V> {
-    /// Packs `[k, n]`, on all threads.
+    /// Packs `[k, n]`, on all threads if it is large.
     pub(super) fn new(matrix: MatrixRef<'_>) -> Self {
-        let (n_rows, n_columns) = (matrix.rows, matrix.columns);
+        let (n_rows, n_columns) = (matrix.rows(), matrix.columns());
         let width = n_columns.next_multiple_of(V::PANEL);
-        let mut data = Buffer::new(n_rows * width);
+        // A matrix whose rows are one and the same may be larger than any memory.
+        let n_elements = n_rows.checked_mul(width).expect("a packed matrix fits into memory");
+        let mut data = Buffer::new(n_elements);
         for depth in blocks::<V>(n_rows) {
             let columns = matrix.t();
-            data[depth.start * width..depth.end * width]
-                .par_chunks_exact_mut((V::PANEL * depth.len()).max(1))
-                .enumerate()
-                .for_each(|(panel_idx, panel)| pack_panel::<V>(columns, panel_idx, depth.clone(), panel));
+            let pack = |(panel_idx, panel): (usize, &mut [f32])| {
+                pack_panel::<V>(columns, panel_idx, depth.clone(), panel);
+            };
+            let block = &mut data[depth.start * width..depth.end * width];
+            let panel_len = (V::PANEL * depth.len()).max(1);
+            if block.len() < SERIAL_BELOW {
+                block.chunks_exact_mut(panel_len).enumerate().for_each(pack);
+            } else {
+                block.par_chunks_exact_mut(panel_len).enumerate().for_each(pack);
+            }
         }
         Self { n_rows, n_columns, data, variant: PhantomData }
     }
@@ -140,7 +166,7 @@ impl<V: Variant> Right<'_, V> {
     fn shape(&self) -> (usize, usize) {
         match self {
             Self::Packed(matrix) => matrix.shape(),
-            Self::Loose(matrix) => (matrix.rows, matrix.columns),
+            Self::Loose(matrix) => (matrix.rows(), matrix.columns()),
         }
     }
 }
@@ -153,6 +179,8 @@ struct Scratch {
 }
 
 thread_local! {
+    /// Borrowed for the whole of a product. So nothing inside of one may use rayon: a thread that waits there takes up
+    /// other work, which may be another product, and would borrow it a second time and panic.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
@@ -167,18 +195,22 @@ pub(super) fn multiply<V: Variant>(
     start: Start<'_>,
     activation: Activation,
 ) {
+    const {
+        assert!(V::PANEL > 0 && V::TALLEST > 0 && V::DEPTH > 0 && V::ROWS > 0, "a variant has tiles");
+        assert!(V::PANEL * V::TALLEST <= MAX_TILE, "a tile fits into its buffer");
+    }
     assert_eq!(
-        ((out.rows, a.columns), out.columns),
-        ((a.rows, b.shape().0), b.shape().1),
+        ((out.rows(), a.columns()), out.columns()),
+        ((a.rows(), b.shape().0), b.shape().1),
         "shapes of a matrix product"
     );
-    if out.rows == 0 || out.columns == 0 {
+    if out.rows() == 0 || out.columns() == 0 {
         return;
     }
     // The last panel reads a whole panel of it.
     let bias = match start {
         Start::Bias(bias) => {
-            assert_eq!(bias.len(), out.columns, "one bias for every column");
+            assert_eq!(bias.len(), out.columns(), "one bias for every column");
             let mut padded_bias = vec![0.0; bias.len().next_multiple_of(V::PANEL)];
             padded_bias[..bias.len()].copy_from_slice(bias);
             Some(padded_bias)
@@ -188,29 +220,29 @@ pub(super) fn multiply<V: Variant>(
     SCRATCH.with_borrow_mut(|scratch| {
         let mut product =
             Product { out, bias, is_added: matches!(start, Start::Out), has_gelu: activation == Activation::Gelu };
-        for depth in blocks::<V>(a.columns) {
+        for depth in blocks::<V>(a.columns()) {
             let panels = match b {
                 Right::Packed(matrix) => matrix.block(&depth),
                 Right::Loose(matrix) => {
-                    let width = matrix.columns.next_multiple_of(V::PANEL);
+                    let width = matrix.columns().next_multiple_of(V::PANEL);
                     let panels = grown(&mut scratch.b, depth.len() * width);
-                    let groups = (0..matrix.columns).step_by(V::PANEL).map(|first| (first, V::PANEL));
+                    let groups = (0..matrix.columns()).step_by(V::PANEL).map(|first| (first, V::PANEL));
                     V::pack_groups(matrix.t(), groups, depth.clone(), panels);
                     panels
                 }
             };
-            if V::READS_ROWS && a.column_stride == 1 {
-                product.block::<V>(0..a.rows, depth.clone(), a.columns, Left::Rows(a), panels);
+            if V::READS_ROWS && a.column_stride() == 1 {
+                product.block::<V>(0..a.rows(), depth.clone(), a.columns(), Left::Rows(a), panels);
                 continue;
             }
-            let n_blocks = a.rows.div_ceil(V::ROWS);
-            let n_rows = a.rows.div_ceil(n_blocks).next_multiple_of(V::TALLEST);
-            for first in (0..a.rows).step_by(n_rows) {
-                let rows = first..(first + n_rows).min(a.rows);
+            let n_blocks = a.rows().div_ceil(V::ROWS);
+            let n_rows = a.rows().div_ceil(n_blocks).next_multiple_of(V::TALLEST);
+            for first in (0..a.rows()).step_by(n_rows) {
+                let rows = first..(first + n_rows).min(a.rows());
                 let groups = grown(&mut scratch.a, rows.len() * depth.len());
                 let heights = heights::<V>(rows.len()).map(|(offset, height)| (rows.start + offset, height));
                 V::pack_groups(a, heights, depth.clone(), groups);
-                product.block::<V>(rows, depth.clone(), a.columns, Left::Groups(groups), panels);
+                product.block::<V>(rows, depth.clone(), a.columns(), Left::Groups(groups), panels);
             }
         }
     });
@@ -236,7 +268,7 @@ struct Product<'a> {
 impl Product<'_> {
     /// Adds one block: some rows, some steps of k, all columns.
     fn block<V: Variant>(&mut self, rows: Range<usize>, depth: Range<usize>, k: usize, left: Left<'_>, panels: &[f32]) {
-        let (n_columns, out_stride) = (self.out.columns, self.out.row_stride);
+        let (n_columns, out_stride) = (self.out.columns(), self.out.row_stride());
         let is_continued = depth.start > 0 || self.is_added;
         assert_eq!(panels.len(), n_columns.next_multiple_of(V::PANEL) * depth.len(), "size of the packed panels");
         for (panel_idx, column) in (0..n_columns).step_by(V::PANEL).enumerate() {
@@ -251,16 +283,16 @@ impl Product<'_> {
                 // The tiles check nothing: what they are handed are slices that end where their reading does.
                 let (a, a_row, a_step) = match left {
                     Left::Groups(groups) => (&groups[offset * depth.len()..(offset + height) * depth.len()], 1, height),
-                    Left::Rows(matrix) if depth.is_empty() => (&matrix.data[..0], matrix.row_stride, 1),
+                    Left::Rows(matrix) if depth.is_empty() => (&matrix.data()[..0], matrix.row_stride(), 1),
                     Left::Rows(matrix) => {
-                        let first = (rows.start + offset) * matrix.row_stride + depth.start;
-                        let last = first + (height - 1) * matrix.row_stride + depth.len();
-                        (&matrix.data[first..last], matrix.row_stride, 1)
+                        let first = (rows.start + offset) * matrix.row_stride() + depth.start;
+                        let last = first + (height - 1) * matrix.row_stride() + depth.len();
+                        (&matrix.data()[first..last], matrix.row_stride(), 1)
                     }
                 };
                 let first = (rows.start + offset) * out_stride + column;
                 // Up to the end of the last row, which may be where the slice ends.
-                let out = &mut self.out.data[first..first + (height - 1) * out_stride + width];
+                let out = &mut self.out.data()[first..first + (height - 1) * out_stride + width];
                 let tile = Tile {
                     k: depth.len(),
                     a: a.as_ptr(),
@@ -272,16 +304,17 @@ impl Product<'_> {
                     start,
                     has_gelu: self.has_gelu && depth.end == k,
                 };
-                if width == V::PANEL {
-                    // SAFETY: `a` is a slice that ends with the last element of `height` rows at the last of k steps, `b`
-                    // one of `PANEL · k` elements, a bias has been cut to `PANEL`, and `out` is a slice that ends with
-                    // the last of `height` rows of `PANEL` elements.
-                    #[expect(unsafe_code, reason = "tiles take raw pointers")]
-                    unsafe {
+                // SAFETY: heights are from 1 to `TALLEST`, since there are rows. `a` is a slice that ends with the last
+                // element of `height` rows at the last of k steps, `b` one of `PANEL · k` elements, a bias has been cut
+                // to `PANEL`, and `out` is a slice that is borrowed mutably and ends with the last of `height` rows: of
+                // `PANEL` elements where the tile is whole, else of `width`, which is all that `narrow_tile` accesses.
+                #[expect(unsafe_code, reason = "tiles take raw pointers")]
+                unsafe {
+                    if width == V::PANEL {
                         V::run(height, &tile);
+                    } else {
+                        narrow_tile::<V>(height, &tile, out, width);
                     }
-                } else {
-                    narrow_tile::<V>(height, &tile, out, width);
                 }
             }
         }
@@ -289,16 +322,21 @@ impl Product<'_> {
 }
 
 /// A tile of the last panel: computed beside the output, which has only `width` of its columns.
-fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], width: usize) {
-    assert!(height * V::PANEL <= MAX_TILE && width <= V::PANEL, "a tile fits into its buffer");
+///
+/// # Safety
+/// As [`Variant::run`], except for `out` of the tile, which is not used: `out` takes its place, with rows of `width`
+/// elements.
+#[expect(unsafe_code, reason = "tiles take raw pointers")]
+unsafe fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], width: usize) {
+    assert!(height <= V::TALLEST && width <= V::PANEL, "a tile fits into its buffer");
+    // A single row may have any stride.
     let stride = tile.out_stride.max(width);
     let mut whole = [0.0; MAX_TILE];
     for (whole, row) in whole.chunks_exact_mut(V::PANEL).zip(out.chunks(stride)).take(height) {
         whole[..width].copy_from_slice(&row[..width]);
     }
     let beside = Tile { out: whole.as_mut_ptr(), out_stride: V::PANEL, ..*tile };
-    // SAFETY: as for a whole tile, and `whole` has `PANEL` elements for each row.
-    #[expect(unsafe_code, reason = "tiles take raw pointers")]
+    // SAFETY: the caller's promise, and `whole` has `PANEL` elements for each of at most `TALLEST` rows.
     unsafe {
         V::run(height, &beside);
     }
@@ -327,7 +365,7 @@ fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + 
 /// One panel of one k-block, of the right operand's transpose.
 fn pack_panel<V: Variant>(columns: MatrixRef<'_>, panel_idx: usize, depth: Range<usize>, panel: &mut [f32]) {
     let first = panel_idx * V::PANEL;
-    V::pack(columns, first, V::PANEL.min(columns.rows - first), V::PANEL, depth, panel);
+    V::pack(columns, first, V::PANEL.min(columns.rows() - first), V::PANEL, depth, panel);
 }
 
 /// Packs each group as a whole before the next.
@@ -339,15 +377,19 @@ pub(super) fn pack_one_by_one<V: Variant>(
 ) {
     for (first, height) in groups {
         let (group, rest) = out.split_at_mut(height * depth.len());
-        V::pack(source, first, height.min(source.rows - first), height, depth.clone(), group);
+        V::pack(source, first, height.min(source.rows() - first), height, depth.clone(), group);
         out = rest;
     }
 }
 
-/// The first `n` elements of a buffer that grows when it is too small.
+/// The first `n` elements of a buffer that grows when it is too small, with values of other products.
 fn grown(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
     if buffer.len() < n {
         buffer.resize(n, 0.0);
     }
-    &mut buffer[..n]
+    let values = &mut buffer[..n];
+    if cfg!(debug_assertions) {
+        values.fill(f32::NAN);
+    }
+    values
 }

@@ -20,13 +20,17 @@ const VECTORS: usize = 4;
 /// # Panics
 /// When shapes do not fit, or the columns of `b` are not adjacent.
 pub(super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32) {
-    assert_eq!((out.rows, out.columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
-    assert!(b.column_stride == 1 || b.columns <= 1, "columns of the right operand must be adjacent");
+    assert_eq!(
+        (out.rows(), out.columns(), a.columns()),
+        (a.rows(), b.columns(), b.rows()),
+        "shapes of a matrix product"
+    );
+    assert!(b.column_stride() == 1 || b.columns() <= 1, "columns of the right operand must be adjacent");
     #[cfg(target_arch = "wasm32")]
-    if b.columns.is_multiple_of(super::wasm::PANEL) {
+    if b.column_stride() == 1 && b.columns().is_multiple_of(super::wasm::PANEL) {
         return super::wasm::small_matmul(out, a, b, scale);
     }
-    pulp::Arch::new().dispatch(Product { out, a, b, scale });
+    crate::nn::arch().dispatch(Product { out, a, b, scale });
 }
 
 struct Product<'a> {
@@ -41,7 +45,7 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let (m, n, lanes) = (self.out.rows, self.out.columns, S::F32_LANES);
+        let (m, n, lanes) = (self.out.rows(), self.out.columns(), S::F32_LANES);
         let mut column = 0;
         while column < n {
             let n_vectors = (n - column).div_ceil(lanes).min(VECTORS);
@@ -72,11 +76,11 @@ impl Product<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(&mut self, simd: S, row: usize, column: usize) {
         let (a, b, lanes) = (self.a, self.b, S::F32_LANES);
-        let width = (V * lanes).min(self.out.columns - column);
+        let width = (V * lanes).min(self.out.columns() - column);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for l in 0..a.columns {
-            let start = l * b.row_stride + column;
-            let b_row = &b.data[start..start + width];
+        for l in 0..a.columns() {
+            let start = l * b.row_stride() + column;
+            let b_row = &b.data()[start..start + width];
             let mut b_vectors = [simd.splat_f32s(0.0); V];
             for (v, vector) in b_vectors.iter_mut().enumerate() {
                 *vector = if WHOLE || v + 1 < V {
@@ -86,7 +90,7 @@ impl Product<'_> {
                 };
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let a = simd.splat_f32s(a.data[(row + r) * a.row_stride + l * a.column_stride]);
+                let a = simd.splat_f32s(a.data()[(row + r) * a.row_stride() + l * a.column_stride()]);
                 for (sum, b) in sums.iter_mut().zip(b_vectors) {
                     *sum = simd.mul_add_e_f32s(a, b, *sum);
                 }
@@ -94,8 +98,8 @@ impl Product<'_> {
         }
         let scale = simd.splat_f32s(self.scale);
         for (r, sums) in sums.into_iter().enumerate() {
-            let start = (row + r) * self.out.row_stride + column;
-            let out = &mut self.out.data[start..start + width];
+            let start = (row + r) * self.out.row_stride() + column;
+            let out = &mut self.out.data()[start..start + width];
             for (v, sum) in sums.into_iter().enumerate() {
                 let sum = simd.mul_f32s(sum, scale);
                 if WHOLE || v + 1 < V {
@@ -140,7 +144,7 @@ mod tests {
                         );
                         for (i, row) in out.chunks_exact(out_stride).enumerate() {
                             for (j, value) in row.iter().enumerate() {
-                                let a_at = |l: usize| a[i * a_ref.row_stride + l * a_ref.column_stride];
+                                let a_at = |l: usize| a[i * a_ref.row_stride() + l * a_ref.column_stride()];
                                 let dot: f32 = (0..k).map(|l| a_at(l) * b[l * b_stride + j.min(n - 1)]).sum();
                                 let expected = if j < n { 0.5 * dot } else { 99.0 };
                                 assert_eq!(*value, expected, "m {m} k {k} n {n} at {i}, {j}");

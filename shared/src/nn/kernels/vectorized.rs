@@ -1,7 +1,7 @@
 //! Loops that the compiler turns into vector instructions of the processor at hand.
 
 /// Runs a block compiled once for every instruction set that `pulp` tells apart: `vectorized!(|x: &[f32], y: &mut [f32]| {…})`
-/// takes the variables of these names.
+/// takes the variables of these names. The one that runs is [`InstructionSet::current`](crate::nn::InstructionSet::current)'s.
 ///
 /// A closure handed to `pulp::Arch::dispatch` is a function of its own, compiled without these instructions; it gets them
 /// only where the optimiser chooses to inline it, and it does not choose so for long ones (GELU ran on vectors of four). The
@@ -26,7 +26,7 @@ macro_rules! vectorized {
         #[inline(always)]
         fn body($($name: $type),+) -> $result $body
 
-        pulp::Arch::new().dispatch(Work(($($name,)+)))
+        crate::nn::arch().dispatch(Work(($($name,)+)))
     }};
 }
 

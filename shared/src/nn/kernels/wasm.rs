@@ -23,25 +23,8 @@ pub(super) use pointwise::{serial_gelu, serial_gelu_backward};
 pub(super) use small::small_matmul;
 pub(super) use tile::PANEL;
 
-use super::packed_weight::Activation;
-use super::product::{PackedMatrix, Right, multiply};
-use super::{Accumulate, MatrixMut, MatrixRef};
-
 /// The variant this build runs.
 #[cfg(feature = "relaxed-simd")]
-type Variant = tile::Relaxed;
+pub(super) type Variant = tile::Relaxed;
 #[cfg(not(feature = "relaxed-simd"))]
-type Variant = tile::Plain;
-
-/// A weight packed for this build's tiles.
-pub(super) type Packed = PackedMatrix<Variant>;
-
-/// Whether it can run: a browser that could not would have refused the module.
-pub(super) fn is_available() -> bool {
-    true
-}
-
-/// As [`super::matmul`].
-pub(super) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    multiply::<Variant>(out, a, &Right::Loose(b), mode.into(), Activation::None);
-}
+pub(super) type Variant = tile::Plain;

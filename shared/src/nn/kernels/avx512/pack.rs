@@ -26,8 +26,11 @@ pub(super) fn pack(
     depth: Range<usize>,
     out: &mut [f32],
 ) {
-    assert!(n_valid <= height && first + n_valid <= source.rows, "rows to pack must exist");
-    assert!(depth.end <= source.columns && out.len() == depth.len() * height, "size of a packed group");
+    assert!(
+        n_valid <= height && n_valid <= source.rows() && first <= source.rows() - n_valid,
+        "rows to pack must exist"
+    );
+    assert!(depth.end <= source.columns() && out.len() == depth.len() * height, "size of a packed group");
     assert!(super::is_available(), "packing needs AVX-512");
     if n_valid < height {
         out.fill(0.0);
@@ -37,29 +40,31 @@ pub(super) fn pack(
     }
     for band in (0..n_valid).step_by(LANES) {
         let width = LANES.min(n_valid - band);
-        let start = (first + band) * source.row_stride + depth.start * source.column_stride;
-        let end = (first + band + width - 1) * source.row_stride + (depth.end - 1) * source.column_stride + 1;
-        let from = &source.data[start..end];
+        let start = (first + band) * source.row_stride() + depth.start * source.column_stride();
+        let end = (first + band + width - 1) * source.row_stride() + (depth.end - 1) * source.column_stride() + 1;
+        let from = &source.data()[start..end];
         let to = &mut out[band..];
-        if source.row_stride == 1 {
-            // SAFETY: the processor has AVX-512; `from` ends with the last of `width` elements at the last step, and `to`
-            // with the last step's `height` elements less `band`, which are at least `width`.
+        if source.row_stride() == 1 {
+            // SAFETY: the processor has AVX-512. `from` ends with the last of `width` elements at the last step: it has
+            // `(n_steps − 1) · column_stride + width`. `to` has `n_steps · height − band`, which is `(n_steps − 1) · height
+            // + width` or more, since `band + width <= n_valid <= height`.
             #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
             unsafe {
-                copy(from.as_ptr(), source.column_stride, width, depth.len(), to.as_mut_ptr(), height);
+                copy(from.as_ptr(), source.column_stride(), width, depth.len(), to.as_mut_ptr(), height);
             }
             continue;
         }
-        let n_squares = if width == LANES && source.column_stride == 1 { depth.len() / LANES } else { 0 };
-        // SAFETY: the processor has AVX-512; the squares lie in `LANES` rows of `from` and in `LANES` of the first steps'
-        // elements of `to`.
+        let n_squares = if width == LANES && source.column_stride() == 1 { depth.len() / LANES } else { 0 };
+        // SAFETY: the processor has AVX-512. There are squares only where `from` has `LANES` rows of `depth.len()`
+        // adjacent elements, `row_stride` apart, and `n_squares · LANES` is at most `depth.len()`; `to` has `height`
+        // elements a step less `band`, and `band + LANES <= height`.
         #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
         unsafe {
-            transpose(from.as_ptr(), source.row_stride, n_squares, to.as_mut_ptr(), height);
+            transpose(from.as_ptr(), source.row_stride(), n_squares, to.as_mut_ptr(), height);
         }
         for l in n_squares * LANES..depth.len() {
             for r in 0..width {
-                to[l * height + r] = from[r * source.row_stride + l * source.column_stride];
+                to[l * height + r] = from[r * source.row_stride() + l * source.column_stride()];
             }
         }
     }
@@ -78,7 +83,7 @@ pub(super) fn pack_groups(
     depth: Range<usize>,
     out: &mut [f32],
 ) {
-    if source.row_stride != 1 {
+    if source.row_stride() != 1 {
         return pack_one_by_one::<Avx512>(source, groups, depth, out);
     }
     let n_steps = depth.len();
@@ -88,7 +93,7 @@ pub(super) fn pack_groups(
         for (first, height) in groups.clone() {
             let group = &mut out[offset + steps.start * height..offset + steps.end * height];
             let depth = depth.start + steps.start..depth.start + steps.end;
-            pack(source, first, height.min(source.rows - first), height, depth, group);
+            pack(source, first, height.min(source.rows() - first), height, depth, group);
             offset += height * n_steps;
         }
     }
@@ -97,13 +102,15 @@ pub(super) fn pack_groups(
 /// Rows that lie side by side: each step of k is one run of `width` elements, at most [`LANES`].
 ///
 /// # Safety
-/// AVX-512, and `n_steps` runs inside of live slices on either side.
+/// AVX-512; `1 <= width <= LANES`; `(n_steps − 1) · from_step + width` elements from `from` on in a live slice, and
+/// `(n_steps − 1) · to_step + width` from `to` on in one that nothing else refers to.
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
 unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize, to: *mut f32, to_step: usize) {
     let mask: __mmask16 = u16::MAX >> (LANES - width);
     for l in 0..n_steps {
-        // SAFETY: the caller's promise; the mask keeps either access within `width` elements.
+        // SAFETY: step l begins `l · from_step` and `l · to_step` elements on, and the mask keeps either access within
+        // `width`: the last one ends where the caller's promise does.
         unsafe {
             let run = _mm512_maskz_loadu_ps(mask, from.add(l * from_step));
             _mm512_mask_storeu_ps(to.add(l * to_step), mask, run);
@@ -114,18 +121,19 @@ unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize,
 /// Rows with adjacent elements: squares of [`LANES`] rows and steps are transposed.
 ///
 /// # Safety
-/// AVX-512, and `n_squares` squares inside of live slices on either side.
+/// AVX-512; unless `n_squares` is 0, `(LANES − 1) · from_row + n_squares · LANES` elements from `from` on in a live slice,
+/// and `(n_squares · LANES − 1) · to_step + LANES` from `to` on in one that nothing else refers to.
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
 unsafe fn transpose(from: *const f32, from_row: usize, n_squares: usize, to: *mut f32, to_step: usize) {
     for square in 0..n_squares {
         let mut rows = [_mm512_setzero_ps(); LANES];
         for (r, row) in rows.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: `LANES` elements of row r < `LANES`; the last one ends where the caller's promise does.
             *row = unsafe { _mm512_loadu_ps(from.add(r * from_row + square * LANES)) };
         }
         for (l, column) in transposed(&rows).into_iter().enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: `LANES` elements of a step below `n_squares · LANES`; the last one ends where the caller's promise does.
             unsafe { _mm512_storeu_ps(to.add((square * LANES + l) * to_step), column) };
         }
     }

@@ -16,11 +16,14 @@ pub(super) const LANES: usize = 16;
 /// broadcasts of the left one.
 const PANEL: usize = 2 * LANES;
 
-/// The one variant of this target; its tiles panic on a processor without AVX-512.
+/// The tiles of x86-64; they panic on a processor without AVX-512.
 #[derive(Debug)]
 pub(in super::super) struct Avx512;
 
-impl Variant for Avx512 {
+// SAFETY: `tile` reads `R` rows of `a` by its strides, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes
+// `R` rows of `PANEL` elements of `out`, with R the height; `run` panics where the processor lacks the instructions.
+#[expect(unsafe_code, reason = "a promise about its tiles")]
+unsafe impl Variant for Avx512 {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 12;
     const DEPTH: usize = 384;
@@ -43,7 +46,7 @@ impl Variant for Avx512 {
     #[expect(unsafe_code, reason = "as declared")]
     unsafe fn run(height: usize, t: &Tile) {
         assert!(super::is_available(), "tiles need AVX-512");
-        // SAFETY: the processor has AVX-512, and the rest is the caller's promise.
+        // SAFETY: the processor has AVX-512; what `tile::<height>` accesses is what the caller promises for `height`.
         unsafe {
             match height {
                 1 => tile::<1>(t),

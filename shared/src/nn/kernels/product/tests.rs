@@ -1,6 +1,6 @@
-//! What the products of every variant must fulfil; `wasm` and `avx512` run these on theirs.
+//! What the products of every variant must fulfil; `wasm`, `avx512` and `scalar` run these on theirs.
 
-use super::super::{MatrixMut, MatrixRef, math};
+use super::super::{Accumulate, MatrixMut, MatrixRef, math};
 use super::{Activation, PackedMatrix, Right, Start, Variant, multiply};
 
 /// Small integers, so that every order of summation and every way of rounding gives the same bits.
@@ -10,8 +10,8 @@ pub(in super::super) fn ramp(n: usize) -> Vec<f32> {
 
 /// Element `[i, j]` of a product by its definition.
 pub(in super::super) fn element(a: MatrixRef<'_>, b: MatrixRef<'_>, i: usize, j: usize) -> f32 {
-    let at = |m: MatrixRef<'_>, row: usize, column: usize| m.data[row * m.row_stride + column * m.column_stride];
-    (0..a.columns).map(|l| at(a, i, l) * at(b, l, j)).sum()
+    let at = |m: MatrixRef<'_>, row: usize, column: usize| m.data()[row * m.row_stride() + column * m.column_stride()];
+    (0..a.columns()).map(|l| at(a, i, l) * at(b, l, j)).sum()
 }
 
 /// All that a product can begin with, both layouts of each operand, packed before and not.
@@ -51,25 +51,101 @@ fn check_product<V: Variant>(m: usize, k: usize, n: usize) {
 
 /// Rows that fill groups and that do not, columns that fill panels and that do not, short sums.
 pub(in super::super) fn check_small_products<V: Variant>() {
-    for m in (1..=14).chain([31, 32]) {
-        for k in [1, 2, 3, 4, 5, 33] {
-            for n in [1, 2, 7, 8, 9, 16, 17, 31, 32, 33] {
-                check_product::<V>(m, k, n);
+    // Miri takes a second for some thousand multiplications.
+    let (rows, depths, widths): (&[usize], &[usize], &[usize]) = if cfg!(miri) {
+        (&[1, 5], &[1, 3], &[8, 9])
+    } else {
+        (
+            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 31, 32],
+            &[1, 2, 3, 4, 5, 33],
+            &[1, 2, 7, 8, 9, 16, 17, 31, 32, 33],
+        )
+    };
+    for m in rows {
+        for k in depths {
+            for n in widths {
+                check_product::<V>(*m, *k, *n);
             }
         }
     }
+    // Sums over nothing are what they begin with.
+    check_product::<V>(2, 0, 3);
 }
 
 /// More than one block of rows, and of k, also with a last one that is not whole.
 pub(in super::super) fn check_blocked_products<V: Variant>() {
-    for (m, k, n) in [
+    let small = [(1, V::DEPTH + 1, 2), (V::ROWS + 1, 1, 1)];
+    let large = [
         (3, V::DEPTH, 9),
         (5, V::DEPTH + 1, 8),
         (2, 2 * V::DEPTH, 17),
         (129, 5, 9),
         (250, V::DEPTH + 3, 10),
         (257, 2, 3),
-    ] {
+    ];
+    for (m, k, n) in small.into_iter().chain(large.into_iter().filter(|_| !cfg!(miri))) {
         check_product::<V>(m, k, n);
+    }
+}
+
+/// A matrix product that begins with nothing, or with the output.
+pub(in super::super) type ProductFn = fn(MatrixMut<'_>, MatrixRef<'_>, MatrixRef<'_>, Accumulate);
+
+/// A product by the tiles of `V`, of operands that are packed for it.
+pub(in super::super) fn product<V: Variant>(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
+    multiply::<V>(out, a, &Right::Loose(b), mode.into(), Activation::None);
+}
+
+/// As [`product`], and through GELU.
+fn product_and_gelu<V: Variant>(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
+    multiply::<V>(out, a, &Right::Loose(b), mode.into(), Activation::Gelu);
+}
+
+pub(in super::super) fn check_non_finite_values<V: Variant>() {
+    check_non_finite_values_of(product::<V>);
+    check_non_finite_values_of(product_and_gelu::<V>);
+}
+
+/// What is not finite, or too large for its products, makes its own row or column not finite, and no other value: also
+/// not through the zeros that fill up groups and panels, nor through what the output held.
+pub(in super::super) fn check_non_finite_values_of(product: ProductFn) {
+    let shapes: &[_] =
+        if cfg!(miri) { &[(3, 2, 9)] } else { &[(1, 1, 1), (1, 3, 5), (5, 3, 9), (13, 7, 35), (3, 600, 2)] };
+    let n_bad = if cfg!(miri) { 2 } else { 4 };
+    for &(m, k, n) in shapes {
+        let positive = |n: usize| (0..n).map(|i| 2.0 + (i % 3) as f32).collect::<Vec<f32>>();
+        let run = |a: &[f32], b: &[f32], is_transposed: bool| {
+            let mut out = vec![f32::NAN; m * n];
+            let (a, b) = if is_transposed {
+                (MatrixRef::new(a, k, m, m).t(), MatrixRef::new(b, n, k, k).t())
+            } else {
+                (MatrixRef::new(a, m, k, k), MatrixRef::new(b, k, n, n))
+            };
+            product(MatrixMut::new(&mut out, m, n, n), a, b, Accumulate::Set);
+            out
+        };
+        for is_transposed in [false, true] {
+            let (a, b) = (positive(m * k), positive(k * n));
+            let clean = run(&a, &b, is_transposed);
+            assert!(clean.iter().all(|x| x.is_finite()), "{m}×{k}×{n}: {clean:?}");
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX].into_iter().take(n_bad) {
+                for (row, l) in [(0, k - 1), (m - 1, 0), (m / 2, k / 2)] {
+                    let mut a = a.clone();
+                    a[if is_transposed { l * m + row } else { row * k + l }] = bad;
+                    for (index, (x, clean)) in run(&a, &b, is_transposed).iter().zip(&clean).enumerate() {
+                        let is_right = if index / n == row { !x.is_finite() } else { x == clean };
+                        assert!(is_right, "{m}×{k}×{n}, {bad} at [{row}, {l}] of a: {x} at {index}");
+                    }
+                }
+                for (l, column) in [(0, n - 1), (k - 1, 0), (k / 2, n / 2)] {
+                    let mut b = b.clone();
+                    b[if is_transposed { column * k + l } else { l * n + column }] = bad;
+                    for (index, (x, clean)) in run(&a, &b, is_transposed).iter().zip(&clean).enumerate() {
+                        let is_right = if index % n == column { !x.is_finite() } else { x == clean };
+                        assert!(is_right, "{m}×{k}×{n}, {bad} at [{l}, {column}] of b: {x} at {index}");
+                    }
+                }
+            }
+        }
     }
 }

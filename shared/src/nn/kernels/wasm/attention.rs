@@ -5,8 +5,8 @@
 //! are packed once for all queries.
 
 use core::arch::wasm32::{
-    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_pmax, f32x4_splat, f32x4_sub, v128, v128_load, v128_load32_splat,
-    v128_store,
+    f32x4_abs, f32x4_add, f32x4_eq, f32x4_extract_lane, f32x4_lt, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat,
+    f32x4_sub, i32x4_bitmask, v128, v128_and, v128_load, v128_load32_splat, v128_store,
 };
 
 use super::super::product::{Tile, TileStart, Variant as _};
@@ -39,7 +39,12 @@ pub(in super::super) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], 
             let queries = MatrixRef::new(&q[first..], n, size, hidden_size);
             for query in (0..n).step_by(QUERIES) {
                 let n_queries = QUERIES.min(n - query);
-                head.attend(queries, query, n_queries, n_keys, mask, shape.scale());
+                let saturated = head.attend(queries, query, n_queries, n_keys, mask, shape.scale());
+                // What padding behind the last token attends to reaches nobody.
+                let n_tokens = n_queries.min(n_keys.saturating_sub(query));
+                if saturated & ((1 << n_tokens) - 1) != 0 {
+                    shape.saturated.raise(row_idx);
+                }
                 let out = &mut out[query * hidden_size + first..];
                 for (to, from) in
                     out.chunks_mut(hidden_size).zip(head.context.chunks(size.next_multiple_of(PANEL))).take(n_queries)
@@ -80,7 +85,7 @@ impl Head {
 
     /// Packs keys and values `[n_keys, size]`.
     fn take(&mut self, keys: MatrixRef<'_>, values: MatrixRef<'_>) {
-        let (n_keys, size) = (keys.rows, self.size);
+        let (n_keys, size) = (keys.rows(), self.size);
         for (panel, first) in self.keys.chunks_exact_mut((size * PANEL).max(1)).zip((0..n_keys).step_by(PANEL)) {
             pack::<PANEL>(keys, first, PANEL.min(n_keys - first), 0..size, panel);
         }
@@ -90,7 +95,8 @@ impl Head {
         }
     }
 
-    /// The attention of some queries into `context`.
+    /// The attention of some queries into `context`. Bit i of what it returns is set when the scores of the i-th query are
+    /// saturated, see [`AttentionShape::saturated`].
     fn attend(
         &mut self,
         queries: MatrixRef<'_>,
@@ -99,7 +105,7 @@ impl Head {
         n_keys: usize,
         mask: &[u32],
         scale: f32,
-    ) {
+    ) -> u8 {
         pack::<QUERIES>(queries, first, n_queries, 0..self.size, &mut self.queries);
         let panels = self.keys.chunks_exact((self.size * PANEL).max(1));
         for (panel, scores) in panels.zip(self.scores.chunks_exact_mut(PANEL)).take(n_keys.div_ceil(PANEL)) {
@@ -112,15 +118,20 @@ impl Head {
             }
         }
         let scores = &mut self.scores[..n_keys];
+        let mut lowest = fold(scores, f32x4_splat(f32::INFINITY), |lowest, x| f32x4_pmin(lowest, x));
         if mask.contains(&0) {
+            lowest = f32x4_splat(f32::INFINITY);
             for (scores, mask) in scores.iter_mut().zip(mask) {
-                let hole = if *mask == 0 { f32::MIN } else { 0.0 };
-                for score in scores.iter_mut() {
-                    *score += hole;
+                if *mask == 0 {
+                    store(scores, f32x4_add(load(scores), f32x4_splat(f32::MIN)));
+                } else {
+                    lowest = f32x4_pmin(lowest, load(scores));
                 }
             }
         }
-        let inverse_sums = exponentials(scores);
+        let (largest, inverse_sums) = exponentials(scores);
+        let is_finite = f32x4_lt(f32x4_abs(largest), f32x4_splat(f32::INFINITY));
+        let saturated = i32x4_bitmask(v128_and(f32x4_eq(lowest, f32x4_splat(f32::NEG_INFINITY)), is_finite));
         let width = self.size.next_multiple_of(PANEL);
         for (panel_idx, panel) in self.values.chunks_exact((n_keys * PANEL).max(1)).take(width / PANEL).enumerate() {
             let tile = Tile {
@@ -146,6 +157,7 @@ impl Head {
                 *x *= inverse_sum;
             }
         }
+        saturated
     }
 }
 
@@ -180,9 +192,9 @@ unsafe fn score_panel(
     }
 }
 
-/// Replaces the scores of four queries by e^(score − largest) and returns the inverse of their sums.
-fn exponentials(scores: &mut [[f32; QUERIES]]) -> [f32; QUERIES] {
-    // As in `math::max`, NaN is skipped here and surfaces in the sum.
+/// Replaces the scores of four queries by e^(score − largest) and returns the largest and the inverse of their sums.
+fn exponentials(scores: &mut [[f32; QUERIES]]) -> (v128, [f32; QUERIES]) {
+    // As in `math::extremes`, NaN is skipped here and surfaces in the sum.
     let largest = fold(scores, f32x4_splat(f32::NEG_INFINITY), |largest, x| f32x4_pmax(largest, x));
     let exp = Exp::new();
     let mut sums = [f32x4_splat(0.0); 2];
@@ -192,12 +204,13 @@ fn exponentials(scores: &mut [[f32; QUERIES]]) -> [f32; QUERIES] {
         store(scores, power);
     }
     let sum = f32x4_add(sums[0], sums[1]);
-    [
+    let inverse_sums = [
         1.0 / f32x4_extract_lane::<0>(sum),
         1.0 / f32x4_extract_lane::<1>(sum),
         1.0 / f32x4_extract_lane::<2>(sum),
         1.0 / f32x4_extract_lane::<3>(sum),
-    ]
+    ];
+    (largest, inverse_sums)
 }
 
 /// Folds vectors in four independent chains.

@@ -18,14 +18,15 @@ pub(super) fn pack<const P: usize>(
     depth: Range<usize>,
     out: &mut [f32],
 ) {
-    assert!(n_valid <= P && first + n_valid <= source.rows && depth.end <= source.columns, "rows to pack must exist");
+    assert!(n_valid <= P && n_valid <= source.rows() && first <= source.rows() - n_valid, "rows to pack must exist");
+    assert!(depth.end <= source.columns(), "steps to pack must exist");
     assert_eq!(out.len(), depth.len() * P, "size of a packed group");
     if n_valid < P {
         return pack_element_by_element::<P>(source, first, n_valid, depth, out);
     }
-    if source.column_stride == 1 {
+    if source.column_stride() == 1 {
         transpose::<P>(source, first, depth, out);
-    } else if source.row_stride == 1 {
+    } else if source.row_stride() == 1 {
         copy::<P>(source, first, depth, out);
     } else {
         pack_element_by_element::<P>(source, first, n_valid, depth, out);
@@ -41,8 +42,8 @@ fn pack_element_by_element<const P: usize>(
 ) {
     for (values, l) in out.chunks_exact_mut(P).zip(depth) {
         for (r, value) in values.iter_mut().enumerate() {
-            let index = (first + r) * source.row_stride + l * source.column_stride;
-            *value = if r < n_valid { source.data[index] } else { 0.0 };
+            let index = (first + r) * source.row_stride() + l * source.column_stride();
+            *value = if r < n_valid { source.data()[index] } else { 0.0 };
         }
     }
 }
@@ -52,8 +53,8 @@ fn pack_element_by_element<const P: usize>(
 /// Written with vectors since LLVM turns a copy of 32 bytes into `memory.copy`, which is a call.
 fn copy<const P: usize>(source: MatrixRef<'_>, first: usize, depth: Range<usize>, out: &mut [f32]) {
     for (values, l) in out.chunks_exact_mut(P).zip(depth) {
-        let start = first + l * source.column_stride;
-        let run = &source.data[start..start + P];
+        let start = first + l * source.column_stride();
+        let run = &source.data()[start..start + P];
         // SAFETY: both slices have `P` elements, and each access below stays below `P`.
         #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
         unsafe {
@@ -70,14 +71,16 @@ fn copy<const P: usize>(source: MatrixRef<'_>, first: usize, depth: Range<usize>
 
 /// Rows with adjacent elements: squares of four by four are transposed.
 fn transpose<const P: usize>(source: MatrixRef<'_>, first: usize, depth: Range<usize>, out: &mut [f32]) {
+    assert_eq!(out.len(), depth.len() * P, "size of a packed group");
     let n_whole = depth.len() / 4 * 4;
     let row = |r: usize| {
-        let start = (first + r) * source.row_stride + depth.start;
-        &source.data[start..start + depth.len()]
+        let start = (first + r) * source.row_stride() + depth.start;
+        &source.data()[start..start + depth.len()]
     };
     let rows: [&[f32]; P] = core::array::from_fn(row);
     for l in (0..n_whole).step_by(4) {
-        // SAFETY: `l + 4 <= depth.len()`, the length of every row, and `out` has `P` elements for each step of k.
+        // SAFETY: `l + 4 <= depth.len()`, the length of every row, so four elements from `l` on lie in each. `out` has `P`
+        // elements for each of `depth.len()` steps, as asserted, and each store below ends at `P` or before it.
         #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
         unsafe {
             let base = out.as_mut_ptr();

@@ -35,8 +35,8 @@ static EXP_BIAS: i32 = 127;
 /// The constants of [`GeluConstants`], in the order of its methods.
 static GELU: [f32; 17] = [
     core::f32::consts::FRAC_1_SQRT_2,
-    4.0,
-    -4.0,
+    math::ERF_END,
+    -math::ERF_END,
     -2.726_142_4e-10,
     2.770_681_4e-8,
     -2.101_024e-6,
@@ -80,7 +80,7 @@ impl Exp {
             p = f32x4_add(f32x4_mul(p, r), c(i));
         }
         let p = f32x4_add(f32x4_add(f32x4_mul(p, f32x4_mul(r, r)), r), c(11));
-        let power = i32x4_shl(i32x4_add(shifted, splat(self.bias)), 23);
+        let power = i32x4_shl(i32x4_add(shifted, splat_i32(self.bias)), 23);
         let is_zero = f32x4_lt(x, splat(self.smallest));
         v128_andnot(f32x4_mul(p, power), is_zero)
     }
@@ -125,10 +125,19 @@ impl GeluConstants {
     }
 }
 
-/// One 32-bit value in all lanes, read where it lies.
+/// One value in all lanes, read where it lies.
 #[inline(always)]
-fn splat<T>(value: &T) -> v128 {
-    const { assert!(size_of::<T>() == 4) };
+fn splat(value: &f32) -> v128 {
+    // SAFETY: `value` has four bytes; the load needs no alignment.
+    #[expect(unsafe_code, reason = "vector loads take raw pointers")]
+    unsafe {
+        v128_load32_splat(core::ptr::from_ref(value).cast())
+    }
+}
+
+/// As [`splat`].
+#[inline(always)]
+fn splat_i32(value: &i32) -> v128 {
     // SAFETY: `value` has four bytes; the load needs no alignment.
     #[expect(unsafe_code, reason = "vector loads take raw pointers")]
     unsafe {

@@ -22,21 +22,23 @@ struct Strides {
 ///
 /// # Panics
 /// When shapes do not fit.
-pub(in super::super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32) {
-    assert_eq!((out.rows, out.columns, a.columns), (a.rows, b.columns, b.rows), "shapes of a matrix product");
-    assert!(b.column_stride == 1 && b.columns.is_multiple_of(PANEL), "the right operand must consist of whole panels");
+pub(in super::super) fn small_matmul(mut out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, scale: f32) {
+    let (rows, columns, k) = (out.rows(), out.columns(), a.columns());
+    assert_eq!((rows, columns, k), (a.rows(), b.columns(), b.rows()), "shapes of a matrix product");
+    assert!(b.column_stride() == 1 && columns.is_multiple_of(PANEL), "the right operand must consist of whole panels");
+    let row_stride = out.row_stride();
     let strides =
-        Strides { a_row: a.row_stride, a_column: a.column_stride, b_row: b.row_stride, out_row: out.row_stride };
-    let MatrixMut { data, rows, columns, row_stride } = out;
+        Strides { a_row: a.row_stride(), a_column: a.column_stride(), b_row: b.row_stride(), out_row: row_stride };
     for column in (0..columns).step_by(PANEL) {
         for row in (0..rows).step_by(TALLEST) {
             let height = TALLEST.min(rows - row);
-            let out = &mut data[row * row_stride + column..];
-            let (a_ptr, b_ptr) = (a.data[row * a.row_stride..].as_ptr(), b.data[column..].as_ptr());
-            // SAFETY: `MatrixRef::new` and `MatrixMut::new` checked that the last element of each matrix lies inside its
-            // slice; a tile reads `height` rows of `a` from `row` on, all k rows of `b` and `PANEL` of its columns, and
-            // writes the same rows and columns of `out`, which the loops keep inside of the matrices. With k = 0 it
-            // reads nothing.
+            let out = &mut out.data()[row * row_stride + column..];
+            // Without steps of k the operands are empty, and there is no first element to point to.
+            let (a, b) =
+                if k == 0 { (&[][..], &[][..]) } else { (&a.data()[row * a.row_stride()..], &b.data()[column..]) };
+            // SAFETY: the invariants of `MatrixRef` and `MatrixMut`: every element of each matrix lies inside of its slice.
+            // A tile reads `height` rows of `a` from `row` on, all k rows of `b` and `PANEL` of its columns, and writes the
+            // same rows and columns of `out`, which the loops keep inside of the matrices. With k = 0 it reads nothing.
             #[expect(unsafe_code, reason = "tiles take raw pointers")]
             unsafe {
                 let tile = match height {
@@ -45,7 +47,7 @@ pub(in super::super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: Ma
                     3 => tile::<3>,
                     _ => tile::<TALLEST>,
                 };
-                tile(a.columns, a_ptr, b_ptr, out.as_mut_ptr(), strides, scale);
+                tile(k, a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), strides, scale);
             }
         }
     }
@@ -54,13 +56,13 @@ pub(in super::super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: Ma
 /// `R` rows and [`PANEL`] columns.
 ///
 /// # Safety
-/// All that the pointers reach by the strides must lie inside of live slices, `out` inside of one that nothing else
-/// refers to.
+/// By `strides`, these elements lie inside of live slices: of `a` `R` rows and k columns, of `b` k rows and [`PANEL`]
+/// adjacent columns, of `out` `R` rows and as many columns, in a slice that nothing else refers to.
 #[inline(never)]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
 unsafe fn tile<const R: usize>(k: usize, a: *const f32, b: *const f32, out: *mut f32, strides: Strides, scale: f32) {
     let mut sums = [[f32x4_splat(0.0); 2]; R];
-    // SAFETY: the caller vouches for every address.
+    // SAFETY: the caller's promise: l stays below k, r below `R`, and two vectors of four are the `PANEL` columns.
     unsafe {
         for l in 0..k {
             let (a, b) = (a.add(l * strides.a_column), b.add(l * strides.b_row));

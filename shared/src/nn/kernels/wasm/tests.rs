@@ -3,9 +3,11 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::packed_weight::{Activation, Start};
-use super::super::product::tests::{check_blocked_products, check_small_products, element, ramp};
+use super::super::product::tests::{
+    check_blocked_products, check_non_finite_values, check_small_products, element, ramp,
+};
 use super::super::product::{Right, multiply};
-use super::super::{AttentionShape, MatrixMut, MatrixRef, math};
+use super::super::{AttentionShape, MatrixMut, MatrixRef, RowFlags, math};
 use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
 
@@ -34,17 +36,19 @@ fn sums_over_nothing_are_what_they_begin_with() {
 }
 
 #[wasm_bindgen_test]
-fn a_non_finite_weight_reaches_its_own_column_only() {
-    // The last panel is filled up with zeros: they must not meet the infinity of another column.
-    let mut weight = ramp(3 * 5);
-    weight[5] = f32::INFINITY;
-    let (x, mut out) = (vec![1.0; 2 * 5], [0.0; 6]);
-    let right = Right::Loose(MatrixRef::new(&weight, 3, 5, 5).t());
-    let x = MatrixRef::new(&x, 2, 5, 5);
-    multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), x, &right, Start::Zero, Activation::None);
-    for row in out.chunks_exact(3) {
-        assert!(row[0].is_finite() && row[1] == f32::INFINITY && row[2].is_finite(), "{row:?}");
+fn a_small_sum_over_nothing_is_zero_whatever_the_strides() {
+    for row_stride in [0, 5] {
+        let mut out = [9.0; 48];
+        let (a, b) = (MatrixRef::new(&[], 6, 0, row_stride), MatrixRef::new(&[], 0, 8, 8));
+        small_matmul(MatrixMut::new(&mut out, 6, 8, 8), a, b, 0.5);
+        assert_eq!(out, [0.0; 48]);
     }
+}
+
+#[wasm_bindgen_test]
+fn a_non_finite_value_reaches_its_own_row_or_column_only() {
+    check_non_finite_values::<Plain>();
+    check_non_finite_values::<Relaxed>();
 }
 
 #[wasm_bindgen_test]
@@ -160,6 +164,7 @@ fn attention_equals_the_definition_for_every_length_head_size_and_mask() {
             head_size,
             mask: mask.collect::<Vec<_>>().into(),
             dropout: None,
+            saturated: RowFlags::new(n_rows),
         };
         let mut out = vec![0.0; n];
         super::attention(&shape, &q, &k, &v, &mut out);

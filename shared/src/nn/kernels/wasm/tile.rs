@@ -21,6 +21,7 @@ pub(super) const DEPTH: usize = 384;
 const ROWS: usize = 128;
 
 /// Rounds after the multiplication and after the addition.
+#[cfg(any(test, not(feature = "relaxed-simd")))]
 #[derive(Debug)]
 pub(in super::super) struct Plain;
 
@@ -29,6 +30,7 @@ pub(in super::super) struct Plain;
 #[derive(Debug)]
 pub(in super::super) struct Relaxed;
 
+#[cfg(any(test, not(feature = "relaxed-simd")))]
 #[inline(always)]
 fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
     f32x4_add(f32x4_mul(a, b), c)
@@ -90,11 +92,16 @@ macro_rules! define_tile {
     };
 }
 
+#[cfg(any(test, not(feature = "relaxed-simd")))]
 define_tile!(plain, multiply_add);
 #[cfg(any(test, feature = "relaxed-simd"))]
 define_tile!(relaxed, core::arch::wasm32::f32x4_relaxed_madd, "relaxed-simd");
 
-impl Variant for Plain {
+// SAFETY: `plain` reads `R` rows of packed `a`, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes `R` rows of
+// `PANEL` elements of `out`, with R the height.
+#[cfg(any(test, not(feature = "relaxed-simd")))]
+#[expect(unsafe_code, reason = "a promise about its tiles")]
+unsafe impl Variant for Plain {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 4;
     const DEPTH: usize = DEPTH;
@@ -120,8 +127,11 @@ impl Variant for Plain {
     }
 }
 
+// SAFETY: `relaxed` reads `R` rows of packed `a`, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes `R` rows of
+// `PANEL` elements of `out`, with R the height.
 #[cfg(any(test, feature = "relaxed-simd"))]
-impl Variant for Relaxed {
+#[expect(unsafe_code, reason = "a promise about its tiles")]
+unsafe impl Variant for Relaxed {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 6;
     const DEPTH: usize = DEPTH;

@@ -5,7 +5,7 @@ use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{Answers, Bundle, Comparison, Outcome, Quality, Sample};
 use shared::dataset::{EncodedExample, Example};
-use shared::evaluation::{Prediction, evaluate, softmax};
+use shared::evaluation::{Prediction, evaluate, predicted_class, softmax};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::training::logits;
@@ -105,13 +105,12 @@ pub(in crate::commands) fn outcomes(
     let examples: Vec<EncodedExample> =
         ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
     let model = model(bundle, parameters)?;
-    let logits = logits(&model, &examples, BATCH_SIZE, bundle.config().pad_token_id, |_| {})?;
-    Ok(logits
+    let outputs = logits(&model, &examples, BATCH_SIZE, bundle.config().pad_token_id, |_| {})?;
+    Ok(outputs
         .into_iter()
-        .map(|logits| {
-            let prediction = Prediction { row_hash: String::new(), label: 0, logits };
-            let probabilities = softmax(&prediction.logits).into_iter().map(|p| p as f32);
-            match prediction.predicted() {
+        .map(|output| {
+            let probabilities = softmax(&output.logits).into_iter().map(|p| p as f32);
+            match predicted_class(&output.logits) {
                 Some(label_id) => Outcome { label_id: Some(label_id), probabilities: probabilities.collect() },
                 None => Outcome { label_id: None, probabilities: Vec::new() },
             }
@@ -128,7 +127,7 @@ fn comparison(f32: &[Prediction], ours: &[Prediction], n_labels: usize) -> anyho
     let answers = Answers {
         n_non_finite: metrics.n_non_finite,
         n_saturated: metrics.n_saturated,
-        largest_class_share: metrics.largest_class_share.into(),
+        largest_class_share: metrics.largest_class_share,
     };
     Ok(Comparison {
         accuracy_f32: accuracy(f32),

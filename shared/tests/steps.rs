@@ -1,0 +1,81 @@
+//! A step that cannot be taken is an error, never a step that did nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
+
+use std::sync::Arc;
+
+use candle_core::Device;
+use shared::Error;
+use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::dataset::EncodedExample;
+use shared::model::{ModelConfig, Module, ParameterPath};
+use shared::nn::{Kernel, Kernels};
+use shared::seed::Seed;
+use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// A fine-tuning whose classifier has weights `scale` times as large as usual.
+fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
+    let config = serde_json::json!({
+        "model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 32, "max_position_embeddings": 16, "id2label": {"0": "a", "1": "b"}
+    });
+    let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
+    let options = LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu };
+    let Checkpoint { mut parameters, config, .. } = Checkpoint::random(&config, &options).unwrap();
+    let path = ParameterPath::weight(Module::Classifier);
+    let weight = parameters.to_vec(path).unwrap();
+    parameters.set(path, weight.iter().map(|w| w * scale).collect()).unwrap();
+    let row = |label| EncodedExample { input_ids: vec![2, 7, 9, 3], label };
+    let args = TrainingArgs { max_grad_norm, warmup_ratio: 0.0, max_steps: Some(3), ..TrainingArgs::default() };
+    let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
+    // Of two rows that are alike but for their labels, one is predicted wrongly.
+    let rows = Arc::new(vec![row(0), row(1)]);
+    FineTuning::new(&config, parameters, rows, &args, seeds, Kernels::all(kernel), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_step_without_batches_is_an_error_and_counts_for_nothing() {
+    let mut fine_tuning = fine_tuning(1.0, 1.0, Kernel::Fused);
+    let error = fine_tuning.step_on(Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "training: an optimiser step needs at least one batch, got none");
+    assert_eq!(fine_tuning.steps_done(), 0);
+}
+
+/// Its second moment would be infinite and its parameter frozen for ever.
+#[test]
+fn a_gradient_whose_square_overflows_is_divergence() {
+    for kernel in [Kernel::Fused, Kernel::Composite] {
+        let mut fine_tuning = fine_tuning(1e24, 0.0, kernel);
+        let before: Vec<_> = fine_tuning.parameters().paths().collect();
+        let values = |fine_tuning: &FineTuning| -> Vec<Vec<f32>> {
+            before.iter().map(|path| fine_tuning.parameters().to_vec(*path).unwrap()).collect()
+        };
+        let old = values(&fine_tuning);
+        match fine_tuning.step() {
+            Err(Error::Diverged { step: 1, what: "gradient", value, .. }) => {
+                assert!(value > 1.9e19 && value.is_finite(), "{value}");
+            }
+            other => panic!("{kernel:?}: {other:?}"),
+        }
+        assert_eq!(values(&fine_tuning), old, "{kernel:?}: a refused step changes nothing");
+    }
+}
+
+#[test]
+fn a_large_gradient_that_is_clipped_is_a_step() {
+    for kernel in [Kernel::Fused, Kernel::Composite] {
+        let mut fine_tuning = fine_tuning(1e24, 1.0, kernel);
+        let path = ParameterPath::weight(Module::Pooler);
+        let old = fine_tuning.parameters().to_vec(path).unwrap();
+        let report = fine_tuning.step().unwrap();
+        assert!(report.gradient_norm > 1e19, "{kernel:?}: {report:?}");
+        let new = fine_tuning.parameters().to_vec(path).unwrap();
+        assert!(old.iter().zip(&new).any(|(old, new)| old != new), "{kernel:?}");
+        assert!(new.iter().all(|w| w.is_finite()));
+    }
+}
