@@ -13,7 +13,8 @@
 //! The bundle's model **is** what it decodes to: corruption and healing start from those f32 values, in the page as in
 //! the native program, and whatever is said about the f32 model it was made from stands in [`Quality`] beside it.
 //! A healed model is `plan(healthy, seed) + healed.bin`: the damage is made again instead of being shipped, and the
-//! difference that healing made to it is small, so it takes few bits.
+//! difference that healing made to it is small, so it takes few bits. The control, which a healed model is compared with, is
+//! figures and predictions alone ([`ControlEntry`]): its weights would cost as much as the healed model's and show nothing.
 //!
 //! Invariant: decoding uses one multiplication and, for a healed tensor, one addition of f32 for each value, so it gives
 //! the same bits natively and on wasm32. Nothing is allocated for a tensor before its bytes have been seen, and what does
@@ -29,6 +30,7 @@
 //! ```
 
 mod bits;
+mod control;
 mod delta;
 mod encoding;
 mod error;
@@ -39,6 +41,7 @@ mod quantise;
 mod rows;
 mod write;
 
+pub use control::{Answers, ControlEntry};
 pub use delta::Delta;
 pub use encoding::{Encoding, MAX_BITS, MAX_BLOCK, MIN_BITS};
 pub use error::BundleError;
@@ -52,7 +55,9 @@ pub use rows::{MIN_HELD_OUT_SHARE, ServedRows};
 pub use write::{BitMix, EncodedTensors, encode_delta, encode_parameters};
 
 /// The version of the manifest and of the tensors' layout; raised whenever either changes its meaning.
-pub const BUNDLE_VERSION: u32 = 1;
+pub const BUNDLE_VERSION: u32 = 2;
+/// The oldest version that is still read. Version 1 has no control and does not count rows that are not finite.
+pub const OLDEST_BUNDLE_VERSION: u32 = 1;
 
 /// The manifest's name in a bundle's folder.
 pub const MANIFEST: &str = "manifest.json";

@@ -239,8 +239,12 @@ pub struct NetworkModule {
 pub struct Touched {
     /// Values of the module.
     pub n_elements: u64,
-    /// Of these, the values whose bits were changed; where several steps touch a tensor, by the step that changed most.
+    /// Of these, the values whose bits were changed.
     pub n_changed: u64,
+    /// Whether `n_changed` is only known to be not exceeded: where several steps change a tensor their counts are added up,
+    /// whichever values they share, to at most all of them.
+    #[serde(default)]
+    pub is_upper_bound: bool,
 }
 
 impl Touched {

@@ -50,6 +50,12 @@ pub fn free_buffers() {
     kernels::free_buffers();
 }
 
+/// Values of f32 that are kept for the next training step.
+#[must_use]
+pub fn n_pooled_values() -> usize {
+    kernels::n_pooled_values()
+}
+
 /// Runs `f` on one of the threads that share the work of operations on a CPU; for another device on the calling thread.
 ///
 /// Every operation that is shared among threads from outside of them wakes one and waits for it; from inside it starts at

@@ -87,6 +87,7 @@ fn files((embeddings, attention, ffn, other, block): (u32, u32, u32, u32, usize)
         tensors: weights.tensors,
         fine_tuned: None,
         healed: None,
+        control: None,
         quality: None,
         rows: RowHashes::default(),
         samples: Vec::new(),

@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{
-    BUNDLE_VERSION, BaseModel, BitMix, BundleIndex, Encoding, FileEntry, Files, FineTuned, HEALED, HealedEntry,
-    IndexEntry, MANIFEST, Manifest, RowHashes, ServedRows, TOKENIZER, Task, WEIGHTS, encode_delta, encode_parameters,
+    Answers, BUNDLE_VERSION, BaseModel, BitMix, BundleIndex, ControlEntry, Encoding, FileEntry, Files, FineTuned,
+    HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, RowHashes, ServedRows, TOKENIZER, Task, WEIGHTS, encode_delta,
+    encode_parameters,
 };
 use shared::checkpoint::{Checkpoint, LoadOptions, save_weights};
 use shared::corruption::Plan;
 use shared::dataset::{EncodedExample, Example, row_hash};
-use shared::evaluation::softmax;
+use shared::evaluation::{predicted_class, softmax};
 use shared::model::{ModelConfig, Module, TextClassifier};
 use shared::nn::Kernels;
 use shared::seed::Seed;
@@ -31,6 +32,9 @@ pub const PLAN: &str = "kaiming@bottom:0.67";
 /// And its seed.
 pub const SEED: u64 = 1;
 
+/// What its control has had.
+pub const CONTROL_BUDGET: &str = "after 80 + 80 steps";
+
 const MAX_LENGTH: usize = 16;
 
 /// The model and the folder its files are in.
@@ -39,6 +43,8 @@ pub struct Fixture {
     pub dir: PathBuf,
     /// Bytes that a page fetches of the bundle, its manifest and rows left out.
     pub transfer_bytes: u64,
+    /// The accuracy of the control that the manifest tells of.
+    pub control_accuracy: f64,
     config: ModelConfig,
     tokenizer: Tokenizer,
     healthy: Parameters,
@@ -74,9 +80,18 @@ impl Fixture {
         let is_moved = |path: shared::model::ParameterPath| {
             plan.touches(path) || matches!(path.module, Module::Pooler | Module::Classifier)
         };
-        let mut start = corrupted.snapshot().unwrap();
-        start.freeze(|path| !is_moved(path)).unwrap();
-        let healed = fine_tuned(&config, start, &tokenizer, train);
+        let again = |from: &Parameters| {
+            let mut start = from.snapshot().unwrap();
+            start.freeze(|path| !is_moved(path)).unwrap();
+            fine_tuned(&config, start, &tokenizer, train)
+        };
+        let (healed, control) = (again(&corrupted), again(&healthy));
+        let fine_tuned_by = FineTuned {
+            run_id: serde_json::from_value(json!("c6a001df7a4c")).unwrap(),
+            spec: json!({}),
+            program: "tests".to_owned(),
+        };
+        let control = control_entry(&config, &control, &tokenizer, held_out, fine_tuned_by.clone());
 
         let exact =
             BitMix { embeddings: Encoding::F32, attention: Encoding::F32, ffn: Encoding::F32, other: Encoding::F32 };
@@ -105,18 +120,16 @@ impl Fixture {
             healed: Some(HealedEntry {
                 plan: PLAN.to_owned(),
                 seed: Seed(SEED),
-                fine_tuned: FineTuned {
-                    run_id: serde_json::from_value(json!("c6a001df7a4c")).unwrap(),
-                    spec: json!({}),
-                    program: "tests".to_owned(),
-                },
+                fine_tuned: fine_tuned_by,
                 tensors: delta.tensors,
             }),
+            control: Some(control),
             quality: None,
             rows: RowHashes { training: hashes(train), healing: hashes(train), held_out: hashes(held_out) },
             samples: Vec::new(),
         };
         let transfer_bytes = manifest.size_bytes();
+        let control_accuracy = manifest.control.as_ref().unwrap().accuracy;
         let manifest_json = manifest.to_json();
         let index = BundleIndex {
             bundles: vec![IndexEntry {
@@ -148,7 +161,7 @@ impl Fixture {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        Self { dir: dir.to_owned(), transfer_bytes, config, tokenizer, healthy, healed }
+        Self { dir: dir.to_owned(), transfer_bytes, control_accuracy, config, tokenizer, healthy, healed }
     }
 
     /// One of the files in Hugging Face layout.
@@ -186,6 +199,29 @@ impl Fixture {
             parameters.corrupt(&plan, Seed(seed)).unwrap();
         }
         parameters
+    }
+}
+
+/// What the manifest says of a control.
+fn control_entry(
+    config: &ModelConfig,
+    control: &Parameters,
+    tokenizer: &Tokenizer,
+    rows: &[Example],
+    fine_tuned: FineTuned,
+) -> ControlEntry {
+    let model =
+        TextClassifier::for_evaluation(config, control, &Kernels::for_device(&Device::Cpu), DType::F32).unwrap();
+    let logits = logits(&model, &encode(tokenizer, rows), 16, 0, |_| {}).unwrap();
+    let predicted: Vec<Option<u32>> = logits.iter().map(|row| predicted_class(&row.logits)).collect();
+    let n_right = predicted.iter().zip(rows).filter(|(class, row)| **class == Some(row.label)).count();
+    ControlEntry {
+        budget: CONTROL_BUDGET.to_owned(),
+        fine_tuned,
+        n: rows.len(),
+        accuracy: n_right as f64 / rows.len() as f64,
+        answers: Answers::default(),
+        predicted,
     }
 }
 

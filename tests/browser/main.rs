@@ -15,7 +15,7 @@ mod page;
 mod server;
 mod session;
 
-use fixture::{Fixture, PLAN, SEED};
+use fixture::{CONTROL_BUDGET, Fixture, PLAN, SEED};
 use session::with_page;
 use shared::Condition;
 
@@ -155,6 +155,33 @@ fn healing_can_be_paused_stepped_stopped_and_thrown_away() {
         // The healed model is again the one that came with the bundle.
         let expected = best(&Fixture::get().probabilities(Condition::Healed, PLAN, SEED, TEXT));
         page.prediction_becomes("healed", expected.1, TOLERANCE).await;
+    });
+}
+
+#[test]
+fn control_is_shown_on_demand_and_made_for_a_healing_of_the_page() {
+    let healing = address(PLAN, 3, "&steps=30&rate=0.003&batch=16");
+    with_page(&address(PLAN, SEED, ""), async move |page| {
+        page.model_is_ready().await;
+        let healed = page.accuracy("healed").await;
+        assert!(page.text_with("control-show", "Show").await.contains(CONTROL_BUDGET));
+        page.click("control-show").await;
+        let control: f64 = page.attribute("control", "data-value").await.unwrap().parse().unwrap();
+        assert!((control - Fixture::get().control_accuracy).abs() < 1e-9, "{control}");
+        let deficit = format!("{:.1} points", 100.0 * (control - healed));
+        page.text_with("control-deficit", &deficit).await;
+        page.save_screenshot("control").await;
+
+        // A healing of another length has another control, which is made when it is asked for.
+        page.go_to(&healing).await;
+        page.damage_is(PLAN, 3).await;
+        page.click("heal-start").await;
+        page.attribute_becomes("heal", "data-state", "done").await;
+        page.go_to(&format!("{healing}&view=measure")).await;
+        page.text_with("control-make", "30 steps").await;
+        page.click("control-make").await;
+        page.text_with("control", "after its own fine-tuning + 30 steps").await;
+        page.text_with("control-deficit", "Evaluate all models").await;
     });
 }
 

@@ -11,6 +11,7 @@ use shared::Parameters;
 use shared::bundle::{Bundle, Manifest, ServedRows};
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
 use shared::corruption::Plan;
+use shared::evaluation::Prediction;
 use shared::model::ModelConfig;
 use shared::seed::Seed;
 
@@ -67,6 +68,7 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     assert_eq!((manifest.name.as_str(), manifest.title.as_str()), ("tiny", "tiny-bert on data"));
     assert_eq!(manifest.task.label_names, ["negative", "neutral", "positive"]);
     let healed = manifest.healed().unwrap();
+    let healed_by = healed.fine_tuned.clone();
     assert_eq!((healed.plan.as_str(), healed.seed), (PLAN, Seed(3)));
     assert_eq!(serde_json::to_value(&healed.fine_tuned.run_id).unwrap(), record["run_id"]);
     // Only what healing moved: the damaged layer, pooler and classifier.
@@ -81,6 +83,21 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     assert_eq!(quality.healthy.accuracy_f32, recorded("healthy"));
     assert_eq!((corrupted.accuracy_f32, healed.accuracy_f32), (recorded("corrupted"), recorded("healed")));
     assert!(quality.healthy.agreement >= 0.95 && healed.agreement >= 0.9, "{quality:?}");
+
+    // The control as the run has it, row by row, and no weights of it.
+    let control = manifest.control.as_ref().unwrap();
+    assert_eq!((manifest.version, control.budget.as_str(), control.n), (2, "after 30 + 30 steps", 40));
+    assert_eq!(control.accuracy, recorded("control"));
+    assert_eq!(control.fine_tuned, healed_by);
+    let predictions = zstd::decode_all(&*fs::read(run.join("predictions/control.jsonl.zst")).unwrap()).unwrap();
+    let predictions = String::from_utf8(predictions).unwrap();
+    let predictions: Vec<Prediction> = predictions.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(predictions.iter().map(Prediction::predicted).collect::<Vec<_>>(), control.predicted);
+    let hashes: Vec<&String> = predictions.iter().map(|prediction| &prediction.row_hash).collect();
+    assert_eq!(hashes, manifest.rows.held_out.iter().collect::<Vec<_>>());
+    assert_eq!((quality.healthy.answers.unwrap().n_non_finite, control.answers.n_non_finite), (0, 0));
+    let files: Vec<_> = fs::read_dir(&bundle).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files.len(), 5, "{files:?}");
 
     assert_eq!((manifest.rows.training.len(), manifest.rows.held_out.len()), (120, 40));
     assert_eq!(manifest.rows.healing, manifest.rows.training, "one run heals on what it learnt from");
@@ -176,6 +193,7 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     let args = ["export", "--for", "web", "--model", text(&run), "--which", "healthy", "--bits", "4"];
     bert_heal().args(args).args(["--out", text(&start)]).assert().success();
     assert!(manifest(&start).healed.is_none() && !start.join("healed.bin").exists());
+    assert_eq!(manifest(&start).control, None, "there is nothing to compare with it");
     let args = ["predict", "--model", text(&start), "--which", "healed"];
     let refused = bert_heal().args(args).write_stdin("the film\n").assert().code(2);
     assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("has no healed model"));
@@ -198,6 +216,15 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     let quality = manifest(&out).quality.unwrap();
     assert_eq!(quality.corrupted.unwrap().agreement, 1.0);
     assert_eq!(quality.healthy, manifest(&start).quality.unwrap().healthy, "measured when its bits were chosen");
+
+    // What the run calls healthy is the bundle's healthy model fine-tuned once more.
+    let record: Value = serde_json::from_slice(&fs::read(healing.join("run.json")).unwrap()).unwrap();
+    let control = manifest(&out).control.unwrap();
+    assert_eq!(
+        (control.accuracy, control.budget.as_str()),
+        (record["healthy"]["accuracy"].as_f64().unwrap(), "after 30 + 20 steps")
+    );
+    assert_eq!(serde_json::to_value(&control.fine_tuned.run_id).unwrap(), record["run_id"]);
 
     // A run that started elsewhere did not heal this bundle.
     let args = ["export", "--for", "web", "--model", text(&start), "--healed", text(&run)];
@@ -232,6 +259,29 @@ fn rows_are_chosen_by_the_hashes_of_the_bundle() {
     changed["held_out"][3]["text"] = "another sentence".into();
     let error = ServedRows::parse(&manifest(&bundle), changed.to_string().as_bytes()).unwrap_err().to_string();
     assert!(error.contains("held-out row is not one of the bundle's") && error.contains("another sentence"), "{error}");
+}
+
+#[test]
+fn a_bundle_of_version_1_opens_without_a_control_and_one_of_old_numerics_is_superseded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, bundle) = run_and_bundle(folder.path());
+    assert_eq!(manifest(&bundle).superseded_numerics(), None);
+    edit(&bundle, |manifest| {
+        manifest["version"] = 1.into();
+        manifest.as_object_mut().unwrap().remove("control");
+        for model in ["healthy", "corrupted", "healed"] {
+            manifest["quality"][model].as_object_mut().unwrap().remove("answers");
+        }
+        manifest["healed"]["fine_tuned"]["spec"]["numerics_version"] = 4.into();
+    });
+    let manifest = manifest(&bundle);
+    assert_eq!((manifest.control.as_ref(), manifest.quality.as_ref().unwrap().healthy.answers), (None, None));
+    assert_eq!(manifest.superseded_numerics(), Some(4));
+    let args = ["predict", "--model", text(&bundle), "--max-length", "32"];
+    bert_heal().args(args).args(["--which", "healed"]).write_stdin("the film\n").assert().success();
+    let refused = bert_heal().args(args).args(["--which", "control"]).write_stdin("the film\n").assert().code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("control's figures, not its weights"), "{said}");
 }
 
 /// Damages a copy of the bundle and returns what a command says of it.
@@ -290,8 +340,14 @@ fn damaged_and_hostile_bundles_are_refused_with_one_sentence() {
     says("cannot read weights.bin", &|copy| fs::remove_file(copy.join("weights.bin")).unwrap());
     says("tokenizer.json: expected", &|copy| fs::write(copy.join("tokenizer.json"), "{}").unwrap());
     says("manifest.json cannot be read", &|copy| fs::write(copy.join("manifest.json"), "{").unwrap());
-    says("has version 2, this program reads version 1", &|copy| {
-        fs::write(copy.join("manifest.json"), r#"{"version":2,"new":[]}"#).unwrap();
+    says("has version 3, this program reads versions 1 to 2", &|copy| {
+        fs::write(copy.join("manifest.json"), r#"{"version":3,"new":[]}"#).unwrap();
+    });
+    says("control: expected 40 held-out rows", &|copy| {
+        edit(copy, |manifest| drop(manifest["control"]["predicted"].as_array_mut().unwrap().pop()));
+    });
+    says("control: expected classes below 3, got 7", &|copy| {
+        edit(copy, |manifest| manifest["control"]["predicted"][0] = 7.into());
     });
     says("unknown field", &|copy| edit(copy, |manifest| manifest["surprise"] = 1.into()));
     says("expected the plain name of a file", &|copy| {

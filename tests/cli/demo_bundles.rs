@@ -108,6 +108,21 @@ fn fewer_bits_cost_little_accuracy_and_healing_helps() {
 }
 
 #[test]
+fn a_healed_model_comes_with_its_control_unless_it_is_superseded() {
+    for folder in folders() {
+        let manifest = manifest(&folder);
+        match &manifest.control {
+            Some(control) => {
+                let healed = manifest.quality.as_ref().and_then(|quality| quality.healed).unwrap();
+                assert!(control.budget.starts_with("after "), "{}", control.budget);
+                assert!(control.accuracy > healed.accuracy - 0.02, "{} against {healed:?}", control.accuracy);
+            }
+            None => assert!(manifest.version == 1 && manifest.superseded_numerics().is_some(), "{}", folder.display()),
+        }
+    }
+}
+
+#[test]
 fn training_healing_and_held_out_rows_are_disjoint() {
     for folder in folders() {
         let rows = manifest(&folder).rows;

@@ -11,7 +11,9 @@
 # there: after a first fine-tuning the embeddings are rounded, and a second one trains everything else on the rounded ones.
 # What is rounded already stays as it is when the bundle is made, so only the encoder loses something there; the f32 model
 # that the bundle is compared with is that of the second fine-tuning.
-# The corrupted model is healed as the page heals by default: only what was damaged and the head train.
+# The corrupted model is healed as the page heals by default: only what was damaged and the head train. The run that heals
+# also fine-tunes the bundle's healthy model once more without damage, with the same budget, seeds and frozen parameters:
+# that is the control, whose accuracy and predictions the last export puts into the bundle.
 set -euo pipefail
 program=$(realpath "$1") tsv=$(realpath "$2") models=$(realpath "$3") work=$4 out=$5
 shift 5

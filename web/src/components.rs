@@ -7,6 +7,7 @@ mod app;
 mod attention;
 mod attribution;
 mod confusion;
+mod control;
 mod damage_report;
 mod dialogue;
 mod differing_rows;

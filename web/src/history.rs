@@ -85,7 +85,13 @@ impl History {
             for model in models {
                 let said = entry.said.as_ref().and_then(|said| said.models.iter().find(|said| said.model == model));
                 let label_idx = said.and_then(|said| said.label).map(|label| label as usize);
-                let label = label_idx.and_then(|label_idx| labels.get(label_idx)).cloned().unwrap_or_default();
+                // Not asked is empty; asked without a finite answer is no class either, but something else.
+                let label = match (said, label_idx) {
+                    (Some(_), None) => "not finite".to_owned(),
+                    (_, label_idx) => {
+                        label_idx.and_then(|label_idx| labels.get(label_idx)).cloned().unwrap_or_default()
+                    }
+                };
                 let probability = label_idx.and_then(|label_idx| *said?.probabilities.get(label_idx)?);
                 cells.push(label);
                 cells.push(probability.map_or(String::new(), |probability| format!("{probability:.6}")));
@@ -187,6 +193,16 @@ mod tests {
         let csv = history.to_csv(&["negative".into(), "positive".into()]);
         assert!(csv.contains("positive,0.750000,,,,"), "{csv}");
         assert_eq!(texts_of("export.csv", csv.as_bytes()).unwrap(), ["Good, \"really\" good\nfilm"]);
+    }
+
+    #[wasm_bindgen_test]
+    fn an_answer_that_is_not_finite_has_no_class_in_the_export() {
+        let mut history = History::default();
+        let mut broken = said("a film");
+        broken.models[0] = ModelPrediction { label: None, probabilities: vec![None, None], ..broken.models[0].clone() };
+        history.remember(broken, "");
+        let csv = history.to_csv(&["negative".into(), "positive".into()]);
+        assert!(csv.ends_with("a film,false,,not finite,,,,,\r\n"), "{csv}");
     }
 
     #[wasm_bindgen_test]

@@ -14,6 +14,7 @@
 //!
 //! Messages are grouped by topic, one file each.
 
+mod control;
 mod damage;
 mod evaluation;
 mod healing;
@@ -21,6 +22,7 @@ mod inspection;
 mod model;
 mod storage;
 
+pub use control::{Control, ControlComparison, Difference, Healing};
 pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles};
 pub use evaluation::{Accuracy, Evaluation, ModelEvaluation, RowVerdict};
 pub use healing::{HealProgress, HealSettings, HealState, HealSummary, Moment, MomentId, Trained};
@@ -32,15 +34,15 @@ pub use model::{
     BundleSummary, FileEntry, HealedOrigin, Loaded, ModelSource, ModelSummary, PartKind, PartSummary, Progress,
     RowCounts, Stage, TensorSummary,
 };
-use shared::Condition;
 pub use storage::{Purge, Storage};
 
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::Condition;
 use shared::seed::Seed;
 
 /// Raised whenever a message changes its meaning or shape.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Names a request; every reply to it carries the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -158,6 +160,10 @@ pub enum Request {
     /// End the healing and throw its model away: [`Response::Done`]; the healing itself ends with
     /// [`Response::Cancelled`]. The healed model is again the one that was loaded, if any.
     HealReset,
+    /// Fine-tune the healthy model, undamaged, with the budget of the healing that made the healed model:
+    /// [`Response::Progress`], then [`Response::Controlled`]. Other requests are answered between steps; a healing that
+    /// begins ends it.
+    Control,
     /// The moments of healings of this model that can be gone back to, also from earlier visits: [`Response::Moments`].
     Moments,
     /// Make the healed model what it was at a moment: [`Response::MomentSelected`]. When the moment belongs to another
@@ -218,6 +224,8 @@ pub enum Response {
     HealProgress(Box<HealProgress>),
     /// The healing has ended and its model stands.
     Healed(HealSummary),
+    /// The control of the healed model.
+    Controlled(Box<Control>),
     /// The moments, oldest first.
     Moments(Vec<Moment>),
     /// The healed model is now that of this moment.

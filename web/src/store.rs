@@ -5,16 +5,17 @@
 //! dragged never builds up a queue. Nothing is asked that the current view does not show.
 
 mod asking;
+mod control;
 mod damage;
 mod healing;
 mod keeping;
 mod lanes;
 mod loading;
+mod newest;
 mod preview;
 
 pub use healing::{Heal, HealPhase};
 pub use preview::Preview;
-use shared::Condition;
 
 use crate::bridge::{Bridge, Health};
 use crate::evidence::Evidence;
@@ -22,13 +23,15 @@ use crate::failure::Failure;
 use crate::history::History;
 use crate::plan_edit::Damage;
 use crate::protocol::{
-    AttentionView, Attribution, Classification, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded, Moment,
-    Progress, Request, Response, Storage, TensorView,
+    AttentionView, Attribution, Classification, Control, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded,
+    Moment, Progress, Request, RequestId, Response, Storage, TensorView,
 };
 use crate::state::State;
 use crate::worker_choice::worker_script_url;
 use lanes::{Lane, Lanes};
 use leptos::prelude::*;
+use newest::Newest;
+use shared::Condition;
 use shared::bundle::IndexEntry;
 use shared::corruption::{Anatomy, PlanError};
 use std::sync::Arc;
@@ -77,6 +80,10 @@ pub struct Store {
     pub evaluation: RwSignal<Option<(Arc<Evaluation>, String)>>,
     /// How far the evaluation is that is under way.
     pub evaluating: RwSignal<Option<Progress>>,
+    /// The control that was made last in this visit.
+    pub control: RwSignal<Option<Control>>,
+    /// The control that is being made, and how far it is.
+    pub controlling: RwSignal<Option<(RequestId, Progress)>>,
     /// The healing.
     pub heal: RwSignal<Heal>,
     /// The moments to go back to.
@@ -99,6 +106,8 @@ pub struct Store {
     pub revision: RwSignal<u64>,
     bridge: StoredValue<Bridge, LocalStorage>,
     lanes: StoredValue<Lanes, LocalStorage>,
+    /// Models that were asked for.
+    loads: StoredValue<Newest, LocalStorage>,
 }
 
 impl Store {
@@ -143,6 +152,8 @@ impl Store {
             attribution: RwSignal::new(None),
             evaluation: RwSignal::new(None),
             evaluating: RwSignal::new(None),
+            control: RwSignal::new(None),
+            controlling: RwSignal::new(None),
             heal: RwSignal::new(Heal::default()),
             moments: RwSignal::new(Vec::new()),
             storage: RwSignal::new(None),
@@ -155,6 +166,7 @@ impl Store {
             revision: RwSignal::new(0),
             bridge: StoredValue::new_local(bridge),
             lanes: StoredValue::new_local(Lanes::default()),
+            loads: StoredValue::new_local(Newest::default()),
         };
         provide_context(store);
         store.follow_address();

@@ -10,6 +10,7 @@
 
 pub mod bench;
 mod browser;
+mod control;
 mod damage;
 mod evaluate;
 mod files;
@@ -151,6 +152,7 @@ impl Worker {
         let response = match request {
             Request::Evaluate { models } => return evaluate::start(task, &models),
             Request::HealStart(settings) => return healing::start(task, settings),
+            Request::Control => return control::start(task),
             Request::LoadBundle { url } => load::bundle(&task, &url).await,
             Request::LoadFiles { files: entries } => load::files(&task, &entries, &files).await,
             Request::LoadRows { file } => load::rows(&task, &file, &files).await,

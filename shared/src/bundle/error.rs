@@ -1,6 +1,6 @@
 //! What can be wrong with a bundle.
 
-use super::BUNDLE_VERSION;
+use super::{BUNDLE_VERSION, OLDEST_BUNDLE_VERSION};
 
 /// A bundle is damaged, incomplete, of another version, or cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,7 @@ pub enum BundleError {
     #[error("manifest.json cannot be read: {0}")]
     Manifest(String),
     /// The manifest is of another version of the format.
-    #[error("manifest.json has version {got}, this program reads version {BUNDLE_VERSION}")]
+    #[error("manifest.json has version {got}, this program reads versions {OLDEST_BUNDLE_VERSION} to {BUNDLE_VERSION}")]
     Version {
         /// In the file.
         got: u32,
@@ -96,6 +96,12 @@ pub enum BundleError {
     /// There is no healed model in this bundle.
     #[error("bundle {name} has no healed model, only a healthy one")]
     NoHealed {
+        /// The bundle.
+        name: String,
+    },
+    /// The control's weights were asked for.
+    #[error("bundle {name} has its control's figures, not its weights")]
+    ControlWeights {
         /// The bundle.
         name: String,
     },

@@ -1,15 +1,16 @@
 //! `manifest.json`: what a bundle is, where it comes from, how good it is, and how to read its other files.
 
-use crate::Condition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::control::{Answers, ControlEntry};
 use super::error::BundleError;
-use super::{BUNDLE_VERSION, Encoding};
+use super::{BUNDLE_VERSION, Encoding, OLDEST_BUNDLE_VERSION};
+use crate::Condition;
 use crate::checkpoint::Treatment;
 use crate::model::ModelConfig;
-use crate::record::RunId;
+use crate::record::{NUMERICS_VERSION, RunId};
 use crate::seed::Seed;
 
 /// No manifest is longer; it is read before anything is known of it.
@@ -39,6 +40,9 @@ pub struct Manifest {
     pub fine_tuned: Option<FineTuned>,
     /// The healed model; none in a bundle of a healthy model alone.
     pub healed: Option<HealedEntry>,
+    /// What the healed model is compared with; none without one, and in bundles of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlEntry>,
     /// What was measured; none when nobody did.
     pub quality: Option<Quality>,
     /// Which rows were used for what.
@@ -167,6 +171,9 @@ pub struct Comparison {
     pub accuracy: f64,
     /// Share of rows on which both give the same class, 0 to 1.
     pub agreement: f64,
+    /// What the answers of the bundle's model are like; bundles of version 1 lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
 }
 
 /// [`crate::dataset::row_hash`] of every row that was used, by what for.
@@ -209,7 +216,7 @@ impl Manifest {
     /// Reads `manifest.json` and checks all of it that needs no other file.
     ///
     /// # Errors
-    /// [`BundleError`] when it is not JSON of this version, or its config, tensors or lists do not fit together.
+    /// [`BundleError`] when it is not JSON of a version from [`OLDEST_BUNDLE_VERSION`] on, or its config, tensors or lists do not fit together.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         #[derive(Deserialize)]
         struct Version {
@@ -222,7 +229,7 @@ impl Manifest {
         let not_json = |e: serde_json::Error| BundleError::Manifest(e.to_string());
         // First, since the fields of another version need not be readable.
         let Version { version } = serde_json::from_slice(bytes).map_err(not_json)?;
-        if version != BUNDLE_VERSION {
+        if !(OLDEST_BUNDLE_VERSION..=BUNDLE_VERSION).contains(&version) {
             return Err(BundleError::Version { got: version });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(not_json)?;
@@ -256,8 +263,10 @@ impl Manifest {
     /// When there is no such model.
     pub fn config_of(&self, condition: Condition) -> Result<ModelConfig, BundleError> {
         let config = self.config()?;
-        if condition == Condition::Healthy {
-            return Ok(config);
+        match condition {
+            Condition::Healthy => return Ok(config),
+            Condition::Control => return Err(BundleError::ControlWeights { name: self.name.clone() }),
+            Condition::Corrupted | Condition::Healed => {}
         }
         let healed = self.healed()?;
         let history = config.history.then(Treatment::Corrupted { plan: healed.plan.clone(), seed: healed.seed });
@@ -274,6 +283,16 @@ impl Manifest {
     /// [`BundleError::NoHealed`] when there is none.
     pub fn healed(&self) -> Result<&HealedEntry, BundleError> {
         self.healed.as_ref().ok_or_else(|| BundleError::NoHealed { name: self.name.clone() })
+    }
+
+    /// The version of the arithmetic that made the bundle's models, where it is known and another than today's: such a
+    /// bundle opens, and its figures are not to be put together with those of today's.
+    #[must_use]
+    pub fn superseded_numerics(&self) -> Option<u64> {
+        let of_healed = self.healed.as_ref().map(|healed| &healed.fine_tuned);
+        let versions = [self.fine_tuned.as_ref(), of_healed].into_iter().flatten();
+        let mut versions = versions.filter_map(|fine_tuned| fine_tuned.spec.get("numerics_version")?.as_u64());
+        versions.find(|version| *version != u64::from(NUMERICS_VERSION))
     }
 
     /// Bytes of the files that the manifest names, in the order in which a page fetches them.
@@ -314,6 +333,9 @@ impl Manifest {
             ));
         }
         let n_labels = config.label_names.len();
+        if let Some(control) = &self.control {
+            control.check(self.rows.held_out.len(), n_labels)?;
+        }
         for sample in &self.samples {
             let outcomes = [Some(&sample.healthy), sample.corrupted.as_ref(), sample.healed.as_ref()];
             for outcome in outcomes.into_iter().flatten() {

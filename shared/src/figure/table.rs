@@ -122,11 +122,14 @@ fn network(chart: &NetworkChart) -> DataTable {
         for module in &row.modules {
             let cells = match module.touched {
                 None => ["–".to_owned(), "–".to_owned(), "–".to_owned()],
-                Some(touched) => [
-                    Unit::Percent.format(touched.share()),
-                    Unit::Count.format(touched.n_changed as f64),
-                    Unit::Count.format(touched.n_elements as f64),
-                ],
+                Some(touched) => {
+                    let at_most = if touched.is_upper_bound { "≤ " } else { "" };
+                    [
+                        format!("{at_most}{}", Unit::Percent.format(touched.share())),
+                        format!("{at_most}{}", Unit::Count.format(touched.n_changed as f64)),
+                        Unit::Count.format(touched.n_elements as f64),
+                    ]
+                }
             };
             table.push([row.label.clone(), module.label.clone()].into_iter().chain(cells));
         }
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn the_network_is_told_from_the_output_down() {
         let module = |label: &str, touched| NetworkModule { label: label.into(), touched };
-        let touched = Some(Touched { n_elements: 1000, n_changed: 250 });
+        let touched = Some(Touched { n_elements: 1000, n_changed: 250, is_upper_bound: false });
         let chart = NetworkChart {
             rows: vec![
                 NetworkRow { label: "layer 0".into(), modules: vec![module("query", touched), module("key", None)] },

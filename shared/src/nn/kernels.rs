@@ -41,7 +41,7 @@ mod wasm;
 
 pub(crate) use adamw::{AdamWStep, adamw, adamw_rows, sum_of_squares};
 pub(crate) use attention::{AttentionShape, attention, attention_backward, attention_probabilities, n_keys};
-pub(crate) use buffer::{Buffer, free_buffers};
+pub(crate) use buffer::{Buffer, free_buffers, n_pooled_values};
 pub(crate) use gather::gather_rows;
 pub(crate) use layer_norm::{
     NormGradient, layer_norm, layer_norm_backward, layer_norm_backward_block, layer_norm_block,

@@ -143,7 +143,8 @@ pub(super) fn network(evidence: &Evidence) -> Option<Figure> {
         id: "network".to_owned(),
         title: "What was damaged".to_owned(),
         caption: "The network from the embeddings at the bottom to the classifier at the top. Modules that the plan \
-                  touches are filled and say which share of their values has other bits than before."
+                  touches are filled and say which share of their values has other bits than before (≤ where several steps \
+                  changed a tensor, maybe the same values)."
             .to_owned(),
         description: detail.sentence.clone(),
         chart: Chart::Network(NetworkChart::new(config, &detail.report)),

@@ -60,6 +60,7 @@ fn element(text: &mut String, shape: &Shape) -> std::fmt::Result {
 fn color(ink: Ink) -> &'static str {
     match ink {
         Ink::Role(Some(Condition::Healthy)) => "#009e73",
+        Ink::Role(Some(Condition::Control)) => "#cc79a7",
         Ink::Role(Some(Condition::Corrupted)) => "#d55e00",
         Ink::Role(Some(Condition::Healed)) => "#0072b2",
         Ink::Role(None) | Ink::Faint => "#667079",

@@ -1,7 +1,6 @@
 //! What a drawing consists of: outlines and words, each with an ink.
 
 use shared::Condition;
-use shared::Condition;
 use std::fmt::Write as _;
 
 /// Letters of a sans-serif font are a little over half as wide as they are high; capitals are wider.
@@ -104,6 +103,7 @@ impl Ink {
     pub fn name(self) -> &'static str {
         match self {
             Self::Role(Some(Condition::Healthy)) => "healthy",
+            Self::Role(Some(Condition::Control)) => "control",
             Self::Role(Some(Condition::Corrupted)) => "corrupted",
             Self::Role(Some(Condition::Healed)) => "healed",
             Self::Role(None) | Self::Faint => "faint",
@@ -166,12 +166,16 @@ impl Scene {
         self.shapes.push(Shape::Text { x, y, content, size, anchor, ink, bold: false, upright: true });
     }
 
-    /// A sign for a role that is told apart without colour: a circle, a triangle or a square.
+    /// A sign for a role that is told apart without colour: a circle, a diamond, a triangle or a square.
     pub fn sign(&mut self, (x, y): (f64, f64), role: Option<Condition>, r: f64) {
         let d = match role {
             Some(Condition::Healthy) | None => {
                 let d = short(2.0 * r);
                 format!("M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 -{d} 0Z", short(x - r), short(y), r = short(r))
+            }
+            Some(Condition::Control) => {
+                let half = 1.2 * r;
+                outline(&[(x, y - half), (x + half, y), (x, y + half), (x - half, y)]) + "Z"
             }
             Some(Condition::Corrupted) => {
                 outline(&[(x, y - 1.1 * r), (x + 1.1 * r, y + 0.9 * r), (x - 1.1 * r, y + 0.9 * r)]) + "Z"
@@ -231,12 +235,16 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn each_role_has_a_shape_of_its_own() {
-        let shapes = [Some(Condition::Healthy), Some(Condition::Corrupted), Some(Condition::Healed)].map(|role| {
+        let shapes = Condition::ALL.map(|role| {
             let mut scene = Scene::new(10.0, 10.0);
-            scene.sign((5.0, 5.0), role, 3.0);
+            scene.sign((5.0, 5.0), Some(role), 3.0);
             let Shape::Path { d, .. } = scene.shapes.remove(0) else { panic!("a sign is a path") };
             d
         });
-        assert!(shapes[0].contains('a') && shapes[1].matches('L').count() == 2 && shapes[2].matches('L').count() == 3);
+        let [healthy, control, corrupted, healed] = &shapes;
+        assert!(healthy.contains('a') && corrupted.matches('L').count() == 2);
+        assert!(control.matches('L').count() == 3 && healed.matches('L').count() == 3);
+        // A diamond stands on its tip and a square on its side: where the outline begins.
+        assert!(control.starts_with("M5 ") && !healed.starts_with("M5 "), "{control} {healed}");
     }
 }

@@ -4,17 +4,8 @@ use super::figure_card::FigureCard;
 use super::sign::title;
 use crate::protocol::{Evaluation, ModelEvaluation};
 use leptos::prelude::*;
-use shared::Condition;
 use shared::figure::{Axis, Chart, Figure, IntervalChart, IntervalRow, MatrixChart, Reference};
-
-/// How a model is drawn.
-pub(super) fn role(model: Condition) -> Option<Condition> {
-    match model {
-        Condition::Healthy => Some(Condition::Healthy),
-        Condition::Corrupted => Some(Condition::Corrupted),
-        Condition::Healed => Some(Condition::Healed),
-    }
-}
+use shared::statistics::Interval;
 
 /// All models' matrices side by side.
 #[component]
@@ -22,7 +13,7 @@ pub(super) fn Confusion(evaluation: Evaluation, labels: Vec<String>) -> impl Int
     let card = |model: &ModelEvaluation| {
         let name = title(model.model);
         let right: u64 = (0..model.confusion.len()).map(|i| model.confusion[i][i]).sum();
-        let not_finite = match model.n_non_finite {
+        let not_finite = match model.answers.n_non_finite {
             0 => String::new(),
             n => format!(" {n} sentences without a finite answer are in no cell."),
         };
@@ -32,7 +23,7 @@ pub(super) fn Confusion(evaluation: Evaluation, labels: Vec<String>) -> impl Int
             caption: format!("Sentences by true class (down) and predicted class (across).{not_finite}"),
             description: format!("{name}: {right} of {} sentences are on the diagonal.", model.accuracy.n),
             chart: Chart::Matrix(MatrixChart {
-                role: role(model.model),
+                role: Some(model.model),
                 row_label: "true".to_owned(),
                 column_label: "predicted".to_owned(),
                 classes: labels.clone(),
@@ -51,10 +42,9 @@ pub(super) fn accuracy_figure(evaluation: &Evaluation, damage: &str) -> Figure {
         .iter()
         .map(|model| IntervalRow {
             label: model.model.as_str().to_owned(),
-            role: role(model.model),
+            role: Some(model.model),
             value: model.accuracy.value,
-            low: model.accuracy.low,
-            high: model.accuracy.high,
+            interval: Interval { low: model.accuracy.low, high: model.accuracy.high, level: 0.95 },
         })
         .collect();
     let said: Vec<String> = rows.iter().map(|row| format!("{} {:.1} %", row.label, 100.0 * row.value)).collect();

@@ -4,6 +4,7 @@ use crate::protocol::Corrupted;
 use crate::store::Store;
 use leptos::prelude::*;
 use shared::figure::Unit;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Told once the worker has said so.
@@ -64,11 +65,15 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
         }
     });
     let rows = rows.collect_view();
+    // Each tensor once, whatever the number of steps on it.
+    let changed: BTreeMap<&str, usize> =
+        damage.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.n_changed_in_all)).collect();
+    let n_changed: usize = changed.into_values().sum();
     let n_tensors = damage.tensors.len();
     view! {
         <p>{sentence}</p>
         <p class="damage-facts">
-            <span class="chip numbers">{format!("{} values changed", count(totals.n_changed))}</span>
+            <span class="chip numbers">{format!("{} values changed", count(n_changed))}</span>
             <span class="chip numbers">{format!("{} tensors", count(totals.n_tensors))}</span>
             {warning}
         </p>

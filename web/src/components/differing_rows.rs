@@ -42,7 +42,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
         .collect_view();
     let name = move |label: Option<u32>| match label {
         Some(label) => labels.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}")),
-        None => "no answer".to_owned(),
+        None => "not finite".to_owned(),
     };
     let row = move |row: RowVerdict| {
         let cells = row.predicted.iter().map(|predicted| {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
+use shared::Condition;
 use shared::record::Protocol;
 use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
@@ -89,11 +90,21 @@ fn body(evidence: &Evidence, name: &str) -> impl IntoView + use<> {
     };
     let problems = evidence.problems.iter().map(|problem| view! { <li>{problem.clone()}</li> }).collect_view();
     let has_problems = !evidence.problems.is_empty();
-    let experiments = experiments(&evidence.records).into_iter().map(experiment).collect_view();
+    let (today, before): (Vec<_>, Vec<_>) =
+        experiments(&evidence.records).into_iter().partition(|experiment| experiment.superseded.is_none());
+    let has_before = !before.is_empty();
+    let today = today.into_iter().map(experiment).collect_view();
+    let before = before.into_iter().map(experiment).collect_view();
     view! {
         <p role="status" data-testid="evidence-summary">{summary}</p>
         {has_problems.then(|| view! { <ul class="notice">{problems}</ul> })}
-        {experiments}
+        {today}
+        {has_before.then(|| view! {
+            <p class="notice" data-testid="superseded-runs">
+                "Runs of earlier versions of bert-heal follow, as they were recorded. They are never put together with those of today."
+            </p>
+        })}
+        {before}
     }
 }
 
@@ -102,12 +113,21 @@ fn experiment(experiment: Experiment) -> impl IntoView {
         Protocol::Pretrained => "pre-trained, damaged, fine-tuned (the corrupted model has an untrained head)",
         Protocol::Finetuned => "fine-tuned, damaged, fine-tuned again",
     };
+    let against = match experiment.reference {
+        Condition::Control => "the control, the healthy model with the healing's budget",
+        _ if experiment.protocol == Protocol::Finetuned => {
+            "the healthy model, which has had one fine-tuning less: these runs have no control"
+        }
+        _ => "the healthy model",
+    };
+    let superseded =
+        experiment.superseded.clone().map(|superseded| view! { " "<span class="chip warn">{superseded}</span> });
     let said = statements(&experiment).into_iter().map(|words| view! { <li>{words}</li> }).collect_view();
     let cards = figures(&experiment).into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
     view! {
         <section class="stack">
-            <h3>{format!("{} on {}", experiment.model, experiment.dataset)}</h3>
-            <p class="small quiet">{format!("Protocol: {protocol}. {}.", experiment.training)}</p>
+            <h3>{format!("{} on {}", experiment.model, experiment.dataset)}{superseded}</h3>
+            <p class="small quiet">{format!("Protocol: {protocol}. {}. Deficits are against {against}.", experiment.training)}</p>
             <ul class="stack">{said}</ul>
             <div class="two">{cards}</div>
             <details>

@@ -7,6 +7,7 @@ use crate::store::Store;
 use leptos::prelude::*;
 use shared::Condition;
 use shared::figure::{Axis, Chart, LineChart, Mark, Point, Series, Unit};
+use shared::statistics::Interval;
 
 /// Points of a curve: more would not be seen.
 const MAX_POINTS: usize = 120;
@@ -49,7 +50,7 @@ fn loss_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
 fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
     let point = |step: &HealProgress| {
         let held_out = step.held_out?;
-        let interval = Some((held_out.low, held_out.high));
+        let interval = Some(Interval { low: held_out.low, high: held_out.high, level: 0.95 });
         Some(Point { x: step.step as f64, y: held_out.value, interval, n: Some(held_out.n as u64) })
     };
     let mut points: Vec<Point> = steps.iter().filter_map(point).collect();

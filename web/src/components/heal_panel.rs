@@ -195,8 +195,9 @@ fn words(store: &Store) -> String {
         // At its end all held-out sentences were looked at, on the way the first ones only.
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
-        let accuracy = accuracy
-            .map_or(String::new(), |held_out| format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.n));
+        let accuracy = accuracy.map_or(String::new(), |held_out| {
+            format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.rows())
+        });
         let state = match heal.phase {
             HealPhase::Idle => "",
             HealPhase::Running => "running",

@@ -112,7 +112,7 @@ fn row(store: Store, entry: Entry) -> impl IntoView {
         let words = own.map(|own| {
             let label = own.label.and_then(|label| labels.get(label as usize).cloned());
             let sure = confidence(&own).map_or(String::new(), percent);
-            format!("{} {sure}", label.unwrap_or_else(|| "no answer".to_owned()))
+            format!("{} {sure}", label.unwrap_or_else(|| "not finite".to_owned()))
         });
         let mark = if differs { "≠ " } else { "" };
         view! { <td class="said-short" class:differs=differs>{mark}{words.unwrap_or_else(|| "–".to_owned())}</td> }

@@ -1,12 +1,14 @@
 //! Held-out sentences, and the history of tried ones.
 
 use super::confusion::{Confusion, accuracy_figure};
+use super::control::ControlPanel;
 use super::differing_rows::DifferingRows;
 use super::figure_card::FigureCard;
 use super::history_panel::HistoryPanel;
 use crate::protocol::Evaluation;
 use crate::store::{MODELS, Store};
 use leptos::prelude::*;
+use shared::Condition;
 use std::sync::Arc;
 
 /// The page's third view.
@@ -67,16 +69,18 @@ pub(super) fn MeasureView() -> impl IntoView {
                 <p class="notice">"The damage has changed since: evaluate again."</p>
             </Show>
             <ul class="row">{accuracies}</ul>
+            <ControlPanel />
             {results}
         </section>
         <HistoryPanel />
     }
 }
 
-fn accuracy_line(evaluation: Option<&Arc<Evaluation>>, model: shared::checkpoint::Condition) -> impl IntoView + use<> {
+fn accuracy_line(evaluation: Option<&Arc<Evaluation>>, model: Condition) -> impl IntoView + use<> {
     let found = evaluation.and_then(|evaluation| evaluation.models.iter().find(|of| of.model == model));
     found.map(|found| {
         let accuracy = found.accuracy;
+        let answers = found.answers.in_words(accuracy.n).map_or(String::new(), |words| format!("; {words}"));
         let n_correct = (accuracy.value * accuracy.n as f64).round();
         view! {
             <li
@@ -86,7 +90,11 @@ fn accuracy_line(evaluation: Option<&Arc<Evaluation>>, model: shared::checkpoint
                 data-n=accuracy.n.to_string()
                 data-correct=n_correct.to_string()
             >
-                {format!("{}: {n_correct} of {} right, macro-F1 {:.1} %", model.as_str(), accuracy.n, 100.0 * found.macro_f1)}
+                {format!(
+                    "{model}: {n_correct} of {} right, macro-F1 {:.1} %{answers}",
+                    accuracy.n,
+                    100.0 * found.macro_f1
+                )}
             </li>
         }
     })

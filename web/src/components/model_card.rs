@@ -30,7 +30,7 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         matches!((healthy, own), (Some(healthy), Some(own)) if healthy.label != own.label)
     });
     let subtitle = move || match model {
-        Condition::Healthy => "Fine-tuned, not damaged".to_owned(),
+        Condition::Healthy | Condition::Control => "Fine-tuned, not damaged".to_owned(),
         Condition::Corrupted => store.damage.with(|damage| match damage {
             Some(damage) if damage.totals.n_changed == 0 => "No value is changed yet".to_owned(),
             Some(damage) => format!("{} · seed {}", damage.plan, damage.seed.0),
@@ -98,7 +98,7 @@ fn healed_subtitle(store: &Store) -> String {
     store.healed.with(|healed| match healed {
         None => "Damaged, then fine-tuned again".to_owned(),
         Some(HealedOrigin::Native { plan, seed }) => format!("{plan} · seed {} · healed by bert-heal", seed.0),
-        Some(HealedOrigin::Live { plan, seed, step }) => format!("{plan} · seed {} · {step} steps here", seed.0),
+        Some(HealedOrigin::Live { plan, seed, step, .. }) => format!("{plan} · seed {} · {step} steps here", seed.0),
     })
 }
 

@@ -34,7 +34,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
             ),
             Stage::Transfer => format!("The model is on its way: {}.", megabytes(progress.done)),
             Stage::Unpack => "The model is being checked and unpacked.".to_owned(),
-            Stage::Rows => "Labelled sentences are being read.".to_owned(),
+            Stage::Rows | Stage::Steps => "Labelled sentences are being read.".to_owned(),
         },
         (None, None) => match store.health.get() {
             Health::Starting => "The program that computes for this page is starting.".to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
             let stage = match progress.stage {
                 Stage::Transfer => "transfer",
                 Stage::Unpack => "unpack",
-                Stage::Rows => "rows",
+                Stage::Rows | Stage::Steps => "rows",
             };
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
             view! {

@@ -83,6 +83,15 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
         ("Classes", model.labels.join(", ")),
     ];
     if let Some(bundle) = &loaded.bundle {
+        if let Some(numerics) = bundle.superseded_numerics {
+            rows.push((
+                "Version",
+                format!(
+                    "superseded (numerics {numerics}): made by an earlier arithmetic, whose figures are not to be put \
+                     together with those of today"
+                ),
+            ));
+        }
         rows.push(("Transferred", megabytes(bundle.transfer_bytes)));
         rows.push((
             "Accuracy",

@@ -124,8 +124,8 @@ fn describe(store: &Store, cell: Cell) -> String {
     let n_changed: usize = store.damage.with(|damage| {
         let Some(damage) = damage else { return 0 };
         let changed = |name: &str| {
-            let steps = damage.tensors.iter().filter(|change| change.part_idx == part_idx && change.name == name);
-            steps.map(|change| change.n_changed).max().unwrap_or(0)
+            let mut steps = damage.tensors.iter().filter(|change| change.part_idx == part_idx);
+            steps.find(|change| change.name == name).map_or(0, |change| change.n_changed_in_all)
         };
         tensors.iter().map(|tensor| changed(&tensor.name)).sum()
     });

@@ -1,4 +1,4 @@
-//! The sign of a model: a circle, a triangle or a square, as in every chart.
+//! The sign of a model: a circle, a diamond, a triangle or a square, as in every chart.
 
 use leptos::prelude::*;
 use shared::Condition;
@@ -8,6 +8,7 @@ use shared::Condition;
 pub(super) fn Sign(model: Condition) -> impl IntoView {
     let d = match model {
         Condition::Healthy => "M1 6a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z",
+        Condition::Control => "M6 0L12 6L6 12L0 6Z",
         Condition::Corrupted => "M6 0.8L11.6 11L0.4 11Z",
         Condition::Healed => "M1.4 1.4H10.6V10.6H1.4Z",
     };
@@ -23,6 +24,7 @@ pub(super) fn Sign(model: Condition) -> impl IntoView {
 pub(super) fn title(model: Condition) -> &'static str {
     match model {
         Condition::Healthy => "Healthy",
+        Condition::Control => "Control",
         Condition::Corrupted => "Corrupted",
         Condition::Healed => "Healed",
     }

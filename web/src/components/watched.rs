@@ -19,7 +19,7 @@ pub(super) fn Watched() -> impl IntoView {
         view! {
             <tr>
                 <td title=said.text.clone()>{said.text.clone()}</td>
-                <td>{label.unwrap_or_else(|| "no answer".to_owned())}</td>
+                <td>{label.unwrap_or_else(|| "not finite".to_owned())}</td>
                 <td>
                     <span class="track" aria-hidden="true"><span class="bar" style=("--share", share)></span></span>
                 </td>

@@ -1,7 +1,8 @@
 //! Runs that differ in nothing but their seeds, and the cells that differ in nothing but place and level.
 
+use shared::Condition;
 use shared::corruption::Plan;
-use shared::record::{Protocol, RunRecord, Seeds};
+use shared::record::{NUMERICS_VERSION, Numerics, Protocol, RunId, RunRecord, Seeds};
 use std::collections::BTreeMap;
 
 /// From which end layers are damaged.
@@ -24,6 +25,10 @@ pub struct Experiment {
     pub protocol: Protocol,
     /// Everything else that the runs have in common, in a few words.
     pub training: String,
+    /// The undamaged model that deficits are measured from.
+    pub reference: Condition,
+    /// Why it stands apart, such as `superseded (numerics 4)`; none for runs of this version.
+    pub superseded: Option<String>,
     /// By plan.
     pub cells: Vec<Cell>,
 }
@@ -44,12 +49,16 @@ pub struct Cell {
 }
 
 /// What came of one seed; accuracies are 0–1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeedOutcome {
     /// The run's seeds.
     pub seeds: Seeds,
+    /// What computed it; records of schema 1 do not tell.
+    pub numerics: Option<Numerics>,
     /// Accuracy of the healthy model.
     pub healthy: f64,
+    /// Accuracy of the control, where the run has one.
+    pub control: Option<f64>,
     /// Accuracy of the corrupted model.
     pub corrupted: f64,
     /// Accuracy of the healed model.
@@ -57,46 +66,39 @@ pub struct SeedOutcome {
 }
 
 impl SeedOutcome {
-    /// healthy − healed, in percentage points.
+    /// What the healed model lacks, in percentage points: against the control, which has had the healing's budget as well,
+    /// or where there is none against the healthy model.
     #[must_use]
     pub fn deficit(&self) -> f64 {
-        100.0 * (self.healthy - self.healed)
+        100.0 * (self.control.unwrap_or(self.healthy) - self.healed)
     }
 }
 
-/// Sorts records into experiments. Runs without a corruption are in none: every run brings its own healthy model.
+/// What decides in which experiment a run is: all of its spec but seeds and damage, hence also hashes of rows, tokenizer and
+/// weights, class names, recipe, report split and versions; and what its deficit is measured from.
+fn key(record: &RunRecord) -> (RunId, Condition) {
+    let mut common = record.spec.clone();
+    // Without any plan the protocol would not count.
+    common.corruption = Some(String::new());
+    common.seeds = Seeds::all(0);
+    (common.id(), reference(record))
+}
+
+/// The undamaged model with the healing's budget: today every run of protocol `finetuned` makes one, unless it breaks off.
+fn reference(record: &RunRecord) -> Condition {
+    let has_control = record.control.is_some() || !record.is_superseded();
+    if record.spec.protocol == Protocol::Finetuned && has_control { Condition::Control } else { Condition::Healthy }
+}
+
+/// Sorts records into experiments, those of earlier versions last and never together with others. Runs without a
+/// corruption are in none: every run brings its own healthy model.
 #[must_use]
 pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
-    let mut by_key: BTreeMap<String, (Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
+    let mut by_key: BTreeMap<(RunId, Condition), (Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
     for record in records {
         let spec = &record.spec;
         let Some(plan) = spec.corruption.clone() else { continue };
-        let training = &spec.training;
-        let words = format!(
-            "{} training rows, {} epochs, learning rate {}, batch {}",
-            spec.dataset.rows.train, training.epochs, training.learning_rate, training.batch_size
-        );
-        // Names are not part of a run's identity, their hashes are; whatever differs in the recipe is another experiment.
-        let key = format!(
-            "{}\u{0}{}\u{0}{:?}\u{0}{:?}\u{0}{}\u{0}{}\u{0}{}",
-            spec.model.name,
-            spec.dataset.name,
-            spec.protocol,
-            spec.model.weights_sha256,
-            spec.dataset.rows.test,
-            serde_json::to_string(training).unwrap_or_default(),
-            spec.numerics_version,
-        );
-        let (_, cells) = by_key.entry(key).or_insert_with(|| {
-            let experiment = Experiment {
-                model: spec.model.name.clone(),
-                dataset: spec.dataset.name.clone(),
-                protocol: spec.protocol,
-                training: words,
-                cells: Vec::new(),
-            };
-            (experiment, BTreeMap::new())
-        });
+        let (_, cells) = by_key.entry(key(record)).or_insert_with(|| (experiment(record), BTreeMap::new()));
         let cell = cells.entry(plan.clone()).or_insert_with(|| Cell {
             place: place(&plan),
             plan,
@@ -104,12 +106,16 @@ pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
             n_rows: 0,
             n_failed: 0,
         });
+        let control = record.control.as_ref().map(|control| control.accuracy);
+        let is_whole = control.is_some() || reference(record) == Condition::Healthy;
         match (&record.healthy, &record.corrupted, &record.healed) {
-            (Some(healthy), Some(corrupted), Some(healed)) => {
+            (Some(healthy), Some(corrupted), Some(healed)) if is_whole => {
                 cell.n_rows = healed.n;
                 cell.seeds.push(SeedOutcome {
                     seeds: spec.seeds,
+                    numerics: record.numerics.clone(),
                     healthy: healthy.accuracy,
+                    control,
                     corrupted: corrupted.accuracy,
                     healed: healed.accuracy,
                 });
@@ -124,7 +130,36 @@ pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
         }
         experiment
     });
-    finished.collect()
+    let mut finished: Vec<Experiment> = finished.collect();
+    finished.sort_by_key(|experiment| {
+        (experiment.superseded.is_some(), experiment.model.clone(), experiment.dataset.clone())
+    });
+    finished
+}
+
+/// An experiment without its runs.
+fn experiment(record: &RunRecord) -> Experiment {
+    let (spec, training) = (&record.spec, &record.spec.training);
+    let superseded = record.is_superseded().then(|| {
+        let (schema, numerics) = (spec.schema, spec.numerics_version);
+        if numerics == NUMERICS_VERSION {
+            format!("superseded (schema {schema})")
+        } else {
+            format!("superseded (numerics {numerics})")
+        }
+    });
+    Experiment {
+        model: spec.model.name.clone(),
+        dataset: spec.dataset.name.clone(),
+        protocol: spec.protocol,
+        training: format!(
+            "{} training rows, {} epochs, learning rate {}, batch {}, texts of up to {} word pieces",
+            spec.dataset.rows.train, training.epochs, training.learning_rate, training.batch_size, training.max_length
+        ),
+        reference: reference(record),
+        superseded,
+        cells: Vec::new(),
+    }
 }
 
 /// The scheme, end and level of a plan such as `kaiming@bottom:0.5`; whole layers are no level without the model's depth.

@@ -8,6 +8,7 @@ use shared::figure::{
     Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit,
 };
 use shared::record::Protocol;
+use shared::statistics::Interval;
 
 /// Every chart of an experiment: accuracy against level from both ends, and the deficit of every plan.
 #[must_use]
@@ -49,6 +50,9 @@ fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) ->
         Series { label: label.to_owned(), role, mark: Mark::Line, points }
     };
     let mut series = vec![of("healthy", Some(Condition::Healthy), |seed| seed.healthy)];
+    if experiment.reference == Condition::Control {
+        series.push(of("control", Some(Condition::Control), |seed| seed.control.unwrap_or(seed.healthy)));
+    }
     if experiment.protocol == Protocol::Finetuned {
         series.push(of("corrupted", Some(Condition::Corrupted), |seed| seed.corrupted));
     }
@@ -94,12 +98,13 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
             let deficits: Vec<f64> = cell.seeds.iter().map(SeedOutcome::deficit).collect();
             let mean = over_seeds(&deficits)?;
             // Without a second seed nothing is known about seeds: a point without an interval.
-            let (low, high) = mean.interval.unwrap_or((mean.value, mean.value));
+            let bare = Interval { low: mean.value, high: mean.value, level: 0.95 };
+            let Interval { low, high, level } = mean.interval.unwrap_or(bare);
             let n = deficits.len();
             let label = format!("{} · {n} {} · {}", cell.plan, if n == 1 { "seed" } else { "seeds" }, verdict(cell));
             // A tenth of a point is more than any of these runs can tell.
             let [value, low, high] = [mean.value, low, high].map(|points| (10.0 * points).round() / 10.0);
-            Some(IntervalRow { label, role: Some(Condition::Healed), value, low, high })
+            Some(IntervalRow { label, role: Some(Condition::Healed), value, interval: Interval { low, high, level } })
         })
         .collect();
     if rows.is_empty() {
@@ -107,15 +112,19 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
     }
     let lowest = rows.iter().map(|row| row.interval.low).fold(0.0, f64::min);
     let highest = rows.iter().map(|row| row.interval.high).fold(1.0, f64::max);
-    let label = "deficit, percentage points".to_owned();
+    let label = format!("deficit against the {}, percentage points", experiment.reference);
+    let against = match experiment.reference {
+        Condition::Control => "the control (the healthy model with the healing's budget, never damaged)",
+        _ => "the healthy model",
+    };
     let described: Vec<String> = rows.iter().map(|row| format!("{}: {:.1} points", row.label, row.value)).collect();
     Some(Figure {
         id: format!("deficit-{}", slug(&[&experiment.model, &experiment.dataset])),
         title: "What healing leaves behind".to_owned(),
-        caption: "Deficit: accuracy of the healthy model less that of the healed one, in percentage points; the mean \
-                  over seeds with Student's 95 % interval (a bare sign is a single seed). On the dashed line everything \
-                  came back."
-            .to_owned(),
+        caption: format!(
+            "Deficit: accuracy of {against} less that of the healed one, in percentage points; the mean over seeds with \
+             Student's 95 % interval (a bare sign is a single seed). On the dashed line everything came back."
+        ),
         description: format!("Deficits: {}.", described.join("; ")),
         chart: Chart::Intervals(IntervalChart {
             axis: Axis { label, low: lowest.floor(), high: highest.ceil(), unit: Unit::Number },

@@ -3,20 +3,25 @@
 use super::MIN_SEEDS_FOR_A_CLAIM;
 use super::cell::{Cell, Experiment, Place, SeedOutcome};
 use super::interval::over_seeds;
+use shared::Condition;
 use shared::figure::DataTable;
-use shared::statistics::{DEFAULT_MARGIN, sign_flip_p_value};
+use shared::statistics::{DEFAULT_MARGIN, Interval, sign_flip_p_value};
 
 /// One row for each seed of each cell.
 #[must_use]
 pub fn runs_table(experiment: &Experiment) -> DataTable {
-    let header = ["plan", "seeds (damage, head, data)", "healthy", "corrupted", "healed", "deficit, points"];
-    let mut table = DataTable::new(header);
+    let has_control = experiment.reference == Condition::Control;
+    let control = has_control.then_some("control");
+    let header = ["plan", "seeds (damage, head, data)", "healthy"].into_iter().chain(control);
+    let mut table = DataTable::new(header.chain(["corrupted", "healed", "deficit, points"]));
     for cell in &experiment.cells {
         for seed in &cell.seeds {
             let percent = |share: f64| format!("{:.1} %", 100.0 * share);
             let seeds = format!("{}, {}, {}", seed.seeds.corruption.0, seed.seeds.head.0, seed.seeds.data.0);
             let deficit = format!("{:.1}", seed.deficit());
-            let accuracies = [seed.healthy, seed.corrupted, seed.healed].map(percent);
+            let control = seed.control.filter(|_| has_control);
+            let accuracies = [Some(seed.healthy), control, Some(seed.corrupted), Some(seed.healed)];
+            let accuracies = accuracies.into_iter().flatten().map(percent);
             table.push([cell.plan.clone(), seeds].into_iter().chain(accuracies).chain([deficit]));
         }
     }
@@ -33,8 +38,8 @@ pub(super) fn verdict(cell: &Cell) -> &'static str {
     // The margin is a share, deficits are points.
     let margin = 100.0 * DEFAULT_MARGIN;
     match over_seeds(&deficits).and_then(|mean| mean.interval) {
-        Some((low, high)) if low > -margin && high < margin => "fully recovers",
-        Some((low, _)) if low > 0.0 => "does not fully recover",
+        Some(Interval { low, high, .. }) if low > -margin && high < margin => "fully recovers",
+        Some(Interval { low, .. }) if low > 0.0 => "does not fully recover",
         _ => "undecided",
     }
 }
@@ -51,7 +56,9 @@ pub fn statements(experiment: &Experiment) -> Vec<String> {
             .seeds
             .iter()
             .filter_map(|one| {
-                let other = top.seeds.iter().find(|other| other.seeds == one.seeds)?;
+                // What another arithmetic computed differs by more than the damage's place: it makes no pair.
+                let is_pair = |other: &&SeedOutcome| (other.seeds, &other.numerics) == (one.seeds, &one.numerics);
+                let other = top.seeds.iter().find(is_pair)?;
                 Some(one.deficit() - other.deficit())
             })
             .collect();

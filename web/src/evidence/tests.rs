@@ -1,9 +1,10 @@
 use super::*;
+use shared::Condition;
 use shared::figure::Chart;
 use shared::model::Architecture;
 use shared::record::{
-    DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Protocol, Provenance, ReportSplit, ResultHashes, RunSpec,
-    Seeds, SplitRows, TrainSummary,
+    DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, Protocol, Provenance, ReportSplit,
+    ResultHashes, RunSpec, Seeds, SplitRows, TrainSummary,
 };
 use shared::training::{Precision, TrainingArgs};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -22,6 +23,7 @@ fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [u32; 3]) -> RunR
         name: "toy".into(),
         content_sha256: "d4".into(),
         n_labels: 2,
+        label_names: vec!["bad".into(), "good".into()],
         rows: SplitRows { train: 10, validation: 0, test: 1000 },
         n_bad_rows_skipped: 0,
     };
@@ -29,7 +31,16 @@ fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [u32; 3]) -> RunR
     let spec = RunSpec::new(model, dataset, corruption, TrainingArgs::default(), Seeds::all(seed), ReportSplit::Test);
     let result = |percent: u32| {
         let accuracy = f64::from(percent) / 100.0;
-        Some(ModelResult { accuracy, macro_f1: accuracy, loss: 0.5, n: 1000, n_non_finite: 0, predictions: "p".into() })
+        Some(ModelResult {
+            accuracy,
+            macro_f1: accuracy,
+            loss: 0.5,
+            n: 1000,
+            n_non_finite: 0,
+            n_saturated: 0,
+            largest_class_share: None,
+            predictions: "p".into(),
+        })
     };
     let (version, commit, device) = ("0.1.0".into(), "unknown".into(), "cpu".into());
     RunRecord {
@@ -37,14 +48,18 @@ fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [u32; 3]) -> RunR
         spec,
         status: RunStatus::Ok,
         healthy: result(healthy),
+        // As good as the healthy one, unless a test says otherwise.
+        control: result(healthy),
         corrupted: result(corrupted),
         healed: result(healed),
         recovery: None,
         deficit: None,
+        against_healthy: None,
         train: TrainSummary::from_phases(Vec::new()),
         corruption: None,
         hashes: Hashes { weights: None, data: "d4".into(), checkpoints: ResultHashes::default() },
         peak_rss_mib: None,
+        numerics: None,
         environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
         notes: Vec::new(),
         provenance: Provenance::default(),
@@ -102,8 +117,10 @@ fn charts_hold_the_records_means_and_their_numbers_of_seeds() {
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
     assert_eq!(ids, ["level-bottom-tiny-toy-kaiming", "level-top-tiny-toy-kaiming", "deficit-tiny-toy"]);
     let Chart::Lines(bottom) = &figures[0].chart else { panic!("a line chart") };
-    let healed = &bottom.series[2].points[0];
-    assert_eq!((bottom.series[2].label.as_str(), healed.x, healed.n), ("healed", 0.5, Some(4)));
+    let labels: Vec<&str> = bottom.series.iter().map(|series| series.label.as_str()).collect();
+    assert_eq!(labels, ["healthy", "control", "corrupted", "healed"]);
+    let healed = &bottom.series[3].points[0];
+    assert_eq!((bottom.series[3].label.as_str(), healed.x, healed.n), ("healed", 0.5, Some(4)));
     assert!((healed.y - 0.805).abs() < 1e-12);
     assert_eq!(runs_table(&experiments[0]).rows.len(), 12);
 }
@@ -116,4 +133,107 @@ fn runs_that_differ_in_their_recipe_are_not_pooled_and_failed_ones_are_counted()
     let experiments = experiments(&records);
     assert_eq!(experiments.len(), 2);
     assert_eq!(experiments.iter().flat_map(|experiment| &experiment.cells).map(|cell| cell.n_failed).sum::<usize>(), 1);
+}
+
+#[wasm_bindgen_test]
+fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
+    let changes: [fn(&mut RunSpec); 7] = [
+        |spec| spec.dataset.rows.train = 100,
+        |spec| spec.dataset.content_sha256 = "d5".into(),
+        |spec| spec.dataset.label_names.reverse(),
+        |spec| spec.report_split = ReportSplit::Validation,
+        |spec| spec.model.tokenizer_sha256 = "71".into(),
+        |spec| spec.model.config_sha256 = "c1".into(),
+        |spec| spec.training.max_length = 32,
+    ];
+    for change in changes {
+        // Three seeds of one setting and three of another: never six of one.
+        let mut records: Vec<RunRecord> = (0..6).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
+        assert_eq!(experiments(&records)[0].cells[0].seeds.len(), 6);
+        records[3..].iter_mut().for_each(|record| change(&mut record.spec));
+        let experiments = experiments(&records);
+        let sizes: Vec<usize> = experiments.iter().map(|experiment| experiment.cells[0].seeds.len()).collect();
+        assert_eq!(sizes, [3, 3]);
+        assert!(experiments.iter().all(|experiment| table::verdict(&experiment.cells[0]) == "undecided"));
+    }
+    // A name is what somebody calls a dataset, and a seed is no setting.
+    let mut records: Vec<RunRecord> = (0..2).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
+    records[1].spec.dataset.name = "a copy of it".into();
+    records[1].spec.seeds.split = shared::seed::Seed(7);
+    assert_eq!(experiments(&records).len(), 1);
+}
+
+#[wasm_bindgen_test]
+fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
+    let mut records = records(6);
+    for record in &mut records {
+        // Fine-tuned once more without damage, the healthy model gets 95 % right.
+        record.control.as_mut().unwrap().accuracy = 0.95;
+    }
+    let experiment = &experiments(&records)[0];
+    assert_eq!(experiment.reference, Condition::Control);
+    let bitflip = &experiment.cells[0].seeds[0];
+    assert!((bitflip.deficit() - 10.0).abs() < 1e-9, "{bitflip:?}");
+    assert_eq!(runs_table(experiment).header[3], "control");
+    let Chart::Intervals(deficits) = &figures(experiment)[2].chart else { panic!("an interval chart") };
+    assert_eq!(deficits.axis.label, "deficit against the control, percentage points");
+
+    // Under `pretrained` healthy and healed have the same budget.
+    records.iter_mut().for_each(|record| (record.spec.protocol, record.control) = (Protocol::Pretrained, None));
+    let experiment = &experiments(&records)[0];
+    assert_eq!(experiment.reference, Condition::Healthy);
+    assert!((experiment.cells[0].seeds[0].deficit() - 5.0).abs() < 1e-9);
+}
+
+#[wasm_bindgen_test]
+fn a_run_that_broke_off_before_its_control_counts_beside_its_siblings() {
+    let mut records: Vec<RunRecord> = (0..3).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
+    (records[2].control, records[2].healed) = (None, None);
+    let experiments = experiments(&records);
+    assert_eq!((experiments.len(), experiments[0].cells[0].seeds.len(), experiments[0].cells[0].n_failed), (1, 2, 1));
+}
+
+#[wasm_bindgen_test]
+fn superseded_runs_stand_apart_from_those_of_today() {
+    let mut records = records(6);
+    for record in records.iter_mut().filter(|record| record.spec.seeds.data.0 < 3) {
+        record.spec.numerics_version = 4;
+    }
+    let experiments = experiments(&records);
+    let marks: Vec<Option<&str>> = experiments.iter().map(|experiment| experiment.superseded.as_deref()).collect();
+    assert_eq!(marks, [None, Some("superseded (numerics 4)")]);
+    assert!(experiments.iter().flat_map(|experiment| &experiment.cells).all(|cell| cell.seeds.len() == 3));
+}
+
+#[wasm_bindgen_test]
+fn the_records_that_come_with_the_page_open_and_are_whole() {
+    let evidence = Evidence::read("results.jsonl", include_bytes!("../../assets/results.jsonl"));
+    assert_eq!((evidence.problems.as_slice(), evidence.records.len()), ([].as_slice(), 36));
+    let experiments = experiments(&evidence.records);
+    assert_eq!(experiments.len(), 1);
+    assert!(experiments[0].cells.iter().all(|cell| cell.seeds.len() == 6), "{experiments:?}");
+    // Until they are made anew.
+    if let Some(mark) = &experiments[0].superseded {
+        assert_eq!((mark.as_str(), experiments[0].reference), ("superseded (numerics 4)", Condition::Healthy));
+    }
+}
+
+#[wasm_bindgen_test]
+fn runs_that_another_arithmetic_computed_make_no_pair() {
+    let numerics = |set: &str| Numerics {
+        device_kind: "cpu".into(),
+        instruction_set: set.into(),
+        kernels: "fused".into(),
+        dtype: Precision::F32,
+    };
+    let mut records = records(6);
+    for record in &mut records {
+        let is_top = record.spec.corruption.as_deref() == Some("kaiming@top:0.5");
+        let is_other = is_top && record.spec.seeds.data.0 == 5;
+        record.numerics = Some(numerics(if is_other { "gemm-avx2" } else { "avx512" }));
+    }
+    let experiments = experiments(&records);
+    assert_eq!(experiments.len(), 1, "they are still seeds of one experiment");
+    let said = statements(&experiments[0]).join(" ");
+    assert!(said.contains("over 5 pairs of seeds"), "{said}");
 }

@@ -45,6 +45,8 @@ pub struct TensorChange {
     pub n_selected: usize,
     /// Values whose bits changed.
     pub n_changed: usize,
+    /// Values of the tensor whose bits are others than the healthy model's after all steps.
+    pub n_changed_in_all: usize,
     /// L2 norm of its finite values before the step.
     pub norm_before: Option<f64>,
     /// L2 norm of its finite values after the step.

@@ -1,19 +1,33 @@
 //! How good the models are on the held-out rows.
 
+use super::ControlComparison;
 use serde::{Deserialize, Serialize};
 use shared::Condition;
+use shared::bundle::Answers;
+use shared::record::rows_in_words;
 
 /// A share of right predictions with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Rows.
     pub n: usize,
+    /// Of these, rows without a finite score; they count as wrong.
+    #[serde(default)]
+    pub n_non_finite: usize,
     /// The share that is right, 0 to 1.
     pub value: f64,
     /// Lower end of Wilson's 95 % interval.
     pub low: f64,
     /// Upper end of Wilson's 95 % interval.
     pub high: f64,
+}
+
+impl Accuracy {
+    /// The number of rows, with how many of them were not finite.
+    #[must_use]
+    pub fn rows(&self) -> String {
+        rows_in_words(self.n, self.n_non_finite, 0)
+    }
 }
 
 /// How good some models are on the same rows.
@@ -23,6 +37,8 @@ pub struct Evaluation {
     pub models: Vec<ModelEvaluation>,
     /// The rows on which the models are not all right, in their order; rows that all get right are left out.
     pub rows: Vec<RowVerdict>,
+    /// The control of the healed model on these rows, where there is one at its budget and the healed model was asked.
+    pub control: Option<ControlComparison>,
     /// The share of rows in the most frequent class: what saying always the same gives.
     pub majority_share: f64,
 }
@@ -38,8 +54,8 @@ pub struct ModelEvaluation {
     pub macro_f1: f64,
     /// Counts of rows by true class (outer) and predicted class (inner).
     pub confusion: Vec<Vec<u64>>,
-    /// Rows without a finite score, all counted as wrong and in no cell of the confusion matrix.
-    pub n_non_finite: usize,
+    /// What its answers are like; rows that are not finite are in no cell of the confusion matrix.
+    pub answers: Answers,
 }
 
 /// What the models made of one row.

@@ -1,5 +1,6 @@
 //! Models: where they come from, what they are made of.
 
+use super::Control;
 use serde::{Deserialize, Serialize};
 use shared::Condition;
 use shared::model::Architecture;
@@ -35,6 +36,8 @@ pub enum Stage {
     Unpack,
     /// Rows are classified; counted in rows over all models.
     Rows,
+    /// A control is fine-tuned; counted in steps.
+    Steps,
 }
 
 /// A loaded model and all that the page needs to draw it.
@@ -52,6 +55,8 @@ pub struct Loaded {
     pub damage: Option<(String, Seed)>,
     /// The healed model, when one came along.
     pub healed: Option<HealedOrigin>,
+    /// What it is to be compared with, when that came along as well.
+    pub control: Option<Control>,
     /// Labelled texts for healing and for evaluation.
     pub rows: Option<RowCounts>,
     /// What the visitor should know: what was created, what was ignored, what could not be kept. Sentences.
@@ -98,6 +103,8 @@ pub enum HealedOrigin {
         plan: String,
         /// The seed of its damage.
         seed: Seed,
+        /// Names the healing, as [`Moment::healing`](super::Moment::healing).
+        healing: String,
         /// Steps that were done.
         step: usize,
     },
@@ -201,6 +208,8 @@ pub struct BundleSummary {
     pub accuracy_quantized: Option<f64>,
     /// The plan and the seed of the damage whose healed model it brings.
     pub damage: Option<(String, Seed)>,
+    /// The version of the arithmetic that made it, where that is another than this page's.
+    pub superseded_numerics: Option<u64>,
 }
 
 /// How many labelled texts there are.

@@ -31,7 +31,7 @@ fn decode_of_encode_is_the_identity_also_for_seeds_beyond_javascript_numbers() {
 
 #[wasm_bindgen_test]
 fn answers_keep_every_bit_of_their_numbers() {
-    let accuracy = Accuracy { n: 3, value: 1.0 / 3.0, low: f64::MIN_POSITIVE, high: 0.1 + 0.2 };
+    let accuracy = Accuracy { n: 3, n_non_finite: 1, value: 1.0 / 3.0, low: f64::MIN_POSITIVE, high: 0.1 + 0.2 };
     let moment = Moment {
         id: MomentId("m".to_owned()),
         healing: "h".to_owned(),
@@ -106,7 +106,7 @@ fn message_of_another_version_is_refused_even_when_its_body_is_unknown() {
 
 #[wasm_bindgen_test]
 fn text_that_is_no_message_is_a_failure_not_a_panic() {
-    for text in ["", "7", "{}", r#"{"version":2}"#, r#"{"version":2,"body":"corrupt"}"#] {
+    for text in ["", "7", "{}", r#"{"version":3}"#, r#"{"version":3,"body":"corrupt"}"#] {
         assert!(matches!(decode::<Call>(text), Err(Failure::MalformedMessage { .. })), "{text}");
     }
 }

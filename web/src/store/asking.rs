@@ -135,7 +135,7 @@ impl Store {
         let changed = self.damage.with(|damage| {
             let tensors = damage.as_ref()?.tensors.iter().filter(|tensor| tensor.name.ends_with("weight"));
             // The first among equals: `max_by_key` returns the last.
-            tensors.rev().max_by_key(|tensor| tensor.n_changed).map(|tensor| tensor.name.clone())
+            tensors.rev().max_by_key(|tensor| tensor.n_changed_in_all).map(|tensor| tensor.name.clone())
         });
         changed.or_else(|| {
             tensors

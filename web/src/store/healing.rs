@@ -97,8 +97,10 @@ impl Store {
             Response::Healed(summary) => {
                 let damage = self.damage.get_untracked();
                 if let Some(damage) = damage {
-                    let (plan, seed) = (damage.plan.clone(), damage.seed);
-                    self.healed.set(Some(HealedOrigin::Live { plan, seed, step: summary.step }));
+                    let (plan, seed, step) = (damage.plan.clone(), damage.seed, summary.step);
+                    // None before the first step, where healed is corrupted.
+                    let healing = summary.moment.as_ref().map(|moment| moment.healing.clone()).unwrap_or_default();
+                    self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));
                 }
                 self.announcement.set(format!("Healing has ended after {} steps.", summary.step));
                 self.heal.update(|heal| {
@@ -209,7 +211,9 @@ impl Store {
         self.ask_latest(Lane::Moment, Request::SelectMoment { id: moment.id.clone() }, move |response| {
             if let Response::MomentSelected(moment) = response {
                 let (plan, seed) = (moment.plan.clone(), moment.seed);
-                store.healed.set(Some(HealedOrigin::Live { plan: plan.clone(), seed, step: moment.step }));
+                let origin =
+                    HealedOrigin::Live { plan: plan.clone(), seed, healing: moment.healing.clone(), step: moment.step };
+                store.healed.set(Some(origin));
                 let is_other_damage = store.damage.with_untracked(|damage| {
                     damage.as_ref().is_none_or(|damage| damage.plan != plan || damage.seed != seed)
                 });

@@ -1,5 +1,6 @@
 //! Models: the page's bundles, and what the visitor brings.
 
+use super::newest::{Newest, Turn};
 use super::{Heal, Preview, Store};
 use crate::failure::Failure;
 use crate::fetch;
@@ -57,8 +58,10 @@ impl Store {
         }
         let url = format!("{BUNDLES}/{}", entry.name);
         // The worker fetches the weights while the page already shows what the manifest tells.
-        self.load(Request::LoadBundle { url: url.clone() }, &[]);
-        if let Ok(Some(manifest)) = fetch::bytes(&format!("{url}/manifest.json")).await {
+        let turn = self.load(Request::LoadBundle { url: url.clone() }, &[]);
+        // Of another model's manifest nothing must be shown, nor its damage taken, should it arrive after this one's.
+        let manifest = turn.unless_outdated(fetch::bytes(&format!("{url}/manifest.json"))).await;
+        if let Some(Ok(Some(manifest))) = manifest {
             match Preview::read(&manifest) {
                 Ok(preview) => {
                     if let Some((plan, seed)) = preview.damage.clone().filter(|_| !is_plan_kept) {
@@ -111,13 +114,17 @@ impl Store {
         });
     }
 
-    fn load(&self, request: Request, files: &[File]) {
+    fn load(&self, request: Request, files: &[File]) -> Turn {
         let store = *self;
         self.failure.set(None);
+        let turn = self.loads.with_value(Newest::begin);
+        let of_request = turn.clone();
         self.bridge.with_value(|bridge| {
             bridge.ask_with_files(request, files, move |response| match response {
-                Response::Progress(progress) => store.loading.set(Some(progress)),
+                // It is what the worker has, until the next one arrives.
                 Response::Loaded(loaded) => store.take_over(*loaded),
+                _ if !of_request.is_newest() => {}
+                Response::Progress(progress) => store.loading.set(Some(progress)),
                 Response::Failed(failure) => {
                     store.loading.set(None);
                     store.fail(failure);
@@ -125,6 +132,7 @@ impl Store {
                 _ => store.loading.set(None),
             });
         });
+        turn
     }
 
     /// A model is there: forget what belonged to the one before.
@@ -139,6 +147,7 @@ impl Store {
             self.drift.set(None);
             self.attribution.set(None);
             self.evaluation.set(None);
+            self.control.set(None);
             self.fingerprint.set(None);
             self.heal.set(Heal::default());
             self.healed.set(loaded.healed.clone());
@@ -157,6 +166,7 @@ impl Store {
     pub fn restart(&self) {
         self.failure.set(None);
         self.loaded.set(None);
+        self.controlling.set(None);
         self.heal.set(Heal::default());
         self.bridge.with_value(crate::bridge::Bridge::restart);
         let store = *self;

@@ -43,6 +43,9 @@ pub(super) fn view(session: &Session, patient: &Patient, healed: Option<HealedOr
             Some((path.name(config.architecture), part_idx))
         })
         .collect();
+    let names = touched.iter().map(|path| path.name(config.architecture));
+    // Steps may change the same values, so that their counts do not add up: the weights tell.
+    let changed: BTreeMap<String, usize> = names.zip(before.iter().zip(&after).map(|(a, b)| n_changed(a, b))).collect();
     let reports = damage.report.iter().flat_map(|report| &report.tensors);
     let finite = |norm: f64| norm.is_finite().then_some(norm);
     Ok(Corrupted {
@@ -58,6 +61,7 @@ pub(super) fn view(session: &Session, patient: &Patient, healed: Option<HealedOr
                 n_elements: report.n_elements,
                 n_selected: report.n_selected,
                 n_changed: report.n_changed,
+                n_changed_in_all: changed.get(&report.name).copied().unwrap_or(report.n_changed),
                 norm_before: finite(report.norm_before),
                 norm_after: finite(report.norm_after),
                 n_non_finite: report.n_non_finite,
@@ -115,6 +119,11 @@ pub(super) fn tensor(session: &Session, name: &str, model: Condition, max_tiles:
 
 fn values(parameters: &Parameters, paths: &[ParameterPath]) -> Result<Vec<Values>, Failure> {
     paths.iter().map(|path| Ok((*path, parameters.to_vec(*path).map_err(|e| computation(&e))?))).collect()
+}
+
+/// Values with other bits.
+fn n_changed((_, before): &Values, (_, after): &Values) -> usize {
+    before.iter().zip(after).filter(|(before, after)| before.to_bits() != after.to_bits()).count()
 }
 
 fn difference_of_group(before: &[Values], after: &[Values], group: WeightGroup) -> DifferenceHistogram {

@@ -6,8 +6,10 @@ use super::session::{Model, computation};
 use super::task::{Interruption, Task};
 use crate::failure::Failure;
 use crate::protocol::{Accuracy, Evaluation, ModelEvaluation, Response, RowVerdict, Stage};
+use shared::Condition;
+use shared::bundle::Answers;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Prediction, evaluate, predicted_class};
+use shared::evaluation::{Metrics, Prediction, evaluate, predicted_class};
 use shared::model::RowOutput;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,12 +70,20 @@ async fn run(task: &Task, job: &Job) -> Result<Evaluation, Interruption> {
         models.push(evaluation(*condition, &predictions, job.n_labels)?);
         predicted.push(predictions.iter().map(Prediction::predicted).collect::<Vec<_>>());
     }
+    let healed = job.models.iter().position(|(condition, _)| *condition == Condition::Healed);
+    // Should the healed model have become another one meanwhile, so has its control.
+    let control = healed.and_then(|at| {
+        let session = task.worker().session.borrow();
+        let session = session.as_ref()?;
+        let is_same = session.healed.as_ref().is_some_and(|healed| Rc::ptr_eq(&healed.model, &job.models[at].1));
+        session.control().filter(|_| is_same)?.compare(&job.rows, &predicted[at])
+    });
     let conditions: Vec<Condition> = job.models.iter().map(|(condition, _)| *condition).collect();
     let rows = job.rows.held_out_texts().iter().enumerate().filter_map(|(row_idx, row)| {
         let predicted: Vec<Option<u32>> = predicted.iter().map(|of_model| of_model[row_idx]).collect();
         verdict(row_idx, &row.text, row.label, predicted, &conditions)
     });
-    Ok(Evaluation { models, rows: rows.collect(), majority_share: job.rows.majority_share(job.n_labels) })
+    Ok(Evaluation { models, rows: rows.collect(), control, majority_share: job.rows.majority_share(job.n_labels) })
 }
 
 fn evaluation(model: Condition, predictions: &[Prediction], n_labels: usize) -> Result<ModelEvaluation, Failure> {
@@ -82,11 +92,20 @@ fn evaluation(model: Condition, predictions: &[Prediction], n_labels: usize) -> 
     let accuracy = accuracy(n_correct, metrics.n).ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
     Ok(ModelEvaluation {
         model,
-        accuracy,
+        accuracy: Accuracy { n_non_finite: metrics.n_non_finite, ..accuracy },
         macro_f1: metrics.macro_f1,
+        answers: answers(&metrics),
         confusion: metrics.confusion,
-        n_non_finite: metrics.n_non_finite,
     })
+}
+
+/// What a model's answers are like.
+pub(super) fn answers(metrics: &Metrics) -> Answers {
+    Answers {
+        n_non_finite: metrics.n_non_finite,
+        n_saturated: metrics.n_saturated,
+        largest_class_share: metrics.largest_class_share,
+    }
 }
 
 /// What the models made of a row; none when all got it right.
@@ -119,15 +138,27 @@ pub(super) async fn measure(
     examples: &[EncodedExample],
     pad_token_id: u32,
 ) -> Result<Option<Accuracy>, Interruption> {
-    let logits = logits(task, model, examples, pad_token_id, |_| {}).await?;
-    let is_correct =
-        |(output, example): &(RowOutput, &EncodedExample)| predicted_class(&output.logits) == Some(example.label);
-    let n_correct = logits.into_iter().zip(examples).filter(is_correct).count();
-    Ok(accuracy(n_correct, examples.len()))
+    let outputs = logits(task, model, examples, pad_token_id, |_| {}).await?;
+    Ok(accuracy_of(outputs.iter().map(|output| output.logits.as_slice()), examples))
+}
+
+/// The share of `examples` that were given their class.
+pub(super) fn accuracy_of<'a>(
+    logits: impl Iterator<Item = &'a [f32]>,
+    examples: &[EncodedExample],
+) -> Option<Accuracy> {
+    let (mut n_correct, mut n_non_finite) = (0, 0);
+    for (logits, example) in logits.zip(examples) {
+        match predicted_class(logits) {
+            None => n_non_finite += 1,
+            Some(class) => n_correct += usize::from(class == example.label),
+        }
+    }
+    Some(Accuracy { n_non_finite, ..accuracy(n_correct, examples.len())? })
 }
 
 /// Logits of all examples in their order, giving way after every batch; `on_rows` hears how many are done.
-async fn logits(
+pub(super) async fn logits(
     task: &Task,
     model: &Model,
     examples: &[EncodedExample],

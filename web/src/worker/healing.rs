@@ -1,12 +1,14 @@
 //! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
 
 use super::browser::{self, Bell};
-use super::evaluate::measure;
+use super::control::Budget;
+use super::evaluate::{accuracy_of, measure};
 use super::inspect::{classify_by, logits};
+use super::moments;
+use super::rows::Rows;
 use super::session::{Healed, Model, Session, computation};
 use super::summary::healing_bytes;
 use super::task::{Interruption, Task};
-use super::{moments, rows};
 use crate::failure::Failure;
 use crate::protocol::{
     Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Response, Trained,
@@ -16,7 +18,6 @@ use shared::Condition;
 use shared::Parameters;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
-use shared::evaluation::predicted_class;
 use shared::model::{Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
 use shared::seed::Seed;
@@ -84,6 +85,9 @@ pub(super) fn start(task: Task, settings: HealSettings) {
         {
             session.stop_healing();
         }
+        // What steps handed from one to the next is of no use to anyone any more, and the page's memory never shrinks: what
+        // is not given back here is not there for the next model.
+        shared::nn::free_buffers();
         task.finish(response.map_or_else(Response::from, Response::Healed));
     });
 }
@@ -104,12 +108,45 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     if let Some(problem) = damage.report.as_ref().and_then(non_finite) {
         return Err(problem);
     }
-    let rows = session.rows.as_ref().ok_or(Failure::NoRows { purpose: "healing".to_owned() })?;
+    let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "healing".to_owned() })?;
+    let trained = trained(session, &damage.resolved, &settings.trained)?;
+    let fine_tuning = fine_tuning(session, &patient.model, &rows, &settings, &trained)?;
+    let n_trained = fine_tuning.parameters().trained().map(|(_, var)| var.elem_count()).sum();
+    // Milliseconds tell healings of one browser apart, and sort them.
+    let name = format!("{:.0}", js_sys::Date::now());
+    let (plan, seed) = (damage.plan.clone(), damage.seed);
+    session.budget = Some(Budget { name: name.clone(), settings: settings.clone(), trained, rows });
+    // One at a time: together they may need more memory than there is.
+    session.control_run = None;
+    session.healing = Some(Healing {
+        id,
+        state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
+        n_single_steps: 0,
+        is_stopping: false,
+        bell: Bell::default(),
+        fine_tuning,
+        name,
+        plan,
+        seed,
+        settings,
+        n_trained,
+        step_secs: Vec::new(),
+        last_loss: None,
+    });
+    Ok(())
+}
+
+/// A fine-tuning of a model that has not made a step: a healing's, or that of its control.
+pub(super) fn fine_tuning(
+    session: &Session,
+    model: &Model,
+    rows: &Rows,
+    settings: &HealSettings,
+    trained: &[ParameterPath],
+) -> Result<FineTuning, Failure> {
     let examples = rows.train(session)?;
-    let is_trained = trained(session, &damage.resolved, &settings.trained)?;
-    let mut parameters = patient.model.parameters.fork().map_err(|e| computation(&e))?;
-    parameters.freeze(|path| !is_trained.contains(&path)).map_err(|e| computation(&e))?;
-    let n_trained = parameters.trained().map(|(_, var)| var.elem_count()).sum();
+    let mut parameters = model.parameters.fork().map_err(|e| computation(&e))?;
+    parameters.freeze(|path| !trained.contains(&path)).map_err(|e| computation(&e))?;
     let args = TrainingArgs {
         learning_rate: settings.learning_rate,
         batch_size: settings.batch_size.min(examples.len()),
@@ -119,24 +156,8 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     };
     let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
     let kernels = Kernels::for_device(&Device::Cpu);
-    let fine_tuning = FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu);
-    session.healing = Some(Healing {
-        id,
-        state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
-        n_single_steps: 0,
-        is_stopping: false,
-        bell: Bell::default(),
-        fine_tuning: fine_tuning.map_err(|e| computation(&e))?,
-        // Milliseconds tell healings of one browser apart, and sort them.
-        name: format!("{:.0}", js_sys::Date::now()),
-        plan: damage.plan.clone(),
-        seed: damage.seed,
-        settings,
-        n_trained,
-        step_secs: Vec::new(),
-        last_loss: None,
-    });
-    Ok(())
+    FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu)
+        .map_err(|e| computation(&e))
 }
 
 /// Settings out of their range, each with its own sentence.
@@ -249,17 +270,23 @@ fn with_healing<T>(
 fn step(session: &mut Session) -> Result<(StepReport, f64), Failure> {
     let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
     let started_ms = browser::now_ms();
-    let report = healing.fine_tuning.step().map_err(|error| match error {
+    let report = healing.fine_tuning.step().map_err(diverged)?;
+    let secs = (browser::now_ms() - started_ms) / 1e3;
+    healing.step_secs.push(secs);
+    healing.last_loss = Some(report.loss);
+    Ok((report, secs))
+}
+
+/// What a step says that failed.
+#[expect(clippy::needless_pass_by_value, reason = "the signature `map_err` asks for")]
+pub(super) fn diverged(error: shared::Error) -> Failure {
+    match error {
         shared::Error::Diverged { what, value, step, .. } => Failure::Diverged {
             reason: format!("the {what} became {value} at step {step}"),
             remedy: "Lower the learning rate, or choose a milder damage, and start again".to_owned(),
         },
         other => computation(&other),
-    })?;
-    let secs = (browser::now_ms() - started_ms) / 1e3;
-    healing.step_secs.push(secs);
-    healing.last_loss = Some(report.loss);
-    Ok((report, secs))
+    }
 }
 
 /// Looks at what a step did, or at what there is before the first, tells it, and keeps a moment where one is due.
@@ -320,12 +347,8 @@ fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Opt
     let Some(all) = &session.rows else { return Ok(None) };
     let examples = all.held_out(session)?;
     let examples: &[EncodedExample] = &examples[..n_rows.min(examples.len())];
-    let n_correct = logits(session, model, examples)?
-        .into_iter()
-        .zip(examples)
-        .filter(|(logits, example)| predicted_class(logits) == Some(example.label))
-        .count();
-    Ok(rows::accuracy(n_correct, examples.len()))
+    let logits = logits(session, model, examples)?;
+    Ok(accuracy_of(logits.iter().map(Vec::as_slice), examples))
 }
 
 impl Healing {
@@ -368,7 +391,8 @@ async fn end(task: &Task, last_moment: Option<Moment>) -> Result<HealSummary, In
         };
         let mut parameters = healing.fine_tuning.into_parameters();
         parameters.freeze(|_| true).map_err(|e| computation(&e))?;
-        let origin = HealedOrigin::Live { plan: healing.plan, seed: healing.seed, step };
+        let (plan, seed) = (healing.plan, healing.seed);
+        let origin = HealedOrigin::Live { plan, seed, healing: healing.name, step };
         session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
         Ok((summary, unkept))
     })?;

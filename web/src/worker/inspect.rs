@@ -75,8 +75,9 @@ pub(super) fn logits(
 }
 
 fn prediction(model: Condition, logits: Vec<f32>) -> ModelPrediction {
-    let probabilities = softmax(&logits).into_iter().map(|p| p.is_finite().then_some(p)).collect();
     let label = predicted_class(&logits);
+    // With one logit of −∞ the others still have shares, and no class: they are no answer either.
+    let probabilities = softmax(&logits).into_iter().map(|p| label.map(|_| p).filter(|p| p.is_finite())).collect();
     ModelPrediction { model, label, probabilities }
 }
 

@@ -1,5 +1,6 @@
 //! Loading: a bundle from the page's server, or files of the visitor.
 
+use super::control::KnownControl;
 use super::files::{CheckpointFiles, Found, TokenizerFiles, sort};
 use super::rows::Rows;
 use super::session::{Damage, Healed, Model, Parts, Patient, Session, computation};
@@ -148,6 +149,7 @@ async fn open_bundle(
     task.give_way().await?;
 
     let summary = bundle_summary(&manifest);
+    let control = KnownControl::of_bundle(&manifest);
     let identity = manifest.files.weights.sha256.clone();
     let max_length = manifest.task.max_length;
     let bundle = Bundle::open(manifest, weights, tokenizer).map_err(|error| wrong_file("the bundle", &error))?;
@@ -163,6 +165,7 @@ async fn open_bundle(
         healthy,
         rows,
     })?;
+    session.controls.extend(control);
     if let (Some(delta), Some((plan, seed))) = (delta, summary.damage.clone()) {
         // The damage is made once more, and what healing did to it is added.
         session.corrupt(&plan, seed)?;
@@ -185,6 +188,7 @@ fn bundle_summary(manifest: &Manifest) -> BundleSummary {
         accuracy_f32: manifest.quality.as_ref().map(|quality| quality.healthy.accuracy_f32),
         accuracy_quantized: manifest.quality.as_ref().map(|quality| quality.healthy.accuracy),
         damage: manifest.healed.as_ref().map(|healed| (healed.plan.clone(), healed.seed)),
+        superseded_numerics: manifest.superseded_numerics(),
     }
 }
 
@@ -299,7 +303,7 @@ fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoin
     }
     let damage = loaded.config.history.treatments().iter().rev().find_map(|treatment| match treatment {
         Treatment::Corrupted { plan, seed } => Some((plan.clone(), *seed)),
-        Treatment::FineTuned { .. } => None,
+        Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
     });
     let (plan, seed) = damage.ok_or_else(|| wrong("it does not tell what damage it had (bert_heal in config.json)"))?;
     let mut parameters = session.healthy.parameters.fork().map_err(|e| computation(&e))?;
@@ -348,6 +352,7 @@ fn install(
         models: session.conditions(),
         damage: session.corrupted.as_ref().map(|patient| (patient.damage.plan.clone(), patient.damage.seed)),
         healed: session.healed.as_ref().map(|healed| healed.origin.clone()),
+        control: session.control().and_then(|control| control.view(session.rows.as_deref())),
         rows: session.rows.as_ref().map(|rows| rows.counts()),
         notes,
     };

@@ -106,7 +106,8 @@ fn restore(session: &mut Session, moment: &Moment, weights: &[u8]) -> Result<(),
     let patient = session.corrupted.as_ref().ok_or(Failure::NoSuchMoment)?;
     let mut parameters = patient.model.parameters.fork().map_err(|e| computation(&e))?;
     overlay_weights(&mut parameters, &moment.id.0, weights).map_err(|e| computation(&e))?;
-    let origin = HealedOrigin::Live { plan: moment.plan.clone(), seed: moment.seed, step: moment.step };
+    let (plan, healing) = (moment.plan.clone(), moment.healing.clone());
+    let origin = HealedOrigin::Live { plan, seed: moment.seed, healing, step: moment.step };
     session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
     Ok(())
 }

@@ -9,7 +9,7 @@ use shared::dataset::{
     read_tsv, row_hash, stratified_sample,
 };
 use shared::seed::Seed;
-use shared::statistics::wilson;
+use shared::statistics::{Interval, wilson};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,7 +136,8 @@ fn encoded(
 /// A share with its interval; `n` must not be 0.
 pub(super) fn accuracy(n_correct: usize, n: usize) -> Option<Accuracy> {
     let estimate = wilson(n_correct as u64, n as u64, 0.95).ok()?;
-    Some(Accuracy { n, value: estimate.value, low: estimate.low, high: estimate.high })
+    let Interval { low, high, .. } = estimate.interval;
+    Some(Accuracy { n, n_non_finite: 0, value: estimate.value, low, high })
 }
 
 #[cfg(test)]

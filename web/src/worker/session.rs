@@ -4,6 +4,7 @@
 //! a healed model those that learned.
 
 use super::browser::Bell;
+use super::control::{Budget, KnownControl};
 use super::healing::{Healing, Wish};
 use super::rows::Rows;
 use super::{damage, inspect, summary};
@@ -80,6 +81,12 @@ pub(super) struct Session {
     pub(super) healed_natively: Option<Healed>,
     pub(super) rows: Option<Rc<Rows>>,
     pub(super) healing: Option<Healing>,
+    /// What the last healing here had.
+    pub(super) budget: Option<Budget>,
+    /// Controls, each of another healing.
+    pub(super) controls: Vec<KnownControl>,
+    /// The call that is making one.
+    pub(super) control_run: Option<RequestId>,
     pub(super) unsaved_moments: Vec<UnsavedMoment>,
     /// Tensors' digests of the healthy model, made when first asked for.
     digests: BTreeMap<ParameterPath, [u8; 32]>,
@@ -111,6 +118,9 @@ impl Session {
             healed_natively: None,
             rows: rows.map(Rc::new),
             healing: None,
+            budget: None,
+            controls: Vec::new(),
+            control_run: None,
             unsaved_moments: Vec::new(),
             digests: BTreeMap::new(),
         })
@@ -181,6 +191,8 @@ impl Session {
     pub(super) fn model(&self, condition: Condition) -> Result<Option<Rc<Model>>, Failure> {
         Ok(match condition {
             Condition::Healthy => Some(Rc::clone(&self.healthy)),
+            // Its answers are kept, its weights are not.
+            Condition::Control => None,
             Condition::Corrupted => self.corrupted.as_ref().map(|patient| Rc::clone(&patient.model)),
             Condition::Healed => match &self.healing {
                 Some(healing) => Some(Model::new(&self.config, healing.copied_parameters()?)?),

@@ -311,11 +311,9 @@ async fn every_view_of_a_model_without_numbers_has_gaps_and_nothing_breaks() {
             }
             Response::Evaluated(evaluation) => {
                 let damaged = &evaluation.models[1];
-                assert!(damaged.n_non_finite > 0, "{damaged:?}");
-                assert_eq!(
-                    damaged.confusion.iter().flatten().sum::<u64>() as usize + damaged.n_non_finite,
-                    damaged.accuracy.n
-                );
+                let n_non_finite = damaged.answers.n_non_finite;
+                assert!(n_non_finite > 0 && damaged.accuracy.n_non_finite == n_non_finite, "{damaged:?}");
+                assert_eq!(damaged.confusion.iter().flatten().sum::<u64>() as usize + n_non_finite, damaged.accuracy.n);
             }
             other => panic!("{other:?}"),
         }
@@ -533,6 +531,130 @@ async fn healed_models_name_the_damage_they_were_healed_from() {
     bench.end(id).await;
     // Another damage leaves the healed model as it is, and says whose it is.
     let damage = bench.corrupt("zero:1@top:1L", 2).await;
-    let expected = HealedOrigin::Live { plan: "kaiming@bottom:0.5".to_owned(), seed: Seed(9), step: 1 };
-    assert_eq!(damage.healed, Some(expected));
+    let Some(origin @ HealedOrigin::Live { step: 1, .. }) = damage.healed else { panic!("{:?}", damage.healed) };
+    assert_eq!(origin.damage(), ("kaiming@bottom:0.5", Seed(9)));
+}
+
+#[wasm_bindgen_test]
+async fn a_control_has_the_healings_steps_seeds_rows_and_parameters_and_no_damage() {
+    let (bench, _) = Bench::loaded().await;
+    let Response::Failed(none) = bench.ask(Request::Control).await else { panic!("there is nothing to compare") };
+    assert!(none.to_string().starts_with("There is no control model now: heal"), "{none}");
+    bench.corrupt("kaiming@bottom:0.5", 5).await;
+    let healing =
+        bench.send(Request::HealStart(HealSettings { trained: Trained::DamagedAndHead, ..settings(12) }), vec![]);
+    bench.until(healing, |r| matches!(r, Response::HealProgress(progress) if progress.step == 7)).await;
+    assert_eq!(bench.ask(Request::Control).await, Response::Failed(Failure::AlreadyHealing));
+    bench.ask(Request::HealStop).await;
+    let Response::Healed(HealSummary { step, moment: Some(moment), .. }) = bench.end(healing).await else { panic!() };
+
+    let id = bench.send(Request::Control, Vec::new());
+    let Response::Controlled(control) = bench.end(id).await else { panic!("{:?}", bench.of(id)) };
+    assert_eq!(control.of, crate::protocol::Healing::Live { name: moment.healing, step });
+    assert_eq!(control.budget, format!("after its own fine-tuning + {step} steps"));
+    let last = bench.of(id).into_iter().rev().find_map(|response| match response {
+        Response::Progress(progress) => Some((progress.stage, progress.done, progress.total)),
+        _ => None,
+    });
+    assert_eq!(last, Some((Stage::Steps, step as u64, step as u64)));
+
+    // A healing of nothing is the same fine-tuning: the same steps of the healthy model by its own code.
+    let Response::Evaluated(before) = bench.ask(Request::Evaluate { models: ALL.to_vec() }).await else { panic!() };
+    let compared = before.control.expect("the healed model was asked");
+    assert_eq!(compared.control, *control);
+    let healed = before.models[2].accuracy.value;
+    assert!((compared.deficit.points - 100.0 * (control.accuracy.value - healed)).abs() < 1e-9, "{compared:?}");
+    bench.corrupt("zero:0@bottom:0.5", 5).await;
+    let twin = HealSettings { trained: Trained::DamagedAndHead, ..settings(12) };
+    let id = bench.send(Request::HealStart(HealSettings { starts_paused: true, ..twin }), Vec::new());
+    for done in 1..=step {
+        bench.ask(Request::HealStep).await;
+        bench.until(id, |r| matches!(r, Response::HealProgress(progress) if progress.step == done)).await;
+    }
+    bench.ask(Request::HealStop).await;
+    bench.end(id).await;
+    let Response::Evaluated(after) = bench.ask(Request::Evaluate { models: vec![Condition::Healed] }).await else {
+        panic!()
+    };
+    assert_eq!(after.models[0].accuracy, control.accuracy);
+    assert_eq!(after.control, None, "the control is not that of this healing");
+}
+
+#[wasm_bindgen_test]
+async fn a_control_is_given_up_when_it_is_cancelled_and_when_a_healing_begins() {
+    let (bench, _) = Bench::loaded().await;
+    bench.corrupt("kaiming@bottom:0.5", 5).await;
+    bench.end(bench.send(Request::HealStart(settings(200)), Vec::new())).await;
+    for how in 0..2 {
+        let id = bench.send(Request::Control, Vec::new());
+        bench.until(id, |response| matches!(response, Response::Progress(_))).await;
+        let healing = match how {
+            0 => {
+                bench.ask(Request::Cancel { id }).await;
+                None
+            }
+            _ => Some(bench.send(Request::HealStart(settings(1)), Vec::new())),
+        };
+        assert_eq!(bench.end(id).await, Response::Cancelled, "{how}");
+        if let Some(healing) = healing {
+            assert!(matches!(bench.end(healing).await, Response::Healed(_)));
+        }
+        let Response::Evaluated(evaluation) = bench.ask(Request::Evaluate { models: ALL.to_vec() }).await else {
+            panic!()
+        };
+        assert_eq!(evaluation.control, None);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn memory_that_steps_hand_on_is_given_back_however_a_healing_ends() {
+    let (bench, _) = Bench::loaded().await;
+    bench.corrupt("kaiming@all", 5).await;
+    bench.end(bench.send(Request::HealStart(settings(3)), Vec::new())).await;
+    assert_eq!(shared::nn::n_pooled_values(), 0, "after its end");
+
+    let id = bench.send(Request::HealStart(settings(1_000)), Vec::new());
+    bench.until(id, |r| matches!(r, Response::HealProgress(progress) if progress.step == 2)).await;
+    assert!(shared::nn::n_pooled_values() > 0, "steps hand memory on, or this tests nothing");
+    bench.ask(Request::HealReset).await;
+    assert_eq!(bench.end(id).await, Response::Cancelled);
+    assert_eq!(shared::nn::n_pooled_values(), 0, "after a reset");
+
+    let diverging = HealSettings { learning_rate: 1e-1, ..settings(400) };
+    bench.end(bench.send(Request::HealStart(diverging), Vec::new())).await;
+    assert_eq!(shared::nn::n_pooled_values(), 0, "after whatever became of it");
+
+    bench.end(bench.send(Request::HealStart(settings(3)), Vec::new())).await;
+    bench.end(bench.send(Request::Control, Vec::new())).await;
+    assert_eq!(shared::nn::n_pooled_values(), 0, "after a control");
+}
+
+#[wasm_bindgen_test]
+async fn a_logit_that_is_not_finite_leaves_no_class_and_no_share() {
+    let (bench, _) = Bench::loaded().await;
+    for seed in 0..40 {
+        let damage = bench.corrupt("bitflip:0.3,exponent@classifier", seed).await;
+        let said = bench.classify(&["the movie was good"], &[Condition::Corrupted]).await;
+        let model = &said[0].models[0];
+        assert_eq!(model.label.is_none(), model.probabilities.contains(&None), "{seed}: {model:?}");
+        assert!(model.label.is_some() || model.probabilities == [None; 3], "{seed}: {model:?} {:?}", damage.totals);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn values_that_a_plan_changed_are_counted_once_over_all_its_steps() {
+    let (bench, _) = Bench::loaded().await;
+    let damage = bench.corrupt("zero:0.1@layers:0/attention.query;signflip:0.1@layers:0/attention.query", 3).await;
+    let weight = |step_idx| {
+        let is_it =
+            |tensor: &&crate::protocol::TensorChange| tensor.step_idx == step_idx && tensor.name.ends_with("weight");
+        damage.tensors.iter().find(is_it).unwrap()
+    };
+    let (zeroed, flipped) = (weight(0), weight(1));
+    assert_eq!(zeroed.n_changed_in_all, flipped.n_changed_in_all);
+    let in_all = zeroed.n_changed_in_all;
+    assert!(
+        in_all > zeroed.n_changed.max(flipped.n_changed) && in_all <= zeroed.n_changed + flipped.n_changed,
+        "{in_all}"
+    );
 }

@@ -80,6 +80,11 @@ pub(crate) fn free_buffers() {
     pool.n_peak = pool.n_used;
 }
 
+/// Values that the pool keeps for the next step, lent ones not counted.
+pub(crate) fn n_pooled_values() -> usize {
+    pool().n_free
+}
+
 struct Pool {
     /// In the order in which they came back.
     free: VecDeque<Vec<f32>>,

@@ -3,6 +3,7 @@
 //! The bundle is made first and measured afterwards as whoever opens it will see it: its figures are those of the decoded
 //! weights, beside those of the f32 models of the run.
 
+mod control;
 mod measure;
 mod summary;
 
@@ -25,6 +26,7 @@ use shared::model::ParameterPath;
 use shared::record::Protocol;
 use shared::seed::Seed;
 
+use self::control::{control, first_budget, healing_budget};
 use self::measure::Models;
 pub(in crate::commands) use self::measure::outcomes;
 use super::run_models::RunModels;
@@ -120,6 +122,7 @@ fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
             tensors: weights.tensors,
             fine_tuned: Some(fine_tuned(&run)?),
             healed: None,
+            control: None,
             quality: None,
             rows: RowHashes {
                 training: training.clone(),
@@ -135,6 +138,7 @@ fn of_run(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
     if with_healed {
         draft.manifest.rows.healing = training;
         heal(&mut draft, args, &run)?;
+        draft.manifest.control = control(&run, Condition::Control, first_budget(&run.record.spec.training))?;
     }
     Ok((draft, run))
 }
@@ -170,6 +174,7 @@ fn healed_bundle(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
             held_out.len()
         )));
     }
+    manifest.version = BUNDLE_VERSION;
     manifest.name = folder_name(&args.out)?;
     manifest.title = args.web.title.clone().unwrap_or(manifest.title);
     manifest.rows.healing = run.training_rows(&args.web)?;
@@ -177,6 +182,10 @@ fn healed_bundle(args: &ExportArgs) -> anyhow::Result<(Draft, RunModels)> {
         Some(_) => notice(args, &manifest.base_model)?,
         None => fs::read_to_string(folder.join(NOTICE)).unwrap_or_else(|_| format!("{}\n", manifest.base_model.notice)),
     };
+    // To the run the bundle's healthy model is a pre-trained one: what it calls healthy is that model fine-tuned once more,
+    // undamaged, with the healing's budget.
+    let budget = healing_budget(&manifest, &run.record.spec.training)?;
+    manifest.control = control(&run, Condition::Healthy, budget)?;
     let mut draft = Draft { manifest, weights, healed: Vec::new(), tokenizer, notice };
     heal(&mut draft, args, &run)?;
     Ok((draft, run))

@@ -13,8 +13,9 @@ use anyhow::Context;
 use candle_core::Device;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::json;
-use shared::bundle::{Comparison, Manifest, Outcome, ROWS, Sample, ServedRows};
+use shared::bundle::{Answers, Comparison, Manifest, Outcome, ROWS, Sample, ServedRows};
 use shared::dataset::{Example, Split};
+use shared::record::rows_in_words;
 use shared::statistics::{Interval, wilson};
 use tempfile::TempDir;
 
@@ -121,6 +122,12 @@ pub(super) fn show(args: &QuickstartArgs, folder: &Path) -> anyhow::Result<ExitC
             "plan": healed.plan,
             "seed": healed.seed,
             "quality": manifest.quality,
+            "control": manifest.control.as_ref().map(|control| json!({
+                "budget": control.budget,
+                "accuracy": control.accuracy,
+                "n": control.n,
+                "answers": control.answers,
+            })),
             "samples": samples,
             "needs_data": needs_data,
             "secs": started.elapsed().as_secs_f64(),
@@ -143,21 +150,33 @@ fn quality(manifest: &Manifest) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["model", "accuracy", "95 % interval", "rows"]);
-    let models = [("healthy", Some(quality.healthy)), ("corrupted", quality.corrupted), ("healed", quality.healed)];
-    for (name, comparison) in models {
-        let Some(Comparison { accuracy, .. }) = comparison else { continue };
+    let of = |comparison: &Comparison| (comparison.accuracy, comparison.answers.unwrap_or_default());
+    let control = manifest.control.as_ref();
+    let models = [
+        ("healthy", Some(of(&quality.healthy))),
+        ("control", control.map(|control| (control.accuracy, control.answers))),
+        ("corrupted", quality.corrupted.as_ref().map(of)),
+        ("healed", quality.healed.as_ref().map(of)),
+    ];
+    for (name, figures) in models {
+        let Some((accuracy, answers)) = figures else { continue };
+        let Answers { n_non_finite, n_saturated, .. } = answers;
         let n = quality.n as u64;
         let interval = wilson((accuracy * n as f64).round() as u64, n, LEVEL).map_or("–".into(), |estimate| {
             let Interval { low, high, .. } = estimate.interval;
             format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high)
         });
-        table.add_row([name.to_owned(), format!("{:.1} %", 100.0 * accuracy), interval, quality.n.to_string()]);
+        let rows = rows_in_words(quality.n, n_non_finite, n_saturated);
+        table.add_row([name.to_owned(), format!("{:.1} %", 100.0 * accuracy), interval, rows]);
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    let control = control.map_or_else(String::new, |control| {
+        format!("control: the healthy model {}, never damaged; healed is to be compared with it\n", control.budget)
+    });
     Some(format!(
-        "{table}\nmeasured when the bundle was made, on rows of {} it did not learn from",
+        "{table}\n{control}measured when the bundle was made, on rows of {} it did not learn from",
         manifest.task.dataset
     ))
 }

@@ -43,7 +43,9 @@ pub(super) fn draw(area: &Area<'_>, chart: &NetworkChart) -> anyhow::Result<()> 
             area.draw(&Rectangle::new(corners, CORRUPTED.stroke_width(1))).map_err(failed)?;
             let font = Font::new(SMALL, HPos::Center).color(INK);
             text(area, (center.0, center.1 - HALF_LINE * SCALE), &module.label, font.bold())?;
-            text(area, (center.0, center.1 + HALF_LINE * SCALE), &share(touched.share()), font)?;
+            let at_most = if touched.is_upper_bound { "≤ " } else { "" };
+            let share = format!("{at_most}{}", share(touched.share()));
+            text(area, (center.0, center.1 + HALF_LINE * SCALE), &share, font)?;
         }
     }
     Ok(())

@@ -3,9 +3,9 @@
 use candle_core::{DType, Device};
 use shared::Condition;
 use shared::Parameters;
-use shared::bundle::{Bundle, Comparison, Outcome, Quality, Sample};
+use shared::bundle::{Answers, Bundle, Comparison, Outcome, Quality, Sample};
 use shared::dataset::{EncodedExample, Example};
-use shared::evaluation::{Prediction, predicted_class, softmax};
+use shared::evaluation::{Prediction, evaluate, predicted_class, softmax};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::training::logits;
@@ -49,7 +49,8 @@ impl Models {
     ) -> anyhow::Result<Quality> {
         let rows = run.held_out()?;
         let compare = |parameters: &Parameters, which: Condition| -> anyhow::Result<Comparison> {
-            Ok(comparison(&run.predictions(which)?, &predictions(bundle, parameters, &rows)?))
+            let n_labels = bundle.config().label_names.len();
+            comparison(&run.predictions(which)?, &predictions(bundle, parameters, &rows)?, n_labels)
         };
         let healthy = match measured {
             Some(quality) => quality.healthy,
@@ -118,9 +119,20 @@ pub(in crate::commands) fn outcomes(
 }
 
 /// Two models on the same rows, in the same order.
-fn comparison(f32: &[Prediction], ours: &[Prediction]) -> Comparison {
+fn comparison(f32: &[Prediction], ours: &[Prediction], n_labels: usize) -> anyhow::Result<Comparison> {
     let share = |n: usize| n as f64 / ours.len() as f64;
     let accuracy = |rows: &[Prediction]| share(rows.iter().filter(|row| row.is_correct()).count());
     let n_agreeing = f32.iter().zip(ours).filter(|(a, b)| a.predicted() == b.predicted()).count();
-    Comparison { accuracy_f32: accuracy(f32), accuracy: accuracy(ours), agreement: share(n_agreeing) }
+    let metrics = evaluate(ours, n_labels)?;
+    let answers = Answers {
+        n_non_finite: metrics.n_non_finite,
+        n_saturated: metrics.n_saturated,
+        largest_class_share: metrics.largest_class_share,
+    };
+    Ok(Comparison {
+        accuracy_f32: accuracy(f32),
+        accuracy: accuracy(ours),
+        agreement: share(n_agreeing),
+        answers: Some(answers),
+    })
 }

@@ -28,23 +28,37 @@ pub(super) fn summary(out: &Path, manifest: &Manifest, files: &[(&str, &[u8])]) 
     sections.push(align(bits));
 
     if let Some(quality) = &manifest.quality {
-        let mut table = table(&["model", "accuracy f32", "accuracy here", "same class"]);
+        let mut table = table(&["model", "accuracy f32", "accuracy here", "same class", "answers"]);
         let models = [
             ("healthy", Some(&quality.healthy)),
             ("corrupted", quality.corrupted.as_ref()),
             ("healed", quality.healed.as_ref()),
         ];
         for (name, comparison) in models {
-            if let Some(Comparison { accuracy_f32, accuracy, agreement }) = comparison {
-                let percent = |x: &f64| format!("{:.2} %", 100.0 * x);
-                table.add_row([name.to_owned(), percent(accuracy_f32), percent(accuracy), percent(agreement)]);
+            if let Some(Comparison { accuracy_f32, accuracy, agreement, answers }) = comparison {
+                let answers = answers.and_then(|answers| answers.in_words(quality.n)).unwrap_or_default();
+                table.add_row([name.to_owned(), percent(accuracy_f32), percent(accuracy), percent(agreement), answers]);
             }
+        }
+        if let Some(control) = &manifest.control {
+            let answers = control.answers.in_words(control.n).unwrap_or_default();
+            let none = || "–".to_owned();
+            table.add_row(["control".to_owned(), percent(&control.accuracy), none(), none(), answers]);
         }
         sections.push(align(table));
         sections.push(format!("measured on {} held-out rows of {}", quality.n, manifest.task.dataset));
+        if let Some(control) = &manifest.control {
+            let budget = &control.budget;
+            sections
+                .push(format!("control: the healthy model {budget}, never damaged; its weights are not in the bundle"));
+        }
     }
     sections.push(format!("written to {}", out.display()));
     Ok(sections.join("\n"))
+}
+
+fn percent(share: &f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 /// One row for each encoding, in the order of its first tensor.

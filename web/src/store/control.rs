@@ -1,0 +1,66 @@
+//! The control: what the healed model is compared with, shown and made on demand.
+
+use super::{HealPhase, Store};
+use crate::protocol::{Control, HealedOrigin, Healing, Progress, Request, Response, Stage};
+use leptos::prelude::*;
+
+impl Store {
+    /// The control of the healed model, if there is one at its budget.
+    #[must_use]
+    pub fn control_now(&self) -> Option<Control> {
+        match self.healed.get()? {
+            HealedOrigin::Native { .. } => self.loaded.with(|loaded| loaded.as_ref()?.control.clone()),
+            HealedOrigin::Live { healing: name, step, .. } => {
+                let of = Healing::Live { name, step };
+                self.control.get().filter(|control| control.of == of)
+            }
+        }
+    }
+
+    /// The steps of the control that can be made for the healed model: its healing was the last one of this visit.
+    #[must_use]
+    pub fn control_steps(&self) -> Option<usize> {
+        let HealedOrigin::Live { healing, step, .. } = self.healed.get()? else { return None };
+        let is_last = self.heal.with(|heal| {
+            let moment = heal.summary.as_ref().and_then(|summary| summary.moment.as_ref());
+            heal.phase == HealPhase::Done && moment.is_some_and(|moment| moment.healing == healing)
+        });
+        (is_last && step > 0).then_some(step)
+    }
+
+    /// Makes the control of the healed model.
+    pub fn make_control(&self) {
+        let store = *self;
+        if self.controlling.with_untracked(Option::is_some) {
+            return;
+        }
+        let id = self.bridge.with_value(|bridge| {
+            bridge.ask(Request::Control, move |response| match response {
+                Response::Progress(now) => store.controlling.update(|making| {
+                    if let Some((_, progress)) = making {
+                        *progress = now;
+                    }
+                }),
+                response => {
+                    store.controlling.set(None);
+                    match response {
+                        Response::Controlled(control) => {
+                            store.announcement.set("The control is there.".to_owned());
+                            store.control.set(Some(*control));
+                        }
+                        Response::Failed(failure) => store.fail(failure),
+                        _ => {}
+                    }
+                }
+            })
+        });
+        self.controlling.set(Some((id, Progress { stage: Stage::Steps, done: 0, total: 0 })));
+    }
+
+    /// Gives up the control that is being made.
+    pub fn cancel_control(&self) {
+        if let Some((id, _)) = self.controlling.get_untracked() {
+            self.bridge.with_value(|bridge| bridge.cancel(id));
+        }
+    }
+}
