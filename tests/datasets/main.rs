@@ -120,7 +120,7 @@ fn limits_apply_after_carving_and_are_said() {
     let limits = Limits { train: Some(20), validation: None, test: Some(30) };
     let opened = open(folder.path(), &OpenOptions { limits, ..options() }).unwrap();
     assert_eq!(sizes(&opened), [20, 90, 30]);
-    assert!(opened.notes.contains(&"train is limited to 20 of 810 rows, stratified, by split seed 0".to_owned()));
+    assert!(opened.notes.contains(&"train is limited to 20 of 810 rows, stratified, by data seed 0".to_owned()));
     assert_eq!(opened.dataset.report.splits[0].class_counts, [10, 10]);
 }
 
