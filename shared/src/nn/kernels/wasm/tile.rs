@@ -4,7 +4,9 @@
 //! wasm otherwise hoists loads until more values live than there are registers, which halves the speed; for the same
 //! reason `.cargo/config.toml` asks for instructions in the order of the source.
 
-use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128, v128_load, v128_load32_splat, v128_store};
+#[cfg(any(test, not(feature = "relaxed-simd")))]
+use core::arch::wasm32::{f32x4_add, f32x4_mul, v128};
+use core::arch::wasm32::{f32x4_splat, v128_load, v128_load32_splat, v128_store};
 
 use core::ops::Range;
 
