@@ -131,8 +131,10 @@ mod tests {
 
     #[test]
     fn a_matrix_whose_size_overflows_is_refused_in_release_builds_too() {
+        const BITS: u32 = usize::BITS;
+        let (too_wide, product) = (1 << (BITS - 1), (1 << (BITS / 2 + 1), 1 << (BITS / 2 - 1)));
         for (rows, columns, row_stride) in
-            [(3, 1, 1 << 63), (1 << 33, 1, 1 << 31), (3, usize::MAX, 1), (2, 1, usize::MAX)]
+            [(3, 1, too_wide), (product.0, 1, product.1), (3, usize::MAX, 1), (2, 1, usize::MAX)]
         {
             let read = std::panic::catch_unwind(|| MatrixRef::new(&[0.0; 4], rows, columns, row_stride).rows());
             assert!(read.is_err(), "{rows}×{columns}, rows {row_stride} apart, was read");
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "none that a pointer can make")]
     fn a_stride_that_no_pointer_can_make_is_refused_also_for_a_single_row() {
-        let _ = MatrixRef::new(&[0.0; 4], 1, 4, 1 << 63);
+        let _ = MatrixRef::new(&[0.0; 4], 1, 4, 1 << (usize::BITS - 1));
     }
 
     #[test]
