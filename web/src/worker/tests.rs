@@ -567,8 +567,9 @@ async fn a_control_has_the_healings_steps_seeds_rows_and_parameters_and_no_damag
     bench.corrupt("zero:0@bottom:0.5", 5).await;
     let twin = HealSettings { trained: Trained::DamagedAndHead, ..settings(12) };
     let id = bench.send(Request::HealStart(HealSettings { starts_paused: true, ..twin }), Vec::new());
+    bench.until(id, |response| matches!(response, Response::HealProgress(_))).await;
     for done in 1..=step {
-        bench.ask(Request::HealStep).await;
+        assert_eq!(bench.ask(Request::HealStep).await, Response::Done);
         bench.until(id, |r| matches!(r, Response::HealProgress(progress) if progress.step == done)).await;
     }
     bench.ask(Request::HealStop).await;
