@@ -150,7 +150,9 @@ fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
         // Three seeds of one setting and three of another: never six of one.
         let mut records: Vec<RunRecord> = (0..6).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
         assert_eq!(experiments(&records)[0].cells[0].seeds.len(), 6);
-        records[3..].iter_mut().for_each(|record| change(&mut record.spec));
+        for record in &mut records[3..] {
+            change(&mut record.spec);
+        }
         let experiments = experiments(&records);
         let sizes: Vec<usize> = experiments.iter().map(|experiment| experiment.cells[0].seeds.len()).collect();
         assert_eq!(sizes, [3, 3]);
@@ -179,7 +181,9 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
     assert_eq!(deficits.axis.label, "deficit against the control, percentage points");
 
     // Under `pretrained` healthy and healed have the same budget.
-    records.iter_mut().for_each(|record| (record.spec.protocol, record.control) = (Protocol::Pretrained, None));
+    for record in &mut records {
+        (record.spec.protocol, record.control) = (Protocol::Pretrained, None);
+    }
     let experiment = &experiments(&records)[0];
     assert_eq!(experiment.reference, Condition::Healthy);
     assert!((experiment.cells[0].seeds[0].deficit() - 5.0).abs() < 1e-9);

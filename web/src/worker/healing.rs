@@ -278,7 +278,6 @@ fn step(session: &mut Session) -> Result<(StepReport, f64), Failure> {
 }
 
 /// What a step says that failed.
-#[expect(clippy::needless_pass_by_value, reason = "the signature `map_err` asks for")]
 pub(super) fn diverged(error: shared::Error) -> Failure {
     match error {
         shared::Error::Diverged { what, value, step, .. } => Failure::Diverged {

@@ -57,7 +57,7 @@ pub(super) fn classify_by(
     let examples: Vec<EncodedExample> = encoded.into_iter().map(|encoded| encoded.example).collect();
     for (condition, model) in models {
         for (classification, logits) in classifications.iter_mut().zip(logits(session, model, &examples)?) {
-            classification.models.push(prediction(*condition, logits));
+            classification.models.push(prediction(*condition, &logits));
         }
     }
     Ok(classifications)
@@ -74,10 +74,10 @@ pub(super) fn logits(
     Ok(outputs.into_iter().map(|output| output.logits).collect())
 }
 
-fn prediction(model: Condition, logits: Vec<f32>) -> ModelPrediction {
-    let label = predicted_class(&logits);
+fn prediction(model: Condition, logits: &[f32]) -> ModelPrediction {
+    let label = predicted_class(logits);
     // With one logit of −∞ the others still have shares, and no class: they are no answer either.
-    let probabilities = softmax(&logits).into_iter().map(|p| label.map(|_| p).filter(|p| p.is_finite())).collect();
+    let probabilities = softmax(logits).into_iter().map(|p| label.map(|_| p).filter(|p| p.is_finite())).collect();
     ModelPrediction { model, label, probabilities }
 }
 
@@ -210,7 +210,7 @@ pub(super) fn attribution(
         None => {
             let logits = logits(session, &session.healthy.classifier, std::slice::from_ref(&example))?.remove(0);
             // A healthy model that is not finite came so; then any class will do.
-            prediction(Condition::Healthy, logits).label.unwrap_or_default()
+            prediction(Condition::Healthy, &logits).label.unwrap_or_default()
         }
     };
     let finite = |value: f32| value.is_finite().then_some(value);
