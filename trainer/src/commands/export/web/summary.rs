@@ -37,13 +37,19 @@ pub(super) fn summary(out: &Path, manifest: &Manifest, files: &[(&str, &[u8])]) 
         for (name, comparison) in models {
             if let Some(Comparison { accuracy_f32, accuracy, agreement, answers }) = comparison {
                 let answers = answers.and_then(|answers| answers.in_words(quality.n)).unwrap_or_default();
-                table.add_row([name.to_owned(), percent(accuracy_f32), percent(accuracy), percent(agreement), answers]);
+                table.add_row([
+                    name.to_owned(),
+                    percent(*accuracy_f32),
+                    percent(*accuracy),
+                    percent(*agreement),
+                    answers,
+                ]);
             }
         }
         if let Some(control) = &manifest.control {
             let answers = control.answers.in_words(control.n).unwrap_or_default();
             let none = || "–".to_owned();
-            table.add_row(["control".to_owned(), percent(&control.accuracy), none(), none(), answers]);
+            table.add_row(["control".to_owned(), percent(control.accuracy), none(), none(), answers]);
         }
         sections.push(align(table));
         sections.push(format!("measured on {} held-out rows of {}", quality.n, manifest.task.dataset));
@@ -57,7 +63,7 @@ pub(super) fn summary(out: &Path, manifest: &Manifest, files: &[(&str, &[u8])]) 
     Ok(sections.join("\n"))
 }
 
-fn percent(share: &f64) -> String {
+fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
