@@ -272,7 +272,7 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
 
 /// TensorBoard's files, with every checksum right, hold each step of `metrics.jsonl` once and in order, its speed, and
 /// the judgement of each model.
-fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
+pub fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
     let lines: Vec<MetricsLine> = metrics::read(&run.join("metrics.jsonl")).unwrap();
     for which in Condition::ALL {
         let name = which.as_str();
@@ -317,32 +317,4 @@ fn kill_after(args: &[&str], log: &Path, lines: usize) {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_finishes_the_step_saves_and_says_how_to_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = dataset(folder.path(), 300, 30);
-    let (model, out) = (tiny_model(), folder.path().join("out"));
-    let mut args = run_args(&model, &data, &out);
-    args.extend(["--save-steps", "100000"]);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"))
-        .args(&args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = out.join("metrics.jsonl");
-    while fs::read(&log).map_or(0, |bytes| bytes.len()) == 0 {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended too early");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(4), "{stderr}");
-    assert!(stderr.contains("interrupted after step") && stderr.contains("goes on from there"), "{stderr}");
-    let record = json(&args);
-    assert_eq!(record["train"]["resumed_from"].as_array().unwrap().len(), 1, "{record:#}");
 }

@@ -19,6 +19,8 @@ mod quickstart;
 mod report;
 mod schemas;
 mod shell;
+#[cfg(unix)]
+mod signals;
 mod usage;
 
 use assert_cmd::Command;

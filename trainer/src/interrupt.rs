@@ -1,44 +1,106 @@
-//! Ctrl-C: the first one asks for an orderly end, the second one ends the process.
+//! Signals that ask for an end: Ctrl-C, a scheduler's SIGTERM, a closed terminal.
+//!
+//! The first one is orderly: the job finishes its step, saves and ends with exit code 4. Ctrl-C after any of them ends the
+//! process at once. SIGTERM and SIGHUP never do, however often they come: systemd sends one right after the other, and a
+//! scheduler follows with SIGKILL when its patience is over. A SIGHUP that is ignored already stays ignored, so a run under
+//! `nohup` outlives its terminal.
+//!
+//! Nothing relies on the orderly end: HyperQueue kills a second after its SIGINT. What was being saved then stays
+//! incomplete, which the next start recognises and passes over; the last whole state counts.
 
-use crate::exit_code::ExitCode;
-use anyhow::Context;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells a long job whether the user asked it to stop.
+use crate::exit_code::ExitCode;
+use crate::say;
+
+/// Tells a long job whether it was asked to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Takes over Ctrl-C for the rest of the process; to be called once.
+    /// Takes over Ctrl-C, and on Unix SIGTERM and SIGHUP, for the rest of the process; to be called once.
     ///
-    /// The first Ctrl-C makes [`Interrupt::is_requested`] true, and the job finishes its step, saves and returns an
-    /// [`interrupted`](crate::exit_code::interrupted) error. The second ends the process at once: what was being
-    /// written stays incomplete, which the next start recognises and passes over.
+    /// The first of them makes [`Interrupt::is_requested`] true, and the job finishes its step, saves and returns an
+    /// [`interrupted`](crate::exit_code::interrupted) error.
+    ///
+    /// # Errors
+    /// When the system refuses.
     pub fn install() -> anyhow::Result<Self> {
         let interrupt = Self::default();
-        let requested = Arc::clone(&interrupt.requested);
-        ctrlc::set_handler(move || {
-            if requested.swap(true, Ordering::Relaxed) {
-                eprintln!("stopped; the same command goes on from the last saved step");
-                std::process::exit(i32::from(ExitCode::Interrupted as u8));
-            }
-            eprintln!("finishing this step and saving; Ctrl-C again ends at once");
-        })
-        .context("cannot take over Ctrl-C")?;
+        take_over(interrupt.clone())?;
         Ok(interrupt)
     }
 
-    /// Whether there was a Ctrl-C.
+    /// Whether there was a signal.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Asks for the orderly end as the first Ctrl-C does.
+    /// Asks for the orderly end as the first signal does.
     pub fn request(&self) {
         self.requested.store(true, Ordering::Relaxed);
     }
+
+    /// What a signal leads to.
+    fn receive(&self, signal: &str, is_ctrl_c: bool) {
+        let is_again = self.requested.swap(true, Ordering::Relaxed);
+        if is_again && is_ctrl_c {
+            say!("stopped; the same command goes on from the last saved step");
+            std::process::exit(i32::from(ExitCode::Interrupted as u8));
+        }
+        if !is_again {
+            say!("{signal}: finishing this step, then saving; press Ctrl-C to end at once");
+        }
+    }
+}
+
+#[cfg(unix)]
+fn take_over(interrupt: Interrupt) -> anyhow::Result<()> {
+    use anyhow::Context;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        signals.push(SIGHUP);
+    }
+    let mut signals = Signals::new(signals).context("cannot take over SIGINT and SIGTERM")?;
+    let wait = move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGINT => interrupt.receive("Ctrl-C", true),
+                SIGTERM => interrupt.receive("SIGTERM", false),
+                _ => interrupt.receive("the terminal was closed", false),
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(wait).context("cannot start a thread for signals")?;
+    Ok(())
+}
+
+/// Whether the process was started with that signal ignored, as `nohup` does with SIGHUP.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "no crate asks for a signal's disposition without changing it")]
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all zeros is a valid `sigaction` (integers, a set of bits, a nullable function pointer); with a null `act`
+    // the call changes nothing and writes the present disposition to `current`, which lives through the call.
+    let current = unsafe {
+        let mut current: libc::sigaction = std::mem::zeroed();
+        match libc::sigaction(signal, std::ptr::null(), &raw mut current) {
+            0 => current,
+            _ => return false,
+        }
+    };
+    current.sa_sigaction == libc::SIG_IGN
+}
+
+#[cfg(not(unix))]
+fn take_over(interrupt: Interrupt) -> anyhow::Result<()> {
+    use anyhow::Context;
+
+    ctrlc::set_handler(move || interrupt.receive("Ctrl-C", true)).context("cannot take over Ctrl-C")
 }

@@ -4,6 +4,8 @@
 //! data come from that are not here, [`runner`] one run of the experiment, [`run_dir`] what it leaves on disk,
 //! [`exit_code`] how it ends.
 
+#![warn(clippy::print_stderr)] // `say!` instead, which goes on without a terminal
+
 pub mod bundles;
 pub mod card;
 pub mod cli;
@@ -41,7 +43,7 @@ pub fn main() -> std::process::ExitCode {
     // The default hook has printed the panic; a bug must not end with a code that means something else to a script.
     let outcome = catch_unwind(AssertUnwindSafe(|| run(cli))).unwrap_or(Ok(ExitCode::Unexpected));
     let exit_code = outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        say!("error: {error:#}");
         exit_code_of(&error)
     });
     exit_code.into()

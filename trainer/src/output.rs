@@ -1,4 +1,4 @@
-//! stdout is the result and nothing else: one JSON value, or text for people.
+//! stdout is the result and nothing else: one JSON value, or text for people. Words on the way go to stderr, by [`say!`].
 
 use serde::Serialize;
 use std::io::{self, Write};
@@ -17,4 +17,15 @@ pub fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// Says something on stderr, a line at a time, as `eprintln!` does but without its panic: a run whose terminal is gone
+/// has nobody to tell, and goes on.
+#[macro_export]
+macro_rules! say {
+    ($($word:tt)*) => {{
+        use std::io::Write as _;
+        // Nobody is left to hear of an error here.
+        let _ = writeln!(std::io::stderr().lock(), $($word)*);
+    }};
 }

@@ -1,5 +1,6 @@
 //! Progress on stderr: a bar for people, one plain line every ten seconds for logs.
 
+use crate::say;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -38,7 +39,7 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| bar(name, total_steps, first_step));
         if bar.is_none() {
             let resumed = if first_step > 0 { format!(", going on from step {first_step}") } else { String::new() };
-            eprintln!("{name}: {total_steps} steps{resumed}");
+            say!("{name}: {total_steps} steps{resumed}");
         }
         let now = Instant::now();
         Self {
@@ -77,8 +78,8 @@ impl Progress {
     /// Puts `text` on a line of its own, above the bar.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say!("{text}")),
+            None => say!("{text}"),
         }
     }
 
@@ -87,7 +88,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: {summary}", self.name);
+        say!("{}: {summary}", self.name);
     }
 
     fn show(&mut self) {
@@ -97,7 +98,7 @@ impl Progress {
             bar.set_message(self.describe(elapsed));
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("{}: step {}/{} {}", self.name, self.step, self.total_steps, self.describe(elapsed));
+            say!("{}: step {}/{} {}", self.name, self.step, self.total_steps, self.describe(elapsed));
         }
     }
 
@@ -135,7 +136,7 @@ impl Transfer {
     pub fn start(name: &str, total_bytes: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| transfer_bar(name, total_bytes));
         if bar.is_none() {
-            eprintln!("{name}: {}", HumanBytes(total_bytes));
+            say!("{name}: {}", HumanBytes(total_bytes));
         }
         Self { name: name.to_owned(), total_bytes, n_bytes: 0, last_line: Instant::now(), bar }
     }
@@ -147,7 +148,7 @@ impl Transfer {
             bar.set_position(self.n_bytes);
         } else if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("{}: {} of {}", self.name, HumanBytes(self.n_bytes), HumanBytes(self.total_bytes));
+            say!("{}: {} of {}", self.name, HumanBytes(self.n_bytes), HumanBytes(self.total_bytes));
         }
     }
 
@@ -162,8 +163,8 @@ impl Transfer {
     /// Puts `text` on a line of its own, above the bar.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say!("{text}")),
+            None => say!("{text}"),
         }
     }
 }

@@ -162,7 +162,7 @@ impl RunDir {
         MetricsLog::open(&self.path.join(METRICS))
     }
 
-    /// Starts TensorBoard's log of a fine-tuning with the steps that `metrics.jsonl` has of it.
+    /// Opens TensorBoard's log of a fine-tuning after the steps that `metrics.jsonl` has of it.
     pub fn event_log(&self, phase: Condition, spec: &RunSpec) -> anyhow::Result<EventLog> {
         let mut lines: Vec<MetricsLine> = metrics::read(&self.path.join(METRICS))?;
         lines.retain(|line| line.phase == phase);

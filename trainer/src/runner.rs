@@ -33,6 +33,7 @@ use crate::card::{CARD, MadeBy, card};
 use crate::environment::{command, environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
 use crate::run_dir::{self, RunDir, atomic, predictions};
+use crate::say;
 
 /// A fine-tuning that broke off.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ struct Progress {
 /// When the user interrupts, or the disk fails. A fine-tuning that diverges is no error but a record with that status.
 pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyhow::Result<RunRecord> {
     if let Some(record) = run_dir.read_record()? {
-        eprintln!("{}: already finished; nothing was computed", run_dir.path().display());
+        say!("{}: already finished; nothing was computed", run_dir.path().display());
         // The process that finished it may have been killed before it came to this.
         run_dir.append_to_results(&record)?;
         return Ok(record);

@@ -10,6 +10,7 @@
 //! in a profile; training needs the same memory at every step. candle's own threads turn in a loop after each of its
 //! operations before they sleep, and take the processor from the threads that work.
 
+use crate::say;
 use std::process::Command;
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
@@ -62,7 +63,7 @@ fn start_over(changes: Vec<(&str, String)>) {
         let mut copy = Command::new(program);
         copy.args(std::env::args_os().skip(1)).envs(changes);
         let error = copy.exec();
-        eprintln!("note: cannot start over to fix the number of threads ({error}); training may be slower");
+        say!("note: cannot start over to fix the number of threads ({error}); training may be slower");
     }
 }
 
@@ -74,7 +75,7 @@ fn start_over(changes: Vec<(&str, String)>) {
         copy.args(std::env::args_os().skip(1)).envs(changes);
         match copy.status() {
             Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-            Err(error) => eprintln!("note: cannot start over to fix the number of threads ({error}); going on"),
+            Err(error) => say!("note: cannot start over to fix the number of threads ({error}); going on"),
         }
     }
 }

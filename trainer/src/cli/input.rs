@@ -4,6 +4,7 @@ use super::values;
 use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose, RowSeeds};
 use crate::exit_code::bad_input;
 use crate::hub::{self, RepoKind};
+use crate::say;
 use clap::Args;
 use shared::Condition;
 use shared::dataset::{Limits, OnBadRow};
@@ -113,7 +114,7 @@ impl DatasetFlags {
             (Some(asked), _) => asked,
             (None, Some(entry)) if entry.usual_length != DEFAULT_MAX_LENGTH => {
                 let length = entry.usual_length;
-                eprintln!("note: texts are cut to {length} tokens, as is usual for {} (see --max-length)", entry.name);
+                say!("note: texts are cut to {length} tokens, as is usual for {} (see --max-length)", entry.name);
                 length
             }
             (None, _) => DEFAULT_MAX_LENGTH,

@@ -14,6 +14,7 @@ use crate::models::ModelSource;
 use crate::output::{print, print_json};
 use crate::run_dir::atomic;
 use crate::runner::checkpoint_files;
+use crate::say;
 
 /// Runs the command.
 pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
@@ -29,7 +30,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     };
     let tokenizer = source.tokenizer(&[])?;
     for note in &checkpoint.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     let report = checkpoint.parameters.corrupt(&resolved, seed)?;
     let history = checkpoint.config.history.then(Treatment::Corrupted { plan: plan.to_string(), seed });

@@ -23,6 +23,7 @@ use crate::output::{print, print_json};
 use crate::progress::Progress;
 use crate::run_dir::{atomic, predictions};
 use crate::runner::{encode, predictions_of};
+use crate::say;
 
 /// Confidence of the interval around the accuracy.
 const LEVEL: f64 = 0.95;
@@ -51,7 +52,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         )));
     }
     for note in opened.notes.iter().chain(&checkpoint.notes) {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     let split = args.split.map_or(opened.report_split, Split::from);
     let rows = opened.dataset.split(split);

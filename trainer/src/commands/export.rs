@@ -22,6 +22,7 @@ use crate::models::ModelSource;
 use crate::output::print;
 use crate::run_dir::{self, atomic};
 use crate::runner::checkpoint_files;
+use crate::say;
 
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
@@ -38,7 +39,7 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
     for note in &checkpoint.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     let made_by = run_of(&source);
     let config = match &made_by {
@@ -64,13 +65,13 @@ fn run_of(source: &ModelSource) -> Option<(RunRecord, Condition)> {
     let which = Condition::ALL.into_iter().find(|which| folder.ends_with(which.as_str()))?;
     let run = folder.parent()?.parent()?;
     let record = run_dir::read_record(run).unwrap_or_else(|error| {
-        eprintln!("note: {error:#}: the card has no results");
+        say!("note: {error:#}: the card has no results");
         None
     })?;
     let hashes = &record.hashes.checkpoints;
     let bytes = fs::read(folder.join("model.safetensors")).ok()?;
     if hashes.of(which) != Some(&hex::encode(Sha256::digest(bytes))) {
-        eprintln!("note: the weights are not those of the record of {}: the card has no results", run.display());
+        say!("note: the weights are not those of the record of {}: the card has no results", run.display());
         return None;
     }
     Some((record, which))

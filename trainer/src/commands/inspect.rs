@@ -14,6 +14,7 @@ use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
+use crate::say;
 
 /// One row of the table.
 struct Row {
@@ -39,7 +40,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let freeze =
         freeze.map(|freeze| freeze.resolve(config.anatomy())).transpose().map_err(bad_input).context("--freeze")?;
     if let Some(warning) = config.history.warning() {
-        eprintln!("note: {warning}");
+        say!("note: {warning}");
     }
     let is_frozen = |path: ParameterPath| freeze.as_ref().is_some_and(|freeze| freeze.contains(path));
 

@@ -20,6 +20,7 @@ use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
+use crate::say;
 
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
@@ -70,7 +71,7 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
     let tokenizer = source.tokenizer(&[])?.tokenizer;
     let checkpoint = source.load(None, Seed(0), device)?;
     for note in &checkpoint.notes {
-        eprintln!("note: {name}: {note}");
+        say!("note: {name}: {note}");
     }
     let config = &checkpoint.config;
     let kernels = Kernels::for_device(device);

@@ -17,6 +17,7 @@ use super::error::HubError;
 use super::name::{HubName, RepoKind, is_safe_part};
 use super::settings::Settings;
 use super::verify::HubHash;
+use crate::say;
 
 /// Tries of one request, and of a download without a new byte, before giving up.
 pub(super) const ATTEMPTS: u32 = 4;
@@ -329,7 +330,7 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, HubError>) -> 
         match attempt() {
             Err(error) if error.is_transient() && n_failures + 1 < ATTEMPTS => {
                 n_failures += 1;
-                pause(&error, n_failures, |text| eprintln!("{text}"));
+                pause(&error, n_failures, |text| say!("{text}"));
             }
             outcome => return outcome,
         }

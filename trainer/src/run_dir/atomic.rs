@@ -4,6 +4,7 @@
 //! makes the rename itself durable.
 
 use crate::exit_code::bad_input;
+use crate::say;
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -132,7 +133,7 @@ pub(super) fn remove_file_if_there(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
-        eprintln!("note: cannot remove {}: {error}", path.display());
+        say!("note: cannot remove {}: {error}", path.display());
     }
 }
 

@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_dir::RunDir;
 use crate::run_dir::metrics::MetricsLog;
+use crate::say;
 
 /// The longest time between two saved states.
 const SAVE_INTERVAL: Duration = Duration::from_mins(1);
@@ -85,7 +86,7 @@ pub fn fine_tune(
     let mut best: Option<Vec<u8>> = None;
     if let Some(saved) = states.latest(phase.as_str())? {
         for passed_over in &saved.passed_over {
-            eprintln!("note: {passed_over}; going on from step {}", saved.step);
+            say!("note: {passed_over}; going on from step {}", saved.step);
         }
         fine_tuning.restore(saved.step, |part| Ok::<_, anyhow::Error>(saved.file(part.file_name())?.to_vec()))?;
         journal = serde_json::from_slice(saved.file(JOURNAL)?)?;

@@ -13,6 +13,7 @@ use shared::training::logits;
 use super::{Encoded, Prepared, kernels};
 use crate::progress::Progress;
 use crate::run_dir::{RunDir, predictions, predictions_name};
+use crate::say;
 
 /// Rows in one forward pass without a graph.
 const BATCH_SIZE: usize = 64;
@@ -68,7 +69,7 @@ pub(super) fn judge(
     };
     let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
     let rows = rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated);
-    eprintln!("{which}: accuracy {:.1} % of {rows} rows", 100.0 * metrics.accuracy);
+    say!("{which}: accuracy {:.1} % of {rows} rows", 100.0 * metrics.accuracy);
     Ok(Judged { result: model_result(&metrics, predictions_name(which.as_str())), predictions })
 }
 

@@ -27,6 +27,7 @@ use crate::environment::numerics;
 use crate::exit_code::bad_input;
 use crate::models::{ModelSource, TokenizerSource};
 use crate::run_dir::RunDir;
+use crate::say;
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl Prepared {
             report_split(opened.report_split),
         );
         for note in &notes {
-            eprintln!("note: {note}");
+            say!("note: {note}");
         }
         Ok(Self {
             spec,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::median;
 use crate::cli::bench::BenchOutputFlags;
 use crate::exit_code::bad_input;
+use crate::say;
 
 /// Every result of both sides, in the order in which they ran; none of theirs without `--compare`.
 pub(super) struct Rounds<T> {
@@ -27,7 +28,7 @@ pub(super) fn in_turn<T>(
     let mut rounds = Rounds { ours: Vec::new(), theirs: Vec::new() };
     for round in 1..=flags.rounds {
         rounds.ours.push(ours()?);
-        eprintln!("round {round}/{}: {command}", flags.rounds);
+        say!("round {round}/{}: {command}", flags.rounds);
         rounds.theirs.push(last_line(command).with_context(|| format!("--compare {command}"))?);
     }
     Ok(rounds)

@@ -17,6 +17,7 @@ use crate::datasets::Purpose;
 use crate::exit_code::bad_input;
 use crate::models::{ModelSource, TokenizerSource};
 use crate::run_dir::{self, predictions};
+use crate::say;
 
 /// A finished run.
 pub(super) struct RunModels {
@@ -75,7 +76,7 @@ impl RunModels {
     /// Hashes of the rows that it learnt from; none when no dataset is given.
     pub(super) fn training_rows(&self, flags: &WebFlags) -> anyhow::Result<Vec<String>> {
         let Some(dataset) = &flags.dataset else {
-            eprintln!("note: without --dataset the bundle does not tell which rows its models learnt from");
+            say!("note: without --dataset the bundle does not tell which rows its models learnt from");
             return Ok(Vec::new());
         };
         let given = DatasetFlags { dataset: dataset.clone(), columns: flags.columns.clone(), rows: flags.rows };

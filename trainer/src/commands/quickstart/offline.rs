@@ -27,6 +27,7 @@ use crate::commands::export::outcomes;
 use crate::datasets::{Purpose, RowSeeds};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
+use crate::say;
 
 /// Confidence of the accuracies' intervals.
 const LEVEL: f64 = 0.95;
@@ -53,8 +54,8 @@ pub(super) fn start(args: &QuickstartArgs, error: anyhow::Error) -> anyhow::Resu
     }
     let Some(folder) = bundles::demo() else { return Err(error) };
     let manifest = bundles::manifest(&folder)?;
-    eprintln!("note: {error:#}");
-    eprintln!("note: starting from the page's own bundle instead, {} ({})", manifest.title, folder.display());
+    say!("note: {error:#}");
+    say!("note: starting from the page's own bundle instead, {} ({})", manifest.title, folder.display());
     let model = folder.to_string_lossy().into_owned();
     if Path::new(&args.dataset).exists() {
         return Ok(Start::Run { model, dataset: args.dataset.clone(), rows: None });

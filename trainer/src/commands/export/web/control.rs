@@ -8,11 +8,12 @@ use shared::training::TrainingArgs;
 
 use super::super::run_models::RunModels;
 use super::fine_tuned;
+use crate::say;
 
 /// What one of the run's models, its control or what stands for one, says of the held-out rows.
 pub(super) fn control(run: &RunModels, which: Condition, budget: String) -> anyhow::Result<Option<ControlEntry>> {
     let Some(result) = run.record.result(which) else {
-        eprintln!("note: {} has no control, so the bundle has none: it was made by an older version", run.name());
+        say!("note: {} has no control, so the bundle has none: it was made by an older version", run.name());
         return Ok(None);
     };
     let predictions = run.predictions(which)?;
