@@ -3,15 +3,15 @@
 //! A folder for each model, since TensorBoard draws one line a folder: `tensorboard --logdir <out>/tensorboard` lays
 //! healing over the healthy fine-tuning, `--logdir runs` lays runs over one another.
 //!
-//! Invariant: a log says nothing that `metrics.jsonl` and the record do not say, but for times of day and speed. Event
-//! files are append-only and a resumed fine-tuning takes some steps once more, so it starts a new file with the steps
-//! that `metrics.jsonl` keeps; there is one file in a folder.
+//! Invariants: a log says nothing that `metrics.jsonl` and the record do not say, but for times of day and speed. There is
+//! one file in a folder, which is only ever appended to: TensorBoard's Python loader, the only one on Windows, Apple
+//! Silicon and arm64 Linux, stands still for ever when the file that it reads is removed. A resumed fine-tuning takes some
+//! steps once more; a session start at the first of them makes readers forget what they had from there on.
 
 mod event;
 mod record;
 
 pub use event::{Content, Event, What};
-pub use record::read;
 use shared::Condition;
 
 use super::atomic;
@@ -57,38 +57,45 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Starts the log of a fine-tuning anew with `lines`, the steps that are kept from earlier processes.
+    /// Opens the log of a fine-tuning of which `lines`, the steps up to now, are kept from earlier processes.
     ///
-    /// Times and speed of these steps are taken from the log that was there, as far as it has them. `spec` is JSON to
-    /// show beside the charts.
+    /// What the log says otherwise, lacks, or has of later steps is replaced from there on; times and speed of the other
+    /// steps stay. `spec` is JSON to show beside the charts.
     pub(super) fn start(run: &Path, which: Condition, spec: &str, lines: &[MetricsLine]) -> anyhow::Result<Self> {
         let folder = folder(run, which);
-        let mut earlier = BTreeMap::new();
-        if let Some(path) = file_in(&folder)? {
-            let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-            earlier.extend(record::decode_until_broken(&bytes).0.into_iter().map(|event| (event.step, event)));
-        }
-        let steps = lines.iter().map(|line| {
-            let logged = earlier.remove(&(line.step as i64));
-            logged
-                .filter(|event| event.scalar(tags::LOSS) == Some(line.loss as f32))
-                .unwrap_or_else(|| step(line, None))
-        });
-        let content: Vec<u8> = head(spec).into_iter().chain(steps).flat_map(|event| record::encode(&event)).collect();
-        // A new name, by which a TensorBoard that is watching knows that the old file is over.
-        let name = format!("events.out.tfevents.{:010.0}.{}.bert-heal", now().floor(), std::process::id());
-        atomic::write_dir(&folder, &[(name.as_str(), &content)])?;
-        Self::open(folder.join(name))
+        let Some(path) = file_in(&folder)? else {
+            let events = head(spec).into_iter().chain(lines.iter().map(|line| step(line, None)));
+            let content: Vec<u8> = events.flat_map(|event| record::encode(&event)).collect();
+            let name = format!("events.out.tfevents.{:010.0}.{}.bert-heal", now().floor(), std::process::id());
+            let path = folder.join(name);
+            atomic::write_file(&path, &content)?;
+            return Self::open(path);
+        };
+        let (mut log, events) = Self::open_with_events(path)?;
+        let logged: BTreeMap<i64, f32> =
+            shown(events).iter().filter_map(|event| Some((event.step, event.scalar(tags::LOSS)?))).collect();
+        let is_there = |line: &&MetricsLine| logged.get(&(line.step as i64)) == Some(&(line.loss as f32));
+        let kept = lines.iter().take_while(is_there).count();
+        let last_kept = kept.checked_sub(1).map_or(0, |last| lines[last].step as i64);
+        // Also where nothing has to be forgotten: it marks where this process began.
+        log.append(&session_start(last_kept + 1))?;
+        lines[kept..].iter().try_for_each(|line| log.append(&step(line, None)))?;
+        Ok(log)
     }
 
     /// Opens a log at its end; an incomplete last entry, which a killed process may leave, is dropped.
     fn open(path: PathBuf) -> anyhow::Result<Self> {
+        Self::open_with_events(path).map(|(log, _)| log)
+    }
+
+    /// As [`EventLog::open`], with the events that are there.
+    fn open_with_events(path: PathBuf) -> anyhow::Result<(Self, Vec<Event>)> {
         let context = || path.display().to_string();
         let bytes = fs::read(&path).with_context(context)?;
-        let (_, rest) = record::decode_until_broken(&bytes);
+        let (events, rest) = record::decode_until_broken(&bytes);
         let file = File::options().append(true).open(&path).with_context(context)?;
         file.set_len((bytes.len() - rest.len()) as u64).with_context(context)?;
-        Ok(Self { path, file })
+        Ok((Self { path, file }, events))
     }
 
     /// Appends a step that took `secs`.
@@ -109,12 +116,12 @@ pub(super) fn append_evaluation(
     n_steps: usize,
     result: &ModelResult,
 ) -> anyhow::Result<()> {
-    let mut log = match file_in(&folder(run, which))? {
-        Some(path) => EventLog::open(path)?,
+    let (mut log, events) = match file_in(&folder(run, which))? {
+        Some(path) => EventLog::open_with_events(path)?,
         // A corrupted model has no fine-tuning, and one that was taken over from another run has it there.
-        None => EventLog::start(run, which, spec, &[])?,
+        None => (EventLog::start(run, which, spec, &[])?, Vec::new()),
     };
-    if read(&log.path)?.iter().any(|event| event.scalar(tags::FINAL_ACCURACY).is_some()) {
+    if shown(events).iter().any(|event| event.scalar(tags::FINAL_ACCURACY).is_some()) {
         return Ok(());
     }
     log.append(&summary(
@@ -125,6 +132,27 @@ pub(super) fn append_evaluation(
             Value::scalar(tags::FINAL_LOSS, result.loss),
         ],
     ))
+}
+
+/// The events of a log as TensorBoard shows them: without what a later session start takes back.
+///
+/// # Errors
+/// When the file cannot be read, or an entry of it is damaged.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
+    Ok(shown(record::read(path)?))
+}
+
+/// Without what a later session start takes back. Source: `_maybe_purge_orphaned_data` in TensorBoard's
+/// `plugin_event_accumulator.py`.
+fn shown(events: Vec<Event>) -> Vec<Event> {
+    events.into_iter().fold(Vec::new(), |mut shown, event| {
+        if matches!(event.what, Some(What::SessionLog(SessionLog { status: SESSION_START }))) {
+            shown
+                .retain(|earlier: &Event| earlier.step < event.step || !matches!(earlier.what, Some(What::Summary(_))));
+        }
+        shown.push(event);
+        shown
+    })
 }
 
 /// The log of a model, if there is one.
@@ -150,9 +178,15 @@ fn head(spec: &str) -> Vec<Event> {
     let at_start = |what| Event { wall_time: now(), step: 0, what: Some(what) };
     vec![
         at_start(What::FileVersion(FILE_VERSION.to_owned())),
-        at_start(What::SessionLog(SessionLog { status: SESSION_START })),
+        // Readers pass over the first session start of a file, so that one of a resumed run must not be the first.
+        session_start(0),
         summary(0, vec![Value::text(tags::SPEC, &format!("```json\n{spec}\n```"))]),
     ]
+}
+
+/// Readers forget what they had at `step` and later.
+fn session_start(step: i64) -> Event {
+    Event { wall_time: now(), step, what: Some(What::SessionLog(SessionLog { status: SESSION_START })) }
 }
 
 fn step(line: &MetricsLine, secs: Option<f64>) -> Event {

@@ -27,7 +27,7 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
 ///
 /// # Errors
 /// When the file cannot be read, a record is cut off or a checksum is not that of its bytes.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     let (events, rest) = decode_until_broken(&bytes);
     let at = bytes.len() - rest.len();

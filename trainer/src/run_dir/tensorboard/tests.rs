@@ -78,8 +78,9 @@ fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
     drop(log);
     let before = read(&path(run.path())).unwrap();
     // A killed process leaves half an entry.
-    let torn = fs::read(path(run.path())).unwrap();
-    fs::write(path(run.path()), &torn[..torn.len() - 3]).unwrap();
+    let mut torn = fs::read(path(run.path())).unwrap();
+    torn.truncate(torn.len() - 3);
+    fs::write(path(run.path()), &torn).unwrap();
     assert!(read(&path(run.path())).unwrap_err().to_string().contains("cut off or damaged"));
 
     let mut log = EventLog::start(run.path(), Condition::Healed, "{}", &lines(3)).unwrap();
@@ -88,7 +89,17 @@ fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
     assert_eq!(numbers(run.path(), tags::LOSS), expected);
     assert_eq!(numbers(run.path(), tags::SAMPLES_PER_SEC), [(1, 64.0), (2, 64.0), (3, 64.0), (4, 128.0)]);
     let after = read(&path(run.path())).unwrap();
-    assert_eq!(after[3..6], before[3..6], "the steps that were kept");
+    assert_eq!(after[..6], before[..6], "what was kept, with its times");
+    assert_eq!(
+        fs::read_dir(folder(run.path(), Condition::Healed)).unwrap().count(),
+        1,
+        "the file that is watched stays"
+    );
+    // Not a byte of a whole entry was taken back: whoever reads the file goes on where they were.
+    let bytes = fs::read(path(run.path())).unwrap();
+    let (events, rest) = record::decode_until_broken(&torn);
+    assert_eq!(events.len(), 7, "the head and steps 1 to 4: the fifth was torn");
+    assert!(bytes.starts_with(&torn[..torn.len() - rest.len()]));
 }
 
 #[test]
