@@ -15,14 +15,118 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
 }
 
-/// What `tokenizer_config.json` says about text, where there is no `tokenizer.json`.
-#[derive(Debug, Deserialize)]
+/// The files of a checkpoint that decide its token ids; at least one of the first two.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenizerFiles<'a> {
+    /// `tokenizer.json`.
+    pub json: Option<&'a [u8]>,
+    /// `vocab.txt`, which is heeded without a `tokenizer.json`.
+    pub vocabulary: Option<&'a [u8]>,
+    /// `tokenizer_config.json`.
+    pub config: Option<&'a [u8]>,
+    /// Whether this program wrote them: then a `tokenizer.json` without a `tokenizer_config.json`, as older versions left
+    /// it, is all there is to say.
+    pub are_our_own: bool,
+}
+
+/// What `tokenizer_config.json` says about text; its defaults are those of `transformers`.
+#[derive(Clone, Debug, Deserialize)]
 struct TokenizerConfig {
     #[serde(default = "yes")]
     do_lower_case: bool,
     strip_accents: Option<bool>,
     #[serde(default = "yes")]
     tokenize_chinese_chars: bool,
+    tokenizer_class: Option<String>,
+    cls_token: Option<Token>,
+    sep_token: Option<Token>,
+}
+
+/// A special token, which older files spell out with its properties.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Token {
+    Text(String),
+    WithProperties { content: String },
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::WithProperties { content: text } => text,
+        }
+    }
+}
+
+/// The classes that `transformers` builds anew from `tokenizer_config.json`, without their `Fast`.
+const BERT_CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
+
+/// The class that takes `tokenizer.json` as it is.
+const GENERIC_CLASS: &str = "PreTrainedTokenizerFast";
+
+impl TokenizerConfig {
+    fn parse(bytes: Option<&[u8]>) -> Result<Self> {
+        serde_json::from_slice(bytes.unwrap_or(b"{}"))
+            .map_err(|e| Error::Tokenizer(format!("tokenizer_config.json cannot be read: {e}")))
+    }
+
+    /// Whether it names one of BERT's classes, or none, for which `transformers` takes that of the model.
+    fn is_of_bert(&self) -> bool {
+        self.tokenizer_class.as_deref().is_none_or(|class| BERT_CLASSES.contains(&class.trim_end_matches("Fast")))
+    }
+
+    fn normalizer(&self) -> BertNormalizer {
+        BertNormalizer {
+            clean_text: true,
+            handle_chinese_chars: self.tokenize_chinese_chars,
+            strip_accents: self.strip_accents,
+            lowercase: self.do_lower_case,
+        }
+    }
+}
+
+/// BERT's normaliser, as `tokenizer.json` has it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct BertNormalizer {
+    #[serde(default = "yes")]
+    clean_text: bool,
+    #[serde(default = "yes")]
+    handle_chinese_chars: bool,
+    strip_accents: Option<bool>,
+    #[serde(default = "yes")]
+    lowercase: bool,
+}
+
+impl BertNormalizer {
+    /// The normaliser of a tokenizer, if it is BERT's.
+    fn of(tokenizer: &Value) -> Option<Self> {
+        let normalizer = tokenizer.get("normalizer")?;
+        (normalizer.get("type")? == "BertNormalizer").then(|| Self::deserialize(normalizer).ok()).flatten()
+    }
+
+    fn to_json(self) -> Value {
+        json!({"type": "BertNormalizer", "clean_text": self.clean_text, "lowercase": self.lowercase,
+               "handle_chinese_chars": self.handle_chinese_chars, "strip_accents": self.strip_accents})
+    }
+
+    /// Accents go with upper case where nothing is said of them, as in BERT's original code.
+    fn strips_accents(self) -> bool {
+        self.strip_accents.unwrap_or(self.lowercase)
+    }
+
+    /// What `self` does to a text that `other` does not, and the reverse, in words; empty where both do the same.
+    fn differences(self, other: Self) -> Vec<String> {
+        [
+            ("lower-cases", self.lowercase, other.lowercase),
+            ("strips accents", self.strips_accents(), other.strips_accents()),
+            ("splits Chinese characters", self.handle_chinese_chars, other.handle_chinese_chars),
+            ("removes control characters", self.clean_text, other.clean_text),
+        ]
+        .into_iter()
+        .filter(|(_, here, there)| here != there)
+        .map(|(what, here, _)| if here { what.to_owned() } else { format!("does not: {what}") })
+        .collect()
+    }
 }
 
 fn yes() -> bool {
@@ -30,6 +134,102 @@ fn yes() -> bool {
 }
 
 impl Tokenizer {
+    /// From the files of a checkpoint, as `transformers` reads them, and what a user should know of it.
+    ///
+    /// `transformers` 5 builds a BERT tokenizer anew from the pieces of `tokenizer.json` and the settings of
+    /// `tokenizer_config.json`, or their defaults where that is missing, whatever normaliser `tokenizer.json` has (4 replaced
+    /// the normaliser likewise): so where the two contradict each other, the config is right, and the note says so. Another
+    /// `tokenizer_class` than BERT's leaves `tokenizer.json` as it is. Source: `convert_to_native_format` in
+    /// `tokenization_utils_tokenizers.py` and `tokenization_bert.py` of 5.24.
+    ///
+    /// # Errors
+    /// When there is neither `tokenizer.json` nor `vocab.txt`, or as [`Tokenizer::from_json`] and
+    /// [`Tokenizer::from_vocabulary`].
+    pub fn from_files(files: &TokenizerFiles<'_>, vocab_size: usize) -> Result<(Self, Option<String>)> {
+        match (files.json, files.vocabulary) {
+            (Some(json), _) if files.are_our_own && files.config.is_none() => {
+                Ok((Self::from_json(json, vocab_size)?, None))
+            }
+            (Some(json), _) => Self::from_json_and_config(json, files.config, vocab_size),
+            (None, Some(vocabulary)) => Ok((Self::from_vocabulary(vocabulary, files.config, vocab_size)?, None)),
+            (None, None) => Err(Error::Tokenizer("expected tokenizer.json or vocab.txt, got neither".into())),
+        }
+    }
+
+    fn from_json_and_config(json: &[u8], config: Option<&[u8]>, vocab_size: usize) -> Result<(Self, Option<String>)> {
+        let as_it_is = Self::from_json(json, vocab_size)?;
+        let says = if config.is_some() { "tokenizer_config.json" } else { "a BERT without tokenizer_config.json" };
+        let config = TokenizerConfig::parse(config)?;
+        let mut file: Value = serde_json::from_slice(json).map_err(|e| Error::Tokenizer(e.to_string()))?;
+        if !config.is_of_bert() || file.pointer("/model/type").is_some_and(|model| model != "WordPiece") {
+            return Ok((as_it_is, None));
+        }
+        let (there, wanted) = (BertNormalizer::of(&file), config.normalizer());
+        let mut replaced = match there {
+            Some(there) => wanted.differences(there),
+            None => vec!["has BERT's normaliser".to_owned()],
+        };
+        let around = [("[CLS]", &config.cls_token), ("[SEP]", &config.sep_token)]
+            .map(|(usual, token)| token.as_ref().map_or(usual, Token::text).to_owned());
+        let ids = around.clone().map(|token| as_it_is.inner.token_to_id(&token));
+        let [Some(cls), Some(sep)] = ids else { return Ok((as_it_is, None)) };
+        if as_it_is.encode(&[""], 3)?[0] != [cls, sep] {
+            replaced.push(format!("puts {} and {} around a text", around[0], around[1]));
+        }
+        if replaced.is_empty() {
+            return Ok((as_it_is, None));
+        }
+        let [cls_token, sep_token] = around;
+        file["normalizer"] = wanted.to_json();
+        file["pre_tokenizer"] = json!({"type": "BertPreTokenizer"});
+        file["post_processor"] = json!({"type": "BertProcessing", "sep": [sep_token, sep], "cls": [cls_token, cls]});
+        let note = format!(
+            "tokenizer.json and {says} contradict each other; the latter is followed, as transformers 5 does: it {}",
+            replaced.join(", ")
+        );
+        Ok((Self::from_json(file.to_string().as_bytes(), vocab_size)?, Some(note)))
+    }
+
+    /// The `tokenizer_config.json` from which `transformers` builds this very tokenizer, for a model with `max_length`
+    /// positions; the other fields of `given`, the file that the checkpoint came with, stay.
+    ///
+    /// # Errors
+    /// When `given` is not an object of JSON.
+    pub fn to_config_json(&self, given: Option<&[u8]>, max_length: usize) -> Result<Vec<u8>> {
+        let failed = |e: serde_json::Error| Error::Tokenizer(format!("tokenizer_config.json cannot be read: {e}"));
+        let file: Value = serde_json::from_slice(&self.to_json()?).map_err(failed)?;
+        let mut config: Map<String, Value> = serde_json::from_slice(given.unwrap_or(b"{}")).map_err(failed)?;
+        let class = TokenizerConfig::parse(given)?;
+        let is_bert = |normalizer: &BertNormalizer| {
+            normalizer.clean_text
+                && class.is_of_bert()
+                && file.pointer("/pre_tokenizer/type").is_some_and(|kind| kind == "BertPreTokenizer")
+        };
+        if let Some(normalizer) = BertNormalizer::of(&file).filter(is_bert) {
+            config.insert("do_lower_case".into(), normalizer.lowercase.into());
+            config.insert("strip_accents".into(), normalizer.strip_accents.into());
+            config.insert("tokenize_chinese_chars".into(), normalizer.handle_chinese_chars.into());
+            config.entry("tokenizer_class").or_insert_with(|| BERT_CLASSES[0].into());
+        } else if class.is_of_bert() {
+            config.insert("tokenizer_class".into(), GENERIC_CLASS.into());
+        }
+        for (name, token) in [
+            ("cls_token", "[CLS]"),
+            ("sep_token", "[SEP]"),
+            ("pad_token", "[PAD]"),
+            ("unk_token", "[UNK]"),
+            ("mask_token", "[MASK]"),
+        ] {
+            if self.inner.token_to_id(token).is_some() {
+                config.entry(name).or_insert_with(|| token.into());
+            }
+        }
+        config.entry("model_max_length").or_insert_with(|| max_length.into());
+        let mut bytes = serde_json::to_vec_pretty(&config).map_err(failed)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
     /// From `tokenizer.json`. The file may carry padding and truncation of its own, which are replaced.
     ///
     /// # Errors
@@ -47,8 +247,7 @@ impl Tokenizer {
     pub fn from_vocabulary(vocabulary: &[u8], config: Option<&[u8]>, vocab_size: usize) -> Result<Self> {
         let text = std::str::from_utf8(vocabulary)
             .map_err(|e| Error::Tokenizer(format!("vocab.txt is not UTF-8 at byte {}", e.valid_up_to())))?;
-        let config: TokenizerConfig = serde_json::from_slice(config.unwrap_or(b"{}"))
-            .map_err(|e| Error::Tokenizer(format!("tokenizer_config.json cannot be read: {e}")))?;
+        let config = TokenizerConfig::parse(config)?;
         let pieces: Map<String, Value> =
             text.lines().enumerate().map(|(id, piece)| (piece.to_owned(), Value::from(id))).collect();
         let id = |token: &str| {
@@ -66,8 +265,7 @@ impl Tokenizer {
             .collect();
         let file = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": special,
-            "normalizer": {"type": "BertNormalizer", "clean_text": true, "lowercase": config.do_lower_case,
-                           "handle_chinese_chars": config.tokenize_chinese_chars, "strip_accents": config.strip_accents},
+            "normalizer": config.normalizer().to_json(),
             "pre_tokenizer": {"type": "BertPreTokenizer"},
             "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", sep], "cls": ["[CLS]", cls]},
             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
@@ -94,6 +292,14 @@ impl Tokenizer {
     /// # Errors
     /// When `max_length` leaves no room for a token between `[CLS]` and `[SEP]`.
     pub fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<Vec<u32>>> {
+        Ok(self.encode_with_cuts(texts, max_length)?.into_iter().map(|(ids, _)| ids).collect())
+    }
+
+    /// As [`Tokenizer::encode`], and of each text whether it was longer.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_with_cuts(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
         if max_length < 3 {
             return Err(Error::Tokenizer(format!("a maximum length of {max_length} leaves no room for text")));
         }
@@ -108,7 +314,9 @@ impl Tokenizer {
         let encodings = inner
             .encode_batch_fast(texts.to_vec(), true)
             .map_err(|e| Error::Tokenizer(format!("cannot encode: {e}")))?;
-        Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
+        let row =
+            |encoding: tokenizers::Encoding| (encoding.get_ids().to_vec(), !encoding.get_overflowing().is_empty());
+        Ok(encodings.into_iter().map(row).collect())
     }
 
     /// Everything that decides the ids, as `tokenizer.json` would say it: normaliser, pieces, special tokens and what

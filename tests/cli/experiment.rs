@@ -194,7 +194,6 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         learning_rate: 3e-3,
         batch_size: 16,
         epochs: 12.0,
-        max_length: 32,
         early_stopping: Some(1),
         ..TrainingArgs::default()
     };
@@ -203,6 +202,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         dataset: &dataset,
         corruption: None,
         training,
+        max_length: Some(32),
         seeds: Seeds::all(3),
         device: DeviceChoice::Cpu,
         save_steps: 1000,

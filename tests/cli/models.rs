@@ -1,11 +1,12 @@
 //! predict, corrupt, inspect, export and bench on a tiny model.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
+use crate::fixture::{copy_of_model, dataset, hash, json, text, tiny_distilbert, tiny_model};
 use crate::schemas::violations;
 
 #[test]
@@ -147,4 +148,90 @@ fn bench_prints_what_its_schema_says() {
     assert_eq!(value["train"]["steps"], 3);
     let value = json(&["bench", "corrupt", "--model", text(&model), "--repeat", "2", "--json"]);
     assert!(value["corrupt"]["values"].as_u64().unwrap() > 10_000, "{value:#}");
+}
+
+/// A copy of the tiny model whose `tokenizer.json` keeps upper case, with or without the file that says so.
+fn cased_model(folder: &Path, has_config: bool) -> PathBuf {
+    let model = copy_of_model(folder);
+    let path = model.join("tokenizer.json");
+    let mut file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    file["normalizer"]["lowercase"] = false.into();
+    fs::write(&path, file.to_string()).unwrap();
+    let config = model.join("tokenizer_config.json");
+    if has_config {
+        fs::write(config, r#"{"do_lower_case": false}"#).unwrap();
+    } else {
+        fs::remove_file(config).unwrap();
+    }
+    model
+}
+
+#[test]
+fn every_checkpoint_says_how_its_tokenizer_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (model, run, damaged) =
+        (cased_model(folder.path(), true), folder.path().join("run"), folder.path().join("damaged"));
+    let plan = ["--corrupt", "kaiming@bottom:0.5"];
+    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--json"];
+    args.extend(["--max-steps", "2", "--protocol", "finetuned"]);
+    json(&[&args[..], &plan].concat());
+    json(&[&["corrupt", "--model", text(&model), "--out", text(&damaged), "--seed", "1", "--json"][..], &plan].concat());
+    let checkpoints = ["healthy", "control", "corrupted", "healed"].map(|which| run.join("checkpoint").join(which));
+    for checkpoint in checkpoints.iter().chain([&damaged]) {
+        let config: Value =
+            serde_json::from_slice(&fs::read(checkpoint.join("tokenizer_config.json")).unwrap()).unwrap();
+        assert_eq!(config["do_lower_case"], false, "{}", checkpoint.display());
+        assert_eq!(config["tokenizer_class"], "BertTokenizer", "{}", checkpoint.display());
+    }
+}
+
+#[test]
+fn a_tokenizer_that_transformers_would_build_otherwise_is_built_so_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let predict = |model: &Path| {
+        let args = ["predict", "--model", text(model), "--json"];
+        let output = bert_heal().args(args).write_stdin("The FILM was Good\n").assert().success().get_output().clone();
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (rows[0]["logits"].clone(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (lower_cased, _) = predict(&tiny_model());
+    let (logits, said) = predict(&cased_model(folder.path(), false));
+    assert_eq!(logits, lower_cased);
+    assert!(said.contains("contradict each other") && said.contains("it lower-cases"), "{said}");
+}
+
+#[test]
+fn a_default_length_is_at_most_what_the_model_reads_and_a_runs_own_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path(), 60, 30);
+    let (model, out, again) = (tiny_model(), folder.path().join("run"), folder.path().join("again"));
+    let mut args =
+        vec!["run", "--model", text(&model), "--dataset", text(&data), "--max-steps", "2", "--json", "--out"];
+    args.push(text(&out));
+    // The tiny model has 48 positions, the default is 128.
+    assert_eq!(json(&args)["spec"]["training"]["max_length"], 48);
+
+    let short = folder.path().join("short");
+    let last = args.len() - 1;
+    args[last] = text(&short);
+    args.extend(["--max-length", "8"]);
+    let record = json(&args);
+    let notes = record["notes"].as_array().unwrap();
+    let n_cut = notes.iter().filter(|note| note.as_str().unwrap().contains("cut to 8 tokens")).count();
+    assert_eq!(n_cut, 2, "train and test: {notes:?}");
+    for model in [short.clone(), short.join("checkpoint/healthy")] {
+        let evaluate = ["evaluate", "--model", text(&model), "--dataset", text(&data), "--out", text(&again), "--json"];
+        let value = json(&evaluate);
+        assert_eq!(value["accuracy"], record["healthy"]["accuracy"], "{}", model.display());
+        assert_eq!((&value["max_length"], value["n_cut"].as_u64().unwrap() > 0), (&8.into(), true));
+        let said = bert_heal()
+            .args(["predict", "--model", text(&model)])
+            .write_stdin("the film was good and the plot of the film was bad\nthe film\n")
+            .assert()
+            .success();
+        let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+        assert!(said.contains("1 of 2 given texts was cut to 8 tokens"), "{said}");
+    }
+    bert_heal().args(["predict", "--model", text(&model), "--max-length", "49"]).write_stdin("a\n").assert().code(2);
 }

@@ -1,7 +1,8 @@
 //! Token ids of awkward texts.
 
 use serde::Deserialize;
-use shared::tokenizer::Tokenizer;
+use serde_json::{Value, json};
+use shared::tokenizer::{Tokenizer, TokenizerFiles};
 
 use crate::golden::{MODELS, config, read};
 
@@ -41,4 +42,87 @@ fn awkward_unicode_gives_the_ids_of_transformers() {
 fn a_tokenizer_with_more_pieces_than_embeddings_is_refused() {
     let error = Tokenizer::from_json(&read("tiny-bert/tokenizer.json"), 100).unwrap_err().to_string();
     assert!(error.contains("233 pieces") && error.contains("100 word embeddings"), "{error}");
+}
+
+/// The tiny BERT's `tokenizer.json` with another normaliser.
+fn with_normalizer(normalizer: Value) -> Vec<u8> {
+    let mut file: Value = serde_json::from_slice(&read("tiny-bert/tokenizer.json")).unwrap();
+    file["normalizer"] = normalizer;
+    file.to_string().into_bytes()
+}
+
+fn cased() -> Vec<u8> {
+    with_normalizer(json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                           "strip_accents": null, "lowercase": false}))
+}
+
+fn open(json: &[u8], config: Option<&[u8]>, are_our_own: bool) -> (Tokenizer, Option<String>) {
+    let files = TokenizerFiles { json: Some(json), vocabulary: None, config, are_our_own };
+    Tokenizer::from_files(&files, config_size()).unwrap()
+}
+
+fn config_size() -> usize {
+    config("tiny-bert").vocab_size
+}
+
+/// transformers 5.24 builds a BERT tokenizer anew from tokenizer_config.json; `cased_checkpoint.py` asks it itself.
+#[test]
+fn where_the_two_files_contradict_each_other_tokenizer_config_wins_and_that_is_said() {
+    let lower = read("tiny-bert/tokenizer.json");
+    let texts = ["The FILM was Good", "caf\u{e9} plot"];
+    let ids = |tokenizer: &Tokenizer| tokenizer.encode(&texts, 32).unwrap();
+    let as_they_are = [&lower, &cased()].map(|json| ids(&Tokenizer::from_json(json, config_size()).unwrap()));
+    let [lower_ids, cased_ids] = as_they_are;
+    assert_ne!(lower_ids, cased_ids);
+
+    let says = |lowers: bool| json!({"do_lower_case": lowers, "tokenizer_class": "BertTokenizerFast"}).to_string();
+    let (tokenizer, note) = open(&lower, Some(says(false).as_bytes()), false);
+    assert_eq!(ids(&tokenizer), cased_ids);
+    let note = note.unwrap();
+    assert!(note.contains("does not: lower-cases, does not: strips accents"), "{note}");
+    let (tokenizer, note) = open(&cased(), Some(says(true).as_bytes()), false);
+    assert_eq!((ids(&tokenizer), note.unwrap().contains("it lower-cases, strips accents")), (lower_ids.clone(), true));
+    check(&tokenizer, "a cased tokenizer.json beside do_lower_case");
+    // Its defaults count where the file is missing, but not for what this program wrote before it wrote that file.
+    let (tokenizer, note) = open(&cased(), None, false);
+    assert_eq!((ids(&tokenizer), note.is_some()), (lower_ids.clone(), true));
+    let (tokenizer, note) = open(&cased(), None, true);
+    assert_eq!((ids(&tokenizer), note), (cased_ids.clone(), None));
+    // Where both say the same there is nothing to say, and another class takes tokenizer.json as it is.
+    assert_eq!(open(&lower, Some(says(true).as_bytes()), false).1, None);
+    let (tokenizer, note) = open(&cased(), Some(br#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#), false);
+    assert_eq!((ids(&tokenizer), note), (cased_ids, None));
+    // A normaliser of another kind is replaced, too.
+    let (tokenizer, note) = open(&with_normalizer(json!({"type": "NFC"})), None, false);
+    assert_eq!((ids(&tokenizer), note.is_some()), (lower_ids, true));
+}
+
+#[test]
+fn the_config_that_is_written_makes_the_same_tokenizer() {
+    let texts = ["The FILM was Good", "caf\u{e9} \u{6f22}\u{5b57} plot"];
+    let normalizer = |lowercase: bool, accents: Value, chinese: bool| {
+        with_normalizer(json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": chinese,
+                               "strip_accents": accents, "lowercase": lowercase}))
+    };
+    for json in [
+        normalizer(true, Value::Null, true),
+        normalizer(false, Value::Null, true),
+        normalizer(false, true.into(), false),
+        normalizer(true, false.into(), true),
+        with_normalizer(json!({"type": "NFC"})),
+    ] {
+        let tokenizer = Tokenizer::from_json(&json, config_size()).unwrap();
+        let written = tokenizer.to_config_json(None, 48).unwrap();
+        let (again, note) = open(&json, Some(&written), false);
+        assert_eq!((again.encode(&texts, 32).unwrap(), note), (tokenizer.encode(&texts, 32).unwrap(), None));
+    }
+    // What else the checkpoint's own file has stays.
+    let given = br#"{"do_lower_case": true, "model_max_length": 77, "never_split": ["x"]}"#;
+    let cased = Tokenizer::from_json(&cased(), config_size()).unwrap();
+    let written: Value = serde_json::from_slice(&cased.to_config_json(Some(given), 48).unwrap()).unwrap();
+    assert_eq!(
+        (&written["do_lower_case"], &written["model_max_length"], &written["never_split"]),
+        (&json!(false), &json!(77), &json!(["x"]))
+    );
+    assert_eq!(written["tokenizer_class"], "BertTokenizer");
 }

@@ -17,11 +17,14 @@ use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile, s
 use shared::model::{ModelConfig, shape_config};
 use shared::record::Source;
 use shared::seed::Seed;
-use shared::tokenizer::{Tokenizer, build_vocabulary};
+use shared::tokenizer::{Tokenizer, TokenizerFiles, build_vocabulary};
 
 use crate::bundles;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
+
+/// How a tokenizer is to be built, beside its pieces.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Names of the shapes that need no file, for `--random-init`.
 pub const BUILT_IN_SHAPES: [&str; 3] = ["bert-base", "bert-large", "distilbert"];
@@ -37,6 +40,8 @@ pub struct ModelSource {
     pub config_sha256: String,
     /// Where it was fetched from; none for what lay here.
     pub fetched_from: Option<Source>,
+    /// The tokens that its own run or bundle cuts a text to.
+    pub max_length: Option<usize>,
     origin: Origin,
     weights: Weights,
 }
@@ -54,12 +59,13 @@ enum Weights {
     Random,
 }
 
-/// A tokenizer with the files it came from, which travel with every checkpoint.
+/// A tokenizer with its files, which travel with every checkpoint.
 #[derive(Debug)]
 pub struct TokenizerSource {
     /// Ready to encode.
     pub tokenizer: Tokenizer,
-    /// Name and content of each file.
+    /// Name and content of each file that a checkpoint gets: those it came from, `tokenizer.json` as it is used, and a
+    /// `tokenizer_config.json` of which `transformers` makes the same.
     pub files: Vec<(String, Vec<u8>)>,
     /// SHA-256 (hex) of all the files, `tokenizer_config.json` included, and of what was made of them: of two tokenizers
     /// with one hash every text has the same ids.
@@ -69,16 +75,30 @@ pub struct TokenizerSource {
 }
 
 impl TokenizerSource {
-    fn new(tokenizer: Tokenizer, files: Vec<(String, Vec<u8>)>, note: Option<String>) -> anyhow::Result<Self> {
+    fn new(
+        tokenizer: Tokenizer,
+        mut files: Vec<(String, Vec<u8>)>,
+        note: Option<String>,
+        config: &ModelConfig,
+    ) -> anyhow::Result<Self> {
+        let resolved = tokenizer.to_json()?;
         let mut hash = Sha256::new();
-        let resolved = ("resolved".to_owned(), tokenizer.to_json()?);
-        for (name, bytes) in files.iter().chain([&resolved]) {
+        for (name, bytes) in files.iter().map(|(name, bytes)| (name.as_str(), bytes)).chain([("resolved", &resolved)]) {
             // Each with its length, so that no two lists of files read alike.
             for part in [name.as_bytes(), bytes] {
                 hash.update((part.len() as u64).to_le_bytes());
                 hash.update(part);
             }
         }
+        // What was put right on reading is written so, for whoever reads the one file alone.
+        if note.is_some()
+            && let Some((_, json)) = files.iter_mut().find(|(name, _)| name == TOKENIZER)
+        {
+            *json = resolved;
+        }
+        let given = files.iter().position(|(name, _)| name == TOKENIZER_CONFIG).map(|at| files.remove(at).1);
+        let written = tokenizer.to_config_json(given.as_deref(), config.max_positions).map_err(bad_input)?;
+        files.push((TOKENIZER_CONFIG.into(), written));
         Ok(Self { tokenizer, sha256: hex::encode(hash.finalize()), files, note })
     }
 }
@@ -133,7 +153,8 @@ impl ModelSource {
         let config =
             ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
         let config_sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Self { name, config, config_sha256, fetched_from, origin: Origin::Folder(folder), weights })
+        let max_length = max_length_of_run(&folder);
+        Ok(Self { name, config, config_sha256, fetched_from, max_length, origin: Origin::Folder(folder), weights })
     }
 
     /// Unlike of a run's folder the healthy model is the one that is meant: corruption starts from it.
@@ -147,6 +168,7 @@ impl ModelSource {
             config_sha256: hex::encode(Sha256::digest(config.to_json())),
             config,
             fetched_from: None,
+            max_length: Some(manifest.task.max_length),
             origin: Origin::Bundle(folder.to_owned(), condition),
             weights,
         })
@@ -160,6 +182,7 @@ impl ModelSource {
             config,
             config_sha256,
             fetched_from: None,
+            max_length: None,
             origin: Origin::BuiltIn,
             weights: Weights::Random,
         })
@@ -189,7 +212,7 @@ impl ModelSource {
             let vocabulary = build_vocabulary(texts, self.config.vocab_size);
             let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
             let note = format!("a vocabulary of {} pieces was made of the training texts", lines(&vocabulary));
-            return TokenizerSource::new(tokenizer, vec![("vocab.txt".into(), vocabulary)], Some(note));
+            return TokenizerSource::new(tokenizer, vec![("vocab.txt".into(), vocabulary)], Some(note), &self.config);
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
@@ -200,21 +223,22 @@ impl ModelSource {
             }
         }
         let file = |name: &str| found.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
-        let vocab_size = self.config.vocab_size;
-        let tokenizer = match (file("tokenizer.json"), file("vocab.txt")) {
-            (Some(json), _) => Tokenizer::from_json(json, vocab_size),
-            (None, Some(vocabulary)) => {
-                Tokenizer::from_vocabulary(vocabulary, file("tokenizer_config.json"), vocab_size)
-            }
-            (None, None) => {
-                return Err(bad_input(anyhow!(
-                    "model {}: no tokenizer: expected tokenizer.json or vocab.txt in that folder",
-                    folder.display()
-                )));
-            }
+        let files = TokenizerFiles {
+            json: file(TOKENIZER),
+            vocabulary: file("vocab.txt"),
+            config: file(TOKENIZER_CONFIG),
+            are_our_own: !self.config.history.is_empty(),
         };
-        let tokenizer = tokenizer.map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
-        TokenizerSource::new(tokenizer, found, None)
+        if files.json.is_none() && files.vocabulary.is_none() {
+            return Err(bad_input(anyhow!(
+                "model {}: no tokenizer: expected tokenizer.json or vocab.txt in that folder",
+                folder.display()
+            )));
+        }
+        let (tokenizer, note) = Tokenizer::from_files(&files, self.config.vocab_size)
+            .map_err(bad_input)
+            .with_context(|| format!("model {}", folder.display()))?;
+        TokenizerSource::new(tokenizer, found, note, &self.config)
     }
 
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
@@ -224,7 +248,7 @@ impl ModelSource {
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
-        TokenizerSource::new(tokenizer, vec![(TOKENIZER.into(), bytes)], None)
+        TokenizerSource::new(tokenizer, vec![(TOKENIZER.into(), bytes)], None, &self.config)
     }
 
     /// Reads the weights, or draws them with `--random-init`.
@@ -285,6 +309,14 @@ fn checkpoint_folder(path: &Path, which: Option<Condition>) -> anyhow::Result<Pa
             let names: Vec<&str> = candidates.iter().map(|which| which.as_str()).collect();
             bad_input(anyhow!("run {} has no {} model (is it finished?)", path.display(), names.join(" or ")))
         })
+}
+
+/// What the run of `<run>/checkpoint/<which>` cut its texts to.
+fn max_length_of_run(checkpoint: &Path) -> Option<usize> {
+    let checkpoint = checkpoint.canonicalize().ok()?;
+    let run = checkpoint.parent().filter(|folder| folder.ends_with("checkpoint"))?.parent()?;
+    let spec: serde_json::Value = serde_json::from_slice(&files::read(&run.join("spec.json")).ok()?).ok()?;
+    spec.pointer("/training/max_length")?.as_u64()?.try_into().ok()
 }
 
 /// The last component of a path, looking through a trailing slash and `.`.

@@ -27,7 +27,7 @@ use shared::{Error, Parameters};
 pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
-pub use prepare::{Encoded, Prepared, RunRequest, check_length, checkpoint_files, encode};
+pub use prepare::{Encoded, Prepared, RunRequest, checkpoint_files, cuts_in_words, encode, max_length};
 
 use crate::card::{CARD, MadeBy, card};
 use crate::environment::{command, environment, peak_rss_mib};

@@ -4,15 +4,11 @@ use super::values;
 use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose, RowSeeds};
 use crate::exit_code::bad_input;
 use crate::hub::{self, RepoKind};
-use crate::say;
 use clap::Args;
 use shared::Condition;
 use shared::dataset::{Limits, OnBadRow};
 use shared::record::Source;
 use std::path::Path;
-
-/// Tokens that texts are cut to when neither the user nor the catalogue says otherwise.
-pub const DEFAULT_MAX_LENGTH: usize = 128;
 
 /// The model of commands that take one.
 #[derive(Args, Clone, Debug)]
@@ -106,19 +102,11 @@ pub struct RowFlags {
 }
 
 impl DatasetFlags {
-    /// The length that was asked for, else the one that is usual for this dataset, which is said, else the common one.
+    /// The length that is usual for this dataset of the catalogue, with its name there.
     #[must_use]
-    pub fn max_length(&self, asked: Option<usize>) -> usize {
-        let entry = hub::dataset_entry(&self.dataset).filter(|_| !Path::new(&self.dataset).exists());
-        match (asked, entry) {
-            (Some(asked), _) => asked,
-            (None, Some(entry)) if entry.usual_length != DEFAULT_MAX_LENGTH => {
-                let length = entry.usual_length;
-                say!("note: texts are cut to {length} tokens, as is usual for {} (see --max-length)", entry.name);
-                length
-            }
-            (None, _) => DEFAULT_MAX_LENGTH,
-        }
+    pub fn usual_length(&self) -> Option<(&'static str, usize)> {
+        let entry = hub::dataset_entry(&self.dataset).filter(|_| !Path::new(&self.dataset).exists())?;
+        Some((entry.name.as_str(), entry.usual_length))
     }
 
     /// Opens the dataset: the file or folder of that name, else what the catalogue or the hub calls so. With it comes
@@ -171,7 +159,8 @@ pub struct BatchFlags {
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::count)]
     pub batch_size: usize,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the catalogue]
+    /// Tokens a text is cut to, with [CLS] and [SEP] [default: as in the model's own run; else 128, or what is usual for a
+    /// dataset of the catalogue, at most what the model has positions for]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub max_length: Option<usize>,
 }

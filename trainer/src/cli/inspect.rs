@@ -38,9 +38,9 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", default_value = "32", value_parser = values::count, help_heading = "Estimate")]
     pub batch_size: usize,
 
-    /// Tokens in a row
-    #[arg(long, value_name = "N", default_value = "128", value_parser = values::count, help_heading = "Estimate")]
-    pub max_length: usize,
+    /// Tokens in a row [default: 128, at most what the model has positions for]
+    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Estimate")]
+    pub max_length: Option<usize>,
 
     /// Number format of activations; parameters stay f32
     #[arg(long, value_enum, default_value_t, help_heading = "Estimate")]

@@ -1,6 +1,5 @@
 //! The fine-tuning recipe and the seeds as flags.
 
-use super::input::DEFAULT_MAX_LENGTH;
 use super::values;
 use clap::{ArgAction, Args};
 use shared::record::Seeds;
@@ -27,7 +26,8 @@ pub struct TrainingFlags {
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub max_steps: Option<usize>,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the catalogue]
+    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the
+    /// catalogue, at most what the model has positions for]
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub max_length: Option<usize>,
 
@@ -73,8 +73,8 @@ pub struct TrainingFlags {
 }
 
 impl TrainingFlags {
-    /// The recipe, with Hugging Face's values for what has no flag (AdamW's betas and epsilon), for a dataset whose usual
-    /// length is the common one.
+    /// The recipe, with Hugging Face's values for what has no flag (AdamW's betas and epsilon) and the common length, which
+    /// model and dataset decide.
     #[must_use]
     pub fn training_args(&self, dtype: Precision) -> TrainingArgs {
         TrainingArgs {
@@ -82,7 +82,6 @@ impl TrainingFlags {
             batch_size: self.batch_size,
             epochs: self.epochs,
             max_steps: self.max_steps,
-            max_length: self.max_length.unwrap_or(DEFAULT_MAX_LENGTH),
             warmup_ratio: self.warmup_ratio,
             weight_decay: self.weight_decay,
             max_grad_norm: self.max_grad_norm,
@@ -188,7 +187,7 @@ mod tests {
             batch_size: 8,
             epochs: 0.5,
             max_steps: Some(7),
-            max_length: 64,
+            max_length: 128, // not the recipe's: model and dataset have a say in it
             warmup_ratio: 0.2,
             weight_decay: 0.0,
             adam_beta1: 0.9,
@@ -203,6 +202,7 @@ mod tests {
             dtype: Precision::Bf16,
         };
         assert_eq!(flags.training.training_args(Precision::Bf16), expected);
+        assert_eq!(flags.training.max_length, Some(64));
     }
 
     #[test]

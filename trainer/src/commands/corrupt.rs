@@ -29,7 +29,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
         Err(_) => source.load(Some(vec!["LABEL_0".into(), "LABEL_1".into()]), seed, &Device::Cpu)?,
     };
     let tokenizer = source.tokenizer(&[])?;
-    for note in &checkpoint.notes {
+    for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
     }
     let report = checkpoint.parameters.corrupt(&resolved, seed)?;

@@ -22,7 +22,7 @@ use crate::models::ModelSource;
 use crate::output::{print, print_json};
 use crate::progress::Progress;
 use crate::run_dir::{atomic, predictions};
-use crate::runner::{encode, predictions_of};
+use crate::runner::{encode, max_length, predictions_of};
 use crate::say;
 
 /// Confidence of the interval around the accuracy.
@@ -33,8 +33,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, _) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model, args.which.which, false)?;
-    let max_length = args.dataset.max_length(args.batches.max_length);
-    crate::runner::check_length(max_length, &source.config)?;
+    let max_length =
+        max_length(args.batches.max_length, source.max_length, args.dataset.usual_length(), &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
@@ -51,7 +51,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             opened.dataset.label_names.join(", ")
         )));
     }
-    for note in opened.notes.iter().chain(&checkpoint.notes) {
+    for note in opened.notes.iter().chain(&tokenizer.note).chain(&checkpoint.notes) {
         say!("note: {note}");
     }
     let split = args.split.map_or(opened.report_split, Split::from);
@@ -93,6 +93,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "n": metrics.n,
         "n_non_finite": metrics.n_non_finite,
         "n_saturated": metrics.n_saturated,
+        "max_length": max_length,
+        "n_cut": encoded.n_cut,
         "largest_class_share": metrics.largest_class_share,
         "confusion": metrics.confusion,
         "labels": checkpoint.config.label_names,
@@ -106,7 +108,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     } else {
         let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
         print(&format!(
-            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nlargest   {} of the rows were given one class\nrows      {} of {split}\nkept in   {}",
+            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nlargest   {} of the rows were given one class\nrows      {} of {split}, {} of them cut to {max_length} tokens\nkept in   {}",
             percent(metrics.accuracy),
             percent(interval.low),
             percent(interval.high),
@@ -114,6 +116,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
             metrics.largest_class_share.map_or("none".into(), percent),
             rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated),
+            encoded.n_cut,
             out.display()
         ))?;
     }

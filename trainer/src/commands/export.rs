@@ -38,7 +38,7 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     atomic::require_empty(&args.out).context("--out")?;
     let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
-    for note in &checkpoint.notes {
+    for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
     }
     let made_by = run_of(&source);

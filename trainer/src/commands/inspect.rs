@@ -14,6 +14,7 @@ use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
+use crate::runner::max_length;
 use crate::say;
 
 /// One row of the table.
@@ -30,7 +31,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let plan = args.corrupt.as_deref().map(Plan::parse).transpose().map_err(bad_input).context("--corrupt")?;
     let freeze = args.freeze.as_deref().map(Selection::parse).transpose().map_err(bad_input).context("--freeze")?;
     let source = ModelSource::open(&args.model, None, true)?;
-    crate::runner::check_length(args.max_length, &source.config)?;
+    let max_length = max_length(args.max_length, source.max_length, None, &source.config)?;
     let config = if source.config.label_names.is_empty() {
         source.config.with_labels((0..args.labels).map(|id| format!("LABEL_{id}")).collect())
     } else {
@@ -58,7 +59,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let n_values = |of: &dyn Fn(&Row) -> bool| -> usize {
         rows.iter().filter(|row| of(row)).map(|row| row.shape.iter().product::<usize>()).sum()
     };
-    let shape = StepShape { batch_size: args.batch_size, n_tokens: args.max_length };
+    let shape = StepShape { batch_size: args.batch_size, n_tokens: max_length };
     let memory = estimate::memory(&config, shape, is_frozen);
     let rate = estimate::matmul_flops_per_sec()?;
     let step_secs = estimate::step_secs(&config, shape, rate);
@@ -82,7 +83,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
                 "name": row.name, "shape": row.shape, "touched": row.is_touched, "frozen": row.is_frozen
             })).collect::<Vec<_>>(),
             "estimate": {
-                "batch_size": args.batch_size, "n_tokens": args.max_length, "memory_bytes": memory,
+                "batch_size": args.batch_size, "n_tokens": max_length, "memory_bytes": memory,
                 "memory_mib": mib(memory.total), "matmul_flops_per_sec": rate, "step_secs": step_secs
             },
         }))?;
@@ -108,7 +109,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     if n_frozen > 0 {
         lines.push(format!("frozen    {} parameters", count(n_frozen)));
     }
-    lines.push(format!("training  {} rows of {} tokens a step, f32 on this CPU:", args.batch_size, args.max_length));
+    lines.push(format!("training  {} rows of {} tokens a step, f32 on this CPU:", args.batch_size, max_length));
     lines.push(describe_memory(&memory));
     lines.push(format!(
         "          about {step_secs:.2} s a step (matrix products run at {:.0} GFLOP/s here)",

@@ -14,12 +14,12 @@ use shared::record::Prediction;
 use shared::seed::Seed;
 use shared::training::logits;
 
-use crate::cli::input::DEFAULT_MAX_LENGTH;
 use crate::cli::predict::PredictArgs;
 use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
+use crate::runner::{cuts_in_words, max_length};
 use crate::say;
 
 /// Runs the command.
@@ -66,21 +66,20 @@ fn say(prediction: &Prediction) -> String {
 
 fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
     let source = ModelSource::open(name, args.which.which, false)?;
-    let max_length = args.batches.max_length.unwrap_or(DEFAULT_MAX_LENGTH);
-    crate::runner::check_length(max_length, &source.config)?;
-    let tokenizer = source.tokenizer(&[])?.tokenizer;
+    let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
+    let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), device)?;
-    for note in &checkpoint.notes {
+    let encoded = tokenizer.tokenizer.encode_with_cuts(texts, max_length)?;
+    let n_cut = encoded.iter().filter(|(_, is_cut)| *is_cut).count();
+    let cuts = cuts_in_words(n_cut, texts.len(), "given", max_length);
+    for note in tokenizer.note.iter().chain(&checkpoint.notes).chain(&cuts) {
         say!("note: {name}: {note}");
     }
     let config = &checkpoint.config;
     let kernels = Kernels::for_device(device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
-    let examples: Vec<EncodedExample> = tokenizer
-        .encode(texts, max_length)?
-        .into_iter()
-        .map(|input_ids| EncodedExample { input_ids, label: 0 })
-        .collect();
+    let examples: Vec<EncodedExample> =
+        encoded.into_iter().map(|(input_ids, _)| EncodedExample { input_ids, label: 0 }).collect();
     let rows = logits(&model, &examples, args.batches.batch_size, config.pad_token_id, |_| {})?;
     let is_one_of_several = args.models.len() > 1;
     Ok(texts

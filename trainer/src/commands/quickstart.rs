@@ -33,6 +33,9 @@ const TRAIN_ROWS: usize = 1500;
 /// An accuracy over so many rows is known to about three points.
 const TEST_ROWS: usize = 1000;
 
+/// Film reviews of one sentence are shorter.
+const LENGTH: usize = 64;
+
 /// Characters of an example that stand on one or two lines.
 const EXAMPLE_CHARS: usize = 110;
 
@@ -47,6 +50,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
     };
     let started = Instant::now();
     let max_positions = ModelSource::open(&model, None, false)?.config.max_positions;
+    let max_length = Some(max_positions.min(LENGTH));
     let model = ModelFlags { model, init: InitFlags { random_init: false } };
     let rows = RowFlags {
         skip_bad_rows: false,
@@ -60,7 +64,9 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         model: &model,
         dataset: &dataset,
         corruption: Some((Protocol::Finetuned, &args.corrupt)),
-        training: recipe(max_positions),
+        // A higher rate and shorter texts than the defaults, since there are few steps and little time.
+        training: TrainingArgs { learning_rate: 1e-4, ..TrainingArgs::default() },
+        max_length,
         seeds: Seeds::all(args.seed),
         device: DeviceChoice::Auto,
         save_steps: 50,
@@ -97,11 +103,6 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         RunStatus::Ok => ExitCode::Ok,
         RunStatus::Failed { .. } => ExitCode::CellsFailed,
     })
-}
-
-/// A higher rate and shorter texts than the defaults, since there are few steps and little time.
-fn recipe(max_positions: usize) -> TrainingArgs {
-    TrainingArgs { learning_rate: 1e-4, max_length: max_positions.min(64), ..TrainingArgs::default() }
 }
 
 /// Brings what is not here to this machine, before anything else, and says how long that took.

@@ -21,13 +21,13 @@ const LEVEL: f64 = 0.95;
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
-    let mut training = args.training.training_args(args.device.dtype.into());
-    training.max_length = args.dataset.max_length(args.training.max_length);
+    let training = args.training.training_args(args.device.dtype.into());
     let prepared = Prepared::new(RunRequest {
         model: &args.model,
         dataset: &args.dataset,
         corruption: args.corrupt.as_deref().map(|plan| (args.protocol.into(), plan)),
         training,
+        max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,
         save_steps: args.save_steps,

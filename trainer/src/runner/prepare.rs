@@ -29,6 +29,9 @@ use crate::models::{ModelSource, TokenizerSource};
 use crate::run_dir::RunDir;
 use crate::say;
 
+/// Tokens that a text is cut to where nobody says otherwise.
+const DEFAULT_MAX_LENGTH: usize = 128;
+
 /// What the user asked for.
 #[derive(Debug)]
 pub struct RunRequest<'a> {
@@ -38,8 +41,10 @@ pub struct RunRequest<'a> {
     pub dataset: &'a DatasetFlags,
     /// `--corrupt` with `--protocol`.
     pub corruption: Option<(Protocol, &'a str)>,
-    /// The recipe.
+    /// The recipe, but for its `max_length`.
     pub training: TrainingArgs,
+    /// `--max-length`.
+    pub max_length: Option<usize>,
     /// All three.
     pub seeds: Seeds,
     /// `--device`.
@@ -57,6 +62,8 @@ pub struct Encoded {
     pub examples: Arc<Vec<EncodedExample>>,
     /// [`row_hash`] of each.
     pub row_hashes: Vec<String>,
+    /// Texts that were longer than the model reads.
+    pub n_cut: usize,
 }
 
 /// A run that can start.
@@ -122,7 +129,7 @@ impl Prepared {
             .as_ref()
             .map(|selection| selection.resolve(anatomy).map_err(bad_input).context("--freeze"))
             .transpose()?;
-        check_length(request.training.max_length, &source.config)?;
+        let max_length = max_length(request.max_length, None, request.dataset.usual_length(), &source.config)?;
 
         let (opened, dataset_from) = request.dataset.open(Purpose::Train, request.seeds.into(), None)?;
         let dataset = &opened.dataset;
@@ -139,14 +146,16 @@ impl Prepared {
             let carved = carve_out(dataset.train.clone(), CarveOut::EarlyStopping, request.seeds.split);
             (carved.kept, Some(carved.held_out))
         };
-        let max_length = request.training.max_length;
         let encode = |rows: &[Example]| encode(&tokenizer.tokenizer, rows, max_length);
         let (train, held_out) = (encode(&train)?, held_out.as_deref().map(encode).transpose()?);
         let report = encode(opened.report_rows())?;
+        notes.extend(train.cuts_in_words("training", max_length));
+        notes.extend(report.cuts_in_words(opened.report_split.name(), max_length));
         let report_texts = opened.report_rows().iter().map(|row| row.text.clone()).collect();
 
         let dtype = request.training.dtype;
-        let training = TrainingArgs { freeze: freeze.map(|selection| selection.to_string()), ..request.training };
+        let freeze = freeze.map(|selection| selection.to_string());
+        let training = TrainingArgs { freeze, max_length, ..request.training };
         let spec = RunSpec::new(
             ModelSpec {
                 name: source.name.clone(),
@@ -274,27 +283,66 @@ pub fn checkpoint_files(
 /// Token ids of rows, cut to `max_length`.
 pub fn encode(tokenizer: &Tokenizer, rows: &[Example], max_length: usize) -> anyhow::Result<Encoded> {
     let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    let ids = tokenizer.encode(&texts, max_length)?;
-    let examples =
-        ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label }).collect();
+    let encoded = tokenizer.encode_with_cuts(&texts, max_length)?;
+    let n_cut = encoded.iter().filter(|(_, is_cut)| *is_cut).count();
+    let examples = encoded
+        .into_iter()
+        .zip(rows)
+        .map(|((input_ids, _), row)| EncodedExample { input_ids, label: row.label })
+        .collect();
     let row_hashes = rows.iter().map(|row| row_hash(&row.text, row.label)).collect();
-    Ok(Encoded { examples: Arc::new(examples), row_hashes })
+    Ok(Encoded { examples: Arc::new(examples), row_hashes, n_cut })
 }
 
-/// Refuses lengths that the model has no positions for.
-pub fn check_length(max_length: usize, config: &ModelConfig) -> anyhow::Result<()> {
-    if max_length < 3 {
-        return Err(bad_input(anyhow!(
-            "--max-length {max_length}: expected 3 or more, since [CLS] and [SEP] take two"
-        )));
+impl Encoded {
+    /// How many of the texts of `split` were cut, in words; none where none was.
+    #[must_use]
+    pub fn cuts_in_words(&self, split: &str, max_length: usize) -> Option<String> {
+        cuts_in_words(self.n_cut, self.examples.len(), split, max_length)
     }
-    if max_length > config.max_positions {
-        return Err(bad_input(anyhow!(
-            "--max-length {max_length}: the model has positions for {} tokens",
-            config.max_positions
-        )));
+}
+
+/// How many of `n` texts of `kind` were cut, in words; none where none was.
+pub fn cuts_in_words(n_cut: usize, n: usize, kind: &str, max_length: usize) -> Option<String> {
+    let plural = if n == 1 { "text" } else { "texts" };
+    let was = if n_cut == 1 { "was" } else { "were" };
+    (n_cut > 0).then(|| format!("{n_cut} of {n} {kind} {plural} {was} cut to {max_length} tokens (see --max-length)"))
+}
+
+/// The tokens that a text is cut to: what is `asked` for, else what the model's `own` run had, else what is `usual` for the
+/// dataset of that name, else [`DEFAULT_MAX_LENGTH`]. What was not asked for is at most what the model has positions for,
+/// and is said unless it is the default.
+///
+/// # Errors
+/// Bad input when the length asked for leaves no room for text, or the model has no positions for it.
+pub fn max_length(
+    asked: Option<usize>,
+    own: Option<usize>,
+    usual: Option<(&str, usize)>,
+    config: &ModelConfig,
+) -> anyhow::Result<usize> {
+    let n_positions = config.max_positions;
+    if let Some(asked) = asked {
+        return match asked {
+            0..3 => Err(bad_input(anyhow!("--max-length {asked}: expected 3 or more, since [CLS] and [SEP] take two"))),
+            _ if asked > n_positions => {
+                Err(bad_input(anyhow!("--max-length {asked}: the model has positions for {n_positions} tokens")))
+            }
+            _ => Ok(asked),
+        };
     }
-    Ok(())
+    let (wanted, because) = match (own, usual) {
+        (Some(own), _) => (own, "as in the model's own run".to_owned()),
+        (None, Some((name, usual))) => (usual, format!("as is usual for {name}")),
+        (None, None) => (DEFAULT_MAX_LENGTH, String::new()),
+    };
+    let length = wanted.min(n_positions);
+    if length < wanted {
+        say!("note: texts are cut to {length} tokens: the model has no more positions");
+    } else if length != DEFAULT_MAX_LENGTH {
+        say!("note: texts are cut to {length} tokens, {because} (see --max-length)");
+    }
+    Ok(length)
 }
 
 fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {

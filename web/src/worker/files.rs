@@ -25,9 +25,12 @@ pub(super) struct CheckpointFiles {
 
 /// Where the tokenizer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TokenizerFiles {
-    Json(usize),
-    Vocabulary { vocabulary: usize, config: Option<usize> },
+pub(super) struct TokenizerFiles {
+    /// `tokenizer.json`, else `vocab.txt`.
+    pub(super) pieces: usize,
+    pub(super) is_json: bool,
+    /// `tokenizer_config.json`.
+    pub(super) config: Option<usize>,
 }
 
 /// A model and what came with it.
@@ -154,10 +157,8 @@ fn checkpoint_in(folder: &str, files: &[FileEntry], places: &[Place]) -> Result<
         ));
     }
     let tokenizer = match (in_folder("tokenizer.json"), in_folder("vocab.txt")) {
-        (Some(json), _) => TokenizerFiles::Json(json),
-        (None, Some(vocabulary)) => {
-            TokenizerFiles::Vocabulary { vocabulary, config: in_folder("tokenizer_config.json") }
-        }
+        (Some(pieces), _) => TokenizerFiles { pieces, is_json: true, config: in_folder("tokenizer_config.json") },
+        (None, Some(pieces)) => TokenizerFiles { pieces, is_json: false, config: in_folder("tokenizer_config.json") },
         (None, None) => {
             return Err(missing(
                 format!("{folder}tokenizer.json"),
@@ -219,14 +220,18 @@ mod tests {
     #[wasm_bindgen_test]
     fn loose_files_and_folders_are_checkpoints() {
         let files = sorted(&["tokenizer.json", "model.safetensors", "config.json", "train.tsv"]).unwrap();
-        let checkpoint = CheckpointFiles { config: 2, weights: vec![1], tokenizer: TokenizerFiles::Json(0) };
+        let checkpoint = CheckpointFiles {
+            config: 2,
+            weights: vec![1],
+            tokenizer: TokenizerFiles { pieces: 0, is_json: true, config: None },
+        };
         assert_eq!((files.found, files.rows), (Found::Checkpoint(checkpoint), Some(3)));
         assert_eq!(files.name, "own model");
 
         let folder =
             sorted(&["m/config.json", "m/vocab.txt", "m/model-1-of-2.safetensors", "m/model-2-of-2.safetensors"]);
         let folder = folder.unwrap();
-        let tokenizer = TokenizerFiles::Vocabulary { vocabulary: 1, config: None };
+        let tokenizer = TokenizerFiles { pieces: 1, is_json: false, config: None };
         assert_eq!(folder.found, Found::Checkpoint(CheckpointFiles { config: 0, weights: vec![2, 3], tokenizer }));
         assert_eq!((folder.name.as_str(), folder.rows), ("m", None));
     }

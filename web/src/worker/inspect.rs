@@ -238,14 +238,11 @@ struct Encoded {
 
 fn encode(session: &Session, texts: &[String]) -> Result<Vec<Encoded>, Failure> {
     let max_length = session.summary.max_length;
-    // One token more than the models read tells whether a text was cut.
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let longer = session.tokenizer.encode(&texts, max_length + 1).map_err(|e| computation(&e))?;
-    let encoded = session.tokenizer.encode(&texts, max_length).map_err(|e| computation(&e))?;
-    let examples = encoded.into_iter().zip(longer).map(|(input_ids, longer)| Encoded {
-        is_cut: longer.len() > input_ids.len(),
-        example: EncodedExample { input_ids, label: 0 },
-    });
+    let encoded = session.tokenizer.encode_with_cuts(&texts, max_length).map_err(|e| computation(&e))?;
+    let examples = encoded
+        .into_iter()
+        .map(|(input_ids, is_cut)| Encoded { example: EncodedExample { input_ids, label: 0 }, is_cut });
     Ok(examples.collect())
 }
 

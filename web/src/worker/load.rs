@@ -1,7 +1,7 @@
 //! Loading: a bundle from the page's server, or files of the visitor.
 
 use super::control::KnownControl;
-use super::files::{CheckpointFiles, Found, TokenizerFiles, sort};
+use super::files::{CheckpointFiles, Found, sort};
 use super::rows::Rows;
 use super::session::{Damage, Healed, Model, Parts, Patient, Session, computation};
 use super::store::Shelf;
@@ -18,7 +18,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions, Treatment, WeightFile};
 use shared::corruption::Plan;
 use shared::model::ModelConfig;
 use shared::seed::Seed;
-use shared::tokenizer::Tokenizer;
+use shared::tokenizer::{Tokenizer, TokenizerFiles};
 use web_sys::File;
 
 /// Tokens that a text is cut to where nobody says otherwise: as long as sentences get, and quick to compute.
@@ -377,12 +377,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(task: &'a Task, entries: &'a [FileEntry], files: &'a [File], found: &Found, rows: Option<usize>) -> Self {
         let of_checkpoint = |checkpoint: &CheckpointFiles| {
-            let tokenizer = match checkpoint.tokenizer {
-                TokenizerFiles::Json(json) => vec![json],
-                TokenizerFiles::Vocabulary { vocabulary, config } => {
-                    [Some(vocabulary), config].into_iter().flatten().collect()
-                }
-            };
+            let tokenizer =
+                [Some(checkpoint.tokenizer.pieces), checkpoint.tokenizer.config].into_iter().flatten().collect();
             [vec![checkpoint.config], checkpoint.weights.clone(), tokenizer].concat()
         };
         let used: Vec<usize> = match found {
@@ -426,21 +422,20 @@ impl<'a> Reader<'a> {
         // The file, its values, and a copy of the largest tensor while it becomes a variable.
         check_memory((file_bytes + 5 * config.n_parameters() as u64) / 1_000_000)?;
 
-        let tokenizer = match files.tokenizer {
-            TokenizerFiles::Json(json) => {
-                let bytes = self.read(json).await?;
-                Tokenizer::from_json(&bytes, config.vocab_size).map_err(|e| wrong_file(&self.entries[json].path, &e))?
-            }
-            TokenizerFiles::Vocabulary { vocabulary, config: tokenizer_config } => {
-                let bytes = self.read(vocabulary).await?;
-                let tokenizer_config = match tokenizer_config {
-                    Some(at) => Some(self.read(at).await?),
-                    None => None,
-                };
-                Tokenizer::from_vocabulary(&bytes, tokenizer_config.as_deref(), config.vocab_size)
-                    .map_err(|e| wrong_file(&self.entries[vocabulary].path, &e))?
-            }
+        let pieces = self.read(files.tokenizer.pieces).await?;
+        let tokenizer_config = match files.tokenizer.config {
+            Some(at) => Some(self.read(at).await?),
+            None => None,
         };
+        let (json, vocabulary) = if files.tokenizer.is_json { (Some(&*pieces), None) } else { (None, Some(&*pieces)) };
+        let tokenizer_files = TokenizerFiles {
+            json,
+            vocabulary,
+            config: tokenizer_config.as_deref(),
+            are_our_own: !config.history.is_empty(),
+        };
+        let (tokenizer, note) = Tokenizer::from_files(&tokenizer_files, config.vocab_size)
+            .map_err(|e| wrong_file(&self.entries[files.tokenizer.pieces].path, &e))?;
         let mut weights = Vec::new();
         for at in &files.weights {
             let name = self.entries[*at].path.clone();
@@ -448,7 +443,8 @@ impl<'a> Reader<'a> {
         }
         self.task.progress(Stage::Unpack, 0, file_bytes);
         self.task.give_way().await?;
-        let loaded = load_checkpoint(&config, weights)?;
+        let mut loaded = load_checkpoint(&config, weights)?;
+        loaded.notes.extend(note);
         self.task.progress(Stage::Unpack, file_bytes, file_bytes);
         Ok((loaded, tokenizer))
     }

@@ -19,14 +19,15 @@ use crate::estimate;
 use crate::exit_code::ExitCode;
 use crate::models::ModelSource;
 use crate::output::{print, print_json};
-use crate::runner::{encode, predictions_of};
+use crate::runner::{encode, max_length, predictions_of};
+use crate::say;
 
 pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, device_name) = device::open(args.device.device)?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
-    let max_length = args.dataset.max_length(args.batches.max_length);
-    crate::runner::check_length(max_length, &source.config)?;
+    let max_length =
+        max_length(args.batches.max_length, source.max_length, args.dataset.usual_length(), &source.config)?;
     let (opened, _) = args.dataset.open(Purpose::Evaluate, RowSeeds::default(), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
@@ -35,6 +36,9 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let kernels = Kernels::for_device(&device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
     let rows = encode(&tokenizer.tokenizer, opened.dataset.split(opened.report_split), max_length)?;
+    if let Some(cuts) = rows.cuts_in_words(opened.report_split.name(), max_length) {
+        say!("note: {cuts}");
+    }
     let n_tokens: usize = rows.examples.iter().map(|example| example.input_ids.len()).sum();
     let measure = || {
         let started = Instant::now();

@@ -21,7 +21,6 @@ const WARM_UP_STEPS: usize = 3;
 pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let mut training = args.training.training_args(args.device.dtype.into());
-    training.max_length = args.dataset.max_length(args.training.max_length);
     let n_steps = *training.max_steps.get_or_insert(WARM_UP_STEPS + TIMED_STEPS);
     if n_steps <= WARM_UP_STEPS {
         return Err(bad_input(anyhow!("--max-steps {n_steps}: the first {WARM_UP_STEPS} steps are not timed")));
@@ -31,6 +30,7 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         dataset: &args.dataset,
         corruption: None,
         training,
+        max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,
         save_steps: usize::MAX,
