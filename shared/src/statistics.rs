@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod bootstrap;
+pub mod claims;
 mod crossed;
 mod equivalence;
 mod headline;
