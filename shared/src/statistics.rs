@@ -3,24 +3,33 @@
 //! Everything is paired: conditions are compared on the same rows and the same seeds, and [`Scores`] refuses to be
 //! compared with scores of other rows. A figure that cannot be had is `None` with a reason, never a stand-in.
 
+mod aggregate;
 mod bootstrap;
+pub mod claims;
+mod crossed;
 mod equivalence;
 mod headline;
 mod holm;
 mod macro_f1;
 mod scores;
 mod sign_flip;
+mod student;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
 
+pub use aggregate::{interquartile_mean, performance_profile};
 pub use bootstrap::{Bootstrap, MIN_RESAMPLES, Resampling, difference};
-pub use equivalence::{DEFAULT_MARGIN, Equivalence, equivalence};
-pub use headline::{Deficit, MIN_SEEDS_FOR_A_CLAIM, Recovery, Verdict, deficit, recovery, verdict};
+pub use crossed::{crossed_accuracy, crossed_difference, crossed_mean};
+pub use equivalence::{DEFAULT_MARGIN, Tost, paired_tost};
+pub use headline::{Deficit, MIN_SEEDS_FOR_A_CLAIM, Recovery, deficit, recovery, share_kept};
 pub use holm::holm;
 pub use macro_f1::{macro_f1, macro_f1_difference};
 pub use scores::Scores;
-pub use sign_flip::{MAX_EXACT_PAIRS, sign_flip_p_value};
+pub use sign_flip::{
+    MAX_EXACT_PAIRS, claims_within_reach, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value,
+};
+pub use student::{student_mean, student_quantile, student_upper_tail};
 pub use wilson::wilson;
 
 /// A range that holds the true value with probability `level`.
@@ -78,6 +87,12 @@ pub enum Method {
     MultiBootstrap,
     /// The score interval of a proportion (Wilson 1927).
     Wilson,
+    /// Student's t over seeds, so on these rows.
+    Student,
+    /// Student's t over the rows of one seed.
+    Rows,
+    /// Random effects of seeds and rows; see [`crossed_mean`].
+    Crossed,
 }
 
 /// Why something cannot be computed.
@@ -151,8 +166,20 @@ pub enum StatisticsError {
         /// The level.
         got: String,
     },
+    /// A score that is neither right nor wrong.
+    #[error("expected scores of 0 and 1, got {got}")]
+    NotBinary {
+        /// The score.
+        got: String,
+    },
+    /// Degrees of freedom that are none.
+    #[error("expected degrees of freedom above 0, got {got}")]
+    DegreesOfFreedom {
+        /// The number.
+        got: String,
+    },
     /// A margin of equivalence that is none.
-    #[error("expected a margin above 0, got {got}")]
+    #[error("expected a margin from a lower to a higher number, got {got}")]
     Margin {
         /// The margin.
         got: String,
@@ -165,8 +192,8 @@ pub enum StatisticsError {
         /// Trials.
         n: u64,
     },
-    /// Too many pairs to enumerate.
-    #[error("expected 1 to {} pairs for an exact test, got {got}", MAX_EXACT_PAIRS)]
+    /// Too few pairs for a test, or too many to enumerate.
+    #[error("expected 2 pairs or more for a t-test and 1 to {} for an exact one, got {got}", MAX_EXACT_PAIRS)]
     PairCount {
         /// Pairs.
         got: usize,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use shared::Condition;
 use shared::evaluation::{Confusion, Prediction, evaluate};
 use shared::statistics::{
-    self, Bootstrap, Resampling, Scores, deficit, equivalence, holm, macro_f1, macro_f1_difference, recovery,
+    self, Bootstrap, Resampling, Scores, deficit, holm, macro_f1, macro_f1_difference, paired_tost, recovery,
     sign_flip_p_value, wilson,
 };
 
@@ -76,7 +76,6 @@ struct Conditions {
     right: [String; 3],
     means: [f64; 3],
     deficit: Interval,
-    equivalence: Interval,
     recovery: Interval,
     sign_flip_p: Option<f64>,
     tost_margin: Option<f64>,
@@ -187,23 +186,19 @@ fn deficit_and_recovery_have_scipys_bootstrap_intervals() {
     }
 }
 
-/// The bootstrap's equivalence uses its own interval; on single seeds it must decide as two one-sided t-tests do.
 #[test]
-fn equivalence_has_scipys_interval_and_decides_as_statsmodels_tost() {
-    let mut decisions = Vec::new();
+fn paired_tost_equals_statsmodels() {
+    let mut n_checked = 0;
     for case in reference().conditions {
-        let [healthy, _, healed] = case.scores();
-        let margin = case.tost_margin.unwrap_or(0.005);
-        let tested = equivalence(&healthy, &healed, margin, &Bootstrap::default()).unwrap();
-        let step = 1.0 / (case.n_rows * case.n_seeds) as f64;
-        let difference = (tested.difference.value, tested.difference.interval);
-        assert_interval(&format!("{}, equivalence", case.name), difference, case.equivalence, step);
-        if let Some(p) = case.tost_p {
-            assert_eq!(tested.is_equivalent, p < 0.05, "{}: p {p}, {tested:?}", case.name);
-            decisions.push(tested.is_equivalent);
-        }
+        let (Some(margin), Some(expected)) = (case.tost_margin, case.tost_p) else { continue };
+        let [healthy, _, healed] =
+            case.right.each_ref().map(|digits| digits.bytes().map(f64::from).collect::<Vec<_>>());
+        let differences: Vec<f64> = healthy.iter().zip(&healed).map(|(healthy, healed)| healthy - healed).collect();
+        let p = paired_tost(&differences, [-margin, margin], 0.0).unwrap().p();
+        assert_near(&case.name, p, expected, EXACT);
+        n_checked += 1;
     }
-    assert!(decisions.contains(&true) && decisions.contains(&false), "{decisions:?}");
+    assert!(n_checked >= 4, "{n_checked}");
 }
 
 #[test]

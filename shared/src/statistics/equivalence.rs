@@ -2,81 +2,78 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::resample;
-use super::{Bootstrap, Estimate, Scores, StatisticsError, check_level};
+use super::StatisticsError;
+use super::scores::check_finite;
+use super::student::upper_tail;
 
 /// The difference in accuracy that does not matter: ±0.5 percentage points.
 pub const DEFAULT_MARGIN: f64 = 0.005;
 
-/// The outcome of [`equivalence`]; fractions, not percent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Equivalence {
-    /// Mean of the first − mean of the second, with the interval of level `1 − 2α`.
-    pub difference: Estimate,
-    /// Differences within ± this are equivalent.
-    pub margin: f64,
-    /// Whether the whole interval lies within the margin, which shows equivalence at level α.
-    pub is_equivalent: bool,
+/// The outcome of [`paired_tost`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tost {
+    /// P-value of the mean not being above the lower end.
+    pub p_above_low: f64,
+    /// P-value of the mean not being below the upper end.
+    pub p_below_high: f64,
 }
 
-/// Two one-sided tests at level α = 1 − `bootstrap.level` (Schuirmann 1987) by the bootstrap: the conditions are
-/// equivalent when the interval of level 1 − 2α, so 90 % for α = 0.05, lies strictly within ±`margin`.
+impl Tost {
+    /// The p-value of both together, the larger one: at most α shows that the mean lies between the ends.
+    #[must_use]
+    pub fn p(&self) -> f64 {
+        self.p_above_low.max(self.p_below_high)
+    }
+}
+
+/// Two one-sided t-tests of paired differences (Schuirmann 1987): with d̄ their mean and s their standard deviation,
+/// `T ≥ (d̄ − low) / (s/√n)` and `T ≥ (high − d̄) / (s/√n)` for Student's T with n − 1 degrees of freedom.
+///
+/// `resolution` is the spacing of the scale that the differences were read from (0 for none): their variance is taken to be
+/// at least `resolution²/12`, that of rounding to it, since differences that happen to be equal on a coarse scale are not
+/// known to be equal.
 ///
 /// # Errors
-/// When the two are not paired, `margin` is not above 0 or the settings are out of range.
-pub fn equivalence(
-    first: &Scores,
-    second: &Scores,
-    margin: f64,
-    bootstrap: &Bootstrap,
-) -> Result<Equivalence, StatisticsError> {
-    if !(margin > 0.0 && margin.is_finite()) {
-        return Err(StatisticsError::Margin { got: margin.to_string() });
+/// When there are fewer than two differences, one is not finite, `low` is not below `high`, or `resolution` is not a number
+/// from 0 on.
+pub fn paired_tost(differences: &[f64], [low, high]: [f64; 2], resolution: f64) -> Result<Tost, StatisticsError> {
+    check_finite(differences)?;
+    if !(low < high && resolution >= 0.0) {
+        let got = format!("{low} to {high} by steps of {resolution}");
+        return Err(StatisticsError::Margin { got });
     }
-    check_level(bootstrap.level)?;
-    let level = 1.0 - 2.0 * (1.0 - bootstrap.level);
-    let resamples = resample(&[first, second], &Bootstrap { level, ..*bootstrap })?;
-    let difference = |means: &[f64]| means[0] - means[1];
-    let difference = resamples.estimate(difference(&resamples.observed), difference);
-    let is_equivalent = -margin < difference.interval.low && difference.interval.high < margin;
-    Ok(Equivalence { difference, margin, is_equivalent })
+    if differences.len() < 2 {
+        return Err(StatisticsError::PairCount { got: differences.len() });
+    }
+    let n = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / n;
+    let variance = differences.iter().map(|difference| (difference - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let error = libm::sqrt(variance.max(resolution * resolution / 12.0) / n);
+    let p_of = |distance: f64| match (error > 0.0, distance > 0.0) {
+        (true, _) => upper_tail(distance / error, n - 1.0),
+        (false, is_inside) => f64::from(u8::from(!is_inside)),
+    };
+    Ok(Tost { p_above_low: p_of(mean - low), p_below_high: p_of(high - mean) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Two conditions that disagree on `n_apart` rows of each kind, so the mean difference is 0.
-    fn disagreeing(n_rows: usize, n_apart: usize) -> (Scores, Scores) {
-        let scores = |wrong: std::ops::Range<usize>| {
-            Scores::new(&[(0..n_rows).map(|row| f64::from(u8::from(!wrong.contains(&row)))).collect()]).unwrap()
-        };
-        (scores(0..n_apart), scores(n_apart..2 * n_apart))
+    #[test]
+    fn equal_differences_are_as_sure_as_their_scale_is_fine() {
+        let p = |resolution: f64| paired_tost(&[0.001; 6], [-0.005, 0.005], resolution).unwrap().p();
+        assert_eq!(p(0.0), 0.0);
+        assert!(p(0.002) < 0.001 && p(0.05) > 0.05, "{} {}", p(0.002), p(0.05));
+        assert_eq!(paired_tost(&[0.006; 6], [-0.005, 0.005], 0.0).unwrap().p(), 1.0);
     }
 
     #[test]
-    fn many_rows_that_agree_are_equivalent_and_few_are_merely_undecided() {
-        let bootstrap = Bootstrap { n_resamples: 2_000, ..Bootstrap::default() };
-        // Standard error √(2·n_apart)/n: 0.10 points of a margin of 0.5, then 2 points.
-        let (first, second) = disagreeing(10_000, 50);
-        let many = equivalence(&first, &second, DEFAULT_MARGIN, &bootstrap).unwrap();
-        assert!(many.is_equivalent, "{many:?}");
-        assert!((many.difference.interval.level - 0.9).abs() < 1e-12);
-        assert!((many.difference.interval.high - 0.001_645).abs() < 0.000_2, "1.645 standard errors: {many:?}");
-        let (first, second) = disagreeing(100, 2);
-        assert!(!equivalence(&first, &second, DEFAULT_MARGIN, &bootstrap).unwrap().is_equivalent);
-    }
-
-    #[test]
-    fn a_difference_beyond_the_margin_is_not_equivalent_however_sure() {
-        let worse = Scores::new(&[vec![0.0; 1_000]]).unwrap();
-        let better = Scores::new(&[vec![1.0; 1_000]]).unwrap();
-        for (first, second) in [(&worse, &better), (&better, &worse)] {
-            assert!(!equivalence(first, second, DEFAULT_MARGIN, &Bootstrap::default()).unwrap().is_equivalent);
-        }
-        assert!(equivalence(&worse, &worse, DEFAULT_MARGIN, &Bootstrap::default()).unwrap().is_equivalent);
-        assert!(equivalence(&worse, &worse, 0.0, &Bootstrap::default()).is_err());
-        // A level of 0.5 or less leaves no interval of level 1 − 2α.
-        assert!(equivalence(&worse, &worse, 0.1, &Bootstrap { level: 0.5, ..Bootstrap::default() }).is_err());
+    fn what_cannot_be_tested_is_refused() {
+        assert!(paired_tost(&[0.1], [-1.0, 1.0], 0.0).is_err());
+        assert!(paired_tost(&[0.1, 0.2], [1.0, 1.0], 0.0).is_err());
+        assert!(paired_tost(&[0.1, f64::NAN], [-1.0, 1.0], 0.0).is_err());
+        assert!(paired_tost(&[0.1, 0.2], [-1.0, 1.0], -1.0).is_err());
     }
 }

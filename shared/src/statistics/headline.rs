@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{difference, resample};
-use super::{Bootstrap, Equivalence, Interval, Scores, StatisticsError};
+use super::{Bootstrap, Interval, Scores, StatisticsError};
 use crate::Condition;
 
 /// The fewest seeds that a claim about one pair of conditions may rest on: the exact sign-flip test with n pairs cannot
@@ -42,20 +42,6 @@ pub struct Deficit {
 /// What records were compared with before there was a control.
 fn healthy() -> Condition {
     Condition::Healthy
-}
-
-/// What a deficit allows to be said. A difference that is merely not significant says nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The interval of the deficit lies above 0.
-    DoesNotFullyRecover,
-    /// The difference was shown to be within the margin of equivalence.
-    FullyRecovers,
-    /// Both: a deficit that is there and too small to matter.
-    DeficitWithinMargin,
-    /// Neither, or too few seeds for a claim.
-    Undecided,
 }
 
 /// Recovery with its interval, all three conditions resampled together; `reference` says which undamaged model it is.
@@ -113,24 +99,22 @@ pub fn deficit(
     Ok(Deficit { points: points.value, interval: points.interval, reference })
 }
 
-/// What may be said of a deficit over `n_seeds` seeds and the equivalence test of the same two conditions.
+/// healed / undamaged, the share of accuracy that is kept, as the pruning and distillation literature reports it (Sanh et al.
+/// 2019, *`DistilBERT`*: "97 % of BERT's performance"); 1 for all, and none when the undamaged model gets nothing right.
+///
+/// ```
+/// use shared::statistics::share_kept;
+/// assert_eq!(share_kept(0.9, 0.6), Some(2.0 / 3.0));
+/// assert_eq!(share_kept(0.0, 0.6), None);
+/// ```
 #[must_use]
-pub fn verdict(n_seeds: usize, deficit: &Deficit, equivalence: &Equivalence) -> Verdict {
-    if n_seeds < MIN_SEEDS_FOR_A_CLAIM {
-        return Verdict::Undecided;
-    }
-    match (deficit.interval.low > 0.0, equivalence.is_equivalent) {
-        (true, true) => Verdict::DeficitWithinMargin,
-        (true, false) => Verdict::DoesNotFullyRecover,
-        (false, true) => Verdict::FullyRecovers,
-        (false, false) => Verdict::Undecided,
-    }
+pub fn share_kept(undamaged: f64, healed: f64) -> Option<f64> {
+    (undamaged > 0.0).then(|| healed / undamaged)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::{DEFAULT_MARGIN, equivalence};
 
     const N_ROWS: usize = 1_000;
 
@@ -198,22 +182,5 @@ mod tests {
         let Interval { low, high, .. } = deficit.interval;
         assert!((low - 1.13).abs() < 0.15 && (high - 2.87).abs() < 0.15, "{deficit:?}");
         assert_eq!(deficit.reference, Condition::Control);
-    }
-
-    #[test]
-    fn a_verdict_needs_six_seeds_and_a_test_that_decides() {
-        let of = |healthy: &[usize], healed: &[usize]| {
-            let n_seeds = healthy.len();
-            let (healthy, healed) = (right(healthy), right(healed));
-            verdict(
-                n_seeds,
-                &deficit((Condition::Healthy, &healthy), &healed, &bootstrap()).unwrap(),
-                &equivalence(&healthy, &healed, DEFAULT_MARGIN, &bootstrap()).unwrap(),
-            )
-        };
-        assert_eq!(of(&[900; 6], &[850; 6]), Verdict::DoesNotFullyRecover);
-        assert_eq!(of(&[900; 5], &[850; 5]), Verdict::Undecided, "five seeds are too few");
-        assert_eq!(of(&[900; 6], &[900; 6]), Verdict::FullyRecovers);
-        assert_eq!(of(&[900; 6], &[890, 912, 886, 915, 884, 913]), Verdict::Undecided);
     }
 }

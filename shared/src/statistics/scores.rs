@@ -94,6 +94,18 @@ impl Scores {
             .collect()
     }
 
+    /// The scores less those of another condition, cell by cell.
+    pub(super) fn minus(&self, other: &Self) -> Result<Self, StatisticsError> {
+        self.check_paired(other)?;
+        let by_row = self.by_row.iter().zip(&other.by_row).map(|(one, other)| one - other).collect();
+        Ok(Self { by_row, ..self.clone() })
+    }
+
+    /// All scores, those of a row side by side.
+    pub(super) fn all(&self) -> &[f64] {
+        &self.by_row
+    }
+
     /// The scores of one row, by seed.
     pub(super) fn of_row(&self, row: usize) -> &[f64] {
         &self.by_row[row * self.n_seeds..(row + 1) * self.n_seeds]

@@ -2,6 +2,7 @@
 
 use super::StatisticsError;
 use super::scores::check_finite;
+use crate::seed::Seed;
 
 /// The most pairs whose sign patterns are all visited: 2^23 sums.
 pub const MAX_EXACT_PAIRS: usize = 24;
@@ -25,6 +26,65 @@ pub fn sign_flip_p_value(differences: &[f64]) -> Result<f64, StatisticsError> {
     let n_extreme = n_at_least(&differences[1..], differences[0], observed - tolerance);
     let n_patterns = 1_u64 << (differences.len() - 1);
     Ok(n_extreme as f64 / n_patterns as f64)
+}
+
+/// The least that the exact p-value of `n_pairs` pairs can be, `2^(1−n)`: when all differences have one sign.
+///
+/// # Panics
+/// Never; without a pair it is 1.
+#[must_use]
+pub fn sign_flip_floor(n_pairs: usize) -> f64 {
+    libm::exp2(1.0 - n_pairs.max(1) as f64)
+}
+
+/// How many claims of one family `n_pairs` pairs can carry at level `alpha` under Holm's correction, if all signs agree in
+/// each: `⌊alpha · 2^(n−1)⌋`.
+///
+/// ```
+/// use shared::statistics::claims_within_reach;
+/// assert_eq!([5, 6, 7, 8, 9, 10].map(|n| claims_within_reach(n, 0.05)), [0, 1, 3, 6, 12, 25]);
+/// ```
+#[must_use]
+pub fn claims_within_reach(n_pairs: usize, alpha: f64) -> usize {
+    // Dividing by a power of two is exact, so the floor is too.
+    (alpha / sign_flip_floor(n_pairs)).floor() as usize
+}
+
+/// The fewest pairs that can carry `n_claims` claims of one family at level `alpha`; the reverse of [`claims_within_reach`].
+#[must_use]
+pub fn pairs_needed(n_claims: usize, alpha: f64) -> usize {
+    (1..=1_000).find(|n| claims_within_reach(*n, alpha) >= n_claims.max(1)).unwrap_or(1_000)
+}
+
+/// Sign patterns drawn where there are too many to list.
+const N_SAMPLED: u64 = 100_000;
+
+/// As [`sign_flip_p_value`], for more pairs than can be listed, from 100,000 patterns drawn at random: `(k + 1) / (N + 1)` with
+/// k of N at least as extreme, which is never too small (Phipson & Smyth 2010, *Permutation p-values should never be zero*).
+///
+/// # Errors
+/// When there are no pairs, or a difference is not finite.
+pub fn sampled_sign_flip_p_value(differences: &[f64]) -> Result<f64, StatisticsError> {
+    if differences.is_empty() {
+        return Err(StatisticsError::PairCount { got: 0 });
+    }
+    check_finite(differences)?;
+    let observed = differences.iter().sum::<f64>().abs();
+    let threshold = observed - 1e-12 * differences.iter().map(|difference| difference.abs()).sum::<f64>();
+    let is_extreme = |draw: &u64| {
+        let stream = Seed(0).stream_at("sign-flip", "pattern", *draw);
+        let mut bits = 0;
+        let sum = differences.iter().enumerate().map(|(i, difference)| {
+            if i % 64 == 0 {
+                bits = stream.u64_at(i as u64 / 64);
+            }
+            bits = bits.rotate_right(1);
+            if bits >> 63 == 1 { *difference } else { -difference }
+        });
+        sum.sum::<f64>().abs() >= threshold
+    };
+    let n_extreme = (0..N_SAMPLED).filter(is_extreme).count();
+    Ok((n_extreme + 1) as f64 / (N_SAMPLED + 1) as f64)
 }
 
 /// The number of sign patterns of `rest` with `|sum + Σ ± d_i| ≥ threshold`.
@@ -66,6 +126,28 @@ mod tests {
             let p = sign_flip_p_value(&vec![0.1; n as usize]).unwrap();
             assert!((p - 2_f64.powi(1 - n)).abs() < f64::EPSILON, "{n}: {p}");
         }
+    }
+
+    #[test]
+    fn a_claim_more_needs_at_most_a_pair_more() {
+        for n_claims in 1..=100 {
+            let n = pairs_needed(n_claims, 0.05);
+            assert!(claims_within_reach(n, 0.05) >= n_claims && claims_within_reach(n - 1, 0.05) < n_claims);
+        }
+        assert_eq!(pairs_needed(0, 0.05), 6);
+    }
+
+    #[test]
+    fn sampled_p_values_are_near_the_exact_ones() {
+        for differences in [vec![0.3, -0.1, 0.2, 0.6, -0.4, 0.5, 0.1, 0.7], vec![1.0, 1.0, -1.0, 1.0], vec![0.1; 12]] {
+            let (exact, sampled) =
+                (sign_flip_p_value(&differences).unwrap(), sampled_sign_flip_p_value(&differences).unwrap());
+            // Five standard errors of a share of 100,000.
+            let tolerance = 5.0 * (exact / 100_000.0_f64).sqrt() + 1e-5;
+            assert!((exact - sampled).abs() < tolerance, "{exact} {sampled}");
+        }
+        assert!(sampled_sign_flip_p_value(&[]).is_err());
+        assert!(sampled_sign_flip_p_value(&[1.0; 70]).unwrap() < 1e-4);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Estimate, Statistics
 }
 
 /// The z with Φ(z) = `p`, for `p` in 0.5..1, by bisection of `Φ(z) = erfc(−z/√2)/2`.
-fn normal_quantile(p: f64) -> f64 {
+pub(super) fn normal_quantile(p: f64) -> f64 {
     let (mut low, mut high) = (0.0, 40.0);
     // 64 halvings of 40 go below the spacing of f64 near any z that matters.
     for _ in 0..64 {
