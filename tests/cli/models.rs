@@ -78,7 +78,7 @@ fn exporting_an_unchanged_model_keeps_its_weights() {
     let out = folder.path().join("exported");
     let model = tiny_model();
     bert_heal().args(["export", "--model", text(&model), "--for", "hub", "--out", text(&out)]).assert().success();
-    let load = |folder: &std::path::Path| {
+    let load = |folder: &Path| {
         candle_core::safetensors::load(folder.join("model.safetensors"), &candle_core::Device::Cpu).unwrap()
     };
     let (ours, theirs) = (load(&out), load(&model));
@@ -176,7 +176,9 @@ fn every_checkpoint_says_how_its_tokenizer_is_built() {
     let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--json"];
     args.extend(["--max-steps", "2", "--protocol", "finetuned"]);
     json(&[&args[..], &plan].concat());
-    json(&[&["corrupt", "--model", text(&model), "--out", text(&damaged), "--seed", "1", "--json"][..], &plan].concat());
+    json(
+        &[&["corrupt", "--model", text(&model), "--out", text(&damaged), "--seed", "1", "--json"][..], &plan].concat(),
+    );
     let checkpoints = ["healthy", "control", "corrupted", "healed"].map(|which| run.join("checkpoint").join(which));
     for checkpoint in checkpoints.iter().chain([&damaged]) {
         let config: Value =

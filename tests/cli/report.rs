@@ -198,7 +198,7 @@ fn a_record_that_contradicts_its_predictions_is_refused() {
 fn what_is_not_a_finished_run_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let stderr = refused(&["report", text(folder.path())]);
-    assert!(stderr.contains("is not the folder of a run"), "{stderr}");
+    assert!(stderr.contains("found no finished run in it"), "{stderr}");
     let (run, _) = hostile_run(folder.path(), &[]);
     fs::remove_file(run.join("run.json")).unwrap();
     let stderr = refused(&["report", text(&run)]);
@@ -238,4 +238,77 @@ fn every_finished_run_is_one_line_of_the_results_beside_its_folder() {
     fs::write(&results, &first[..first.len() - 10]).unwrap();
     bert_heal().args(&words[1..]).assert().success();
     assert_eq!(fs::read_to_string(&results).unwrap(), first);
+}
+
+/// Short runs of the tiny model, one for each seed and plan.
+fn many_runs(folder: &Path) -> PathBuf {
+    let data = dataset(folder, 90, 45);
+    let (model, runs) = (tiny_model(), folder.join("runs"));
+    for seed in ["1", "2", "3"] {
+        for (plan, name) in [("kaiming@bottom:0.5", "bottom"), ("kaiming@top:0.5", "top")] {
+            let out = runs.join(format!("{name}-{seed}"));
+            let mut args =
+                vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--json"];
+            args.extend(["--learning-rate", "3e-3", "--epochs", "8", "--batch-size", "16", "--max-length", "32"]);
+            args.extend(["--corrupt", plan, "--protocol", "finetuned", "--seed", seed]);
+            json(&args);
+        }
+    }
+    runs
+}
+
+#[test]
+fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = many_runs(folder.path());
+    let judged = |path: &Path, more: &[&str]| json(&[&["report", text(path), "--json"][..], more].concat());
+    let of_folder = judged(&runs, &[]);
+    assert_eq!(of_folder["runs"], 6);
+    // Full recovery of two plans, bottom against top; one level has no slope.
+    let judgements = of_folder["judgements"].as_array().unwrap();
+    let sentences: Vec<&str> = judgements.iter().map(|judgement| judgement["sentence"].as_str().unwrap()).collect();
+    assert_eq!(judgements.len(), 3, "{sentences:?}");
+    for judgement in judgements {
+        assert_eq!((&judgement["n_pairs"], &judgement["outcome"]), (&3.into(), &"undecided".into()), "{judgement:#}");
+    }
+    assert!(sentences.iter().all(|said| said.contains("tiny-bert on ") && said.contains("over seeds and rows")));
+    let page = fs::read_to_string(of_folder["report"].as_str().unwrap()).unwrap();
+    assert!(page.contains("What may be said") && page.contains("Every run"), "{page}");
+    // Records alone, as the page has them, say the same but for the interval, which is then over seeds on these rows.
+    let of_lines = judged(&runs.join("results.jsonl"), &["--out", text(&folder.path().join("lines"))]);
+    for (a, b) in judgements.iter().zip(of_lines["judgements"].as_array().unwrap()) {
+        assert_eq!((&a["subject"], &a["effect_points"], &a["p"]), (&b["subject"], &b["effect_points"], &b["p"]));
+        assert!(b["sentence"].as_str().unwrap().contains("over seeds on these rows"), "{b:#}");
+    }
+    // Another number of training rows, or other numerics, in one of three seeds: two and one, never three.
+    let lines = fs::read_to_string(runs.join("results.jsonl")).unwrap();
+    let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let changes: [(&str, Value); 2] =
+        [("/spec/dataset/rows/train", 80.into()), ("/numerics/instruction_set", "another".into())];
+    for (field, value) in changes {
+        let mut records = records.clone();
+        for record in records.iter_mut().filter(|record| record["spec"]["seeds"]["data"] == 3) {
+            *record.pointer_mut(field).unwrap() = value.clone();
+        }
+        let changed = folder.path().join("changed.jsonl");
+        fs::write(&changed, records.iter().map(|record| format!("{record}\n")).collect::<String>()).unwrap();
+        let apart = judged(&changed, &["--out", text(&folder.path().join("apart"))]);
+        let n_pairs: Vec<u64> =
+            apart["judgements"].as_array().unwrap().iter().map(|one| one["n_pairs"].as_u64().unwrap()).collect();
+        assert!(n_pairs.len() == 6 && n_pairs.iter().all(|n| *n < 3), "{n_pairs:?}");
+        let said = fs::read_to_string(folder.path().join("apart/report.md")).unwrap().replace('\\', "");
+        assert!(said.contains("not put together") && said.contains(field.rsplit('/').next().unwrap()), "{said}");
+    }
+    // The claims of a file instead of the usual ones.
+    let claims = folder.path().join("claims.toml");
+    fs::write(
+        &claims,
+        "[[claim]]\nname = \"top\"\nfamily = \"primary\"\nquestion = \"full-recovery\"\nplan = \"kaiming@top:0.5\"\n",
+    )
+    .unwrap();
+    let asked = judged(&runs, &["--claims", text(&claims)]);
+    assert_eq!(asked["judgements"].as_array().unwrap().len(), 1, "{asked:#}");
+    fs::write(&claims, "[[claim]]\nname = \"top\"\nfamily = \"primary\"\n").unwrap();
+    assert!(refused(&["report", text(&runs), "--claims", text(&claims)]).contains("question"));
+    assert!(refused(&["report", text(&runs.join("top-1")), "--json"]).contains("one run"));
 }

@@ -1,6 +1,6 @@
-//! The report of one run: a page and a Markdown file, from the files in the run's folder alone.
+//! The report of one run, or of many: a page and a Markdown file, from the files in their folders alone.
 //!
-//! `evidence` reads the run, `figures` and `sections` turn it into a `document` of words, tables and charts, and
+//! `evidence` reads a run, `figures` and `sections` turn it into a `document` (for many runs [`runs`] does both) of words, tables and charts, and
 //! `html` and `markdown` write that same document; `plots` draws the charts. Invariant: every number comes from the
 //! run's record or its files, so a report can be made again, and what is not there is said to be missing.
 
@@ -10,6 +10,7 @@ mod figures;
 mod html;
 mod markdown;
 mod plots;
+pub mod runs;
 mod sections;
 pub mod words;
 
@@ -28,10 +29,10 @@ pub const PAGE: &str = "index.html";
 /// The Markdown file's name in the report's folder; its plots are in `plots/` beside it.
 pub const MARKDOWN: &str = "report.md";
 
-/// Where a run's report goes when nothing else is said.
+/// Where a report goes when nothing else is said: into the folder it is of, or beside the file.
 #[must_use]
 pub fn default_path(run: &Path) -> PathBuf {
-    run.join("report")
+    if run.is_file() { run.with_file_name("report") } else { run.join("report") }
 }
 
 /// Reads the run in the folder `run`, writes its report into the folder `out`, and returns the page's path.
@@ -41,13 +42,23 @@ pub fn default_path(run: &Path) -> PathBuf {
 /// # Errors
 /// Bad input when `run` is not a finished run or its files do not fit together.
 pub fn write(run: &Path, out: &Path) -> anyhow::Result<PathBuf> {
-    let evidence = Evidence::read(run)?;
-    let document = sections::document(&evidence)?;
+    write_document(&sections::document(&Evidence::read(run)?)?, out)
+}
+
+/// Writes the report of many runs into the folder `out`, and returns the page's path.
+///
+/// # Errors
+/// Bad input when `out` cannot be a folder.
+pub fn write_runs(runs: &runs::Runs, out: &Path) -> anyhow::Result<PathBuf> {
+    write_document(&runs.document(), out)
+}
+
+fn write_document(document: &document::Document, out: &Path) -> anyhow::Result<PathBuf> {
     if out.exists() && !out.is_dir() {
         return Err(bad_input(anyhow::anyhow!("--out {}: expected a folder, got a file", out.display())));
     }
-    let files = markdown::files(&document)?;
-    let page = html::page(&document)?;
+    let files = markdown::files(document)?;
+    let page = html::page(document)?;
     for (name, text) in &files {
         atomic::write_file(&out.join(name), text.as_bytes()).context("--out")?;
     }

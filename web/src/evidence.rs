@@ -1,7 +1,6 @@
 //! Recorded runs as evidence: `results.jsonl`, its figures, and what they allow to be said.
 //!
-//! Every number here comes from a record. A statement with fewer than [`MIN_SEEDS_FOR_A_CLAIM`] seeds behind it reads
-//! "undecided". Intervals of means over seeds are Student's; a single seed has the Wilson interval over its test rows,
+//! Every number here comes from a record, and what may be said is [`shared::statistics::claims`]' to say. Intervals of means over seeds are Student's; a single seed has the Wilson interval over its test rows,
 //! which says nothing about other seeds, and the captions say which it is.
 
 mod cell;
@@ -9,7 +8,7 @@ mod figures;
 mod interval;
 mod table;
 
-pub use cell::{Cell, Experiment, Place, experiments};
+pub use cell::{Cell, Experiment, experiments};
 pub use figures::figures;
 pub use table::{runs_table, statements};
 

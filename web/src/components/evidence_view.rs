@@ -52,9 +52,10 @@ pub(super) fn EvidenceView() -> impl IntoView {
             <h2 id="evidence-title">"Recorded runs"</h2>
             <p class="small quiet">
                 {format!(
-                    "What this page shows is one seed at a time. Evidence needs many: each run of bert-heal is a record, \
-                     and a claim about a pair of conditions rests on at least {MIN_SEEDS_FOR_A_CLAIM} seeds. Below that \
-                     every statement here reads “undecided”."
+                    "What this page shows is one seed at a time. Evidence needs many: each run of bert-heal is a record. One \
+                     rule decides what they allow to be said: an exact sign-flip test over pairs of seeds, adjusted for \
+                     the number of claims (Holm), says worse or better; two one-sided tests against a margin say \
+                     equivalent; else it is undecided, as it always is with fewer than {MIN_SEEDS_FOR_A_CLAIM} seeds."
                 )}
             </p>
             <div
@@ -91,10 +92,10 @@ fn body(evidence: &Evidence, name: &str) -> impl IntoView + use<> {
     let problems = evidence.problems.iter().map(|problem| view! { <li>{problem.clone()}</li> }).collect_view();
     let has_problems = !evidence.problems.is_empty();
     let (today, before): (Vec<_>, Vec<_>) =
-        experiments(&evidence.records).into_iter().partition(|experiment| experiment.superseded.is_none());
+        experiments(&evidence.records).into_iter().partition(|experiment| experiment.common.superseded.is_none());
     let has_before = !before.is_empty();
-    let today = today.into_iter().map(experiment).collect_view();
-    let before = before.into_iter().map(experiment).collect_view();
+    let today = with_differences(today);
+    let before = with_differences(before);
     view! {
         <p role="status" data-testid="evidence-summary">{summary}</p>
         {has_problems.then(|| view! { <ul class="notice">{problems}</ul> })}
@@ -108,26 +109,41 @@ fn body(evidence: &Evidence, name: &str) -> impl IntoView + use<> {
     }
 }
 
-fn experiment(experiment: Experiment) -> impl IntoView {
-    let protocol = match experiment.protocol {
+/// Each with what keeps it apart from the first one of its model, dataset and protocol.
+fn with_differences(experiments: Vec<Experiment>) -> impl IntoView {
+    let differences: Vec<Vec<String>> = experiments
+        .iter()
+        .enumerate()
+        .map(|(i, one)| experiments[..i].iter().map(|first| one.differences(first)).find(|d| !d.is_empty()))
+        .map(Option::unwrap_or_default)
+        .collect();
+    experiments.into_iter().zip(differences).map(|(one, differences)| experiment(one, &differences)).collect_view()
+}
+
+fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView + use<> {
+    let common = &experiment.common;
+    let apart = (!differences.is_empty())
+        .then(|| format!("Not put together with the runs above, from which it differs in {}.", differences.join("; ")));
+    let protocol = match common.protocol {
         Protocol::Pretrained => "pre-trained, damaged, fine-tuned (the corrupted model has an untrained head)",
         Protocol::Finetuned => "fine-tuned, damaged, fine-tuned again",
     };
-    let against = match experiment.reference {
+    let against = match common.reference {
         Condition::Control => "the control, the healthy model with the healing's budget",
-        _ if experiment.protocol == Protocol::Finetuned => {
+        _ if common.protocol == Protocol::Finetuned => {
             "the healthy model, which has had one fine-tuning less: these runs have no control"
         }
         _ => "the healthy model",
     };
     let superseded =
-        experiment.superseded.clone().map(|superseded| view! { " "<span class="chip warn">{superseded}</span> });
+        common.superseded.clone().map(|superseded| view! { " "<span class="chip warn">{superseded}</span> });
     let said = statements(&experiment).into_iter().map(|words| view! { <li>{words}</li> }).collect_view();
     let cards = figures(&experiment).into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
     view! {
         <section class="stack">
-            <h3>{format!("{} on {}", experiment.model, experiment.dataset)}{superseded}</h3>
-            <p class="small quiet">{format!("Protocol: {protocol}. {}. Deficits are against {against}.", experiment.training)}</p>
+            <h3>{format!("{} on {}", common.model, common.dataset)}{superseded}</h3>
+            <p class="small quiet">{format!("Protocol: {protocol}. {}. Deficits are against {against}.", common.budget())}</p>
+            {apart.map(|words| view! { <p class="notice" data-testid="apart">{words}</p> })}
             <ul class="stack">{said}</ul>
             <div class="two">{cards}</div>
             <details>

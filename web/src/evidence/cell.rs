@@ -1,36 +1,19 @@
 //! Runs that differ in nothing but their seeds, and the cells that differ in nothing but place and level.
 
 use shared::Condition;
-use shared::corruption::Plan;
-use shared::record::{NUMERICS_VERSION, Numerics, Protocol, RunId, RunRecord, Seeds};
+use shared::record::{RunRecord, Seeds};
+use shared::statistics::claims::{self, ClaimsFile, Damage, Judgement, Question, Run, judge};
 use std::collections::BTreeMap;
 
-/// From which end layers are damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// Next to the embeddings.
-    Bottom,
-    /// Next to the classifier.
-    Top,
-}
-
-/// Cells of one model, dataset, protocol and training.
+/// Runs that may be put together, by plan, and what they allow to be said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
-    /// The model's short name.
-    pub model: String,
-    /// The dataset's short name.
-    pub dataset: String,
-    /// When the damage is done.
-    pub protocol: Protocol,
-    /// Everything else that the runs have in common, in a few words.
-    pub training: String,
-    /// The undamaged model that deficits are measured from.
-    pub reference: Condition,
-    /// Why it stands apart, such as `superseded (numerics 4)`; none for runs of this version.
-    pub superseded: Option<String>,
+    /// What its runs share.
+    pub common: claims::Experiment,
     /// By plan.
     pub cells: Vec<Cell>,
+    /// The usual claims, judged on these runs; within a family they are corrected for those of all experiments.
+    pub judgements: Vec<Judgement>,
 }
 
 /// Runs that differ in nothing but their seeds.
@@ -39,12 +22,12 @@ pub struct Cell {
     /// The plan in its canonical form.
     pub plan: String,
     /// The scheme, the end and the share of layers, when the plan is of that form.
-    pub place: Option<(String, Place, f64)>,
+    pub damage: Option<Damage>,
     /// One for each run, in the order of their seeds.
     pub seeds: Vec<SeedOutcome>,
     /// Rows that each run was judged on.
     pub n_rows: usize,
-    /// Runs that broke off.
+    /// Runs that broke off. One whose healing did counts with its corrupted model for the healed one.
     pub n_failed: usize,
 }
 
@@ -53,8 +36,6 @@ pub struct Cell {
 pub struct SeedOutcome {
     /// The run's seeds.
     pub seeds: Seeds,
-    /// What computed it; records of schema 1 do not tell.
-    pub numerics: Option<Numerics>,
     /// Accuracy of the healthy model.
     pub healthy: f64,
     /// Accuracy of the control, where the run has one.
@@ -74,103 +55,76 @@ impl SeedOutcome {
     }
 }
 
-/// What decides in which experiment a run is: all of its spec but seeds and damage, hence also hashes of rows, tokenizer and
-/// weights, class names, recipe, report split and versions; and what its deficit is measured from.
-fn key(record: &RunRecord) -> (RunId, Condition) {
-    let mut common = record.spec.clone();
-    // Without any plan the protocol would not count.
-    common.corruption = Some(String::new());
-    common.seeds = Seeds::all(0);
-    (common.id(), reference(record))
-}
+impl Experiment {
+    /// What may be said of a plan's recovery.
+    #[must_use]
+    pub fn recovery_of(&self, plan: &str) -> Option<&Judgement> {
+        let is_asked = |judgement: &&Judgement| {
+            judgement.question == Question::FullRecovery && judgement.plan.as_deref() == Some(plan)
+        };
+        self.judgements.iter().find(is_asked)
+    }
 
-/// The undamaged model with the healing's budget: today every run of protocol `finetuned` makes one, unless it breaks off.
-fn reference(record: &RunRecord) -> Condition {
-    let has_control = record.control.is_some() || !record.is_superseded();
-    if record.spec.protocol == Protocol::Finetuned && has_control { Condition::Control } else { Condition::Healthy }
+    /// In which fields it differs from another experiment of its model, dataset and protocol; none for another's.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let name = |experiment: &Self| {
+            let common = &experiment.common;
+            (common.model.clone(), common.dataset.clone(), common.protocol, common.superseded.clone())
+        };
+        if name(self) != name(other) {
+            return Vec::new();
+        }
+        self.common.differences(&other.common).iter().map(ToString::to_string).collect()
+    }
 }
 
 /// Sorts records into experiments, those of earlier versions last and never together with others. Runs without a
 /// corruption are in none: every run brings its own healthy model.
+///
+/// # Panics
+/// Never: the usual claims are in range.
 #[must_use]
 pub fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
-    let mut by_key: BTreeMap<(RunId, Condition), (Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
-    for record in records {
-        let spec = &record.spec;
-        let Some(plan) = spec.corruption.clone() else { continue };
-        let (_, cells) = by_key.entry(key(record)).or_insert_with(|| (experiment(record), BTreeMap::new()));
-        let cell = cells.entry(plan.clone()).or_insert_with(|| Cell {
-            place: place(&plan),
-            plan,
+    let runs: Vec<Run> = records.iter().filter_map(Run::from_record).collect();
+    let judgements = judge(&ClaimsFile::default(), &runs).expect("the usual claims are in range");
+    let mut by_id: BTreeMap<&str, (claims::Experiment, BTreeMap<String, Cell>)> = BTreeMap::new();
+    for run in &runs {
+        let (_, cells) = by_id.entry(run.experiment.id()).or_insert_with(|| (run.experiment.clone(), BTreeMap::new()));
+        let cell = cells.entry(run.plan.clone()).or_insert_with(|| Cell {
+            plan: run.plan.clone(),
+            damage: run.damage.clone(),
             seeds: Vec::new(),
             n_rows: 0,
             n_failed: 0,
         });
-        let control = record.control.as_ref().map(|control| control.accuracy);
-        let is_whole = control.is_some() || reference(record) == Condition::Healthy;
-        match (&record.healthy, &record.corrupted, &record.healed) {
+        let accuracy = |condition: Condition| run.arm(condition).map(|arm| arm.accuracy);
+        let control = accuracy(Condition::Control);
+        let is_whole = run.undamaged().is_some();
+        match (accuracy(Condition::Healthy), accuracy(Condition::Corrupted), run.healed()) {
             (Some(healthy), Some(corrupted), Some(healed)) if is_whole => {
-                cell.n_rows = healed.n;
-                cell.seeds.push(SeedOutcome {
-                    seeds: spec.seeds,
-                    numerics: record.numerics.clone(),
-                    healthy: healthy.accuracy,
-                    control,
-                    corrupted: corrupted.accuracy,
-                    healed: healed.accuracy,
-                });
+                cell.n_rows = healed.n_rows;
+                cell.n_failed += usize::from(run.is_healing_failed);
+                let healed = healed.accuracy;
+                cell.seeds.push(SeedOutcome { seeds: run.seeds, healthy, control, corrupted, healed });
             }
             _ => cell.n_failed += 1,
         }
     }
-    let finished = by_key.into_values().map(|(mut experiment, cells)| {
-        experiment.cells = cells.into_values().collect();
-        for cell in &mut experiment.cells {
-            cell.seeds.sort_by_key(|outcome| (outcome.seeds.corruption.0, outcome.seeds.head.0, outcome.seeds.data.0));
-        }
-        experiment
-    });
-    let mut finished: Vec<Experiment> = finished.collect();
+    let mut finished: Vec<Experiment> = by_id
+        .into_values()
+        .map(|(common, cells)| {
+            let judgements = judgements.iter().filter(|judgement| judgement.experiment.id() == common.id());
+            let judgements = judgements.cloned().collect();
+            Experiment { common, cells: cells.into_values().collect(), judgements }
+        })
+        .collect();
+    for cell in finished.iter_mut().flat_map(|experiment| &mut experiment.cells) {
+        cell.seeds.sort_by_key(|outcome| (outcome.seeds.corruption.0, outcome.seeds.head.0, outcome.seeds.data.0));
+    }
     finished.sort_by_key(|experiment| {
-        (experiment.superseded.is_some(), experiment.model.clone(), experiment.dataset.clone())
+        let common = &experiment.common;
+        (common.superseded.is_some(), common.model.clone(), common.dataset.clone())
     });
     finished
-}
-
-/// An experiment without its runs.
-fn experiment(record: &RunRecord) -> Experiment {
-    let (spec, training) = (&record.spec, &record.spec.training);
-    let superseded = record.is_superseded().then(|| {
-        let (schema, numerics) = (spec.schema, spec.numerics_version);
-        if numerics == NUMERICS_VERSION {
-            format!("superseded (schema {schema})")
-        } else {
-            format!("superseded (numerics {numerics})")
-        }
-    });
-    Experiment {
-        model: spec.model.name.clone(),
-        dataset: spec.dataset.name.clone(),
-        protocol: spec.protocol,
-        training: format!(
-            "{} training rows, {} epochs, learning rate {}, batch {}, texts of up to {} word pieces",
-            spec.dataset.rows.train, training.epochs, training.learning_rate, training.batch_size, training.max_length
-        ),
-        reference: reference(record),
-        superseded,
-        cells: Vec::new(),
-    }
-}
-
-/// The scheme, end and level of a plan such as `kaiming@bottom:0.5`; whole layers are no level without the model's depth.
-fn place(plan: &str) -> Option<(String, Place, f64)> {
-    let plan = Plan::parse(plan).ok()?;
-    let [step] = plan.steps() else { return None };
-    let selection = step.selection().to_string();
-    let (place, amount) = match selection.split_once(':')? {
-        ("bottom", amount) => (Place::Bottom, amount),
-        ("top", amount) => (Place::Top, amount),
-        _ => return None,
-    };
-    Some((step.scheme().to_string(), place, amount.parse().ok()?))
 }

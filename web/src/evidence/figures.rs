@@ -1,6 +1,6 @@
 //! The charts of an experiment.
 
-use super::cell::{Cell, Experiment, Place, SeedOutcome};
+use super::cell::{Cell, Experiment, SeedOutcome};
 use super::interval::{of_accuracies, over_seeds};
 use super::table::verdict;
 use shared::Condition;
@@ -9,31 +9,32 @@ use shared::figure::{
 };
 use shared::record::Protocol;
 use shared::statistics::Interval;
+use shared::statistics::claims::{Damage, End};
 
 /// Every chart of an experiment: accuracy against level from both ends, and the deficit of every plan.
 #[must_use]
 pub fn figures(experiment: &Experiment) -> Vec<Figure> {
     let mut schemes: Vec<&str> =
-        experiment.cells.iter().filter_map(|cell| cell.place.as_ref()).map(|(scheme, ..)| scheme.as_str()).collect();
+        experiment.cells.iter().filter_map(|cell| cell.damage.as_ref()).map(|damage| damage.scheme.as_str()).collect();
     schemes.sort_unstable();
     schemes.dedup();
     let mut figures = Vec::new();
     for scheme in schemes {
-        for (place, words) in [(Place::Bottom, "bottom"), (Place::Top, "top")] {
-            figures.extend(by_level(experiment, scheme, place, words));
+        for (end, words) in [(End::Bottom, "bottom"), (End::Top, "top")] {
+            figures.extend(by_level(experiment, scheme, end, words));
         }
     }
     figures.extend(deficits(experiment));
     figures
 }
 
-fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) -> Option<Figure> {
+fn by_level(experiment: &Experiment, scheme: &str, end: End, words: &str) -> Option<Figure> {
     let mut cells: Vec<(f64, &Cell)> = experiment
         .cells
         .iter()
         .filter(|cell| !cell.seeds.is_empty())
-        .filter_map(|cell| match &cell.place {
-            Some((of_scheme, of_place, level)) if of_scheme == scheme && *of_place == place => Some((*level, cell)),
+        .filter_map(|cell| match &cell.damage {
+            Some(Damage { scheme: of, end: from, level }) if of == scheme && *from == end => Some((*level, cell)),
             _ => None,
         })
         .collect();
@@ -50,10 +51,10 @@ fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) ->
         Series { label: label.to_owned(), role, mark: Mark::Line, points }
     };
     let mut series = vec![of("healthy", Some(Condition::Healthy), |seed| seed.healthy)];
-    if experiment.reference == Condition::Control {
+    if experiment.common.reference == Condition::Control {
         series.push(of("control", Some(Condition::Control), |seed| seed.control.unwrap_or(seed.healthy)));
     }
-    if experiment.protocol == Protocol::Finetuned {
+    if experiment.common.protocol == Protocol::Finetuned {
         series.push(of("corrupted", Some(Condition::Corrupted), |seed| seed.corrupted));
     }
     series.push(of("healed", Some(Condition::Healed), |seed| seed.healed));
@@ -72,7 +73,7 @@ fn by_level(experiment: &Experiment, scheme: &str, place: Place, words: &str) ->
         .collect();
     let highest = cells.last().map_or(0.0, |(level, _)| 100.0 * level);
     Some(Figure {
-        id: format!("level-{words}-{}", slug(&[&experiment.model, &experiment.dataset, scheme])),
+        id: format!("level-{words}-{}", slug(&[&experiment.common.model, &experiment.common.dataset, scheme])),
         title: format!("Damage from the {words}: {scheme}"),
         caption: format!(
             "Accuracy on test rows against the share of encoder layers damaged from the {words}; {seeds} {} a point, \
@@ -101,7 +102,12 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
             let bare = Interval { low: mean.value, high: mean.value, level: 0.95 };
             let Interval { low, high, level } = mean.interval.unwrap_or(bare);
             let n = deficits.len();
-            let label = format!("{} · {n} {} · {}", cell.plan, if n == 1 { "seed" } else { "seeds" }, verdict(cell));
+            let label = format!(
+                "{} · {n} {} · {}",
+                cell.plan,
+                if n == 1 { "seed" } else { "seeds" },
+                verdict(experiment, &cell.plan)
+            );
             // A tenth of a point is more than any of these runs can tell.
             let [value, low, high] = [mean.value, low, high].map(|points| (10.0 * points).round() / 10.0);
             Some(IntervalRow { label, role: Some(Condition::Healed), value, interval: Interval { low, high, level } })
@@ -112,14 +118,14 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
     }
     let lowest = rows.iter().map(|row| row.interval.low).fold(0.0, f64::min);
     let highest = rows.iter().map(|row| row.interval.high).fold(1.0, f64::max);
-    let label = format!("deficit against the {}, percentage points", experiment.reference);
-    let against = match experiment.reference {
+    let label = format!("deficit against the {}, percentage points", experiment.common.reference);
+    let against = match experiment.common.reference {
         Condition::Control => "the control (the healthy model with the healing's budget, never damaged)",
         _ => "the healthy model",
     };
     let described: Vec<String> = rows.iter().map(|row| format!("{}: {:.1} points", row.label, row.value)).collect();
     Some(Figure {
-        id: format!("deficit-{}", slug(&[&experiment.model, &experiment.dataset])),
+        id: format!("deficit-{}", slug(&[&experiment.common.model, &experiment.common.dataset])),
         title: "What healing leaves behind".to_owned(),
         caption: format!(
             "Deficit: accuracy of {against} less that of the healed one, in percentage points; the mean over seeds with \

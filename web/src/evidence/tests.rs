@@ -98,15 +98,22 @@ fn results_are_read_once_each_and_what_is_wrong_is_named_by_its_line() {
 }
 
 #[wasm_bindgen_test]
-fn fewer_than_six_seeds_are_undecided_and_six_may_decide() {
-    let verdicts =
-        |n_seeds| -> Vec<&'static str> { experiments(&records(n_seeds))[0].cells.iter().map(table::verdict).collect() };
-    assert_eq!(verdicts(5), ["undecided"; 3]);
-    // In the order of the plans: bitflip, bottom, top. The last one's deficits are 1 and 0 points in turn: too wide.
-    assert_eq!(verdicts(6), ["does not fully recover", "does not fully recover", "undecided"]);
-    let said = |n_seeds| statements(&experiments(&records(n_seeds))[0]).join(" ");
-    assert!(said(5).contains("9.0 points more behind than at the top over 5 pairs of seeds: undecided"), "{}", said(5));
-    assert!(said(6).ends_with("over 6 pairs of seeds (exact sign-flip test, p = 0.031)."), "{}", said(6));
+fn what_may_be_said_is_the_rule_of_the_library_and_counts_the_claims() {
+    let experiment = |n_seeds| experiments(&records(n_seeds)).remove(0);
+    let verdicts = |n_seeds| -> Vec<String> {
+        let experiment = experiment(n_seeds);
+        experiment.cells.iter().map(|cell| table::verdict(&experiment, &cell.plan)).collect()
+    };
+    // Six pairs carry one claim, and there are three plans; eight carry six. The last one's deficits are 1 and 0 points in
+    // turn: too few signs.
+    assert_eq!(verdicts(6), ["undecided"; 3]);
+    assert_eq!(verdicts(8), ["worse", "worse", "undecided"]);
+    let records = records(8);
+    let runs: Vec<_> = records.iter().filter_map(shared::statistics::claims::Run::from_record).collect();
+    let judged = shared::statistics::claims::judge(&shared::statistics::claims::ClaimsFile::default(), &runs).unwrap();
+    let sentences: Vec<String> = judged.iter().map(ToString::to_string).collect();
+    assert_eq!(statements(&experiment(8)), sentences, "the sentences of `bert-heal report`");
+    assert!(sentences.iter().any(|said| said.contains("bottom") && said.contains("worse")), "{sentences:?}");
 }
 
 #[wasm_bindgen_test]
@@ -156,7 +163,8 @@ fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
         let experiments = experiments(&records);
         let sizes: Vec<usize> = experiments.iter().map(|experiment| experiment.cells[0].seeds.len()).collect();
         assert_eq!(sizes, [3, 3]);
-        assert!(experiments.iter().all(|experiment| table::verdict(&experiment.cells[0]) == "undecided"));
+        assert!(experiments.iter().all(|one| table::verdict(one, &one.cells[0].plan) == "undecided"));
+        assert!(!experiments[1].differences(&experiments[0]).is_empty(), "and the field is named");
     }
     // A name is what somebody calls a dataset, and a seed is no setting.
     let mut records: Vec<RunRecord> = (0..2).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
@@ -173,7 +181,7 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
         record.control.as_mut().unwrap().accuracy = 0.95;
     }
     let experiment = &experiments(&records)[0];
-    assert_eq!(experiment.reference, Condition::Control);
+    assert_eq!(experiment.common.reference, Condition::Control);
     let bitflip = &experiment.cells[0].seeds[0];
     assert!((bitflip.deficit() - 10.0).abs() < 1e-9, "{bitflip:?}");
     assert_eq!(runs_table(experiment).header[3], "control");
@@ -185,7 +193,7 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
         (record.spec.protocol, record.control) = (Protocol::Pretrained, None);
     }
     let experiment = &experiments(&records)[0];
-    assert_eq!(experiment.reference, Condition::Healthy);
+    assert_eq!(experiment.common.reference, Condition::Healthy);
     assert!((experiment.cells[0].seeds[0].deficit() - 5.0).abs() < 1e-9);
 }
 
@@ -204,7 +212,8 @@ fn superseded_runs_stand_apart_from_those_of_today() {
         record.spec.numerics_version = 4;
     }
     let experiments = experiments(&records);
-    let marks: Vec<Option<&str>> = experiments.iter().map(|experiment| experiment.superseded.as_deref()).collect();
+    let marks: Vec<Option<&str>> =
+        experiments.iter().map(|experiment| experiment.common.superseded.as_deref()).collect();
     assert_eq!(marks, [None, Some("superseded (numerics 4)")]);
     assert!(experiments.iter().flat_map(|experiment| &experiment.cells).all(|cell| cell.seeds.len() == 3));
 }
@@ -217,8 +226,8 @@ fn the_records_that_come_with_the_page_open_and_are_whole() {
     assert_eq!(experiments.len(), 1);
     assert!(experiments[0].cells.iter().all(|cell| cell.seeds.len() == 6), "{experiments:?}");
     // Until they are made anew.
-    if let Some(mark) = &experiments[0].superseded {
-        assert_eq!((mark.as_str(), experiments[0].reference), ("superseded (numerics 4)", Condition::Healthy));
+    if let Some(mark) = &experiments[0].common.superseded {
+        assert_eq!((mark.as_str(), experiments[0].common.reference), ("superseded (numerics 4)", Condition::Healthy));
     }
 }
 
@@ -237,7 +246,8 @@ fn runs_that_another_arithmetic_computed_make_no_pair() {
         record.numerics = Some(numerics(if is_other { "gemm-avx2" } else { "avx512" }));
     }
     let experiments = experiments(&records);
-    assert_eq!(experiments.len(), 1, "they are still seeds of one experiment");
-    let said = statements(&experiments[0]).join(" ");
-    assert!(said.contains("over 5 pairs of seeds"), "{said}");
+    assert_eq!(experiments.len(), 2);
+    let differences = experiments[1].differences(&experiments[0]);
+    assert!(differences.iter().any(|field| field.contains("numerics.instruction_set")), "{differences:?}");
+    assert!(experiments.iter().all(|one| one.judgements.iter().all(|judgement| judgement.n_pairs < 6)));
 }

@@ -14,6 +14,8 @@ pub(super) struct Contrast<'a> {
     pub(super) measure: Measure,
     /// What is compared, such as `healed against control, kaiming@bottom:0.5`.
     pub(super) subject: String,
+    /// The plan, where the question is about one.
+    pub(super) plan: Option<String>,
     /// By seed.
     pub(super) pairs: Vec<Pair<'a>>,
     /// Seeds that could not be paired.
@@ -119,6 +121,7 @@ impl<'a> Group<'a> {
                 let reference = self.experiment.reference;
                 let subject = format!("healed against {reference}, {plan}");
                 let mut contrast = self.contrast(claim, Measure::Deficit, subject, runs.values().map(pair));
+                contrast.plan = Some((*plan).to_owned());
                 let mean = |arm: &dyn Fn(&Run) -> Option<f64>| {
                     let whole = runs.values().filter(|run| run.healed().is_some() && run.undamaged().is_some());
                     let values: Option<Vec<f64>> = whole.map(|run| arm(run)).collect();
@@ -208,7 +211,7 @@ impl<'a> Group<'a> {
         let pairs: Vec<Pair> = all.into_iter().flatten().collect();
         let n_unpaired = n_all - pairs.len();
         let experiment = self.experiment;
-        Contrast { claim, experiment, measure, subject, pairs, n_unpaired, recovery: None, kept: None }
+        Contrast { claim, experiment, measure, subject, plan: None, pairs, n_unpaired, recovery: None, kept: None }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Judgement {
     pub alpha: f64,
     /// What is compared, such as `healed against control, kaiming@bottom:0.5`.
     pub subject: String,
+    /// The plan, where the question is about one.
+    pub plan: Option<String>,
     /// Model, dataset, protocol, budget, numerics.
     pub experiment: Experiment,
     /// What may be said.
@@ -199,6 +201,7 @@ fn measured(alpha: f64, contrast: &Contrast) -> Judgement {
         family_size: 1,
         alpha,
         subject: contrast.subject.clone(),
+        plan: contrast.plan.clone(),
         experiment: contrast.experiment.clone(),
         outcome: Outcome::Undecided,
         effect_points: mean,

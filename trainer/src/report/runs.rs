@@ -1,0 +1,294 @@
+//! The report of many runs: what they allow to be said, claim by claim, and every run with its figures.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use serde_json::json;
+use shared::Condition;
+use shared::evaluation::Prediction;
+use shared::figure::DataTable;
+use shared::record::{RunRecord, RunStatus};
+use shared::statistics::claims::{ClaimsFile, Experiment, Judgement, Run, judge};
+
+use super::document::{Block, Document, Section};
+use super::words::{percent, points};
+use crate::exit_code::bad_input;
+use crate::run_dir::{self, predictions};
+use crate::say;
+
+/// More than that is no results file of ours.
+const MAX_RESULTS_BYTES: u64 = 1 << 30;
+
+/// Runs, with what they allow to be said.
+#[derive(Debug)]
+pub struct Runs {
+    /// The folder or file that they are from.
+    pub name: String,
+    /// Each once, in the order of their folders, or of the lines.
+    pub records: Vec<RunRecord>,
+    /// By the claims, in their order.
+    pub judgements: Vec<Judgement>,
+    /// What could not be read.
+    pub notes: Vec<String>,
+}
+
+/// Whether a path holds many runs: a results file, or a folder that is no run itself.
+#[must_use]
+pub fn holds_many(path: &Path) -> bool {
+    path.is_file() || (path.is_dir() && !run_dir::is_run_dir(path))
+}
+
+impl Runs {
+    /// Reads the finished runs of a folder (its runs, or those of folders in it) or the lines of a `results.jsonl`, and
+    /// judges the claims. A folder's runs bring the predictions of every row, so that intervals are over rows as well.
+    ///
+    /// # Errors
+    /// Bad input when there is no run, a record is none, or predictions contradict their record.
+    pub fn read(path: &Path, claims: &ClaimsFile) -> anyhow::Result<Self> {
+        let mut notes = Vec::new();
+        let mut seen = BTreeSet::new();
+        let (mut records, mut runs) = (Vec::new(), Vec::new());
+        let mut take = |record: RunRecord, folder: Option<&Path>, notes: &mut Vec<String>| -> anyhow::Result<()> {
+            if !seen.insert(record.run_id.clone()) {
+                notes.push(format!("run {} is there twice; the first is used", record.run_id));
+                return Ok(());
+            }
+            if let Some(run) = Run::from_record(&record) {
+                runs.push(match folder {
+                    Some(folder) => with_predictions(run, &record, folder, notes)?,
+                    None => run,
+                });
+            }
+            records.push(record);
+            Ok(())
+        };
+        if path.is_file() {
+            for record in results(path, &mut notes)? {
+                take(record, None, &mut notes)?;
+            }
+        } else {
+            for folder in run_folders(path)? {
+                match run_dir::read_record(&folder).map_err(bad_input)? {
+                    Some(record) => take(record, Some(&folder), &mut notes)?,
+                    None => notes.push(format!("{} is not finished and left out", folder.display())),
+                }
+            }
+        }
+        if records.is_empty() {
+            return Err(bad_input(anyhow!(
+                "{}: expected the folder of a run, a folder of runs or a results.jsonl, found no finished run in it",
+                path.display()
+            )));
+        }
+        let judgements = judge(claims, &runs).map_err(bad_input)?;
+        Ok(Self { name: path.display().to_string(), records, judgements, notes })
+    }
+
+    /// What they allow to be said, a sentence each.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        self.judgements.iter().map(Judgement::to_string).collect()
+    }
+
+    /// What they allow to be said, for scripts.
+    #[must_use]
+    pub fn judgements_json(&self) -> Vec<serde_json::Value> {
+        let json = |judgement: &Judgement| {
+            json!({
+                "claim": judgement.claim, "question": judgement.question, "family": judgement.family,
+                "subject": judgement.subject, "plan": judgement.plan, "experiment": judgement.experiment.id(),
+                "outcome": judgement.outcome, "effect_points": judgement.effect_points,
+                "interval_points": judgement.interval_points, "margin_points": judgement.margin_points,
+                "n_pairs": judgement.n_pairs, "p": judgement.p, "adjusted_p": judgement.adjusted_p,
+                "p_floor": judgement.p_floor, "adjusted_equivalence_p": judgement.adjusted_equivalence_p,
+                "n_failed": judgement.n_failed, "n_non_finite": judgement.n_non_finite,
+                "recovery": judgement.recovery, "kept": judgement.kept, "seeds_to_decide": judgement.seeds_to_decide,
+                "sentence": judgement.to_string(),
+            })
+        };
+        self.judgements.iter().map(json).collect()
+    }
+
+    /// The report.
+    pub(super) fn document(&self) -> Document {
+        let n_failed = self.records.iter().filter(|record| record.status != RunStatus::Ok).count();
+        let experiments = self.experiments();
+        let said = Section {
+            id: "claims",
+            title: "What may be said",
+            blocks: std::iter::once(Block::Text(RULE.to_owned()))
+                .chain(self.sentences().into_iter().map(Block::Text))
+                .chain(self.notes.iter().cloned().map(Block::Note))
+                .collect(),
+        };
+        let every = Section {
+            id: "runs",
+            title: "Every run",
+            blocks: experiments.iter().map(|experiment| self.table(experiment)).collect(),
+        };
+        let apart = Section { id: "apart", title: "What stands apart", blocks: apart(&experiments) };
+        Document {
+            title: format!("{} runs", self.records.len()),
+            headline: format!(
+                "{} runs in {} {}, {n_failed} of them failed.",
+                self.records.len(),
+                experiments.len(),
+                if experiments.len() == 1 { "experiment" } else { "experiments" }
+            ),
+            setting: experiments.iter().map(Experiment::to_string).collect::<BTreeSet<_>>().into_iter().collect(),
+            is_failed: false,
+            sections: [said, apart, every].into_iter().filter(|section| !section.blocks.is_empty()).collect(),
+        }
+    }
+
+    /// In the order of their first run.
+    fn experiments(&self) -> Vec<Experiment> {
+        let mut experiments: Vec<Experiment> = Vec::new();
+        for record in self.records.iter().filter(|record| record.spec.corruption.is_some()) {
+            let experiment = Experiment::of(record);
+            if experiments.iter().all(|other| other.id() != experiment.id()) {
+                experiments.push(experiment);
+            }
+        }
+        experiments
+    }
+
+    fn table(&self, experiment: &Experiment) -> Block {
+        let models: Vec<Condition> = Condition::ALL
+            .into_iter()
+            .filter(|which| *which != Condition::Control || experiment.reference == *which)
+            .collect();
+        let header =
+            ["run", "plan", "seeds (damage, head, data)"].into_iter().chain(models.iter().map(|which| which.as_str()));
+        let mut table = DataTable::new(header.chain(["deficit", "status"]));
+        for record in &self.records {
+            if record.spec.corruption.is_none() || Experiment::of(record).id() != experiment.id() {
+                continue;
+            }
+            let seeds = &record.spec.seeds;
+            let seeds = format!("{}, {}, {}", seeds.corruption.0, seeds.head.0, seeds.data.0);
+            let accuracy =
+                |which: &Condition| record.result(*which).map_or("–".to_owned(), |result| percent(result.accuracy));
+            let deficit = record.deficit.as_ref().map_or("–".to_owned(), |deficit| points(deficit.points));
+            let status = match &record.status {
+                RunStatus::Ok => "ok".to_owned(),
+                RunStatus::Failed { phase, step, .. } => format!("{phase} failed at step {step}"),
+            };
+            let plan = record.spec.corruption.clone().unwrap_or_default();
+            table.push(
+                [record.run_id.to_string(), plan, seeds]
+                    .into_iter()
+                    .chain(models.iter().map(accuracy))
+                    .chain([deficit, status]),
+            );
+        }
+        Block::Table { caption: format!("{experiment}; {}", experiment.budget()), table }
+    }
+}
+
+const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seeds, adjusted by Holm within the family of \
+                    claims, says worse or better; two one-sided tests against the margin say equivalent; else it is \
+                    undecided. Intervals are not adjusted for the number of claims.";
+
+/// Which field keeps two experiments of one model, dataset and protocol apart.
+fn apart(experiments: &[Experiment]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (i, first) in experiments.iter().enumerate() {
+        for other in &experiments[i + 1..] {
+            if (&first.model, &first.dataset, first.protocol) != (&other.model, &other.dataset, other.protocol) {
+                continue;
+            }
+            let differences = first.differences(other);
+            let fields: Vec<String> = differences.iter().take(3).map(ToString::to_string).collect();
+            let more = differences.len().saturating_sub(fields.len());
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            blocks.push(Block::Text(format!(
+                "{first}: two experiments that are not put together; they differ in {}{more}.",
+                fields.join("; ")
+            )));
+        }
+    }
+    blocks
+}
+
+/// The folders of runs in a folder, and in those folders of it that are none themselves, by name.
+fn run_folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folders = |path: &Path| -> anyhow::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(path).map_err(bad_input).with_context(|| path.display().to_string())?;
+        let mut folders: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| p.is_dir()).collect();
+        folders.sort();
+        Ok(folders)
+    };
+    let mut found = Vec::new();
+    for folder in folders(path)? {
+        if run_dir::is_run_dir(&folder) {
+            found.push(folder);
+        } else {
+            found.extend(folders(&folder)?.into_iter().filter(|inner| run_dir::is_run_dir(inner)));
+        }
+    }
+    Ok(found)
+}
+
+fn results(path: &Path, notes: &mut Vec<String>) -> anyhow::Result<Vec<RunRecord>> {
+    let context = || path.display().to_string();
+    let size = fs::metadata(path).map_err(bad_input).with_context(context)?.len();
+    if size > MAX_RESULTS_BYTES {
+        return Err(bad_input(anyhow!("{}: expected at most 1 GiB of records, got {size} bytes", path.display())));
+    }
+    let text = fs::read_to_string(path).map_err(bad_input).with_context(context)?;
+    let n_lines = text.lines().count();
+    let mut records = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(record) => records.push(record),
+            Err(_) if i + 1 == n_lines => {
+                notes.push(format!("line {}, the last one, is torn: that run was not finished", i + 1));
+            }
+            Err(error) => {
+                return Err(bad_input(anyhow!(
+                    "{} line {}: expected the record of a run: {error}",
+                    path.display(),
+                    i + 1
+                )));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// With the predictions of all its models, or where one is missing with none: an interval is over rows or it is not.
+fn with_predictions(run: Run, record: &RunRecord, folder: &Path, notes: &mut Vec<String>) -> anyhow::Result<Run> {
+    let mut whole = run.clone();
+    for which in Condition::ALL {
+        let Some(result) = record.result(which) else { continue };
+        let path = folder.join(&result.predictions);
+        if !path.is_file() {
+            notes.push(format!("{} is missing, so intervals with this run are over seeds alone", path.display()));
+            return Ok(run);
+        }
+        let rows: Vec<Prediction> = predictions::read(&path)?;
+        whole =
+            whole.with_predictions(which, &rows).map_err(|error| bad_input(anyhow!("{}: {error}", path.display())))?;
+    }
+    Ok(whole)
+}
+
+/// Reads a claims file; the usual claims without one.
+///
+/// # Errors
+/// Bad input when it cannot be read or is none.
+pub fn claims(path: Option<&Path>) -> anyhow::Result<ClaimsFile> {
+    let Some(path) = path else { return Ok(ClaimsFile::default()) };
+    let context = || path.display().to_string();
+    let text = fs::read_to_string(path).map_err(bad_input).with_context(context)?;
+    ClaimsFile::parse(&text).map_err(bad_input).with_context(context)
+}
+
+/// Says what was left out.
+pub fn say_notes(runs: &Runs) {
+    runs.notes.iter().for_each(|note| say!("note: {note}"));
+}
