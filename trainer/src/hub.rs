@@ -6,7 +6,8 @@
 //!
 //! Invariants: a file in the cache was verified before it got its name there, against the hash that the hub sends with
 //! it, and is verified again whenever it is taken; the token goes to `HF_ENDPOINT` only; with `--offline` no request is
-//! made and no program is started.
+//! made and no program is started. A cache that another program filled in part is completed at its own commit; what the
+//! hub does not have is remembered there.
 //!
 //! hf-hub names the folders of the cache, so that transformers and datasets find what is fetched here, and the other way
 //! round. It does not fetch: 0.5 and 1.0 begin a cut download anew, check neither size nor hash, and 1.0 cannot be
@@ -19,6 +20,7 @@ mod download;
 mod error;
 mod name;
 mod package;
+mod proxy;
 mod select;
 mod settings;
 mod verify;
@@ -26,12 +28,13 @@ mod verify;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
+use shared::checkpoint::TOKENIZER_FILES;
 use shared::dataset::Split;
 use shared::record::{Source, SourceKind};
 
 use self::cache::RepoCache;
 use self::catalogue::{DatasetEntry, Package, catalogue};
-use self::client::Client;
+use self::client::{Client, RemoteFile};
 use self::download::Origin;
 use self::error::HubError;
 use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
@@ -251,16 +254,27 @@ fn instead(kind: RepoKind) -> String {
     format!("give a local {place}, or {}, which pip can bring as well", entries.join(" or "))
 }
 
-/// What the cache has. Without the hub's listing of a dataset nobody knows whether it is all of it, so that is only
-/// taken with `is_all_there_is`.
+/// The files that a commit may have and that change how it is read, of which the cache does not know whether it has
+/// them: it was filled by another program, which did not need them.
+fn never_asked_for(cache: &RepoCache, commit: &str, kind: RepoKind, here: &[String]) -> Vec<&'static str> {
+    let is_unknown = |file: &&str| !here.iter().any(|other| other == file) && !cache.is_known_absent(commit, file);
+    match kind {
+        RepoKind::Model => TOKENIZER_FILES.into_iter().filter(is_unknown).collect(),
+        RepoKind::Dataset => Vec::new(),
+    }
+}
+
+/// What the cache has. Without the hub's listing of a dataset nobody knows whether it is all of it, and of a model
+/// whether it lacks a file that changes how texts are read, so that is only taken with `is_all_there_is`.
 fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -> Result<Option<Fetched>, HubError> {
     for name in &wanted.candidates {
-        let cache = RepoCache::new(&settings.cache, name);
+        let cache = RepoCache::new(settings, name);
         let Some(commit) = cache.commit() else { continue };
         let here = cache.files(&commit);
         let listed: Option<Vec<String>> =
             cache.listing(&commit).map(|files| files.into_iter().map(|file| file.path).collect());
-        if listed.is_none() && name.kind == RepoKind::Dataset && !is_all_there_is {
+        let unknown = if listed.is_none() { never_asked_for(&cache, &commit, name.kind, &here) } else { Vec::new() };
+        if !is_all_there_is && listed.is_none() && (name.kind == RepoKind::Dataset || !unknown.is_empty()) {
             continue;
         }
         let all = listed.as_ref().unwrap_or(&here);
@@ -274,6 +288,10 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
             Ok(files) => {
                 let found = found(&cache, name, commit, files);
                 say(wanted, &found, &format!("in {}", found.folder.display()));
+                if !unknown.is_empty() {
+                    let (kind, name, unknown) = (wanted.kind.word(), wanted.name, unknown.join(", "));
+                    eprintln!("note: {kind} {name}: read as if it had no {unknown}, which the hub was never asked for");
+                }
                 return Ok(Some(found));
             }
             Err(error @ HubError::Mismatch { .. }) if settings.offline_because.is_none() => {
@@ -290,7 +308,13 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
     let client = Client::new(settings);
     let mut first_absence = None;
     for name in &wanted.candidates {
-        match repository(&client, settings, wanted, name) {
+        let begun = begun_commit(settings, wanted, name);
+        match repository(&client, settings, wanted, name, begun.as_deref()) {
+            // What cannot be completed is as good as without the hub, whose answer is said.
+            Err(error) if begun.is_some() && !matches!(error, HubError::Mismatch { .. }) => {
+                eprintln!("note: {error}; taking the files of {} that the cache has", wanted.name);
+                return from_cache(settings, wanted, true)?.ok_or(error);
+            }
             // Another candidate may have what this one lacks; if none has, the first reason is the one that helps.
             Err(error) if error.is_absence() => first_absence = first_absence.or(Some(error)),
             outcome => return outcome,
@@ -302,16 +326,27 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
     }))
 }
 
-fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Result<Fetched, HubError> {
-    let cache = RepoCache::new(&settings.cache, name);
-    let commit = client.commit(name)?;
-    let listing = if let Some(listing) = cache.listing(&commit) {
-        listing
-    } else {
-        let listing = client.files(name, &commit)?;
-        cache.write_listing(&commit, &listing)?;
-        listing
-    };
+/// The commit of a model of which the cache has all that is needed, but not what else may be there.
+fn begun_commit(settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Option<String> {
+    let cache = RepoCache::new(settings, name);
+    let commit = cache.commit().filter(|_| wanted.kind == RepoKind::Model)?;
+    let here = cache.files(&commit);
+    let all: Vec<&str> = here.iter().map(String::as_str).collect();
+    let is_begun = cache.listing(&commit).is_none() && (wanted.select)(name, &all).is_ok();
+    is_begun.then_some(commit)
+}
+
+/// Brings a candidate into the cache, at a commit that is begun there, else at the one that its revision has now.
+fn repository(
+    client: &Client,
+    settings: &Settings,
+    wanted: &Wanted<'_>,
+    name: &HubName,
+    begun: Option<&str>,
+) -> Result<Fetched, HubError> {
+    let cache = RepoCache::new(settings, name);
+    let commit = begun.map_or_else(|| client.commit(name), |commit| Ok(commit.to_owned()))?;
+    let listing = listing(client, &cache, name, &commit)?;
     let all: Vec<&str> = listing.iter().map(|file| file.path.as_str()).collect();
     let paths = (wanted.select)(name, &all)?;
     let here = cache.files(&commit);
@@ -332,6 +367,21 @@ fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &
     let found = found(&cache, name, commit, files);
     say(wanted, &found, &format!("from {}", settings.host()));
     Ok(found)
+}
+
+/// What the hub has of a commit, asked for once; what it does not have is remembered as `huggingface_hub` does.
+fn listing(client: &Client, cache: &RepoCache, name: &HubName, commit: &str) -> Result<Vec<RemoteFile>, HubError> {
+    if let Some(listing) = cache.listing(commit) {
+        return Ok(listing);
+    }
+    let listing = client.files(name, commit)?;
+    if name.kind == RepoKind::Model {
+        for file in TOKENIZER_FILES.into_iter().filter(|file| listing.iter().all(|other| other.path != *file)) {
+            cache.write_absence(commit, file)?;
+        }
+    }
+    cache.write_listing(commit, &listing)?;
+    Ok(listing)
 }
 
 fn found(cache: &RepoCache, name: &HubName, commit: String, mut files: Vec<shared::record::SourceFile>) -> Fetched {
