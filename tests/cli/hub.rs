@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod caches;
+mod configurations;
 mod proxies;
 mod server;
 

