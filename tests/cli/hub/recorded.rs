@@ -1,7 +1,8 @@
 //! Headers as the hub sent them in April to July 2026, with names, hashes and lengths left open.
 //!
 //! They were recorded by others with `curl -I` and in the logs of Python clients, and are kept here without dates,
-//! request numbers and what a cache in between added.
+//! request numbers and what a cache in between added. What `huggingface_hub` makes of them is checked by
+//! `tests/scripts/compare_hub_clients.py`.
 
 /// A status and headers in their order.
 pub struct Answer {
