@@ -187,6 +187,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
     let model = ModelFlags { model: text(&tiny_model()).to_owned(), init: InitFlags { random_init: false } };
     let dataset = DatasetFlags {
         dataset: text(&data).to_owned(),
+        config: None,
         columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
         rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
     };

@@ -39,6 +39,13 @@ fn bert_heal() -> Command {
         "http_proxy",
         "ALL_PROXY",
         "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "NO_PROXY",
+        "no_proxy",
+        "TRANSFORMERS_OFFLINE",
+        "HF_DATASETS_OFFLINE",
+        "HF_HUB_DISABLE_SYMLINKS",
     ] {
         command.env_remove(variable);
     }

@@ -166,7 +166,7 @@ fn columns_are_guessed_aloud_or_given() {
                 (guessed among fine_label, title, content, coarse_label)";
     assert_eq!(guessed.notes.iter().filter(|other| other.ends_with(note)).count(), 1, "{:?}", guessed.notes);
 
-    let mut files = find(folder.path(), options().purpose).unwrap();
+    let mut files = find(folder.path(), None, options().purpose).unwrap();
     files.columns = ColumnChoice { text: Some(vec!["content".into()]), label: Some("fine_label".into()) };
     let given = open_files(files.clone(), &options()).unwrap();
     assert_eq!((given.dataset.test[0].text.as_str(), given.dataset.test[0].label), ("b", 3));
@@ -205,7 +205,7 @@ fn bad_rows_are_named_by_line_or_row_and_skipped_when_asked_in_every_format() {
 fn columns_of_parquet_that_cannot_be_text_or_label_are_named() {
     let bytes = tables::parquet(&rows("text", 6), Compression::SNAPPY, None);
     let folder = folder(&[("train.parquet", &bytes)]);
-    let mut files = find(folder.path(), options().purpose).unwrap();
+    let mut files = find(folder.path(), None, options().purpose).unwrap();
     files.columns = ColumnChoice { text: Some(vec!["label".into()]), label: Some("text".into()) };
     let error = open_files(files, &options()).unwrap_err().to_string();
     assert!(error.ends_with("got INT64 in column label, which should hold strings"), "{error}");

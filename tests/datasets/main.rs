@@ -2,6 +2,7 @@
 
 mod formats;
 mod hostile;
+mod layouts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, R
 
 /// What a folder and a file must be, as messages say it.
 const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
-const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet";
+const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow";
 
 fn options() -> OpenOptions {
     OpenOptions {
@@ -29,7 +30,9 @@ fn options() -> OpenOptions {
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, bytes) in files {
-        fs::write(folder.path().join(name), bytes).expect("a file in it");
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder in it");
+        fs::write(path, bytes).expect("a file in it");
     }
     folder
 }

@@ -1,8 +1,12 @@
 //! The same table in every format that datasets come in.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{DataType, Field, Schema};
 use flate2::write::GzEncoder;
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
@@ -96,6 +100,31 @@ pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>
         group.close().unwrap();
     }
     writer.into_inner().unwrap()
+}
+
+/// A stream of two batches whose labels are integers, with the metadata that `datasets` writes into it.
+#[must_use]
+pub fn arrow(rows: &[Row], huggingface: &str) -> Vec<u8> {
+    let fields = vec![Field::new("text", DataType::Utf8, true), Field::new("label", DataType::Int64, true)];
+    let metadata = HashMap::from([("huggingface".to_owned(), huggingface.to_owned())]);
+    let schema = Arc::new(Schema::new(fields).with_metadata(metadata));
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+    for rows in rows.chunks(rows.len().div_ceil(2).max(1)) {
+        let texts = StringArray::from_iter_values(rows.iter().map(|(_, text)| text));
+        let labels = Int64Array::from_iter_values(rows.iter().map(|(label, _)| label.parse::<i64>().unwrap()));
+        let columns: Vec<arrow_array::ArrayRef> = vec![Arc::new(texts), Arc::new(labels)];
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// What `datasets` keeps of the features of these tables, under `info` in Parquet's and Arrow's own metadata.
+#[must_use]
+pub fn features(label_names: &[&str]) -> serde_json::Value {
+    serde_json::json!({"features": {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": {"names": label_names, "_type": "ClassLabel"},
+    }})
 }
 
 /// As `gzip` packs it.

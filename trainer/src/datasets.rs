@@ -1,16 +1,21 @@
 //! Datasets on this machine: from a folder or file to splits, with everything said that was decided on the way.
 //!
 //! A folder has one file or set of shards for train and optionally for validation (also called dev or valid) and test,
-//! and optionally `labels.txt` with the class names; a single file holds all rows. Formats are TSV
-//! ([`shared::dataset::read_tsv`]), CSV, JSON Lines, JSON and Parquet, told by the file's name. Whatever the format, the
-//! same rows give the same dataset.
+//! and optionally `labels.txt` with the class names; a single file holds all rows. A copy of a repository of the hub
+//! is read as on the hub ([`layout`]), and so is what `save_to_disk` of Hugging Face's `datasets` leaves ([`saved`]).
+//! Formats are TSV ([`shared::dataset::read_tsv`]), CSV, JSON Lines, JSON, Parquet and Arrow streams, told by the file's
+//! name. Whatever the format, the same rows give the same dataset.
 
+mod arrow;
 mod error;
 mod expansion;
 mod find;
 mod format;
+pub(crate) mod layout;
 mod parquet;
 mod read;
+pub(crate) mod readme;
+mod saved;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -104,7 +109,7 @@ impl OpenedDataset {
 /// # Errors
 /// When something that is needed is not there or cannot be read; each error names the path. All of them are bad input.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<OpenedDataset, OpenDatasetError> {
-    open_files(find(path, options.purpose)?, options)
+    open_files(find(path, None, options.purpose)?, options)
 }
 
 /// Opens a dataset whose files are known.

@@ -6,7 +6,8 @@
 //!
 //! Invariants: a file in the cache was verified before it got its name there, against the hash that the hub sends with
 //! it, and is verified again whenever it is taken; the token goes to `HF_ENDPOINT` only; with `--offline` no request is
-//! made and no program is started.
+//! made and no program is started. A cache that another program filled in part is completed at its own commit; what the
+//! hub does not have is remembered there.
 //!
 //! hf-hub names the folders of the cache, so that transformers and datasets find what is fetched here, and the other way
 //! round. It does not fetch: 0.5 and 1.0 begin a cut download anew, check neither size nor hash, and 1.0 cannot be
@@ -19,26 +20,30 @@ mod download;
 mod error;
 mod name;
 mod package;
+mod proxy;
 mod select;
 mod settings;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use shared::checkpoint::TOKENIZER_FILES;
 use shared::dataset::Split;
 use shared::record::{Source, SourceKind};
 
 use self::cache::RepoCache;
 use self::catalogue::{DatasetEntry, Package, catalogue};
-use self::client::Client;
+use self::client::{Client, RemoteFile};
 use self::download::Origin;
 use self::error::HubError;
 use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
 pub use self::name::{HubName, RepoKind};
 pub use self::select::ModelParts;
-use self::select::{SplitFiles, dataset_files, model_files};
+use self::select::{dataset_layout, model_files};
 pub use self::settings::{Settings, fix_offline};
+use crate::datasets::layout::{Basis, Layout, SplitFiles};
+use crate::datasets::readme::README;
 use crate::datasets::{ColumnChoice, DatasetFiles};
 use crate::exit_code::bad_input;
 use crate::progress::Transfer;
@@ -75,13 +80,37 @@ struct Wanted<'a> {
     select: &'a Select<'a>,
 }
 
-/// Chooses among the paths of a repository.
-type Select<'a> = dyn Fn(&HubName, &[&str]) -> Result<Vec<String>, HubError> + 'a;
+/// Chooses among the paths of a repository, with the text of its README if that is a dataset's.
+type Select<'a> = dyn Fn(&HubName, &[&str], Option<&str>) -> Result<Vec<String>, HubError> + 'a;
 
 /// The catalogue's dataset of that name, whatever revision of it is asked for.
 #[must_use]
 pub fn dataset_entry(name: &str) -> Option<&'static DatasetEntry> {
     catalogue().dataset(split_revision(name).0)
+}
+
+/// The name of a dataset with the configuration that was asked for beside it.
+///
+/// # Errors
+/// Bad input when the name has another one, or is one that has none.
+pub fn with_config(name: &str, config: Option<&str>) -> anyhow::Result<String> {
+    let Some(config) = config else { return Ok(name.to_owned()) };
+    let (base, revision) = split_revision(name);
+    if let Some((_, own)) = base.split_once(':').filter(|(_, own)| *own != config) {
+        return Err(bad_input(anyhow!("dataset {name}: expected one configuration, got {own} and --config {config}")));
+    }
+    if let Some(entry) = catalogue().dataset(base) {
+        let own = entry.config.as_deref().unwrap_or("default");
+        if own != config {
+            return Err(bad_input(anyhow!(
+                "dataset {name}: of the catalogue, which has its configuration {own}; for {config} give {}:{config}",
+                entry.hub_id
+            )));
+        }
+        return Ok(name.to_owned());
+    }
+    let base = base.split_once(':').map_or(base, |(id, _)| id);
+    Ok(format!("{base}:{config}{}", revision.map_or(String::new(), |revision| format!("@{revision}"))))
 }
 
 /// Says so when a local file or folder is taken that has the name of something else.
@@ -109,7 +138,7 @@ pub fn model(name: &str, parts: ModelParts) -> Result<Fetched, NotFetched> {
         name,
         candidates: hub_name.into_iter().collect(),
         package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
-        select: &|name, all| model_files(name, all, parts),
+        select: &|name, all, _| model_files(name, all, parts),
     })
 }
 
@@ -128,36 +157,54 @@ pub fn dataset(name: &str) -> Result<(Fetched, DatasetFiles), NotFetched> {
         candidates.push(converted.at(PARQUET_REVISION));
     }
     let package = entry.filter(|_| revision.is_none());
-    let splits = |name: &HubName, all: &[&str]| Ok(used_splits(dataset_files(name, all)?, entry));
+    let used = |name: &HubName, all: &[&str], readme: Option<&str>| {
+        dataset_layout(name, all, readme).map(|layout| Layout { splits: used_splits(layout.splits, entry), ..layout })
+    };
     let fetched = fetched(&Wanted {
         kind: RepoKind::Dataset,
         name,
         package: package.and_then(|entry| Some((entry.name.as_str(), entry.package.as_ref()?))),
-        select: &|name, all| Ok(splits(name, all)?.into_iter().flat_map(|(_, files)| files).collect()),
+        select: &|name, all, readme| {
+            let layout = used(name, all, readme)?;
+            let readme = (layout.basis == Basis::Readme).then(|| README.to_owned());
+            Ok(layout.splits.into_iter().flat_map(|(_, files)| files).chain(readme).collect())
+        },
         candidates: candidates.clone(),
     })?;
     let files = match fetched.source.kind {
         SourceKind::Package => rows_of_package(&fetched, name, entry),
         SourceKind::Hub => {
             let all: Vec<&str> = fetched.source.files.iter().map(|file| file.name.as_str()).collect();
-            let splits = candidates.first().map_or(Ok(Vec::new()), |name| splits(name, &all)).map_err(not_fetched)?;
-            rows_of_repository(&fetched, splits, name, entry)
+            // It was chosen by its README if that came with it.
+            let readme = all.contains(&README).then(|| readme_in(&fetched.folder)).transpose().map_err(not_fetched)?;
+            let Some(hub_name) = candidates.first() else {
+                return Err(NotFetched { is_unknown: true, error: anyhow!("dataset {name}: no name of a repository") });
+            };
+            let layout = used(hub_name, &all, readme.as_deref()).map_err(not_fetched)?;
+            rows_of_repository(&fetched, layout, name, entry)
         }
     };
     Ok((fetched, files))
 }
 
-fn rows_of_repository(fetched: &Fetched, splits: SplitFiles, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
+/// The README of a dataset that is here.
+fn readme_in(snapshot: &Path) -> Result<String, HubError> {
+    let path = snapshot.join(README);
+    let bytes = crate::models::files::read(&path).map_err(|source| HubError::Cache { path, source })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn rows_of_repository(fetched: &Fetched, layout: Layout, name: &str, entry: Option<&DatasetEntry>) -> DatasetFiles {
     let paths = |files: Vec<String>| files.into_iter().map(|file| fetched.folder.join(file)).collect();
     DatasetFiles {
         name: name.to_owned(),
-        splits: splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
+        splits: layout.splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
         columns: ColumnChoice {
             text: entry.map(|entry| entry.text_columns.clone()),
             label: entry.map(|entry| entry.label_column.clone()),
         },
         label_names: entry.map(|entry| entry.label_names.clone()),
-        notes: Vec::new(),
+        notes: layout.notes,
     }
 }
 
@@ -252,21 +299,38 @@ fn instead(kind: RepoKind) -> String {
     format!("give a local {place}, or {}, which pip can bring as well", entries.join(" or "))
 }
 
-/// What the cache has. Without the hub's listing of a dataset nobody knows whether it is all of it, so that is only
-/// taken with `is_all_there_is`.
+/// The files that a commit may have and that change how it is read, of which the cache does not know whether it has
+/// them: it was filled by another program, which did not need them.
+fn never_asked_for(cache: &RepoCache, commit: &str, kind: RepoKind, here: &[String]) -> Vec<&'static str> {
+    let is_unknown = |file: &&str| !here.iter().any(|other| other == file) && !cache.is_known_absent(commit, file);
+    match kind {
+        RepoKind::Model => TOKENIZER_FILES.into_iter().filter(is_unknown).collect(),
+        RepoKind::Dataset => Vec::new(),
+    }
+}
+
+/// What the cache has. Without the hub's listing of a dataset nobody knows whether it is all of it, and of a model
+/// whether it lacks a file that changes how texts are read, so that is only taken with `is_all_there_is`.
 fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -> Result<Option<Fetched>, HubError> {
     for name in &wanted.candidates {
-        let cache = RepoCache::new(&settings.cache, name);
+        let cache = RepoCache::new(settings, name);
         let Some(commit) = cache.commit() else { continue };
         let here = cache.files(&commit);
         let listed: Option<Vec<String>> =
             cache.listing(&commit).map(|files| files.into_iter().map(|file| file.path).collect());
-        if listed.is_none() && name.kind == RepoKind::Dataset && !is_all_there_is {
+        let unknown = if listed.is_none() { never_asked_for(&cache, &commit, name.kind, &here) } else { Vec::new() };
+        if !is_all_there_is && listed.is_none() && (name.kind == RepoKind::Dataset || !unknown.is_empty()) {
             continue;
         }
         let all = listed.as_ref().unwrap_or(&here);
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let Ok(paths) = (wanted.select)(name, &all) else { continue };
+        let readme = match wanted.kind {
+            RepoKind::Dataset if here.iter().any(|file| file == README) => Some(readme_in(&cache.snapshot(&commit))?),
+            // Which files are meant is in there.
+            RepoKind::Dataset if all.contains(&README) && !is_all_there_is => continue,
+            _ => None,
+        };
+        let Ok(paths) = (wanted.select)(name, &all, readme.as_deref()) else { continue };
         if !paths.iter().all(|path| here.contains(path)) {
             continue;
         }
@@ -275,6 +339,10 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
             Ok(files) => {
                 let found = found(&cache, name, commit, files);
                 say(wanted, &found, &format!("in {}", found.folder.display()));
+                if !unknown.is_empty() {
+                    let (kind, name, unknown) = (wanted.kind.word(), wanted.name, unknown.join(", "));
+                    say!("note: {kind} {name}: read as if it had no {unknown}, which the hub was never asked for");
+                }
                 return Ok(Some(found));
             }
             Err(error @ HubError::Mismatch { .. }) if settings.offline_because.is_none() => {
@@ -291,7 +359,13 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
     let client = Client::new(settings);
     let mut first_absence = None;
     for name in &wanted.candidates {
-        match repository(&client, settings, wanted, name) {
+        let begun = begun_commit(settings, wanted, name);
+        match repository(&client, settings, wanted, name, begun.as_deref()) {
+            // What cannot be completed is as good as without the hub, whose answer is said.
+            Err(error) if begun.is_some() && !matches!(error, HubError::Mismatch { .. }) => {
+                say!("note: {error}; taking the files of {} that the cache has", wanted.name);
+                return from_cache(settings, wanted, true)?.ok_or(error);
+            }
             // Another candidate may have what this one lacks; if none has, the first reason is the one that helps.
             Err(error) if error.is_absence() => first_absence = first_absence.or(Some(error)),
             outcome => return outcome,
@@ -303,23 +377,36 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
     }))
 }
 
-fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Result<Fetched, HubError> {
-    let cache = RepoCache::new(&settings.cache, name);
-    let commit = client.commit(name)?;
-    let listing = if let Some(listing) = cache.listing(&commit) {
-        listing
-    } else {
-        let listing = client.files(name, &commit)?;
-        cache.write_listing(&commit, &listing)?;
-        listing
-    };
+/// The commit of a model of which the cache has all that is needed, but not what else may be there.
+fn begun_commit(settings: &Settings, wanted: &Wanted<'_>, name: &HubName) -> Option<String> {
+    let cache = RepoCache::new(settings, name);
+    let commit = cache.commit().filter(|_| wanted.kind == RepoKind::Model)?;
+    let here = cache.files(&commit);
+    let all: Vec<&str> = here.iter().map(String::as_str).collect();
+    let is_begun = cache.listing(&commit).is_none() && (wanted.select)(name, &all, None).is_ok();
+    is_begun.then_some(commit)
+}
+
+/// Brings a candidate into the cache, at a commit that is begun there, else at the one that its revision has now.
+fn repository(
+    client: &Client,
+    settings: &Settings,
+    wanted: &Wanted<'_>,
+    name: &HubName,
+    begun: Option<&str>,
+) -> Result<Fetched, HubError> {
+    let cache = RepoCache::new(settings, name);
+    let commit = begun.map_or_else(|| client.commit(name), |commit| Ok(commit.to_owned()))?;
+    let listing = listing(client, &cache, name, &commit)?;
     let all: Vec<&str> = listing.iter().map(|file| file.path.as_str()).collect();
-    let paths = (wanted.select)(name, &all)?;
+    let origin = Origin { client, cache: &cache, name, commit: &commit };
+    let readme = listing.iter().find(|file| file.path == README && wanted.kind == RepoKind::Dataset);
+    let readme = readme.map(|file| fetched_readme(&origin, file.size)).transpose()?;
+    let paths = (wanted.select)(name, &all, readme.as_deref())?;
     let here = cache.files(&commit);
     let size_of = |path: &String| listing.iter().find(|file| file.path == *path).map_or(0, |file| file.size);
     let total = paths.iter().filter(|path| !here.contains(path)).map(size_of).sum();
     let mut transfer = Transfer::start(&format!("fetching {}", wanted.name), total);
-    let origin = Origin { client, cache: &cache, name, commit: &commit };
     let mut bring = |path: &String| {
         if here.contains(path) {
             download::cached(&cache, name, &commit, path)
@@ -333,6 +420,31 @@ fn repository(client: &Client, settings: &Settings, wanted: &Wanted<'_>, name: &
     let found = found(&cache, name, commit, files);
     say(wanted, &found, &format!("from {}", settings.host()));
     Ok(found)
+}
+
+/// The README of a dataset, which says which of its files are meant, brought before them.
+fn fetched_readme(origin: &Origin<'_>, size: u64) -> Result<String, HubError> {
+    let Origin { cache, name, commit, .. } = origin;
+    if !cache.files(commit).iter().any(|file| file == README) {
+        let mut transfer = Transfer::start(&format!("fetching {README} of {}", name.id), size);
+        download::download(origin, README, &mut transfer)?;
+    }
+    readme_in(&cache.snapshot(commit))
+}
+
+/// What the hub has of a commit, asked for once; what it does not have is remembered as `huggingface_hub` does.
+fn listing(client: &Client, cache: &RepoCache, name: &HubName, commit: &str) -> Result<Vec<RemoteFile>, HubError> {
+    if let Some(listing) = cache.listing(commit) {
+        return Ok(listing);
+    }
+    let listing = client.files(name, commit)?;
+    if name.kind == RepoKind::Model {
+        for file in TOKENIZER_FILES.into_iter().filter(|file| listing.iter().all(|other| other.path != *file)) {
+            cache.write_absence(commit, file)?;
+        }
+    }
+    cache.write_listing(commit, &listing)?;
+    Ok(listing)
 }
 
 fn found(cache: &RepoCache, name: &HubName, commit: String, mut files: Vec<shared::record::SourceFile>) -> Fetched {

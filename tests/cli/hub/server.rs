@@ -1,11 +1,14 @@
 //! A server that speaks the hub's protocol on loopback, with the faults that real ones have.
 //!
-//! As on the hub, small files come from the server itself with git's name of the blob as their etag, and large ones from
-//! another host, here another port, with their SHA-256 in a header of the redirect.
+//! As on the hub, a small file is a redirect to another path of the server with git's name of the blob as its etag, and a
+//! large one a redirect to another host, here another port, with its SHA-256 in a header; see [`recorded`].
+
+#[path = "recorded.rs"]
+mod recorded;
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+
+use recorded::Answer;
 
 /// A repository at one commit.
 pub struct Repository {
@@ -30,13 +35,21 @@ impl Repository {
         Self { path: path.to_owned(), revision: "main".to_owned(), files }
     }
 
-    /// The files of a folder under their names.
+    /// The files of a folder and its folders under their names.
     pub fn of_folder(path: &str, folder: &Path) -> Self {
-        let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .map(|file| (file.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&file).unwrap()))
-            .collect();
+        let mut files = Vec::new();
+        let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+        while let Some(inner) = folders.pop() {
+            for entry in std::fs::read_dir(inner).unwrap() {
+                let entry = entry.unwrap().path();
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else {
+                    let name = entry.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
+                    files.push((name, std::fs::read(&entry).unwrap()));
+                }
+            }
+        }
         files.sort();
         Self::new(path, files)
     }
@@ -55,10 +68,14 @@ impl Repository {
 pub struct Faults {
     /// Statuses that the next requests to the hub are answered with.
     pub statuses: VecDeque<u16>,
+    /// Headers that the hub's answers about files lack.
+    pub omitted: Vec<&'static str>,
     /// The `Authorization` without which there is nothing.
     pub required: Option<String>,
     /// The byte of a large file at which the next answer breaks off.
     pub cut_at: Option<usize>,
+    /// The byte of a large file at which every answer breaks off.
+    pub truncate_at: Option<usize>,
     /// The byte of a large file after which nothing comes any more.
     pub stall_at: Option<usize>,
     /// A byte of every file that is sent wrong.
@@ -74,6 +91,7 @@ pub struct Faults {
 pub struct Asked {
     /// `hub` or `cdn`.
     pub server: &'static str,
+    pub method: Method,
     pub path: String,
     pub range: Option<String>,
     pub authorization: Option<String>,
@@ -130,7 +148,7 @@ impl Hub {
 
     /// What was asked of large files, without the questions about them.
     pub fn downloads(&self) -> Vec<Asked> {
-        self.log().into_iter().filter(|asked| asked.server == "cdn").collect()
+        self.log().into_iter().filter(|asked| asked.server == "cdn" && asked.method == Method::GET).collect()
     }
 
     pub fn repository(&self, path: &str) -> &Repository {
@@ -142,6 +160,7 @@ fn note(state: &Shared, server: &'static str, request: &Request) {
     let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     state.log.lock().unwrap().push(Asked {
         server,
+        method: request.method().clone(),
         path: request.uri().path().to_owned(),
         range: text(header::RANGE),
         authorization: text(header::AUTHORIZATION),
@@ -155,29 +174,44 @@ fn status(status: u16) -> http::response::Builder {
 /// The hub itself.
 async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response<Body> {
     note(&state, "hub", &request);
+    let path = request.uri().path();
     {
         let mut faults = state.faults.lock().unwrap();
-        if let Some(code) = faults.statuses.pop_front() {
-            return status(code).header("retry-after", "0").body("later".into()).unwrap();
+        match faults.statuses.pop_front() {
+            Some(429) => return sent(recorded::too_many_requests(0)),
+            Some(code) => return status(code).header("retry-after", "0").body("later".into()).unwrap(),
+            None => {}
         }
         let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         if faults.required.is_some() && faults.required.as_deref() != given {
-            let code = if given.is_some() { 403 } else { 401 };
-            return status(code).header("x-error-code", "GatedRepo").body("gated".into()).unwrap();
+            return sent(recorded::gated(path, given.is_some()));
         }
     }
-    let path = request.uri().path();
+    if let Some(rest) = path.strip_prefix("/api/resolve-cache/") {
+        return small_file(&state, rest, request.method());
+    }
     if let Some(rest) = path.strip_prefix("/api/") {
         return api(&state, rest, request.uri().query().unwrap_or_default());
     }
-    file(&state, path, request.method())
+    let mut answer = file(&state, path);
+    let omitted = state.faults.lock().unwrap().omitted.clone();
+    answer.headers.retain(|(name, _)| !omitted.contains(name));
+    sent(answer)
+}
+
+fn sent(answer: Answer) -> Response<Body> {
+    let mut response = status(answer.status);
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    response.body(answer.body.into()).unwrap()
 }
 
 fn api(state: &Shared, path: &str, query: &str) -> Response<Body> {
     let known = state.repositories.iter().filter(|repository| path.starts_with(&format!("{}/", repository.path)));
     let known: Vec<&Repository> = known.collect();
     let Some(first) = known.first() else {
-        return status(401).header("x-error-code", "RepoNotFound").body("{}".into()).unwrap();
+        return sent(recorded::no_such_repository());
     };
     let rest = &path[first.path.len() + 1..];
     if let Some(revision) = rest.strip_prefix("revision/") {
@@ -187,12 +221,14 @@ fn api(state: &Shared, path: &str, query: &str) -> Response<Body> {
                 let body = json!({"id": repository.path, "sha": repository.commit(), "private": false});
                 status(200).body(body.to_string().into()).unwrap()
             }
-            None => status(404).header("x-error-code", "RevisionNotFound").body("{}".into()).unwrap(),
+            None => sent(recorded::no_such_revision()),
         };
     }
     let commit = rest.strip_prefix("tree/").unwrap();
     assert!(query.contains("recursive=true"), "{query}");
-    let repository = known.iter().find(|known| known.commit() == commit).unwrap();
+    let Some(repository) = known.iter().find(|known| known.commit() == commit) else {
+        return sent(recorded::no_such_revision());
+    };
     // Two files a page, so that every listing has several.
     let page: usize = query.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());
     let entries: Vec<_> = repository
@@ -200,7 +236,16 @@ fn api(state: &Shared, path: &str, query: &str) -> Response<Body> {
         .iter()
         .skip(2 * page)
         .take(2)
-        .map(|(path, bytes)| json!({"type": "file", "path": path, "size": bytes.len(), "oid": "0"}))
+        .map(|(path, bytes)| {
+            let mut entry = json!({"type": "file", "path": path, "size": bytes.len(), "oid": git_sha1(bytes)});
+            if is_large(path) {
+                // Git knows the pointer instead.
+                entry["oid"] = git_sha1(b"version https://git-lfs.github.com/spec/v1").into();
+                entry["lfs"] = json!({"oid": sha256(bytes), "size": bytes.len(), "pointerSize": 132});
+                entry["xetHash"] = xet_hash(bytes).into();
+            }
+            entry
+        })
         .collect();
     let mut response = status(200);
     if 2 * page + 2 < repository.files.len() {
@@ -210,31 +255,55 @@ fn api(state: &Shared, path: &str, query: &str) -> Response<Body> {
     response.body(json!(entries).to_string().into()).unwrap()
 }
 
-fn file(state: &Shared, path: &str, method: &Method) -> Response<Body> {
-    let found = state.repositories.iter().find_map(|repository| {
+/// The hub's answer to `…/resolve/…`, which is never a file itself.
+fn file(state: &Shared, path: &str) -> Answer {
+    let mut known = state.repositories.iter().filter_map(|repository| {
         let base = repository.path.strip_prefix("models/").unwrap_or(&repository.path);
-        let name = path.strip_prefix(&format!("/{base}/resolve/{}/", repository.commit()))?;
-        let (_, bytes) = repository.files.iter().find(|(other, _)| other == name)?;
-        Some((repository, name, bytes))
+        Some((repository, path.strip_prefix(&format!("/{base}/resolve/"))?))
     });
-    let Some((repository, name, bytes)) = found else {
-        return status(404).header("x-error-code", "EntryNotFound").body("".into()).unwrap();
+    let found = known.clone().find_map(|(repository, rest)| {
+        let (revision, commit) = (repository.revision.replace('/', "%2F"), repository.commit());
+        let name = [revision, commit].iter().find_map(|at| rest.strip_prefix(at.as_str())?.strip_prefix('/'))?;
+        Some((repository, name))
+    });
+    let Some((repository, name)) = found else {
+        return if known.next().is_some() { recorded::no_such_revision() } else { recorded::no_such_repository() };
     };
-    let response = status(200).header("x-repo-commit", repository.commit());
+    let commit = repository.commit();
+    let Some((_, bytes)) = repository.files.iter().find(|(other, _)| other == name) else {
+        return recorded::no_such_file(&commit);
+    };
     if is_large(name) {
-        let hash = hex::encode(Sha256::digest(bytes));
-        return response
-            .status(302)
-            .header("x-linked-etag", format!("\"{hash}\""))
-            .header("x-linked-size", bytes.len())
-            .header("etag", "\"of the redirect\"")
-            .header(header::LOCATION, format!("{}/{hash}", state.cdn))
-            .body(Body::empty())
-            .unwrap();
+        let (sha256, xet_hash) = (sha256(bytes), xet_hash(bytes));
+        return recorded::large_file(&repository.path, &commit, bytes.len(), &sha256, &xet_hash, &state.cdn);
     }
-    let hash = Sha1::new_with_prefix(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();
-    let sent = if *method == Method::HEAD { bytes.clone() } else { flipped(state, bytes) };
-    response.header("etag", format!("\"{}\"", hex::encode(hash))).body(sent.into()).unwrap()
+    recorded::small_file(&repository.path, &commit, name, &git_sha1(bytes))
+}
+
+/// Where the redirect of a small file leads.
+fn small_file(state: &Shared, path: &str, method: &Method) -> Response<Body> {
+    let found = state.repositories.iter().find_map(|repository| {
+        let name = path.strip_prefix(&format!("{}/{}/", repository.path, repository.commit()))?;
+        let (_, bytes) = repository.files.iter().find(|(other, _)| other == name)?;
+        Some((repository, bytes))
+    });
+    let (repository, bytes) = found.expect("only what was redirected to");
+    let shown = if *method == Method::HEAD { bytes.clone() } else { flipped(state, bytes) };
+    sent(recorded::cached_small_file(&repository.commit(), &shown, &git_sha1(bytes)))
+}
+
+/// Git's name of a blob.
+pub fn git_sha1(bytes: &[u8]) -> String {
+    hex::encode(Sha1::new_with_prefix(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// What Xet calls these bytes: of another kind of hash, and as long as a SHA-256.
+fn xet_hash(bytes: &[u8]) -> String {
+    hex::encode(Sha256::new_with_prefix("xet").chain_update(bytes).finalize())
 }
 
 fn is_large(name: &str) -> bool {
@@ -253,18 +322,22 @@ fn flipped(state: &Shared, bytes: &[u8]) -> Vec<u8> {
 /// The host of large files.
 async fn large_file(State(state): State<Arc<Shared>>, request: Request) -> Response<Body> {
     note(&state, "cdn", &request);
-    let hash = request.uri().path().trim_start_matches('/');
+    let hash = request.uri().path().trim_start_matches("/xet-bridge-us/");
     let mut all = state.repositories.iter().flat_map(|repository| &repository.files);
-    let (_, bytes) = all.find(|(_, bytes)| hex::encode(Sha256::digest(bytes)) == hash).expect("only what was linked");
+    let (_, bytes) = all.find(|(_, bytes)| xet_hash(bytes) == hash).expect("only what was linked");
     let bytes = flipped(&state, bytes);
     let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
     let first: usize = range.map_or(0, |range| {
         range.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-')).unwrap().parse().unwrap()
     });
+    if *request.method() == Method::HEAD {
+        let response = status(200).header(header::CONTENT_LENGTH, bytes.len());
+        return response.header("etag", format!("\"{hash}\"")).body(Body::empty()).unwrap();
+    }
     let (cut_at, stall_at, delay, first) = {
         let mut faults = state.faults.lock().unwrap();
         let first = if faults.knows_no_ranges { 0 } else { first };
-        (faults.cut_at.take(), faults.stall_at, faults.delay, first)
+        (faults.cut_at.take().or(faults.truncate_at), faults.stall_at, faults.delay, first)
     };
     let response = if first == 0 {
         status(200)
@@ -272,8 +345,11 @@ async fn large_file(State(state): State<Arc<Shared>>, request: Request) -> Respo
         let range = format!("bytes {first}-{}/{}", bytes.len() - 1, bytes.len());
         status(206).header(header::CONTENT_RANGE, range)
     };
-    let response = response.header(header::CONTENT_LENGTH, bytes.len() - first);
-    let end = cut_at.or(stall_at).unwrap_or(bytes.len()).max(first);
+    let mut response = response.header(header::CONTENT_LENGTH, bytes.len() - first);
+    for (name, value) in recorded::xet_file(hash) {
+        response = response.header(name, value);
+    }
+    let end = cut_at.or(stall_at).unwrap_or(bytes.len()).clamp(first, bytes.len());
     let sent: Vec<Bytes> = bytes[first..end].chunks(4096).map(Bytes::copy_from_slice).collect();
     let sent = stream::iter(sent).then(move |chunk| async move {
         if let Some(delay) = delay {

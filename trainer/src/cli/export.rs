@@ -68,6 +68,10 @@ pub struct WebFlags {
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
 
+    /// The configuration of that dataset that the run had
+    #[arg(long, value_name = "CONFIG", requires = "dataset")]
+    pub config: Option<String>,
+
     #[command(flatten)]
     pub columns: ColumnFlags,
 

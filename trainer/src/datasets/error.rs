@@ -9,7 +9,7 @@ use shared::dataset::{DatasetError, Split};
 const FOLDER: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
 
 /// What a single file must be, for messages.
-const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet";
+const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow";
 
 /// Why a dataset cannot be opened. Every variant is the user's to put right (exit code 2).
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub enum OpenDatasetError {
         expected: &'static str,
         /// What is there.
         found: String,
+    },
+    /// A folder whose files do not tell which are which split, or lack something that others of them name.
+    #[error("dataset {}: {problem}", .path.display())]
+    Layout {
+        /// The folder, or the file in it.
+        path: PathBuf,
+        /// What was expected and what is there.
+        problem: String,
     },
     /// Two files for one split.
     #[error("dataset {}: expected one file for {split}, got {first} and {second}", .path.display())]

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use shared::dataset::{ColumnChoice, Split, parse_label_names};
 
 use super::format::FileKind;
-use super::{DatasetFiles, OpenDatasetError, Purpose};
+use super::layout::{Basis, layout};
+use super::readme::{self, README};
+use super::{DatasetFiles, OpenDatasetError, Purpose, saved};
 use crate::models::files;
 
 /// What a split's file may be called, before its ending.
@@ -22,23 +24,46 @@ const SPLIT_NAMES: [(&str, Split); 5] = [
 /// The file with the class names, one a line in the order of their ids.
 pub(super) const LABELS_FILE: &str = "labels.txt";
 
+/// Folders of a copy are looked into this deep.
+const MAX_DEPTH: usize = 8;
+
 /// Looks for the files of the dataset at `path`: a folder with splits, or one file that holds all rows.
 ///
-/// A split is one file (`train.csv.gz`) or all shards of one (`train-00000-of-00002.parquet`, …).
+/// A split is one file (`train.csv.gz`) or all shards of one (`train-00000-of-00002.parquet`, …). Where the folder's
+/// README has configurations, or `config` asks for one, and where there are no such files, it is read as a repository of
+/// the hub.
 ///
 /// # Errors
 /// When there is nothing, the splits that are needed are missing, there twice or in part, or `labels.txt` cannot be
 /// read.
-pub fn find(path: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
+pub fn find(path: &Path, config: Option<&str>, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
     let metadata = fs::metadata(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => OpenDatasetError::NotFound { path: path.to_owned() },
         _ => OpenDatasetError::Read { path: path.to_owned(), source },
     })?;
-    if metadata.is_dir() { in_folder(path, purpose) } else { single(path, purpose) }
+    match (metadata.is_dir(), config) {
+        (true, _) => in_folder(path, config, purpose),
+        (false, None) => single(path, purpose),
+        (false, Some(config)) => {
+            let problem = format!("expected a folder to choose the configuration {config} of, got a file");
+            Err(OpenDatasetError::Layout { path: path.to_owned(), problem })
+        }
+    }
 }
 
-fn in_folder(folder: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
+fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
+    if let Some(saved) = saved::find(folder, purpose)?.filter(|_| config.is_none()) {
+        let mut files = dataset_files(folder, saved.splits, &folder.join(LABELS_FILE))?;
+        files.notes.extend(saved.notes);
+        return Ok(files);
+    }
     let names = names_in(folder)?;
+    let readme = read_readme(folder)?;
+    let configs = readme.as_deref().map_or(Ok(Vec::new()), readme::configs);
+    let configs = configs.map_err(|problem| OpenDatasetError::Layout { path: folder.to_owned(), problem })?;
+    if config.is_some() || !configs.is_empty() {
+        return as_on_the_hub(folder, readme.as_deref(), config);
+    }
     let mut splits = Vec::new();
     for split in Split::ALL {
         if let Some(files) = files_of(split, &names, folder)? {
@@ -54,9 +79,74 @@ fn in_folder(folder: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatase
         Purpose::Train | Purpose::Evaluate => None,
     };
     if let Some(expected) = expected {
+        // Folders of the splits' names, or shards in a folder `data`.
+        let is_needed = |split: Split| (split == Split::Train) == (purpose == Purpose::Train);
+        match as_on_the_hub(folder, None, None) {
+            Ok(files) if files.splits.iter().any(|(split, _)| is_needed(*split)) => return Ok(files),
+            Err(error) if splits.is_empty() && has_tables_below(folder, &names) => return Err(error),
+            _ => {}
+        }
         return Err(OpenDatasetError::NoSplit { path: folder.to_owned(), expected, found: contents(names) });
     }
     dataset_files(folder, splits, &folder.join(LABELS_FILE))
+}
+
+/// Reads a folder by the rules for repositories.
+fn as_on_the_hub(folder: &Path, readme: Option<&str>, config: Option<&str>) -> Result<DatasetFiles, OpenDatasetError> {
+    let mut paths = Vec::new();
+    collect(folder, "", MAX_DEPTH, &mut paths)?;
+    paths.sort_unstable();
+    let all: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let found = layout(&all, readme, config, &|config| format!("--config {config}"))
+        .map_err(|problem| OpenDatasetError::Layout { path: folder.to_owned(), problem })?;
+    let on_disk = |files: Vec<String>| files.into_iter().map(|file| folder.join(file)).collect();
+    let splits: Vec<_> = found.splits.into_iter().map(|(split, files)| (split, on_disk(files))).collect();
+    let mut files = dataset_files(folder, splits, &folder.join(LABELS_FILE))?;
+    files.notes.extend(found.notes);
+    if found.basis == Basis::Names {
+        let split_files = files.splits.iter().map(|(split, files)| format!("{split} {}", files.len()));
+        files
+            .notes
+            .push(format!("files by the names of their folders: {}", split_files.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(config) = config {
+        files.name = format!("{}:{config}", files.name);
+    }
+    Ok(files)
+}
+
+/// The README of a folder; none when there is none.
+fn read_readme(folder: &Path) -> Result<Option<String>, OpenDatasetError> {
+    let path = folder.join(README);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = files::read(&path).map_err(|source| OpenDatasetError::Read { path, source })?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Whether a folder in a folder has tables, so that a reason why they cannot be told apart is of interest.
+fn has_tables_below(folder: &Path, names: &[String]) -> bool {
+    let mut paths = Vec::new();
+    let folders = names.iter().filter(|name| !name.starts_with('.'));
+    folders.filter(|name| folder.join(name).is_dir()).any(|name| {
+        let read = collect(&folder.join(name), "", MAX_DEPTH - 1, &mut paths);
+        read.is_ok() && paths.iter().any(|path| FileKind::of(path).is_some())
+    })
+}
+
+/// Adds the paths of all files below a folder, with slashes, except those that are hidden.
+fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), OpenDatasetError> {
+    for name in names_in(folder)?.into_iter().filter(|name| !name.starts_with('.')) {
+        let path = folder.join(&name);
+        let name = format!("{prefix}{name}");
+        if !path.is_dir() {
+            paths.push(name);
+        } else if depth > 0 {
+            collect(&path, &format!("{name}/"), depth - 1, paths)?;
+        }
+    }
+    Ok(())
 }
 
 /// The files of one split among the names in a folder, in order.

@@ -13,6 +13,8 @@ pub(super) enum Format {
     Json,
     /// Columns in row groups, as the hub keeps them.
     Parquet,
+    /// Columns in batches, as `save_to_disk` keeps them.
+    Arrow,
 }
 
 /// How a text format is packed.
@@ -47,11 +49,13 @@ impl FileKind {
             (".ndjson", Format::JsonLines),
             (".json", Format::Json),
             (".parquet", Format::Parquet),
+            (".arrow", Format::Arrow),
         ]
         .into_iter()
         .find_map(|(ending, format)| Some((strip_ending(rest, ending)?, format)))?;
-        // Parquet packs its own pages.
-        (format != Format::Parquet || packing == Packing::None).then_some((Self { format, packing }, stem))
+        // Parquet packs its own pages, and Arrow's streams are not packed.
+        let packs_itself = [Format::Parquet, Format::Arrow].contains(&format);
+        (!packs_itself || packing == Packing::None).then_some((Self { format, packing }, stem))
     }
 }
 
@@ -75,6 +79,7 @@ mod tests {
             kind("train-00000-of-00001.parquet"),
             Some((Format::Parquet, Packing::None, "train-00000-of-00001"))
         );
+        assert_eq!(kind("data-00000-of-00001.arrow").unwrap().0, Format::Arrow);
         for name in ["train.parquet.gz", "train.txt", "train", ".gz", "é", ""] {
             assert_eq!(kind(name), None, "{name}");
         }

@@ -8,6 +8,7 @@ use shared::dataset::{
     read_json, read_json_lines, read_tsv,
 };
 
+use super::arrow::read_arrow;
 use super::find::LABELS_FILE;
 use super::format::{FileKind, Format};
 use super::parquet::read_parquet;
@@ -133,6 +134,7 @@ fn read_table(path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatas
     };
     let read = match format {
         Format::Parquet => return read_parquet(path, columns),
+        Format::Arrow => return read_arrow(path, columns),
         Format::Tsv => read_tsv,
         Format::Csv => read_csv,
         Format::JsonLines => read_json_lines,

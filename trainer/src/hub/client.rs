@@ -1,7 +1,8 @@
 //! Requests to the hub: who may see the token, what an answer means, what is worth another try.
 //!
-//! The token goes to the endpoint itself and nowhere else: redirects, which lead to the hosts that hold large files,
-//! are followed here one by one, so that no header travels along by accident.
+//! The token goes to the endpoint itself and nowhere else: redirects, which lead to another path of the hub for small
+//! files and to another host for large ones, are followed here one by one, so that no header travels along by accident.
+//! What a file is is only believed of the hub: the other host's etag is a hash of another kind.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use url::Url;
 
 use super::error::HubError;
 use super::name::{HubName, RepoKind, is_safe_part};
-use super::settings::Settings;
+use super::proxy::Agents;
+use super::settings::{ENDPOINT, Settings};
 use super::verify::HubHash;
 use crate::say;
 
@@ -41,6 +43,16 @@ pub(super) struct RemoteFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
+    /// Its etag: SHA-256 of a large file, git's SHA-1 of a small one. Listings of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl RemoteFile {
+    /// The hash of its bytes, where it is known.
+    pub(super) fn hash(&self) -> Option<HubHash> {
+        HubHash::from_etag(self.etag.as_ref()?)
+    }
 }
 
 /// What the hub says of a file before it sends it.
@@ -56,7 +68,7 @@ pub(super) struct FileMetadata {
 
 /// Speaks the hub's protocol.
 pub(super) struct Client {
-    agent: Agent,
+    agents: Agents,
     settings: Settings,
 }
 
@@ -66,18 +78,18 @@ impl Client {
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .user_agent(concat!("bert-heal/", env!("CARGO_PKG_VERSION")))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .timeout_resolve(Some(settings.answer_timeout))
-            .timeout_connect(Some(settings.answer_timeout))
-            .timeout_recv_response(Some(settings.answer_timeout))
-            .timeout_per_read(Some(settings.read_timeout))
-            .build()
-            .new_agent();
-        Self { agent, settings: settings.clone() }
+        let config = || {
+            Agent::config_builder()
+                .tls_config(tls.clone())
+                .user_agent(concat!("bert-heal/", env!("CARGO_PKG_VERSION")))
+                .max_redirects(0)
+                .http_status_as_error(false)
+                .timeout_resolve(Some(settings.answer_timeout))
+                .timeout_connect(Some(settings.answer_timeout))
+                .timeout_recv_response(Some(settings.answer_timeout))
+                .timeout_per_read(Some(settings.read_timeout))
+        };
+        Self { agents: Agents::new(config, &settings.proxies), settings: settings.clone() }
     }
 
     /// The commit that the name's revision stands for.
@@ -103,6 +115,14 @@ impl Client {
             path: String,
             #[serde(default)]
             size: u64,
+            #[serde(default)]
+            oid: Option<String>,
+            #[serde(default)]
+            lfs: Option<LargeFile>,
+        }
+        #[derive(Deserialize)]
+        struct LargeFile {
+            oid: String,
         }
         let what = format!("{} {name}", name.kind.word());
         let mut url = self.url(&["api", name.kind.plural()], &name.id, &["tree", commit])?;
@@ -115,7 +135,12 @@ impl Client {
                     .into_iter()
                     // A path that could leave the cache's folder is nobody's data.
                     .filter(|entry| entry.r#type == "file" && entry.path.split('/').all(is_safe_file_part))
-                    .map(|entry| RemoteFile { path: entry.path, size: entry.size }),
+                    .map(|entry| RemoteFile {
+                        path: entry.path,
+                        size: entry.size,
+                        // Of a large file git only has the pointer.
+                        etag: entry.lfs.map(|lfs| lfs.oid).or(entry.oid),
+                    }),
             );
             match next {
                 Some(next) if next != url => url = next,
@@ -130,23 +155,66 @@ impl Client {
     pub(super) fn metadata(&self, name: &HubName, commit: &str, path: &str) -> Result<FileMetadata, HubError> {
         let what = format!("{}/{path}", name.id);
         let url = self.file_url(name, commit, path)?;
-        patiently(|| {
-            let (_, response) = self.follow(&Method::HEAD, url.clone(), &what, 0)?;
+        patiently(|| self.head(url.clone(), commit, &what))
+    }
+
+    /// Asks for a file's headers along the redirects that stay on the hub, as `huggingface_hub` does. Of each header the
+    /// first counts; a redirect's own length is that of its body and says nothing.
+    fn head(&self, mut url: Url, commit: &str, what: &str) -> Result<FileMetadata, HubError> {
+        let problem = |problem: String| HubError::Protocol { what: what.to_owned(), problem };
+        let (mut linked_etag, mut linked_size) = (None, None);
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send(&Method::HEAD, &url, what, 0)?;
             let headers = response.headers();
-            let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-            let problem = |problem: String| HubError::Protocol { what: what.clone(), problem };
-            if let Some(other) = text("x-repo-commit").filter(|other| *other != commit) {
+            let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            if let Some(other) = text("x-repo-commit").filter(|other| other != commit) {
                 return Err(problem(format!("asked for commit {commit}, got {other}")));
             }
-            // Large files are elsewhere: their own hash and size come with the redirect.
-            let etag = text("x-linked-etag")
-                .or_else(|| text("etag"))
-                .map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
+            linked_etag = linked_etag.or_else(|| text("x-linked-etag"));
+            linked_size = linked_size.or_else(|| text("x-linked-size"));
+            let location = text("location").filter(|_| response.status().is_redirection());
+            let next = location.map(|location| redirected(&url, &location, what)).transpose()?;
+            let (etag, size) = match next {
+                Some(next) if self.is_hub(&next) => {
+                    url = next;
+                    continue;
+                }
+                Some(elsewhere) => {
+                    let etag = linked_etag.ok_or_else(|| {
+                        let (host, other) = (self.settings.host(), authority(&elsewhere));
+                        problem(format!(
+                            "expected x-linked-etag where {host} redirects to {other}, got none, so nothing says which \
+                             bytes are right; is HF_ENDPOINT a copy of the hub?"
+                        ))
+                    })?;
+                    let size =
+                        linked_size.map_or_else(|| self.size_elsewhere(elsewhere, what).map(Some), |s| Ok(Some(s)));
+                    (Some(etag), size?)
+                }
+                None => {
+                    let etag = linked_etag.or_else(|| text("etag"));
+                    let size = linked_size.or_else(|| text("content-length"));
+                    self.checked(response, what)?;
+                    (etag, size)
+                }
+            };
+            let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
             let etag =
                 etag.filter(|etag| is_safe_part(etag)).ok_or_else(|| problem("the answer has no etag".into()))?;
-            let size = text("x-linked-size").or_else(|| text("content-length")).and_then(|size| size.parse().ok());
+            let size = size.and_then(|size| size.parse().ok());
             let size = size.ok_or_else(|| problem("the answer has no size".into()))?;
-            Ok(FileMetadata { hash: HubHash::from_etag(&etag), etag, size })
+            return Ok(FileMetadata { hash: HubHash::from_etag(&etag), etag, size });
+        }
+        Err(problem(format!("more than {MAX_REDIRECTS} redirects")))
+    }
+
+    /// The size of a file that another host holds, where the hub does not say it; nothing else is believed of that host.
+    fn size_elsewhere(&self, url: Url, what: &str) -> Result<String, HubError> {
+        let (url, response) = self.follow(&Method::HEAD, url, what, 0)?;
+        let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        length.map(str::to_owned).ok_or_else(|| HubError::Protocol {
+            what: what.to_owned(),
+            problem: format!("expected content-length from {}, got none", authority(&url)),
         })
     }
 
@@ -193,7 +261,7 @@ impl Client {
         Ok((value, next))
     }
 
-    /// Sends a request and follows redirects; for a HEAD no further than to the one that tells all about a file.
+    /// Sends a request and follows redirects, to other hosts as well.
     fn follow(
         &self,
         method: &Method,
@@ -203,11 +271,9 @@ impl Client {
     ) -> Result<(Url, Response<Body>), HubError> {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(method, &url, what, first_byte)?;
-            let tells_all = *method == Method::HEAD && response.headers().contains_key("x-linked-etag");
             let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
             match location.filter(|_| response.status().is_redirection()) {
                 None => return self.checked(response, what).map(|response| (url, response)),
-                Some(_) if tells_all => return Ok((url, response)),
                 Some(location) => url = redirected(&url, location, what)?,
             }
         }
@@ -226,16 +292,25 @@ impl Client {
         if let Some(token) = self.settings.token.as_ref().filter(|_| self.is_endpoint(url)) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
+        let (agent, proxy_authorization) = self.agents.agent(url);
+        if let Some(authorization) = proxy_authorization {
+            request = request.header(header::PROXY_AUTHORIZATION, authorization);
+        }
         let request = request.body(()).map_err(|error| HubError::Protocol {
             what: what.to_owned(),
             problem: format!("cannot be asked for: {error} (is HF_TOKEN one line of ASCII?)"),
         })?;
-        self.agent.run(request).map_err(|error| self.failed(what, &authority(url), error))
+        agent.run(request).map_err(|error| self.failed(what, &authority(url), error))
     }
 
     /// Whether a URL is the endpoint's own: scheme, host and port.
     fn is_endpoint(&self, url: &Url) -> bool {
         Url::parse(&self.settings.endpoint).is_ok_and(|endpoint| endpoint.origin() == url.origin())
+    }
+
+    /// Whether what a URL says of a file is believed: the endpoint's own, and Hugging Face's, where a mirror may lead.
+    fn is_hub(&self, url: &Url) -> bool {
+        self.is_endpoint(url) || Url::parse(ENDPOINT).is_ok_and(|hub| hub.origin() == url.origin())
     }
 
     /// What a status means.
@@ -249,7 +324,8 @@ impl Client {
         // The hub answers 401 for what does not exist as well, so as not to tell who has which private repository.
         Err(match (status.as_u16(), text("x-error-code")) {
             (429 | 500..=599, _) => {
-                let retry_after = text("retry-after").and_then(|secs| secs.parse().ok()).map(Duration::from_secs);
+                let asked = text("retry-after").and_then(|secs| secs.parse().ok());
+                let retry_after = asked.or_else(|| seconds_to_reset(text("ratelimit")?)).map(Duration::from_secs);
                 HubError::Server { what, status: status.as_u16(), retry_after }
             }
             (_, Some("RepoNotFound")) => {
@@ -358,6 +434,12 @@ fn redirected(from: &Url, location: &str, what: &str) -> Result<Url, HubError> {
     Ok(to)
 }
 
+/// The seconds until a window of requests ends, in a header such as `"resolvers";r=0;t=55`
+/// (draft-ietf-httpapi-ratelimit-headers).
+fn seconds_to_reset(rate_limit: &str) -> Option<u64> {
+    rate_limit.split(';').find_map(|part| part.trim().strip_prefix("t=")?.parse().ok())
+}
+
 /// The URL of the next page in a `Link` header (RFC 8288), on the same server.
 fn next_page(headers: &HeaderMap, url: &Url) -> Option<Url> {
     let link = headers.get(header::LINK)?.to_str().ok()?;
@@ -390,6 +472,12 @@ mod tests {
         assert_eq!(next_page(&headers("<http://other/x>; rel=\"next\""), &url), None, "another server's page");
         assert_eq!(next_page(&headers("<http://hub/x>; rel=\"prev\""), &url), None);
         assert_eq!(next_page(&HeaderMap::new(), &url), None);
+    }
+
+    #[test]
+    fn the_hub_says_when_its_window_of_requests_ends() {
+        assert_eq!(seconds_to_reset("\"resolvers\";r=0;t=55"), Some(55));
+        assert_eq!(seconds_to_reset("\"api\""), None);
     }
 
     #[test]

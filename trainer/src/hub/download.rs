@@ -6,11 +6,11 @@ use std::path::Path;
 
 use shared::record::SourceFile;
 
-use super::cache::RepoCache;
+use super::cache::{BlobOrigin, RepoCache};
 use super::client::{ATTEMPTS, Client, FileMetadata, pause};
 use super::error::HubError;
 use super::name::HubName;
-use super::verify::{HubHash, Seen, verify};
+use super::verify::{Seen, verify};
 use crate::progress::Transfer;
 use crate::say;
 
@@ -32,30 +32,41 @@ pub(super) fn download(origin: &Origin<'_>, path: &str, transfer: &mut Transfer)
     let _lock =
         cache.lock(&metadata.etag, || transfer.note(&format!("{what}: waiting for another process to fetch it")))?;
     let blob = cache.blob(&metadata.etag);
+    let pointer = cache.snapshot(commit).join(path);
     // Another process, or another revision with the same bytes, may have brought it.
     let seen = if blob.is_file() {
         let seen = verify(&what, &blob, metadata.hash.as_ref(), REMOVED).inspect_err(|_| remove(&blob))?;
         transfer.advance(seen.size_bytes);
+        cache.link(commit, path, &metadata.etag, BlobOrigin::Found)?;
+        seen
+    } else if cache.is_real(commit, path)
+        && let Ok(seen) = verify(&what, &pointer, metadata.hash.as_ref(), REMOVED)
+        && seen.size_bytes == metadata.size
+    {
+        transfer.advance(seen.size_bytes);
         seen
     } else {
-        fetch(origin, path, &metadata, transfer)?
+        let seen = fetch(origin, path, &metadata, transfer)?;
+        cache.link(commit, path, &metadata.etag, BlobOrigin::Fetched)?;
+        seen
     };
-    cache.link(commit, path, &metadata.etag)?;
     if metadata.hash.is_none() {
         transfer.note(&format!("note: {what}: the server names no hash, so only its size was checked"));
     }
     Ok(SourceFile { name: path.to_owned(), size_bytes: seen.size_bytes, sha256: seen.sha256 })
 }
 
-/// Verifies a file that the cache has: its blob is named by its hash. A damaged one is removed.
+/// Verifies a file that the cache has: its blob is named by its hash, or the listing has it. A damaged one is removed.
 pub(super) fn cached(cache: &RepoCache, name: &HubName, commit: &str, path: &str) -> Result<SourceFile, HubError> {
     let pointer = cache.snapshot(commit).join(path);
     let etag = cache.etag_of(commit, path);
-    let hash = etag.as_deref().and_then(HubHash::from_etag);
+    let hash = cache.hash_of(commit, path);
     let what = format!("{}/{path} in the cache", name.id);
     let seen = verify(&what, &pointer, hash.as_ref(), REMOVED).inspect_err(|error| {
-        if let (HubError::Mismatch { .. }, Some(etag)) = (error, &etag) {
-            remove(&cache.blob(etag));
+        if let HubError::Mismatch { .. } = error {
+            if let Some(etag) = &etag {
+                remove(&cache.blob(etag));
+            }
             remove(&pointer);
         }
     })?;

@@ -7,16 +7,33 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::proxy::Proxies;
 use crate::exit_code::bad_input;
 
 /// Where Hugging Face's hub is.
-const ENDPOINT: &str = "https://huggingface.co";
+pub(super) const ENDPOINT: &str = "https://huggingface.co";
 
 /// The time limits of `huggingface_hub`, which has the same two variables.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What `HF_HUB_OFFLINE` may be for "yes", as `huggingface_hub` reads it.
+/// What a switch may be for "yes", as `huggingface_hub` reads it.
 const YES: [&str; 4] = ["1", "ON", "YES", "TRUE"];
+
+/// The switches of Hugging Face's programs that forbid the network, and what to say of them.
+const OFFLINE_SWITCHES: [(&str, &str); 3] = [
+    ("HF_HUB_OFFLINE", "HF_HUB_OFFLINE is set"),
+    ("TRANSFORMERS_OFFLINE", "TRANSFORMERS_OFFLINE is set"),
+    ("HF_DATASETS_OFFLINE", "HF_DATASETS_OFFLINE is set"),
+];
+
+/// How a snapshot holds its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotFiles {
+    /// As links to the blobs; where the file system has no links, as real files.
+    Links,
+    /// As real files, whatever the file system can do (`HF_HUB_DISABLE_SYMLINKS`).
+    Real,
+}
 
 static OFFLINE_FLAG: OnceLock<bool> = OnceLock::new();
 
@@ -38,6 +55,10 @@ pub struct Settings {
     pub package_cache: PathBuf,
     /// The switch that forbids the network, for messages; none when it is allowed.
     pub offline_because: Option<&'static str>,
+    /// Whether snapshots are made of links.
+    pub snapshot_files: SnapshotFiles,
+    /// The ways to the server.
+    pub proxies: Proxies,
     /// How long an answer may take to begin (`HF_HUB_ETAG_TIMEOUT`).
     pub answer_timeout: Duration,
     /// How long a download may stand still (`HF_HUB_DOWNLOAD_TIMEOUT`).
@@ -65,7 +86,7 @@ impl Settings {
         };
         let hf_home = path("HF_HOME").map_or_else(|| in_caches("huggingface", "HF_HOME"), Ok)?;
         let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| hf_home.join("token"));
-        let is_yes = |value: &String| YES.contains(&value.to_uppercase().as_str());
+        let is_on = |name: &str| set(name).is_some_and(|value| YES.contains(&value.to_uppercase().as_str()));
         Ok(Self {
             endpoint: endpoint(set("HF_ENDPOINT"))?,
             token: set("HF_TOKEN").or_else(|| token_in(&token_path)),
@@ -78,11 +99,21 @@ impl Settings {
             offline_because: if is_offline {
                 Some("--offline was given")
             } else {
-                set("HF_HUB_OFFLINE").filter(is_yes).map(|_| "HF_HUB_OFFLINE is set")
+                OFFLINE_SWITCHES.iter().find(|(name, _)| is_on(name)).map(|(_, because)| *because)
             },
+            snapshot_files: if is_on("HF_HUB_DISABLE_SYMLINKS") { SnapshotFiles::Real } else { SnapshotFiles::Links },
+            proxies: Proxies::from(set).map_err(|name| {
+                bad_input(anyhow!("{name}: expected a proxy's URL such as http://proxy:3128, got something else"))
+            })?,
             answer_timeout: seconds("HF_HUB_ETAG_TIMEOUT", set("HF_HUB_ETAG_TIMEOUT"))?,
             read_timeout: seconds("HF_HUB_DOWNLOAD_TIMEOUT", set("HF_HUB_DOWNLOAD_TIMEOUT"))?,
         })
+    }
+
+    /// What an empty environment says, for tests.
+    #[cfg(test)]
+    pub(super) fn example() -> Self {
+        Self::from(|_| None, Some(Path::new("/home/u")), false).expect("there is a home folder")
     }
 
     /// The server's name for messages.
@@ -160,8 +191,11 @@ mod tests {
 
     #[test]
     fn every_way_to_say_yes_turns_the_network_off() {
-        for value in ["1", "true", "Yes", "ON"] {
-            assert!(settings(&[("HF_HUB_OFFLINE", value)]).unwrap().offline_because.is_some(), "{value}");
+        for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"] {
+            for value in ["1", "true", "Yes", "ON"] {
+                let because = settings(&[(name, value)]).unwrap().offline_because.unwrap();
+                assert!(because.starts_with(name), "{value}: {because}");
+            }
         }
         for value in ["0", "", "no"] {
             assert!(settings(&[("HF_HUB_OFFLINE", value)]).unwrap().offline_because.is_none(), "{value}");

@@ -82,6 +82,12 @@ impl Runs {
                 path.display()
             )));
         }
+        let n_all = runs.len();
+        runs.retain(|run| run.experiment.superseded.is_none());
+        if runs.len() < n_all {
+            let n = n_all - runs.len();
+            notes.push(format!("{n} runs of another version of the program claim nothing: they are superseded"));
+        }
         let judgements = judge(claims, &runs).map_err(bad_input)?;
         Ok(Self { name: path.display().to_string(), records, judgements, notes })
     }

@@ -137,12 +137,13 @@ fn model_name(record: &RunRecord, condition: Condition) -> String {
 fn comparison_cards(record: &RunRecord) -> Vec<Card> {
     let mut cards = Vec::new();
     if let Some(recovery) = &record.recovery {
+        let kept = words::share_kept(record).map(|kept| format!("kept: {kept}"));
         let details = [recovery.interval.as_ref().map(|i| interval(i, 100.0, " %")), recovery.note.clone()];
         cards.push(Card {
             label: format!("recovery against the {}", recovery.reference),
             role: None,
             value: recovery.value.map_or("undefined".to_owned(), percent),
-            detail: details.into_iter().flatten().collect::<Vec<_>>().join("; "),
+            detail: details.into_iter().flatten().chain(kept).collect::<Vec<_>>().join("; "),
         });
     }
     if let Some(deficit) = &record.deficit {

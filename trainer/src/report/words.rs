@@ -85,6 +85,16 @@ pub fn headline(record: &RunRecord) -> String {
     }
 }
 
+/// Which share of the undamaged model's accuracy the healed one keeps, as the pruning literature has it: `96.3 % of the
+/// control's accuracy`.
+#[must_use]
+pub fn share_kept(record: &RunRecord) -> Option<String> {
+    let reference = record.deficit.as_ref()?.reference;
+    let accuracy = |condition: Condition| record.result(condition).map(|result| result.accuracy);
+    let kept = shared::statistics::share_kept(accuracy(reference)?, accuracy(Condition::Healed)?)?;
+    Some(format!("{} of the {reference}'s accuracy", percent(kept)))
+}
+
 /// What one run allows to be said, by the project's rule.
 pub(super) fn rule() -> String {
     format!(

@@ -28,7 +28,10 @@ pub fn runs_table(experiment: &Experiment) -> DataTable {
 
 /// What may be said of a plan's recovery, in a word.
 pub(super) fn verdict(experiment: &Experiment, plan: &str) -> String {
-    experiment.recovery_of(plan).map_or_else(|| "undecided".to_owned(), Judgement::outcome_in_words)
+    match experiment.common.superseded {
+        Some(_) => "superseded".to_owned(),
+        None => experiment.recovery_of(plan).map_or_else(|| "undecided".to_owned(), Judgement::outcome_in_words),
+    }
 }
 
 /// What the runs allow to be said, a sentence each: those of `bert-heal report` for the same records.

@@ -79,7 +79,12 @@ impl RunModels {
             say!("note: without --dataset the bundle does not tell which rows its models learnt from");
             return Ok(Vec::new());
         };
-        let given = DatasetFlags { dataset: dataset.clone(), columns: flags.columns.clone(), rows: flags.rows };
+        let given = DatasetFlags {
+            dataset: dataset.clone(),
+            config: flags.config.clone(),
+            columns: flags.columns.clone(),
+            rows: flags.rows,
+        };
         let (opened, _) = given.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
         let (got, expected) = (opened.dataset.content_hash(), &self.record.spec.dataset.content_sha256);
         if got != *expected {

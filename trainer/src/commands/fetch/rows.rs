@@ -38,6 +38,7 @@ pub(super) fn fetch(folder: &Path, dataset: Option<&str>, max_train: usize, out:
     let name = dataset.unwrap_or(&manifest.task.dataset);
     let flags = DatasetFlags {
         dataset: name.to_owned(),
+        config: None,
         columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
         rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
     };

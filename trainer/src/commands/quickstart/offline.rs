@@ -79,6 +79,7 @@ fn rows(folder: &Path, manifest: &Manifest) -> Option<ServedRows> {
     served.or_else(|| {
         let given = DatasetFlags {
             dataset: manifest.task.dataset.clone(),
+            config: None,
             columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
             rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
         };
