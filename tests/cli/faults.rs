@@ -172,7 +172,17 @@ fn a_length_that_the_model_has_no_positions_for() {
     let data = dataset(folder.path(), 30, 10);
     let out = folder.path().join("out");
     let output = bert_heal()
-        .args(["run", "--model", text(&tiny_model()), "--dataset", text(&data), "--out", text(&out)])
+        .args([
+            "run",
+            "--model",
+            text(&tiny_model()),
+            "--dataset",
+            text(&data),
+            "--out",
+            text(&out),
+            "--max-length",
+            "128",
+        ])
         .assert()
         .code(2);
     let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
