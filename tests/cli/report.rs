@@ -291,7 +291,8 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
             *record.pointer_mut(field).unwrap() = value.clone();
         }
         let changed = folder.path().join("changed.jsonl");
-        fs::write(&changed, records.iter().map(|record| format!("{record}\n")).collect::<String>()).unwrap();
+        let changed_lines: Vec<String> = records.iter().map(Value::to_string).collect();
+        fs::write(&changed, changed_lines.join("\n")).unwrap();
         let apart = judged(&changed, &["--out", text(&folder.path().join("apart"))]);
         let n_pairs: Vec<u64> =
             apart["judgements"].as_array().unwrap().iter().map(|one| one["n_pairs"].as_u64().unwrap()).collect();

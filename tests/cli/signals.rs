@@ -145,7 +145,7 @@ fn ctrl_c_twice_ends_at_once_and_a_second_sigterm_does_not() {
     assert_eq!(end(child).0.status.code(), Some(4));
 }
 
-/// As HyperQueue cancels a task, only with less patience than its one second.
+/// As `HyperQueue` cancels a task, only with less patience than its one second.
 #[test]
 fn a_save_that_is_killed_tears_nothing_and_the_last_whole_state_counts() {
     let case = Case::new();

@@ -65,7 +65,7 @@ fn config_size() -> usize {
     config("tiny-bert").vocab_size
 }
 
-/// transformers 5.24 builds a BERT tokenizer anew from tokenizer_config.json; `cased_checkpoint.py` asks it itself.
+/// transformers 5.24 builds a BERT tokenizer anew from `tokenizer_config.json`; `cased_checkpoint.py` asks it itself.
 #[test]
 fn where_the_two_files_contradict_each_other_tokenizer_config_wins_and_that_is_said() {
     let lower = read("tiny-bert/tokenizer.json");

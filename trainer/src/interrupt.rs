@@ -5,7 +5,7 @@
 //! scheduler follows with SIGKILL when its patience is over. A SIGHUP that is ignored already stays ignored, so a run under
 //! `nohup` outlives its terminal.
 //!
-//! Nothing relies on the orderly end: HyperQueue kills a second after its SIGINT. What was being saved then stays
+//! Nothing relies on the orderly end: `HyperQueue` kills a second after its SIGINT. What was being saved then stays
 //! incomplete, which the next start recognises and passes over; the last whole state counts.
 
 use std::sync::Arc;

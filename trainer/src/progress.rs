@@ -77,9 +77,10 @@ impl Progress {
 
     /// Puts `text` on a line of its own, above the bar.
     pub fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say!("{text}")),
-            None => say!("{text}"),
+        if let Some(bar) = &self.bar {
+            bar.suspend(|| say!("{text}"));
+        } else {
+            say!("{text}");
         }
     }
 
@@ -162,9 +163,10 @@ impl Transfer {
 
     /// Puts `text` on a line of its own, above the bar.
     pub fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say!("{text}")),
-            None => say!("{text}"),
+        if let Some(bar) = &self.bar {
+            bar.suspend(|| say!("{text}"));
+        } else {
+            say!("{text}");
         }
     }
 }

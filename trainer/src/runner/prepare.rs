@@ -303,6 +303,7 @@ impl Encoded {
 }
 
 /// How many of `n` texts of `kind` were cut, in words; none where none was.
+#[must_use]
 pub fn cuts_in_words(n_cut: usize, n: usize, kind: &str, max_length: usize) -> Option<String> {
     let plural = if n == 1 { "text" } else { "texts" };
     let was = if n_cut == 1 { "was" } else { "were" };
