@@ -2,7 +2,7 @@
 //!
 //! A folder has one file or set of shards for train and optionally for validation (also called dev or valid) and test,
 //! and optionally `labels.txt` with the class names; a single file holds all rows. A copy of a repository of the hub
-//! is read as on the hub ([`layout`]), and so is what `save_to_disk` of Hugging Face's `datasets` leaves ([`saved`]).
+//! is read as on the hub (`layout`), and so is what `save_to_disk` of Hugging Face's `datasets` leaves (`saved`).
 //! Formats are TSV ([`shared::dataset::read_tsv`]), CSV, JSON Lines, JSON, Parquet and Arrow streams, told by the file's
 //! name. Whatever the format, the same rows give the same dataset.
 

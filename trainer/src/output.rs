@@ -1,4 +1,4 @@
-//! stdout is the result and nothing else: one JSON value, or text for people. Words on the way go to stderr, by [`say!`].
+//! stdout is the result and nothing else: one JSON value, or text for people. Words on the way go to stderr, by `say!`.
 
 use serde::Serialize;
 use std::io::{self, Write};

@@ -311,7 +311,7 @@ pub fn cuts_in_words(n_cut: usize, n: usize, kind: &str, max_length: usize) -> O
 }
 
 /// The tokens that a text is cut to: what is `asked` for, else what the model's `own` run had, else what is `usual` for the
-/// dataset of that name, else [`DEFAULT_MAX_LENGTH`]. What was not asked for is at most what the model has positions for,
+/// dataset of that name, else 128. What was not asked for is at most what the model has positions for,
 /// and is said unless it is the default.
 ///
 /// # Errors

@@ -249,5 +249,9 @@ fn runs_that_another_arithmetic_computed_make_no_pair() {
     assert_eq!(experiments.len(), 2);
     let differences = experiments[1].differences(&experiments[0]);
     assert!(differences.iter().any(|field| field.contains("numerics.instruction_set")), "{differences:?}");
-    assert!(experiments.iter().all(|one| one.judgements.iter().all(|judgement| judgement.n_pairs < 6)));
+    // Of the damage at the top five seeds are here and one is there; the others have all six.
+    let of_top =
+        experiments.iter().flat_map(|one| &one.judgements).filter(|judgement| judgement.subject.contains("top"));
+    let n_pairs: Vec<usize> = of_top.map(|judgement| judgement.n_pairs).collect();
+    assert!(!n_pairs.is_empty() && n_pairs.iter().all(|n| *n < 6), "{n_pairs:?}");
 }
