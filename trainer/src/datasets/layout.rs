@@ -250,7 +250,7 @@ fn missing_shard(files: &[String]) -> Option<String> {
 }
 
 /// What shards have in common, the number of one and how many there are, as in `train-00000-of-00002.parquet`.
-fn shard_of(file: &str) -> Option<(&str, usize, usize)> {
+pub(crate) fn shard_of(file: &str) -> Option<(&str, usize, usize)> {
     let (before, after) = file.rsplit_once("-of-")?;
     let (family, number) = before.rsplit_once('-')?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();

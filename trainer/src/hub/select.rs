@@ -4,7 +4,7 @@ use shared::checkpoint::TOKENIZER_FILES;
 
 use super::error::HubError;
 use super::name::HubName;
-use crate::datasets::layout::{Layout, layout, some_of};
+use crate::datasets::layout::{Layout, layout, shard_of, some_of};
 
 /// How much of a model is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +50,9 @@ fn is_shard(file: &str) -> bool {
     file.starts_with("model-") && file.ends_with(".safetensors") && shard_of(file).is_some()
 }
 
-/// The number of a shard and how many there are, as in `train-00000-of-00002.parquet`.
-fn shard_of(file: &str) -> Option<(usize, usize)> {
-    let (before, after) = file.rsplit_once("-of-")?;
-    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
-    Some((before.rsplit('-').next()?.parse().ok()?, digits(after).parse().ok()?))
-}
-
 /// Whether as many shards are there as they say themselves; files that are no shards are whole.
 fn has_all_shards<S: AsRef<str>>(files: &[S]) -> bool {
-    let counts: Vec<usize> = files.iter().filter_map(|file| shard_of(file.as_ref())).map(|(_, count)| count).collect();
+    let counts: Vec<usize> = files.iter().filter_map(|file| shard_of(file.as_ref())).map(|(.., count)| count).collect();
     !files.is_empty() && counts.iter().all(|count| *count == counts.len())
 }
 

@@ -132,7 +132,7 @@ impl Runs {
         let every = Section {
             id: "runs",
             title: "Every run",
-            blocks: experiments.iter().map(|experiment| self.table(experiment)).collect(),
+            blocks: experiments.iter().map(|(experiment, records)| table(experiment, records)).collect(),
         };
         let apart = Section { id: "apart", title: "What stands apart", blocks: apart(&experiments) };
         Document {
@@ -143,55 +143,59 @@ impl Runs {
                 experiments.len(),
                 if experiments.len() == 1 { "experiment" } else { "experiments" }
             ),
-            setting: experiments.iter().map(Experiment::to_string).collect::<BTreeSet<_>>().into_iter().collect(),
+            setting: experiments
+                .iter()
+                .map(|(experiment, _)| experiment.to_string())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
             is_failed: false,
             sections: [said, apart, every].into_iter().filter(|section| !section.blocks.is_empty()).collect(),
         }
     }
 
-    /// In the order of their first run.
-    fn experiments(&self) -> Vec<Experiment> {
-        let mut experiments: Vec<Experiment> = Vec::new();
+    /// Runs with a damage by what they may be put together with, in the order of their first run.
+    fn experiments(&self) -> Vec<(Experiment, Vec<&RunRecord>)> {
+        let mut experiments: Vec<(Experiment, Vec<&RunRecord>)> = Vec::new();
         for record in self.records.iter().filter(|record| record.spec.corruption.is_some()) {
             let experiment = Experiment::of(record);
-            if experiments.iter().all(|other| other.id() != experiment.id()) {
-                experiments.push(experiment);
+            match experiments.iter_mut().find(|(other, _)| other.id() == experiment.id()) {
+                Some((_, records)) => records.push(record),
+                None => experiments.push((experiment, vec![record])),
             }
         }
         experiments
     }
+}
 
-    fn table(&self, experiment: &Experiment) -> Block {
-        let models: Vec<Condition> = Condition::ALL
-            .into_iter()
-            .filter(|which| *which != Condition::Control || experiment.reference == *which)
-            .collect();
-        let header =
-            ["run", "plan", "seeds (damage, head, data)"].into_iter().chain(models.iter().map(|which| which.as_str()));
-        let mut table = DataTable::new(header.chain(["deficit", "status"]));
-        for record in &self.records {
-            if record.spec.corruption.is_none() || Experiment::of(record).id() != experiment.id() {
-                continue;
-            }
-            let seeds = &record.spec.seeds;
-            let seeds = format!("{}, {}, {}", seeds.corruption.0, seeds.head.0, seeds.data.0);
-            let accuracy =
-                |which: &Condition| record.result(*which).map_or("–".to_owned(), |result| percent(result.accuracy));
-            let deficit = record.deficit.as_ref().map_or("–".to_owned(), |deficit| points(deficit.points));
-            let status = match &record.status {
-                RunStatus::Ok => "ok".to_owned(),
-                RunStatus::Failed { phase, step, .. } => format!("{phase} failed at step {step}"),
-            };
-            let plan = record.spec.corruption.clone().unwrap_or_default();
-            table.push(
-                [record.run_id.to_string(), plan, seeds]
-                    .into_iter()
-                    .chain(models.iter().map(accuracy))
-                    .chain([deficit, status]),
-            );
-        }
-        Block::Table { caption: format!("{experiment}; {}", experiment.budget()), table }
+/// Every run of an experiment.
+fn table(experiment: &Experiment, records: &[&RunRecord]) -> Block {
+    let models: Vec<Condition> = Condition::ALL
+        .into_iter()
+        .filter(|which| *which != Condition::Control || experiment.reference == *which)
+        .collect();
+    let header =
+        ["run", "plan", "seeds (damage, head, data)"].into_iter().chain(models.iter().map(|which| which.as_str()));
+    let mut table = DataTable::new(header.chain(["deficit", "status"]));
+    for record in records {
+        let seeds = &record.spec.seeds;
+        let seeds = format!("{}, {}, {}", seeds.corruption.0, seeds.head.0, seeds.data.0);
+        let accuracy =
+            |which: &Condition| record.result(*which).map_or("–".to_owned(), |result| percent(result.accuracy));
+        let deficit = record.deficit.as_ref().map_or("–".to_owned(), |deficit| points(deficit.points));
+        let status = match &record.status {
+            RunStatus::Ok => "ok".to_owned(),
+            RunStatus::Failed { phase, step, .. } => format!("{phase} failed at step {step}"),
+        };
+        let plan = record.spec.corruption.clone().unwrap_or_default();
+        table.push(
+            [record.run_id.to_string(), plan, seeds]
+                .into_iter()
+                .chain(models.iter().map(accuracy))
+                .chain([deficit, status]),
+        );
     }
+    Block::Table { caption: format!("{experiment}; {}", experiment.budget()), table }
 }
 
 const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seeds, adjusted by Holm within the family of \
@@ -199,10 +203,10 @@ const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seed
                     undecided. Intervals are not adjusted for the number of claims.";
 
 /// Which field keeps two experiments of one model, dataset and protocol apart.
-fn apart(experiments: &[Experiment]) -> Vec<Block> {
+fn apart(experiments: &[(Experiment, Vec<&RunRecord>)]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for (i, first) in experiments.iter().enumerate() {
-        for other in &experiments[i + 1..] {
+    for (i, (first, _)) in experiments.iter().enumerate() {
+        for (other, _) in &experiments[i + 1..] {
             if (&first.model, &first.dataset, first.protocol) != (&other.model, &other.dataset, other.protocol) {
                 continue;
             }
