@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running chromedriver; ended when dropped.
@@ -14,7 +14,23 @@ pub struct Driver {
 
 impl Driver {
     /// Starts `program` at a port it chooses itself.
-    pub fn start(program: &PathBuf) -> Self {
+    ///
+    /// chromedriver 150 takes a free port for one address family and then ends if the other family's is taken, by the
+    /// driver of a test beside this one for instance; so it is asked again.
+    pub fn start(program: &Path) -> Self {
+        const TRIES: usize = 5;
+        let mut said = String::new();
+        for _ in 0..TRIES {
+            match Self::try_start(program) {
+                Ok(driver) => return driver,
+                Err(output) => said = output,
+            }
+        }
+        panic!("chromedriver ended {TRIES} times without naming a port; the last time it said: {said}");
+    }
+
+    /// The driver, or what it printed before it ended.
+    fn try_start(program: &Path) -> Result<Self, String> {
         let mut child = Command::new(program)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -22,18 +38,20 @@ impl Driver {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("chromedriver says its port");
-        // Its later output is taken and dropped: a full pipe would stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url: format!("http://127.0.0.1:{port}") }
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
+        // Held from here on, so that it is ended and waited for whatever happens.
+        let mut driver = Self { child, url: String::new() };
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                driver.url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+                // Its later output is taken and dropped: a full pipe would stop it.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(driver);
+            }
+            said.push(line);
+        }
+        Err(said.join(" | "))
     }
 }
 
