@@ -10,6 +10,7 @@ pub mod corruption;
 pub mod dataset;
 mod error;
 pub mod evaluation;
+pub mod evidence;
 pub mod figure;
 pub mod model;
 pub mod nn;

@@ -3,8 +3,8 @@
 //! Invariant: every number that is reported comes from one of these on disk. A run has two names. Its [`RunId`] is what
 //! was asked: the hash of its [`RunSpec`], which leaves out paths, thread counts and device names (they are in the
 //! [`Environment`]). Its [`Numerics`] is what computed it. Runs with both equal have the same bits, so only such runs
-//! resume, reuse and make up one set of healthy, control, corrupted and healed; runs that differ in numerics are still
-//! seeds of one experiment. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
+//! resume and reuse and make up one set of healthy, control, corrupted and healed; and only runs of one numerics are seeds
+//! of one experiment. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
 
 mod damage;
 mod difference;

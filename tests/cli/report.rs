@@ -274,6 +274,12 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
     assert!(sentences.iter().all(|said| said.contains("tiny-bert on ") && said.contains("over seeds and rows")));
     let page = fs::read_to_string(of_folder["report"].as_str().unwrap()).unwrap();
     assert!(page.contains("What may be said") && page.contains("Every run"), "{page}");
+    // A row for each plan and a chart of their deficits; two levels from one end would make a curve.
+    assert!(
+        page.contains("deficit, points (95 % interval over seeds and rows)")
+            && page.contains("What healing leaves behind"),
+        "{page}"
+    );
     // Records alone, as the page has them, say the same but for the interval, which is then over seeds on these rows.
     let of_lines = judged(&runs.join("results.jsonl"), &["--out", text(&folder.path().join("lines"))]);
     for (a, b) in judgements.iter().zip(of_lines["judgements"].as_array().unwrap()) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The README's table: lower against upper half of the encoder, both protocols, seeds 0 to 2, on TREC-6.
 #   trec6-top-bottom.sh BERT_HEAL DATASET OUT MODEL…
-# Runs that are finished in OUT are not computed again; `results_table.py OUT` prints the table.
+# Runs that are finished in OUT are not computed again; `bert-heal report OUT` makes the table.
 set -euo pipefail
 program=$(realpath "$1") dataset=$(realpath "$2") out=$3
 shift 3

@@ -9,7 +9,6 @@ pub mod bridge;
 pub mod charts;
 pub mod components;
 pub mod download;
-pub mod evidence;
 pub mod failure;
 pub mod fetch;
 pub mod history;

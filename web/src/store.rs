@@ -18,7 +18,6 @@ pub use healing::{Heal, HealPhase};
 pub use preview::Preview;
 
 use crate::bridge::{Bridge, Health};
-use crate::evidence::Evidence;
 use crate::failure::Failure;
 use crate::history::History;
 use crate::plan_edit::Damage;
@@ -34,6 +33,7 @@ use newest::Newest;
 use shared::Condition;
 use shared::bundle::IndexEntry;
 use shared::corruption::{Anatomy, PlanError};
+use shared::evidence::Results;
 use std::sync::Arc;
 
 /// Every model, in the order of the columns.
@@ -95,7 +95,7 @@ pub struct Store {
     /// Sentences that were tried.
     pub history: RwSignal<History>,
     /// Recorded runs, and the name of the file they come from.
-    pub evidence: RwSignal<Option<(Arc<Evidence>, String)>>,
+    pub results: RwSignal<Option<(Arc<Results>, String)>>,
     /// The layers and heads there are, also before the weights arrive.
     pub anatomy: Memo<Option<Anatomy>>,
     /// The plan as it can be clicked, or where it is wrong.
@@ -159,7 +159,7 @@ impl Store {
             storage: RwSignal::new(None),
             fingerprint: RwSignal::new(None),
             history: RwSignal::new(keeping::history()),
-            evidence: RwSignal::new(None),
+            results: RwSignal::new(None),
             anatomy,
             plan,
             labels,

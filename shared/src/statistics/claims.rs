@@ -33,4 +33,4 @@ pub use judge::{Judgement, Outcome, judge};
 pub use run::{Arm, Damage, Run};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -86,9 +86,7 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
         let interval = range(&deficit.interval, 1.0, "points");
         lines.push(format!("deficit   {:.1} points{interval} against the {}", deficit.points, deficit.reference));
     }
-    if record.deficit.is_some() {
-        lines.push("One seed: the intervals are over rows alone and say nothing about other seeds.".into());
-    }
+    lines.extend(words::one_seed(record));
     if let RunStatus::Failed { phase, step, learning_rate, reason } = &record.status {
         lines.push(format!(
             "FAILED in fine-tuning the {} model: {reason} at step {step} (learning rate {learning_rate:e})",

@@ -8,12 +8,12 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 use shared::Condition;
 use shared::evaluation::Prediction;
+use shared::evidence::{Experiment, Problem, Results, experiments, figures, plans_table, runs_table};
 use shared::figure::DataTable;
 use shared::record::{RunRecord, RunStatus};
-use shared::statistics::claims::{ClaimsFile, Experiment, Judgement, Run, judge};
+use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 
 use super::document::{Block, Document, Section};
-use super::words::{percent, points};
 use crate::exit_code::bad_input;
 use crate::run_dir::{self, predictions};
 use crate::say;
@@ -30,6 +30,8 @@ pub struct Runs {
     pub records: Vec<RunRecord>,
     /// By the claims, in their order.
     pub judgements: Vec<Judgement>,
+    /// Those with a damage, by what they may be put together with.
+    pub experiments: Vec<Experiment>,
     /// What could not be read.
     pub notes: Vec<String>,
 }
@@ -48,32 +50,29 @@ impl Runs {
     /// Bad input when there is no run, a record is none, or predictions contradict their record.
     pub fn read(path: &Path, claims: &ClaimsFile) -> anyhow::Result<Self> {
         let mut notes = Vec::new();
-        let mut seen = BTreeSet::new();
         let (mut records, mut runs) = (Vec::new(), Vec::new());
-        let mut take = |record: RunRecord, folder: Option<&Path>, notes: &mut Vec<String>| -> anyhow::Result<()> {
-            if !seen.insert(record.run_id.clone()) {
-                notes.push(format!("run {} is there twice; the first is used", record.run_id));
-                return Ok(());
-            }
-            if let Some(run) = Run::from_record(&record) {
-                runs.push(match folder {
-                    Some(folder) => with_predictions(run, &record, folder, notes)?,
-                    None => run,
-                });
-            }
-            records.push(record);
-            Ok(())
-        };
         if path.is_file() {
-            for record in results(path, &mut notes)? {
-                take(record, None, &mut notes)?;
-            }
+            records = results(path, &mut notes)?;
+            runs = records.iter().filter_map(Run::from_record).collect();
         } else {
+            let mut seen = BTreeSet::new();
             for folder in run_folders(path)? {
-                match run_dir::read_record(&folder).map_err(bad_input)? {
-                    Some(record) => take(record, Some(&folder), &mut notes)?,
-                    None => notes.push(format!("{} is not finished and left out", folder.display())),
+                let Some(record) = run_dir::read_record(&folder).map_err(bad_input)? else {
+                    notes.push(format!("{} is not finished and left out", folder.display()));
+                    continue;
+                };
+                if !seen.insert(record.run_id.clone()) {
+                    notes.push(format!(
+                        "{}: run {} is there twice; the first is used",
+                        folder.display(),
+                        record.run_id
+                    ));
+                    continue;
                 }
+                if let Some(run) = Run::from_record(&record) {
+                    runs.push(with_predictions(run, &record, &folder, &mut notes)?);
+                }
+                records.push(record);
             }
         }
         if records.is_empty() {
@@ -82,14 +81,15 @@ impl Runs {
                 path.display()
             )));
         }
-        let n_all = runs.len();
-        runs.retain(|run| run.experiment.superseded.is_none());
-        if runs.len() < n_all {
-            let n = n_all - runs.len();
-            notes.push(format!("{n} runs of another version of the program claim nothing: they are superseded"));
+        let n_superseded = runs.iter().filter(|run| run.experiment.superseded.is_some()).count();
+        if n_superseded > 0 {
+            notes.push(format!(
+                "{n_superseded} runs of another version of the program claim nothing: they are superseded"
+            ));
         }
         let judgements = judge(claims, &runs).map_err(bad_input)?;
-        Ok(Self { name: path.display().to_string(), records, judgements, notes })
+        let experiments = experiments(&runs, &judgements);
+        Ok(Self { name: path.display().to_string(), records, judgements, experiments, notes })
     }
 
     /// What they allow to be said, a sentence each.
@@ -120,7 +120,7 @@ impl Runs {
     /// The report.
     pub(super) fn document(&self) -> Document {
         let n_failed = self.records.iter().filter(|record| record.status != RunStatus::Ok).count();
-        let experiments = self.experiments();
+        let n_experiments = self.experiments.len();
         let said = Section {
             id: "claims",
             title: "What may be said",
@@ -129,73 +129,50 @@ impl Runs {
                 .chain(self.notes.iter().cloned().map(Block::Note))
                 .collect(),
         };
+        let plans = Section {
+            id: "plans",
+            title: "Every plan",
+            blocks: self.experiments.iter().flat_map(of_experiment).collect(),
+        };
+        let apart = Section { id: "apart", title: "What stands apart", blocks: apart(&self.experiments) };
         let every = Section {
             id: "runs",
             title: "Every run",
-            blocks: experiments.iter().map(|(experiment, records)| table(experiment, records)).collect(),
+            blocks: self.experiments.iter().map(|one| table(one, runs_table(one))).collect(),
         };
-        let apart = Section { id: "apart", title: "What stands apart", blocks: apart(&experiments) };
         Document {
             title: format!("{} runs", self.records.len()),
             headline: format!(
-                "{} runs in {} {}, {n_failed} of them failed.",
+                "{} runs in {n_experiments} {}, {n_failed} of them failed.",
                 self.records.len(),
-                experiments.len(),
-                if experiments.len() == 1 { "experiment" } else { "experiments" }
+                if n_experiments == 1 { "experiment" } else { "experiments" }
             ),
-            setting: experiments
+            setting: self
+                .experiments
                 .iter()
-                .map(|(experiment, _)| experiment.to_string())
+                .map(|experiment| experiment.common.to_string())
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .collect(),
             is_failed: false,
-            sections: [said, apart, every].into_iter().filter(|section| !section.blocks.is_empty()).collect(),
+            sections: [said, plans, apart, every].into_iter().filter(|section| !section.blocks.is_empty()).collect(),
         }
-    }
-
-    /// Runs with a damage by what they may be put together with, in the order of their first run.
-    fn experiments(&self) -> Vec<(Experiment, Vec<&RunRecord>)> {
-        let mut experiments: Vec<(Experiment, Vec<&RunRecord>)> = Vec::new();
-        for record in self.records.iter().filter(|record| record.spec.corruption.is_some()) {
-            let experiment = Experiment::of(record);
-            match experiments.iter_mut().find(|(other, _)| other.id() == experiment.id()) {
-                Some((_, records)) => records.push(record),
-                None => experiments.push((experiment, vec![record])),
-            }
-        }
-        experiments
     }
 }
 
-/// Every run of an experiment.
-fn table(experiment: &Experiment, records: &[&RunRecord]) -> Block {
-    let models: Vec<Condition> = Condition::ALL
-        .into_iter()
-        .filter(|which| *which != Condition::Control || experiment.reference == *which)
-        .collect();
-    let header =
-        ["run", "plan", "seeds (damage, head, data)"].into_iter().chain(models.iter().map(|which| which.as_str()));
-    let mut table = DataTable::new(header.chain(["deficit", "status"]));
-    for record in records {
-        let seeds = &record.spec.seeds;
-        let seeds = format!("{}, {}, {}", seeds.corruption.0, seeds.head.0, seeds.data.0);
-        let accuracy =
-            |which: &Condition| record.result(*which).map_or("–".to_owned(), |result| percent(result.accuracy));
-        let deficit = record.deficit.as_ref().map_or("–".to_owned(), |deficit| points(deficit.points));
-        let status = match &record.status {
-            RunStatus::Ok => "ok".to_owned(),
-            RunStatus::Failed { phase, step, .. } => format!("{phase} failed at step {step}"),
-        };
-        let plan = record.spec.corruption.clone().unwrap_or_default();
-        table.push(
-            [record.run_id.to_string(), plan, seeds]
-                .into_iter()
-                .chain(models.iter().map(accuracy))
-                .chain([deficit, status]),
-        );
+/// Means over seeds with their charts.
+fn of_experiment(experiment: &Experiment) -> Vec<Block> {
+    let figures = figures(experiment);
+    let mut blocks = vec![table(experiment, plans_table(experiment))];
+    if !figures.is_empty() {
+        blocks.push(Block::Figures(figures));
     }
-    Block::Table { caption: format!("{experiment}; {}", experiment.budget()), table }
+    blocks
+}
+
+fn table(experiment: &Experiment, table: DataTable) -> Block {
+    let common = &experiment.common;
+    Block::Table { caption: format!("{common}; {}", common.budget()), table }
 }
 
 const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seeds, adjusted by Holm within the family of \
@@ -203,20 +180,20 @@ const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seed
                     undecided. Intervals are not adjusted for the number of claims.";
 
 /// Which field keeps two experiments of one model, dataset and protocol apart.
-fn apart(experiments: &[(Experiment, Vec<&RunRecord>)]) -> Vec<Block> {
+fn apart(experiments: &[Experiment]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for (i, (first, _)) in experiments.iter().enumerate() {
-        for (other, _) in &experiments[i + 1..] {
-            if (&first.model, &first.dataset, first.protocol) != (&other.model, &other.dataset, other.protocol) {
+    for (i, first) in experiments.iter().enumerate() {
+        for other in &experiments[i + 1..] {
+            let differences = first.differences(other);
+            if differences.is_empty() {
                 continue;
             }
-            let differences = first.differences(other);
-            let fields: Vec<String> = differences.iter().take(3).map(ToString::to_string).collect();
-            let more = differences.len().saturating_sub(fields.len());
+            let fields = differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+            let more = differences.len().saturating_sub(3);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             blocks.push(Block::Text(format!(
-                "{first}: two experiments that are not put together; they differ in {}{more}.",
-                fields.join("; ")
+                "{}: two experiments that are not put together; they differ in {fields}{more}.",
+                first.common
             )));
         }
     }
@@ -243,31 +220,21 @@ fn run_folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The records of a results file. A line that is none is bad input; what else is wrong is a note.
 fn results(path: &Path, notes: &mut Vec<String>) -> anyhow::Result<Vec<RunRecord>> {
     let context = || path.display().to_string();
     let size = fs::metadata(path).map_err(bad_input).with_context(context)?.len();
     if size > MAX_RESULTS_BYTES {
         return Err(bad_input(anyhow!("{}: expected at most 1 GiB of records, got {size} bytes", path.display())));
     }
-    let text = fs::read_to_string(path).map_err(bad_input).with_context(context)?;
-    let n_lines = text.lines().count();
-    let mut records = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match serde_json::from_str(line) {
-            Ok(record) => records.push(record),
-            Err(_) if i + 1 == n_lines => {
-                notes.push(format!("line {}, the last one, is torn: that run was not finished", i + 1));
-            }
-            Err(error) => {
-                return Err(bad_input(anyhow!(
-                    "{} line {}: expected the record of a run: {error}",
-                    path.display(),
-                    i + 1
-                )));
-            }
+    let results = Results::read(&fs::read(path).map_err(bad_input).with_context(context)?);
+    for problem in results.problems {
+        if let Problem::NoRecord { .. } = problem {
+            return Err(bad_input(anyhow!("{} {problem}", path.display())));
         }
+        notes.push(problem.to_string());
     }
-    Ok(records)
+    Ok(results.records)
 }
 
 /// With the predictions of all its models, or where one is missing with none: an interval is over rows or it is not.

@@ -108,9 +108,7 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
     if record.is_superseded() {
         blocks.push(Block::Note(words::superseded(record)));
     }
-    if record.deficit.is_some() {
-        blocks.push(Block::Note(words::rule()));
-    }
+    blocks.extend(words::one_seed(record).map(Block::Note));
     if !evidence.models.is_empty() {
         let split = match record.spec.report_split {
             shared::record::ReportSplit::Test => "test",

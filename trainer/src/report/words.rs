@@ -2,7 +2,8 @@
 
 use shared::Condition;
 use shared::record::{ModelResult, NUMERICS_VERSION, Protocol, RunRecord, RunStatus, SCHEMA_VERSION};
-use shared::statistics::{Interval, MIN_SEEDS_FOR_A_CLAIM};
+use shared::statistics::Interval;
+use shared::statistics::claims::{ClaimsFile, Run, judge};
 use shared::training::TrainingArgs;
 
 /// A share 0–1 as percent.
@@ -95,13 +96,19 @@ pub fn share_kept(record: &RunRecord) -> Option<String> {
     Some(format!("{} of the {reference}'s accuracy", percent(kept)))
 }
 
-/// What one run allows to be said, by the project's rule.
-pub(super) fn rule() -> String {
-    format!(
-        "One seed: whether the model fully recovers is undecided. A claim about a pair of conditions needs at least \
-         {MIN_SEEDS_FOR_A_CLAIM} seeds; the intervals here are over the rows of this one seed and say nothing about \
-         other seeds."
-    )
+/// What one run allows to be said, by the rule for many; none without a deficit, and of a superseded run.
+///
+/// # Panics
+/// Never: the usual claims are in range.
+#[must_use]
+pub fn one_seed(record: &RunRecord) -> Option<String> {
+    record.deficit.as_ref()?;
+    let judgements =
+        judge(&ClaimsFile::default(), &[Run::from_record(record)?]).expect("the usual claims are in range");
+    let judgement = judgements.first()?;
+    Some(format!(
+        "One seed: {judgement} The intervals here are over the rows of this one seed and say nothing about other seeds."
+    ))
 }
 
 /// What a run of another version is worth.

@@ -1,13 +1,15 @@
 //! Recorded runs as charts, with what they allow to be said.
 
 use super::figure_card::{FigureCard, Table};
-use crate::evidence::{Evidence, Experiment, MIN_SEEDS_FOR_A_CLAIM, experiments, figures, runs_table, statements};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
-use shared::record::Protocol;
+use shared::evidence::{Experiment, Results, experiments, figures, plans_table, runs_table};
+use shared::record::{Protocol, RunStatus};
+use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
+use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
 use web_sys::File;
@@ -15,12 +17,15 @@ use web_sys::File;
 /// The records that come with the page.
 const BUNDLED: &str = "results.jsonl";
 
+/// The most bytes of a results file: a record has about 4 kB, so this is over 10,000 runs.
+const MAX_BYTES: usize = 64 << 20;
+
 /// The page's fourth view.
 #[component]
 pub(super) fn EvidenceView() -> impl IntoView {
     let store = Store::get();
     let is_over = RwSignal::new(false);
-    if store.evidence.with_untracked(Option::is_none) {
+    if store.results.with_untracked(Option::is_none) {
         leptos::task::spawn_local(async move {
             match fetch::bytes(BUNDLED).await {
                 Ok(bytes) => show(store, BUNDLED, &bytes.unwrap_or_default()),
@@ -46,7 +51,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
         is_over.set(false);
         take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
     };
-    let body = move || store.evidence.get().map(|(evidence, name)| body(&evidence, &name));
+    let body = move || store.results.get().map(|(results, name)| body(&results, &name));
     view! {
         <section class="panel stack" aria-labelledby="evidence-title" data-testid="evidence">
             <h2 id="evidence-title">"Recorded runs"</h2>
@@ -77,22 +82,30 @@ pub(super) fn EvidenceView() -> impl IntoView {
 }
 
 fn show(store: Store, name: &str, bytes: &[u8]) {
-    let evidence = Evidence::read(name, bytes);
-    store.announcement.set(format!("{name}: {} runs.", evidence.records.len()));
-    store.evidence.set(Some((Arc::new(evidence), name.to_owned())));
+    if bytes.len() > MAX_BYTES {
+        let reason = format!("it is larger than {} MiB: split it, or take fewer runs", MAX_BYTES >> 20);
+        store.fail(Failure::WrongFile { file: name.to_owned(), reason });
+        return;
+    }
+    let results = Results::read(bytes);
+    store.announcement.set(format!("{name}: {} runs.", results.records.len()));
+    store.results.set(Some((Arc::new(results), name.to_owned())));
 }
 
-fn body(evidence: &Evidence, name: &str) -> impl IntoView + use<> {
-    let n_failed = evidence.n_failed();
-    let summary = match evidence.records.len() {
+fn body(results: &Results, name: &str) -> impl IntoView + use<> {
+    let n_failed = results.records.iter().filter(|record| record.status != RunStatus::Ok).count();
+    let summary = match results.records.len() {
         0 if name == BUNDLED => "This page brings no recorded runs yet: drop the results.jsonl of your own.".to_owned(),
         0 => format!("{name} holds no run."),
         n => format!("{name}: {n} runs, {n_failed} of them broke off."),
     };
-    let problems = evidence.problems.iter().map(|problem| view! { <li>{problem.clone()}</li> }).collect_view();
-    let has_problems = !evidence.problems.is_empty();
+    let problems =
+        results.problems.iter().map(|problem| view! { <li>{format!("{name} {problem}.")}</li> }).collect_view();
+    let has_problems = !results.problems.is_empty();
+    let runs: Vec<Run> = results.records.iter().filter_map(Run::from_record).collect();
+    let judgements = judge(&ClaimsFile::default(), &runs).expect("the usual claims are in range");
     let (today, before): (Vec<_>, Vec<_>) =
-        experiments(&evidence.records).into_iter().partition(|experiment| experiment.common.superseded.is_none());
+        experiments(&runs, &judgements).into_iter().partition(|experiment| experiment.common.superseded.is_none());
     let has_before = !before.is_empty();
     let today = with_differences(today);
     let before = with_differences(before);
@@ -137,7 +150,8 @@ fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView +
     };
     let superseded =
         common.superseded.clone().map(|superseded| view! { " "<span class="chip warn">{superseded}</span> });
-    let said = statements(&experiment).into_iter().map(|words| view! { <li>{words}</li> }).collect_view();
+    let said = experiment.judgements.iter().map(Judgement::to_string);
+    let said = said.map(|words| view! { <li>{words}</li> }).collect_view();
     let cards = figures(&experiment).into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
     view! {
         <section class="stack">
@@ -146,6 +160,10 @@ fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView +
             {apart.map(|words| view! { <p class="notice" data-testid="apart">{words}</p> })}
             <ul class="stack">{said}</ul>
             <div class="two">{cards}</div>
+            <details>
+                <summary>"Every plan"</summary>
+                <Table name="Every plan".to_owned() table=plans_table(&experiment) />
+            </details>
             <details>
                 <summary>"Every run"</summary>
                 <Table name="Every run".to_owned() table=runs_table(&experiment) />

@@ -65,20 +65,17 @@ pub(super) struct Group<'a> {
     by_plan: BTreeMap<&'a str, BySeeds<'a>>,
 }
 
-/// Groups of runs that may be put together, those of this version first, then by name.
+/// Groups of this version's runs that may be put together, by name.
 pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let mut by_id: BTreeMap<&str, Group> = BTreeMap::new();
-    for run in runs {
+    for run in runs.iter().filter(|run| run.experiment.superseded.is_none()) {
         let group = by_id
             .entry(run.experiment.id())
             .or_insert_with(|| Group { experiment: &run.experiment, by_plan: BTreeMap::new() });
         group.by_plan.entry(&run.plan).or_default().entry(key(&run.seeds)).or_insert(run);
     }
     let mut groups: Vec<Group> = by_id.into_values().collect();
-    groups.sort_by_key(|group| {
-        let experiment = group.experiment;
-        (experiment.superseded.is_some(), experiment.model.clone(), experiment.dataset.clone())
-    });
+    groups.sort_by_key(|group| (group.experiment.model.clone(), group.experiment.dataset.clone()));
     groups
 }
 
@@ -115,7 +112,7 @@ impl<'a> Group<'a> {
                     Some(Pair {
                         effect,
                         terms: vec![(1.0, healed), (-1.0, undamaged)],
-                        n_failed: usize::from(run.is_healing_failed),
+                        n_failed: usize::from(run.is_healing_failed()),
                     })
                 };
                 let reference = self.experiment.reference;
@@ -221,7 +218,7 @@ fn weighted<'a>(measure: Measure, runs: &[(f64, &'a Run)]) -> Option<Pair<'a>> {
     let mut pair = Pair { effect: 0.0, terms: Vec::new(), n_failed: 0 };
     for (weight, run) in runs {
         let (healed, undamaged) = (run.healed()?, run.undamaged()?);
-        pair.n_failed += usize::from(run.is_healing_failed);
+        pair.n_failed += usize::from(run.is_healing_failed());
         match measure {
             Measure::Deficit => {
                 pair.effect += weight * healed.accuracy;

@@ -98,7 +98,7 @@ pub struct Judgement {
 /// Judges every claim on every experiment that it is about; within a family all judgements share one Holm correction, and a
 /// claim that names a model, dataset, plan, scheme, end or level of which there are no runs counts as one that is undecided.
 /// So a family does not get smaller because runs are missing.
-/// Runs of earlier versions are judged too, in experiments of their own, and count as well: leave out what is not shown.
+/// Runs of earlier versions are superseded: nothing is claimed of them, and they count for nothing.
 ///
 /// # Errors
 /// When the claims file is out of range.

@@ -8,12 +8,14 @@ use super::{End, Experiment};
 use crate::Condition;
 use crate::corruption::Plan;
 use crate::evaluation::Prediction;
-use crate::record::{RunRecord, RunStatus, Seeds};
+use crate::record::{RunId, RunRecord, RunStatus, Seeds};
 use crate::statistics::StatisticsError;
 
 /// A run with a damage, as far as claims are about it.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Its name.
+    pub run_id: RunId,
     /// What it may be put together with.
     pub experiment: Experiment,
     /// Pairs it with runs of other plans.
@@ -22,8 +24,8 @@ pub struct Run {
     pub plan: String,
     /// The plan's scheme, end and level, when it is of that form.
     pub damage: Option<Damage>,
-    /// Whether the healing broke off; the corrupted model then stands for the healed one.
-    pub is_healing_failed: bool,
+    /// Whether it came to its end.
+    pub status: RunStatus,
     arms: [Option<Arm>; 4],
 }
 
@@ -68,13 +70,13 @@ impl Run {
             let n_non_finite = result.n_non_finite;
             Some(Arm { accuracy: result.accuracy, n_rows: result.n, n_non_finite, rows: None })
         };
-        let is_healing_failed = matches!(&record.status, RunStatus::Failed { phase: Condition::Healed, .. });
         Some(Self {
+            run_id: record.run_id.clone(),
             experiment: Experiment::of(record),
             seeds: record.spec.seeds,
             damage: Damage::of(&plan),
             plan,
-            is_healing_failed,
+            status: record.status.clone(),
             arms: Condition::ALL.map(arm),
         })
     }
@@ -104,6 +106,12 @@ impl Run {
         Ok(self)
     }
 
+    /// Whether the healing broke off; the corrupted model then stands for the healed one.
+    #[must_use]
+    pub fn is_healing_failed(&self) -> bool {
+        matches!(&self.status, RunStatus::Failed { phase: Condition::Healed, .. })
+    }
+
     /// One of its models, when it came that far.
     #[must_use]
     pub fn arm(&self, condition: Condition) -> Option<&Arm> {
@@ -113,7 +121,7 @@ impl Run {
     /// The healed model; when its healing failed, the corrupted one, which is what that healing left.
     #[must_use]
     pub fn healed(&self) -> Option<&Arm> {
-        if self.is_healing_failed { self.arm(Condition::Corrupted) } else { self.arm(Condition::Healed) }
+        if self.is_healing_failed() { self.arm(Condition::Corrupted) } else { self.arm(Condition::Healed) }
     }
 
     /// The undamaged model that it is compared with.

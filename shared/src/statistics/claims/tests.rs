@@ -18,7 +18,7 @@ fn numerics(instruction_set: &str) -> Numerics {
 }
 
 /// A finished run; numbers of right rows of 1,000 for healthy, control, corrupted and healed.
-fn record(protocol: Protocol, plan: &str, seed: u64, right: [usize; 4]) -> RunRecord {
+pub(crate) fn record(protocol: Protocol, plan: &str, seed: u64, right: [usize; 4]) -> RunRecord {
     let model = ModelSpec {
         name: "tiny".into(),
         architecture: Architecture::Bert,

@@ -1,75 +1,30 @@
 use super::*;
-use shared::Condition;
-use shared::figure::Chart;
-use shared::model::Architecture;
-use shared::record::{
-    DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, Protocol, Provenance, ReportSplit,
-    ResultHashes, RunSpec, Seeds, SplitRows, TrainSummary,
-};
-use shared::training::{Precision, TrainingArgs};
-use wasm_bindgen_test::wasm_bindgen_test;
+use crate::Condition;
+use crate::figure::Chart;
+use crate::record::{Numerics, Protocol, ReportSplit, RunSpec};
+use crate::statistics::claims::{self, ClaimsFile, Judgement, Run, judge};
+use crate::training::Precision;
 
-/// A finished run; accuracies in whole percent of 1,000 rows.
-fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [u32; 3]) -> RunRecord {
-    let model = ModelSpec {
-        name: "tiny".into(),
-        architecture: Architecture::Bert,
-        config_sha256: "c0".into(),
-        tokenizer_sha256: "70".into(),
-        weights_sha256: None,
-        random: true,
-    };
-    let dataset = DatasetSpec {
-        name: "toy".into(),
-        content_sha256: "d4".into(),
-        n_labels: 2,
-        label_names: vec!["bad".into(), "good".into()],
-        rows: SplitRows { train: 10, validation: 0, test: 1000 },
-        n_bad_rows_skipped: 0,
-    };
-    let corruption = Some((Protocol::Finetuned, plan.to_owned()));
-    let spec = RunSpec::new(model, dataset, corruption, TrainingArgs::default(), Seeds::all(seed), ReportSplit::Test);
-    let result = |percent: u32| {
-        let accuracy = f64::from(percent) / 100.0;
-        Some(ModelResult {
-            accuracy,
-            macro_f1: accuracy,
-            loss: 0.5,
-            n: 1000,
-            n_non_finite: 0,
-            n_saturated: 0,
-            largest_class_share: None,
-            predictions: "p".into(),
-        })
-    };
-    let (version, commit, device) = ("0.1.0".into(), "unknown".into(), "cpu".into());
-    RunRecord {
-        run_id: spec.id(),
-        spec,
-        status: RunStatus::Ok,
-        healthy: result(healthy),
-        // As good as the healthy one, unless a test says otherwise.
-        control: result(healthy),
-        corrupted: result(corrupted),
-        healed: result(healed),
-        recovery: None,
-        deficit: None,
-        against_healthy: None,
-        train: TrainSummary::from_phases(Vec::new()),
-        corruption: None,
-        hashes: Hashes { weights: None, data: "d4".into(), checkpoints: ResultHashes::default() },
-        peak_rss_mib: None,
-        numerics: None,
-        environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
-        notes: Vec::new(),
-        provenance: Provenance::default(),
-    }
+/// A finished run, its control as good as the healthy model; accuracies in whole percent of 1,000 rows.
+fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [usize; 3]) -> RunRecord {
+    let right = [healthy, healthy, corrupted, healed].map(|percent| 10 * percent);
+    claims::tests::record(Protocol::Finetuned, plan, seed, right)
+}
+
+/// The experiments of records, judged by the usual claims.
+fn experiments(records: &[RunRecord]) -> Vec<Experiment> {
+    let runs: Vec<Run> = records.iter().filter_map(Run::from_record).collect();
+    super::experiments(&runs, &judge(&ClaimsFile::default(), &runs).unwrap())
+}
+
+fn statements(experiment: &Experiment) -> Vec<String> {
+    experiment.judgements.iter().map(Judgement::to_string).collect()
 }
 
 fn records(n_seeds: u64) -> Vec<RunRecord> {
     (0..n_seeds)
         .flat_map(|seed| {
-            let jitter = (seed % 2) as u32;
+            let jitter = (seed % 2) as usize;
             [
                 record("kaiming@bottom:0.5", seed, [90, 50, 80 + jitter]),
                 record("kaiming@top:0.5", seed, [90, 50, 89 + jitter]),
@@ -83,46 +38,47 @@ fn lines(records: &[RunRecord]) -> String {
     records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect()
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn results_are_read_once_each_and_what_is_wrong_is_named_by_its_line() {
     let records = records(2);
     let text = format!("{}{{\"some\":\"thing\"}}\n{}{{\"run_id\":", lines(&records), lines(&records[..1]));
-    let evidence = Evidence::read("results.jsonl", text.as_bytes());
-    assert_eq!(evidence.records, records);
-    let starts = ["Line 7 of results.jsonl is no record", "Line 8: run ", "Line 9, the last one, is torn"];
-    assert_eq!(evidence.problems.len(), 3, "{:?}", evidence.problems);
-    for (problem, start) in evidence.problems.iter().zip(starts) {
-        assert!(problem.starts_with(start), "{problem}");
-    }
-    assert_eq!(Evidence::read("empty", b""), Evidence::default());
+    let results = Results::read(text.as_bytes());
+    assert_eq!(results.records, records);
+    let [Problem::NoRecord { line: 7, reason }, twice, torn] = results.problems.as_slice() else {
+        panic!("{:?}", results.problems)
+    };
+    assert!(reason.contains("missing field"), "{reason}");
+    assert_eq!(*twice, Problem::Twice { line: 8, run_id: records[0].run_id.clone() });
+    assert_eq!(*torn, Problem::Torn { line: 9 });
+    assert_eq!(Results::read(b""), Results::default());
+    // One that was written whole, to its line feed, is not torn but wrong.
+    assert!(matches!(Results::read(b"{\"run_id\":\n").problems.as_slice(), [Problem::NoRecord { line: 1, .. }]));
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn what_may_be_said_is_the_rule_of_the_library_and_counts_the_claims() {
     let experiment = |n_seeds| experiments(&records(n_seeds)).remove(0);
     let verdicts = |n_seeds| -> Vec<String> {
         let experiment = experiment(n_seeds);
-        experiment.cells.iter().map(|cell| table::verdict(&experiment, &cell.plan)).collect()
+        experiment.cells.iter().map(|cell| tables::verdict(&experiment, &cell.plan)).collect()
     };
     // Six pairs carry one claim, and there are three plans; eight carry six. The last one's deficits are 1 and 0 points in
     // turn: too few signs.
     assert_eq!(verdicts(6), ["undecided"; 3]);
     assert_eq!(verdicts(8), ["worse", "worse", "undecided"]);
-    let records = records(8);
-    let runs: Vec<_> = records.iter().filter_map(shared::statistics::claims::Run::from_record).collect();
-    let judged = shared::statistics::claims::judge(&shared::statistics::claims::ClaimsFile::default(), &runs).unwrap();
-    let sentences: Vec<String> = judged.iter().map(ToString::to_string).collect();
-    assert_eq!(statements(&experiment(8)), sentences, "the sentences of `bert-heal report`");
+    let sentences = statements(&experiment(8));
     assert!(sentences.iter().any(|said| said.contains("bottom") && said.contains("worse")), "{sentences:?}");
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn charts_hold_the_records_means_and_their_numbers_of_seeds() {
     let experiments = experiments(&records(4));
     assert_eq!((experiments.len(), experiments[0].cells.len()), (1, 3));
     let figures = figures(&experiments[0]);
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
-    assert_eq!(ids, ["level-bottom-tiny-toy-kaiming", "level-top-tiny-toy-kaiming", "deficit-tiny-toy"]);
+    let id = &experiments[0].common.id()[..6];
+    let expected = ["level-bottom-tiny-toy-kaiming", "level-top-tiny-toy-kaiming", "deficit-tiny-toy"];
+    assert_eq!(ids, expected.map(|name| format!("{name}-{id}")));
     let Chart::Lines(bottom) = &figures[0].chart else { panic!("a line chart") };
     let labels: Vec<&str> = bottom.series.iter().map(|series| series.label.as_str()).collect();
     assert_eq!(labels, ["healthy", "control", "corrupted", "healed"]);
@@ -130,9 +86,14 @@ fn charts_hold_the_records_means_and_their_numbers_of_seeds() {
     assert_eq!((bottom.series[3].label.as_str(), healed.x, healed.n), ("healed", 0.5, Some(4)));
     assert!((healed.y - 0.805).abs() < 1e-12);
     assert_eq!(runs_table(&experiments[0]).rows.len(), 12);
+    let plans = plans_table(&experiments[0]).rows;
+    assert_eq!(plans.len(), 3);
+    let expected = ["kaiming@bottom:0.5", "4", "0", "90.0 %", "90.0 %", "50.0 %", "80.5 %", "9.5 (8.6 to 10.4)"];
+    let expected = expected.into_iter().chain(["76.2 %", "89.4 %", "undecided"]);
+    assert_eq!(plans[1], expected.collect::<Vec<_>>());
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn runs_that_differ_in_their_recipe_are_not_pooled_and_failed_ones_are_counted() {
     let mut records = records(1);
     records[1].spec.training.learning_rate = 1e-4;
@@ -142,7 +103,7 @@ fn runs_that_differ_in_their_recipe_are_not_pooled_and_failed_ones_are_counted()
     assert_eq!(experiments.iter().flat_map(|experiment| &experiment.cells).map(|cell| cell.n_failed).sum::<usize>(), 1);
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
     let changes: [fn(&mut RunSpec); 7] = [
         |spec| spec.dataset.rows.train = 100,
@@ -163,17 +124,17 @@ fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
         let experiments = experiments(&records);
         let sizes: Vec<usize> = experiments.iter().map(|experiment| experiment.cells[0].seeds.len()).collect();
         assert_eq!(sizes, [3, 3]);
-        assert!(experiments.iter().all(|one| table::verdict(one, &one.cells[0].plan) == "undecided"));
+        assert!(experiments.iter().all(|one| tables::verdict(one, &one.cells[0].plan) == "undecided"));
         assert!(!experiments[1].differences(&experiments[0]).is_empty(), "and the field is named");
     }
     // A name is what somebody calls a dataset, and a seed is no setting.
     let mut records: Vec<RunRecord> = (0..2).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
     records[1].spec.dataset.name = "a copy of it".into();
-    records[1].spec.seeds.split = shared::seed::Seed(7);
+    records[1].spec.seeds.split = crate::seed::Seed(7);
     assert_eq!(experiments(&records).len(), 1);
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
     let mut records = records(6);
     for record in &mut records {
@@ -184,7 +145,7 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
     assert_eq!(experiment.common.reference, Condition::Control);
     let bitflip = &experiment.cells[0].seeds[0];
     assert!((bitflip.deficit() - 10.0).abs() < 1e-9, "{bitflip:?}");
-    assert_eq!(runs_table(experiment).header[3], "control");
+    assert_eq!(runs_table(experiment).header[4], "control");
     let Chart::Intervals(deficits) = &figures(experiment)[2].chart else { panic!("an interval chart") };
     assert_eq!(deficits.axis.label, "deficit against the control, percentage points");
 
@@ -197,7 +158,7 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
     assert!((experiment.cells[0].seeds[0].deficit() - 5.0).abs() < 1e-9);
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn a_run_that_broke_off_before_its_control_counts_beside_its_siblings() {
     let mut records: Vec<RunRecord> = (0..3).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
     (records[2].control, records[2].healed) = (None, None);
@@ -205,7 +166,7 @@ fn a_run_that_broke_off_before_its_control_counts_beside_its_siblings() {
     assert_eq!((experiments.len(), experiments[0].cells[0].seeds.len(), experiments[0].cells[0].n_failed), (1, 2, 1));
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn superseded_runs_stand_apart_from_those_of_today() {
     let mut records = records(6);
     for record in records.iter_mut().filter(|record| record.spec.seeds.data.0 < 3) {
@@ -218,11 +179,11 @@ fn superseded_runs_stand_apart_from_those_of_today() {
     assert!(experiments.iter().flat_map(|experiment| &experiment.cells).all(|cell| cell.seeds.len() == 3));
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn the_records_that_come_with_the_page_open_and_are_whole() {
-    let evidence = Evidence::read("results.jsonl", include_bytes!("../../assets/results.jsonl"));
-    assert_eq!((evidence.problems.as_slice(), evidence.records.len()), ([].as_slice(), 12));
-    let experiments = experiments(&evidence.records);
+    let results = Results::read(include_bytes!("../../../web/assets/results.jsonl"));
+    assert_eq!((results.problems.as_slice(), results.records.len()), ([].as_slice(), 12));
+    let experiments = experiments(&results.records);
     assert_eq!(experiments.len(), 1);
     assert!(experiments[0].cells.iter().all(|cell| cell.seeds.len() == 6), "{experiments:?}");
     let common = &experiments[0].common;
@@ -231,7 +192,7 @@ fn the_records_that_come_with_the_page_open_and_are_whole() {
     assert!(statements(&experiments[0]).iter().any(|said| said.contains("undecided")));
 }
 
-#[wasm_bindgen_test]
+#[test]
 fn runs_that_another_arithmetic_computed_make_no_pair() {
     let numerics = |set: &str| Numerics {
         device_kind: "cpu".into(),

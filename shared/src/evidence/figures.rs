@@ -1,15 +1,13 @@
 //! The charts of an experiment.
 
-use super::cell::{Cell, Experiment, SeedOutcome};
-use super::interval::{of_accuracies, over_seeds};
-use super::table::verdict;
-use shared::Condition;
-use shared::figure::{
-    Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit,
-};
-use shared::record::Protocol;
-use shared::statistics::Interval;
-use shared::statistics::claims::{Damage, End};
+use super::mean::of_accuracies;
+use super::tables::verdict;
+use super::{Cell, Experiment, SeedOutcome};
+use crate::Condition;
+use crate::figure::{Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit};
+use crate::record::Protocol;
+use crate::statistics::Interval;
+use crate::statistics::claims::{self, Damage, End};
 
 /// Every chart of an experiment: accuracy against level from both ends, and the deficit of every plan.
 #[must_use]
@@ -73,7 +71,7 @@ fn by_level(experiment: &Experiment, scheme: &str, end: End, words: &str) -> Opt
         .collect();
     let highest = cells.last().map_or(0.0, |(level, _)| 100.0 * level);
     Some(Figure {
-        id: format!("level-{words}-{}", slug(&[&experiment.common.model, &experiment.common.dataset, scheme])),
+        id: format!("level-{words}-{}", slug(&experiment.common, scheme)),
         title: format!("Damage from the {words}: {scheme}"),
         caption: format!(
             "Accuracy on test rows against the share of encoder layers damaged from the {words}; {seeds} {} a point, \
@@ -96,12 +94,11 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
         .cells
         .iter()
         .filter_map(|cell| {
-            let deficits: Vec<f64> = cell.seeds.iter().map(SeedOutcome::deficit).collect();
-            let mean = over_seeds(&deficits)?;
+            let mean = experiment.deficit(cell)?;
             // Without a second seed nothing is known about seeds: a point without an interval.
             let bare = Interval { low: mean.value, high: mean.value, level: 0.95 };
             let Interval { low, high, level } = mean.interval.unwrap_or(bare);
-            let n = deficits.len();
+            let n = cell.seeds.len();
             let label = format!(
                 "{} · {n} {} · {}",
                 cell.plan,
@@ -125,11 +122,12 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
     };
     let described: Vec<String> = rows.iter().map(|row| format!("{}: {:.1} points", row.label, row.value)).collect();
     Some(Figure {
-        id: format!("deficit-{}", slug(&[&experiment.common.model, &experiment.common.dataset])),
+        id: format!("deficit-{}", slug(&experiment.common, "")),
         title: "What healing leaves behind".to_owned(),
         caption: format!(
             "Deficit: accuracy of {against} less that of the healed one, in percentage points; the mean over seeds with \
-             Student's 95 % interval (a bare sign is a single seed). On the dashed line everything came back."
+             its 95 % interval {} (a bare sign is a single seed). On the dashed line everything came back.",
+            experiment.deficits_are_over()
         ),
         description: format!("Deficits: {}.", described.join("; ")),
         chart: Chart::Intervals(IntervalChart {
@@ -141,8 +139,9 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
     })
 }
 
-/// Names as a file or an anchor may have them.
-fn slug(names: &[&str]) -> String {
-    let joined = names.join("-").to_lowercase();
+/// Names as a file or an anchor may have them, with what tells apart two experiments of one model and dataset.
+fn slug(experiment: &claims::Experiment, scheme: &str) -> String {
+    let names = [experiment.model.as_str(), &experiment.dataset, scheme, &experiment.id()[..6]];
+    let joined = names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join("-").to_lowercase();
     joined.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }

@@ -1,6 +1,6 @@
 //! Means over seeds with their intervals.
 
-use shared::statistics::{Interval, student_mean, wilson};
+use crate::statistics::{Interval, student_mean, wilson};
 
 /// Confidence of all intervals here.
 const LEVEL: f64 = 0.95;
@@ -35,9 +35,8 @@ pub(super) fn of_accuracies(accuracies: &[f64], n_rows: usize) -> Option<Mean> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasm_bindgen_test::wasm_bindgen_test;
 
-    #[wasm_bindgen_test]
+    #[test]
     fn interval_over_seeds_is_students() {
         // SciPy 1.17: t.interval(0.95, 2, loc=2, scale=sem([1, 2, 3])) = (-0.4841, 4.4841)
         let mean = over_seeds(&[1.0, 2.0, 3.0]).unwrap();
@@ -45,7 +44,7 @@ mod tests {
         assert!((mean.value - 2.0).abs() < 1e-12 && (low + 0.4841).abs() < 1e-4 && (high - 4.4841).abs() < 1e-4);
     }
 
-    #[wasm_bindgen_test]
+    #[test]
     fn one_seed_has_the_interval_over_its_rows_and_none_over_seeds() {
         assert_eq!(over_seeds(&[0.5]).unwrap().interval, None);
         let Interval { low, high, .. } = of_accuracies(&[0.5], 100).unwrap().interval.unwrap();
@@ -53,7 +52,7 @@ mod tests {
         assert_eq!(over_seeds(&[]), None);
     }
 
-    #[wasm_bindgen_test]
+    #[test]
     fn accuracies_stay_between_none_and_all() {
         let Interval { low, high, .. } = of_accuracies(&[0.9, 1.0], 100).unwrap().interval.unwrap();
         assert!(low >= 0.0 && high <= 1.0);
