@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// Its name beside the page, which links to it.
-const NAME: &str = "bert-heal-class.zip";
+pub const NAME: &str = "bert-heal-class.zip";
 
 /// The folder in the zip.
 const FOLDER: &str = "bert-heal";
@@ -55,7 +55,10 @@ pub fn run(args: &ClassZipArgs) -> Result<()> {
 }
 
 /// All files below `folder`, in the order of their names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();

@@ -4,6 +4,7 @@
 mod browser;
 mod class_zip;
 mod demo;
+mod page_size;
 mod sentences;
 mod shell;
 mod test;

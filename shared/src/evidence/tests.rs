@@ -47,7 +47,7 @@ fn results_are_read_once_each_and_what_is_wrong_is_named_by_its_line() {
     let [Problem::NoRecord { line: 7, reason }, twice, torn] = results.problems.as_slice() else {
         panic!("{:?}", results.problems)
     };
-    assert!(reason.contains("missing field"), "{reason}");
+    assert!(reason.contains("unknown field `some`"), "{reason}");
     assert_eq!(*twice, Problem::Twice { line: 8, run_id: records[0].run_id.clone() });
     assert_eq!(*torn, Problem::Torn { line: 9 });
     assert_eq!(Results::read(b""), Results::default());

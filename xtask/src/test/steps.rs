@@ -1,7 +1,7 @@
 //! The checks, each a few commands that can also be typed.
 
 use crate::shell::{Shell, run};
-use crate::{browser, tools};
+use crate::{browser, page_size, tools};
 use anyhow::Result;
 
 /// The target of the page and its worker.
@@ -54,7 +54,7 @@ impl Step {
             Self::Clippy => "no warning of clippy, natively and for WebAssembly",
             Self::Native => "tests on this machine, and the examples in the documentation",
             Self::Wasm => "tests of `shared` and `web` in headless Chromium",
-            Self::Page => "Trunk builds the page in release mode",
+            Self::Page => "Trunk builds the page in release mode, within its budget of bytes",
             Self::Browser => "headless Chromium opens the built page",
             Self::Docs => "rustdoc without warnings",
             Self::Deny => "licences and sources of every dependency are allowed ones",
@@ -159,6 +159,7 @@ impl Setting {
         self.page_tools()?;
         // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
         run(&mut self.shell.command("trunk", ["build", "--release", "--locked", "--offline"])?)?;
+        page_size::check(&self.shell.root().join("dist"))?;
         Ok(Outcome::Passed)
     }
 
