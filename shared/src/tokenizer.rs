@@ -1,18 +1,28 @@
-//! Text → token ids. The one file that touches `tokenizers`.
+//! Text → token ids. The one place that touches `tokenizers`.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod general;
+#[cfg(any(target_arch = "wasm32", test))]
+mod word_pieces;
+#[cfg(not(target_arch = "wasm32"))]
+mod write;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy};
 
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use general::General as Inner;
+#[cfg(target_arch = "wasm32")]
+use word_pieces::WordPieces as Inner;
 
-/// A WordPiece tokenizer with its own padding and truncation switched off and ours set.
+/// A tokenizer with its own padding and truncation switched off and ours set.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
 }
 
 /// The files of a checkpoint that decide its token ids; at least one of the first two.
@@ -60,9 +70,6 @@ impl Token {
 
 /// The classes that `transformers` builds anew from `tokenizer_config.json`, without their `Fast`.
 const BERT_CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
-
-/// The class that takes `tokenizer.json` as it is.
-const GENERIC_CLASS: &str = "PreTrainedTokenizerFast";
 
 impl TokenizerConfig {
     fn parse(bytes: Option<&[u8]>) -> Result<Self> {
@@ -157,12 +164,12 @@ impl Tokenizer {
     }
 
     fn from_json_and_config(json: &[u8], config: Option<&[u8]>, vocab_size: usize) -> Result<(Self, Option<String>)> {
-        let as_it_is = Self::from_json(json, vocab_size)?;
+        let as_it_is = Self::from_json(json, vocab_size);
         let says = if config.is_some() { "tokenizer_config.json" } else { "a BERT without tokenizer_config.json" };
         let config = TokenizerConfig::parse(config)?;
-        let mut file: Value = serde_json::from_slice(json).map_err(|e| Error::Tokenizer(e.to_string()))?;
+        let Ok(mut file) = serde_json::from_slice::<Value>(json) else { return Ok((as_it_is?, None)) };
         if !config.is_of_bert() || file.pointer("/model/type").is_some_and(|model| model != "WordPiece") {
-            return Ok((as_it_is, None));
+            return Ok((as_it_is?, None));
         }
         let (there, wanted) = (BertNormalizer::of(&file), config.normalizer());
         let mut replaced = match there {
@@ -171,13 +178,15 @@ impl Tokenizer {
         };
         let around = [("[CLS]", &config.cls_token), ("[SEP]", &config.sep_token)]
             .map(|(usual, token)| token.as_ref().map_or(usual, Token::text).to_owned());
-        let ids = around.clone().map(|token| as_it_is.inner.token_to_id(&token));
-        let [Some(cls), Some(sep)] = ids else { return Ok((as_it_is, None)) };
-        if as_it_is.encode(&[""], 3)?[0] != [cls, sep] {
+        let ids = around.clone().map(|token| id_in_file(&file, &token));
+        let [Some(cls), Some(sep)] = ids else { return Ok((as_it_is?, None)) };
+        // What cannot be read as it is may still be read with BERT's parts.
+        let puts_around = as_it_is.as_ref().ok().map(|tokenizer| tokenizer.encode(&[""], 3)).transpose()?;
+        if puts_around.is_none_or(|rows| rows[0] != [cls, sep]) {
             replaced.push(format!("puts {} and {} around a text", around[0], around[1]));
         }
         if replaced.is_empty() {
-            return Ok((as_it_is, None));
+            return Ok((as_it_is?, None));
         }
         let [cls_token, sep_token] = around;
         file["normalizer"] = wanted.to_json();
@@ -190,54 +199,19 @@ impl Tokenizer {
         Ok((Self::from_json(file.to_string().as_bytes(), vocab_size)?, Some(note)))
     }
 
-    /// The `tokenizer_config.json` from which `transformers` builds this very tokenizer, for a model with `max_length`
-    /// positions; the other fields of `given`, the file that the checkpoint came with, stay.
-    ///
-    /// # Errors
-    /// When `given` is not an object of JSON.
-    pub fn to_config_json(&self, given: Option<&[u8]>, max_length: usize) -> Result<Vec<u8>> {
-        let failed = |e: serde_json::Error| Error::Tokenizer(format!("tokenizer_config.json cannot be read: {e}"));
-        let file: Value = serde_json::from_slice(&self.to_json()?).map_err(failed)?;
-        let mut config: Map<String, Value> = serde_json::from_slice(given.unwrap_or(b"{}")).map_err(failed)?;
-        let class = TokenizerConfig::parse(given)?;
-        let is_bert = |normalizer: &BertNormalizer| {
-            normalizer.clean_text
-                && class.is_of_bert()
-                && file.pointer("/pre_tokenizer/type").is_some_and(|kind| kind == "BertPreTokenizer")
-        };
-        if let Some(normalizer) = BertNormalizer::of(&file).filter(is_bert) {
-            config.insert("do_lower_case".into(), normalizer.lowercase.into());
-            config.insert("strip_accents".into(), normalizer.strip_accents.into());
-            config.insert("tokenize_chinese_chars".into(), normalizer.handle_chinese_chars.into());
-            config.entry("tokenizer_class").or_insert_with(|| BERT_CLASSES[0].into());
-        } else if class.is_of_bert() {
-            config.insert("tokenizer_class".into(), GENERIC_CLASS.into());
-        }
-        for (name, token) in [
-            ("cls_token", "[CLS]"),
-            ("sep_token", "[SEP]"),
-            ("pad_token", "[PAD]"),
-            ("unk_token", "[UNK]"),
-            ("mask_token", "[MASK]"),
-        ] {
-            if self.inner.token_to_id(token).is_some() {
-                config.entry(name).or_insert_with(|| token.into());
-            }
-        }
-        config.entry("model_max_length").or_insert_with(|| max_length.into());
-        let mut bytes = serde_json::to_vec_pretty(&config).map_err(failed)?;
-        bytes.push(b'\n');
-        Ok(bytes)
-    }
-
     /// From `tokenizer.json`. The file may carry padding and truncation of its own, which are replaced.
     ///
     /// # Errors
     /// When the file is not a tokenizer, or its largest id does not fit `vocab_size` rows of embeddings.
     pub fn from_json(bytes: &[u8], vocab_size: usize) -> Result<Self> {
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|e| Error::Tokenizer(format!("tokenizer.json cannot be read: {e}")))?;
-        Self::checked(inner, vocab_size)
+        let inner = Inner::from_json(bytes)?;
+        let n = inner.vocab_size();
+        if n > vocab_size {
+            return Err(Error::Tokenizer(format!(
+                "the tokenizer has {n} pieces, the model only {vocab_size} word embeddings: they do not belong together"
+            )));
+        }
+        Ok(Self { inner })
     }
 
     /// From a `vocab.txt` with one piece a line, as BERT's original release has it, and `tokenizer_config.json`.
@@ -275,18 +249,6 @@ impl Tokenizer {
         Self::from_json(file.to_string().as_bytes(), vocab_size)
     }
 
-    fn checked(mut inner: tokenizers::Tokenizer, vocab_size: usize) -> Result<Self> {
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|e| Error::Tokenizer(format!("truncation cannot be switched off: {e}")))?;
-        let n = inner.get_vocab_size(true);
-        if n > vocab_size {
-            return Err(Error::Tokenizer(format!(
-                "the tokenizer has {n} pieces, the model only {vocab_size} word embeddings: they do not belong together"
-            )));
-        }
-        Ok(Self { inner })
-    }
-
     /// Token ids of each text with `[CLS]` and `[SEP]`, cut to `max_length` tokens; texts are worked on in parallel.
     ///
     /// # Errors
@@ -303,29 +265,7 @@ impl Tokenizer {
         if max_length < 3 {
             return Err(Error::Tokenizer(format!("a maximum length of {max_length} leaves no room for text")));
         }
-        let mut inner = self.inner.clone();
-        inner
-            .with_truncation(Some(TruncationParams {
-                max_length,
-                strategy: TruncationStrategy::LongestFirst,
-                ..TruncationParams::default()
-            }))
-            .map_err(|e| Error::Tokenizer(e.to_string()))?;
-        let encodings = inner
-            .encode_batch_fast(texts.to_vec(), true)
-            .map_err(|e| Error::Tokenizer(format!("cannot encode: {e}")))?;
-        let row =
-            |encoding: tokenizers::Encoding| (encoding.get_ids().to_vec(), !encoding.get_overflowing().is_empty());
-        Ok(encodings.into_iter().map(row).collect())
-    }
-
-    /// Everything that decides the ids, as `tokenizer.json` would say it: normaliser, pieces, special tokens and what
-    /// is put around a text. Equal tokenizers give equal bytes.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn to_json(&self) -> Result<Vec<u8>> {
-        self.inner.to_string(false).map(String::into_bytes).map_err(|e| Error::Tokenizer(e.to_string()))
+        self.inner.encode(texts, max_length)
     }
 
     /// The pieces behind ids, such as `##ing`; `[UNK]` for an id without one.
@@ -333,6 +273,14 @@ impl Tokenizer {
     pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
         ids.iter().map(|id| self.inner.id_to_token(*id).unwrap_or_else(|| "[UNK]".into())).collect()
     }
+}
+
+/// The id of a token that a `tokenizer.json` names.
+fn id_in_file(file: &Value, token: &str) -> Option<u32> {
+    let added = file.get("added_tokens").and_then(Value::as_array).into_iter().flatten();
+    let added = added.filter(|added| added.get("content").is_some_and(|content| content == token));
+    let id = added.filter_map(|added| added.get("id")).next().or_else(|| file.pointer("/model/vocab")?.get(token))?;
+    u32::try_from(id.as_u64()?).ok()
 }
 
 /// A vocabulary for random weights where no tokenizer is at hand: the special tokens, every character of `texts` alone

@@ -1,0 +1,212 @@
+//! BERT's tokenizer, made of the parts of `tokenizers` that it consists of; the page has no other.
+//!
+//! The general tokenizer holds every normaliser, splitter and model there is, and the regular expressions that some of
+//! them need with their Unicode tables: a tenth of what a visitor of the page would fetch, for nothing that a BERT uses.
+//! Natively the general one computes; tests compare the ids of the two.
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::{
+    Model as _, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
+};
+
+use crate::error::{Error, Result};
+
+/// What is done to a text, in this order.
+#[derive(Clone, Debug)]
+pub(super) struct WordPieces {
+    /// Tokens that stand for themselves in the text as it is.
+    as_written: Vec<AddedToken>,
+    normalizer: BertNormalizer,
+    /// Tokens that stand for themselves in the normalised text.
+    normalized: Vec<AddedToken>,
+    pieces: WordPiece,
+    cls: u32,
+    sep: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AddedToken {
+    id: u32,
+    content: String,
+    #[serde(default)]
+    single_word: bool,
+    #[serde(default)]
+    lstrip: bool,
+    #[serde(default)]
+    rstrip: bool,
+    #[serde(default)]
+    normalized: bool,
+}
+
+impl WordPieces {
+    /// # Errors
+    /// When the file is not a tokenizer, or has parts that are not BERT's.
+    pub(super) fn from_json(bytes: &[u8]) -> Result<Self> {
+        let failed =
+            |error: &dyn std::fmt::Display| Error::Tokenizer(format!("tokenizer.json cannot be read: {error}"));
+        let file: Value = serde_json::from_slice(bytes).map_err(|e| failed(&e))?;
+        for (part, wanted) in [("normalizer", "BertNormalizer"), ("pre_tokenizer", "BertPreTokenizer")] {
+            is_of_bert(&file, part, wanted)?;
+        }
+        if file.pointer("/model/type").is_some() {
+            is_of_bert(&file, "model", "WordPiece")?;
+        }
+        let added = file.get("added_tokens").filter(|added| !added.is_null());
+        let added = added.map(Vec::<AddedToken>::deserialize).transpose().map_err(|e| failed(&e))?.unwrap_or_default();
+        if let Some(token) = added.iter().find(|token| token.single_word || token.lstrip || token.rstrip) {
+            return Err(Error::Tokenizer(format!(
+                "tokenizer.json: the added token {:?} takes its surroundings into account (single_word, lstrip or \
+                 rstrip), which only the program for the command line can do",
+                token.content
+            )));
+        }
+        let normalizer = BertNormalizer::deserialize(&file["normalizer"]).map_err(|e| failed(&e))?;
+        let (mut normalized, as_written): (Vec<_>, Vec<_>) = added.into_iter().partition(|token| token.normalized);
+        for token in &mut normalized {
+            token.content = normalize(normalizer, &token.content)?.get().to_owned();
+        }
+        let pieces = WordPiece::deserialize(file.get("model").unwrap_or(&Value::Null)).map_err(|e| failed(&e))?;
+        let [cls, sep] = around(&file)?;
+        Ok(Self { as_written, normalizer, normalized, pieces, cls, sep })
+    }
+
+    fn added(&self) -> impl Iterator<Item = &AddedToken> {
+        self.as_written.iter().chain(&self.normalized)
+    }
+
+    /// Pieces, special tokens included.
+    pub(super) fn vocab_size(&self) -> usize {
+        let n_others = self.added().filter(|token| self.pieces.token_to_id(&token.content).is_none()).count();
+        self.pieces.get_vocab_size() + n_others
+    }
+
+    pub(super) fn id_to_token(&self, id: u32) -> Option<String> {
+        let added = self.added().find(|added| added.id == id).map(|added| added.content.clone());
+        added.or_else(|| self.pieces.id_to_token(id))
+    }
+
+    /// Ids of each text between `[CLS]` and `[SEP]`, cut to `max_length`, and whether it was longer.
+    pub(super) fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
+        let encode = |text: &&str| {
+            let ids = self.ids(text)?;
+            let n_kept = ids.len().min(max_length - 2);
+            let row = std::iter::once(self.cls).chain(ids[..n_kept].iter().copied()).chain([self.sep]).collect();
+            Ok((row, n_kept < ids.len()))
+        };
+        texts.iter().map(encode).collect()
+    }
+
+    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for (token, part) in cut(text, &self.as_written) {
+            if let Some(id) = token {
+                ids.push(id);
+                continue;
+            }
+            let part = normalize(self.normalizer, part)?;
+            for (token, part) in cut(part.get(), &self.normalized) {
+                match token {
+                    Some(id) => ids.push(id),
+                    None => self.push_words(part, &mut ids)?,
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    fn push_words(&self, part: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let mut words = PreTokenizedString::from(part);
+        BertPreTokenizer.pre_tokenize(&mut words).map_err(|e| cannot_encode(&e))?;
+        for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            let pieces = self.pieces.tokenize(word).map_err(|e| cannot_encode(&e))?;
+            ids.extend(pieces.iter().map(|piece| piece.id));
+        }
+        Ok(())
+    }
+}
+
+fn cannot_encode(error: &tokenizers::Error) -> Error {
+    Error::Tokenizer(format!("cannot encode: {error}"))
+}
+
+fn normalize(normalizer: BertNormalizer, text: &str) -> Result<NormalizedString> {
+    let mut normalized = NormalizedString::from(text);
+    normalizer.normalize(&mut normalized).map_err(|e| cannot_encode(&e))?;
+    Ok(normalized)
+}
+
+/// The text in pieces, those that are one of `tokens` with its id: of all occurrences the leftmost, of these the longest.
+///
+/// `a[SEP]b` with `[SEP]` → `a`, `[SEP]` (its id), `b`.
+fn cut<'t>(text: &'t str, tokens: &[AddedToken]) -> Vec<(Option<u32>, &'t str)> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let found = tokens.iter().filter(|token| !token.content.is_empty()).filter_map(|token| {
+            let start = rest.find(&token.content)?;
+            Some((start, usize::MAX - token.content.len(), token))
+        });
+        let Some((start, _, token)) = found.min_by_key(|(start, shortness, _)| (*start, *shortness)) else {
+            parts.push((None, rest));
+            break;
+        };
+        let end = start + token.content.len();
+        if start > 0 {
+            parts.push((None, &rest[..start]));
+        }
+        parts.push((Some(token.id), &rest[start..end]));
+        rest = &rest[end..];
+    }
+    parts
+}
+
+/// # Errors
+/// When a part of the tokenizer is not of BERT's kind.
+fn is_of_bert(file: &Value, part: &str, wanted: &str) -> Result<()> {
+    let kind = file.get(part).and_then(|part| part.get("type")).and_then(Value::as_str);
+    if kind == Some(wanted) {
+        return Ok(());
+    }
+    Err(Error::Tokenizer(format!(
+        "tokenizer.json: expected {part} {wanted}, got {}; the page reads BERT's own tokenizers, the program for the \
+         command line also others",
+        kind.unwrap_or("none")
+    )))
+}
+
+/// The ids that a file puts around one text.
+///
+/// # Errors
+/// When it is not one before and one after it.
+fn around(file: &Value) -> Result<[u32; 2]> {
+    let processor = &file["post_processor"];
+    let of_pair = |name: &str| processor[name].get(1).and_then(Value::as_u64);
+    let of_template = |i: usize| {
+        let token = processor["single"].get(i)?.pointer("/SpecialToken/id")?.as_str()?;
+        let ids = processor["special_tokens"].get(token)?.get("ids")?.as_array()?;
+        ids.first()?.as_u64().filter(|_| ids.len() == 1)
+    };
+    let is_one_text = processor["single"].as_array().is_some_and(|single| {
+        single.len() == 3 && single[1].pointer("/Sequence/id").is_some_and(|sequence| sequence == "A")
+    });
+    let ids = match processor["type"].as_str() {
+        Some("BertProcessing") => [of_pair("cls"), of_pair("sep")],
+        Some("TemplateProcessing") if is_one_text => [of_template(0), of_template(2)],
+        _ => [None, None],
+    };
+    match ids.map(|id| id.and_then(|id| u32::try_from(id).ok())) {
+        [Some(cls), Some(sep)] => Ok([cls, sep]),
+        _ => Err(Error::Tokenizer(
+            "tokenizer.json: expected a post_processor that puts one token before and one after a text, as BERT's does; \
+             the program for the command line reads others"
+                .into(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;
