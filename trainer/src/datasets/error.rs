@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use shared::dataset::{DatasetError, Split};
 
 /// What a folder must have, for messages.
-const FOLDER: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
+const FOLDER: &str = "train.tsv (or .csv, .jsonl, .json, .parquet, .arrow)";
 
 /// What a single file must be, for messages.
 const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow";

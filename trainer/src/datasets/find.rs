@@ -72,9 +72,9 @@ fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<Da
     }
     let has_train = splits.iter().any(|(split, _)| *split == Split::Train);
     let expected = match purpose {
-        Purpose::Train if !has_train => Some("train.tsv (or .csv, .jsonl, .json, .parquet)"),
+        Purpose::Train if !has_train => Some("train.tsv (or .csv, .jsonl, .json, .parquet, .arrow)"),
         Purpose::Evaluate if splits.iter().all(|(split, _)| *split == Split::Train) => {
-            Some("test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet)")
+            Some("test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet, .arrow)")
         }
         Purpose::Train | Purpose::Evaluate => None,
     };
