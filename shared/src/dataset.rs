@@ -9,6 +9,7 @@ mod columns;
 mod content;
 mod csv;
 mod error;
+mod format;
 mod json;
 mod labels;
 mod order;
@@ -24,6 +25,9 @@ pub use columns::{ColumnChoice, Columns, join_texts};
 pub use content::row_hash;
 pub use csv::read_csv;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
+pub use format::{
+    Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
+};
 pub use json::{read_json, read_json_lines};
 pub use labels::{default_label_names, parse_label_names};
 pub use order::{Grouping, epoch_batches, evaluation_batches};

@@ -20,6 +20,7 @@ pub mod seed;
 pub mod statistics;
 pub mod tokenizer;
 pub mod training;
+pub mod words;
 
 pub use condition::Condition;
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@ use super::parameter::Decimal;
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
 use super::scheme::SchemeEntry;
 use super::selection::Component;
+use crate::words::listed;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
 pub(super) fn plan(plan: &ResolvedPlan) -> String {
@@ -99,14 +100,4 @@ fn layers(layer_indices: &[usize], n_layers: usize) -> String {
         .collect();
     let noun = if layer_indices.len() == 1 { "layer" } else { "layers" };
     format!("{noun} {} of {n_layers}", listed(&runs, "and"))
-}
-
-/// With `and`: `a`, `a and b`, `a, b and c`.
-pub(super) fn listed(items: &[impl AsRef<str>], conjunction: &str) -> String {
-    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-    match items.as_slice() {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [init @ .., last] => format!("{} {conjunction} {last}", init.join(", ")),
-    }
 }

@@ -2,12 +2,12 @@
 
 use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent};
-use super::describe::listed;
 use super::error::{PlanError, Typed};
 use super::parameter::Parameter;
 use super::plan::{Plan, Step};
 use super::scheme::{Scheme, SchemeEntry};
 use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+use crate::words::listed;
 
 const PLACES: &str = "all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier";
 const COMPONENTS: &str = "attention, attention.query, attention.key, attention.value, attention.output, \

@@ -151,7 +151,7 @@ impl Scheme {
             Self::Normal { std } => SchemeEntry {
                 keyword: "normal",
                 label: "Draw anew (normal, as BERT starts)",
-                help: "re-initialise from a normal distribution, by default of standard deviation 0.02",
+                help: "re-initialise from a normal distribution, by default with std 0.02",
                 sentence: "re-initialise {what} (from a normal distribution of standard deviation {value}; LayerNorm \
                            weights to 1, biases to 0)",
                 parameter: Some(Parameter {
@@ -228,7 +228,7 @@ impl Scheme {
             Self::BitFlip { rate, field } => SchemeEntry {
                 keyword: "bitflip",
                 label: "Flip bits",
-                help: "flip each bit with a probability; field is sign, exponent, mantissa or bit0 to bit31",
+                help: "flip each bit with a probability; field: sign, exponent, mantissa or bitN",
                 sentence: "flip {bits} with probability {value} in {what}",
                 parameter: Some(Parameter {
                     kind: ParameterKind {

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
+use shared::dataset::unpacked_endings;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
@@ -83,7 +84,7 @@ pub(super) fn OwnModel() -> impl IntoView {
                     />
                 </div>
                 <div class="field">
-                    <label for="load-rows">"Labelled texts for healing and measuring (.tsv, .csv, .jsonl, .json)"</label>
+                    <label for="load-rows">{format!("Labelled texts for healing and measuring ({})", unpacked_endings())}</label>
                     <input type="file" id="load-rows" data-testid="load-rows" on:change=choose_rows />
                 </div>
             </div>

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use shared::bundle;
+use shared::dataset::{FileKind, Packing};
 
 /// A model among files; numbers are places in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +80,12 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
     };
     let rows = |is_run: bool| {
         places.iter().position(|place| {
-            let (stem, extension) = place.name.rsplit_once('.').unwrap_or((&place.name, ""));
+            let Some((FileKind { format, packing: Packing::None }, stem)) = FileKind::of(&place.name) else {
+                return false;
+            };
             // A run's folder has lines of JSON of its own.
-            let is_table = matches!(extension, "tsv" | "csv" | "jsonl") && !is_run;
-            is_table || (matches!(extension, "json" | "jsonl" | "tsv" | "csv") && stem == "rows")
+            let is_table = format.entry().is_always_a_table && !is_run;
+            format.is_read_from_bytes() && (is_table || stem == "rows")
         })
     };
 
