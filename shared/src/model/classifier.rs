@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::encoder::{SITE_HEAD, linear};
 use super::source::Source;
-use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module};
+use super::{Encoder, ForwardMode, HeadActivation, ModelConfig, Module};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{Collector, Kernels, Linear, dropout};
@@ -13,7 +13,7 @@ use crate::parameters::Parameters;
 /// `BertForSequenceClassification` or `DistilBertForSequenceClassification`.
 #[derive(Debug)]
 pub struct TextClassifier {
-    architecture: Architecture,
+    head_activation: HeadActivation,
     encoder: Encoder,
     pooler: Linear,
     classifier: Linear,
@@ -57,7 +57,7 @@ impl TextClassifier {
 
     fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
         Ok(Self {
-            architecture: config.architecture,
+            head_activation: config.architecture.family().head_activation,
             encoder: Encoder::new(config, kernels, dtype, source)?,
             pooler: linear(Module::Pooler, kernels, source)?,
             classifier: linear(Module::Classifier, kernels, source)?,
@@ -124,10 +124,10 @@ impl TextClassifier {
     }
 
     fn activate(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(match self.architecture {
-            Architecture::Bert => x.tanh()?,
+        Ok(match self.head_activation {
+            HeadActivation::Tanh => x.tanh()?,
             // Candle's `relu` is max(x, 0), which makes 0 of NaN.
-            Architecture::DistilBert => x.le(0.0)?.where_cond(&x.zeros_like()?, x)?,
+            HeadActivation::Relu => x.le(0.0)?.where_cond(&x.zeros_like()?, x)?,
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use super::source::Source;
-use super::{Architecture, LayerModule, ModelConfig, Module, ParameterPath};
+use super::{LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{
@@ -45,6 +45,7 @@ pub struct Encoder {
     word_embeddings: Tensor,
     position_embeddings: Tensor,
     token_type_embeddings: Option<Tensor>,
+    position_offset: usize,
     layer_norm: LayerNorm,
     layers: Vec<EncoderLayer>,
     hidden_dropout: f64,
@@ -56,14 +57,14 @@ pub struct Encoder {
 impl Encoder {
     /// Assembles the encoder; activations have the number format `dtype`.
     pub(super) fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
-        let token_type_embeddings = match config.architecture {
-            Architecture::Bert => Some(source.tensor(ParameterPath::weight(Module::TokenTypeEmbeddings))?),
-            Architecture::DistilBert => None,
-        };
+        let family = config.architecture.family();
+        let token_types = || source.tensor(ParameterPath::weight(Module::TokenTypeEmbeddings));
+        let token_type_embeddings = family.has_token_types().then(token_types).transpose()?;
         Ok(Self {
             word_embeddings: source.tensor(ParameterPath::weight(Module::WordEmbeddings))?,
             position_embeddings: source.tensor(ParameterPath::weight(Module::PositionEmbeddings))?,
             token_type_embeddings,
+            position_offset: family.position_offset,
             layer_norm: layer_norm(Module::EmbeddingsLayerNorm, config, kernels, source)?,
             layers: (0..config.n_layers)
                 .map(|layer_idx| EncoderLayer::new(layer_idx, config, kernels, source))
@@ -91,7 +92,9 @@ impl Encoder {
         let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels, &self.collector);
         // One row of each table for every token: candle's backward pass of a broadcast is a slow sum on one thread.
         let mut x = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
-        let positions = (0..n_rows).flat_map(|_| 0..n_tokens as u32).collect();
+        // Padding comes last, so a token's position is its place, and where padding is does not matter.
+        let first = self.position_offset as u32;
+        let positions = (0..n_rows).flat_map(|_| first..first + n_tokens as u32).collect();
         x = (x + lookup(&self.position_embeddings, positions)?)?;
         if let Some(table) = &self.token_type_embeddings {
             x = (x + lookup(table, batch.token_type_ids.clone())?)?;
@@ -127,7 +130,7 @@ pub struct EncoderLayer {
     parameters: Arc<LayerParameters>,
     layer_norm_eps: f64,
     attention_dropout: f64,
-    /// Dropout behind the attention's dense layer, which `DistilBERT` does not have.
+    /// Dropout behind the attention's dense layer, which not every family has.
     attention_output_dropout: f64,
     ffn_dropout: f64,
     kernels: Kernels,
@@ -135,6 +138,7 @@ pub struct EncoderLayer {
 
 impl EncoderLayer {
     fn new(layer_idx: usize, config: &ModelConfig, kernels: &Kernels, source: Source<'_>) -> Result<Self> {
+        let drops_attention_output = config.architecture.family().drops_attention_output;
         let pair = |module| source.pair(Module::Layer(layer_idx, module));
         let parameters = LayerParameters {
             query: pair(LayerModule::Query)?,
@@ -153,10 +157,7 @@ impl EncoderLayer {
             parameters: Arc::new(parameters),
             layer_norm_eps: config.layer_norm_eps,
             attention_dropout: config.attention_dropout,
-            attention_output_dropout: match config.architecture {
-                Architecture::Bert => config.hidden_dropout,
-                Architecture::DistilBert => 0.0,
-            },
+            attention_output_dropout: if drops_attention_output { config.hidden_dropout } else { 0.0 },
             ffn_dropout: config.hidden_dropout,
             kernels: *kernels,
         })

@@ -5,6 +5,8 @@ use crate::protocol::FileEntry;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::dataset::unpacked_endings;
+use shared::model::Architecture;
+use shared::words;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
@@ -56,7 +58,7 @@ pub(super) fn OwnModel() -> impl IntoView {
         <section class="panel stack" aria-labelledby="own-title">
             <h2 id="own-title">"Your own model"</h2>
             <p class="small quiet">
-                "Any small BERT or DistilBERT in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
+                "Any small "{words::listed(&Architecture::ALL.map(|known| known.family().name), "or")}" in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
             </p>
             <div
                 class="drop stack"

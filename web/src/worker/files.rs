@@ -4,6 +4,8 @@ use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use shared::bundle;
 use shared::dataset::{FileKind, Packing};
+use shared::model::Architecture;
+use shared::words::listed;
 
 /// A model among files; numbers are places in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,8 +188,9 @@ fn without_config(files: &[FileEntry], places: &[Place], missing: &dyn Fn(&str, 
             return Failure::WrongFile {
                 file: files[at].path.clone(),
                 reason: format!(
-                    "it is {what}; this page reads BERT and DistilBERT in Hugging Face layout: config.json, \
-                     model.safetensors and tokenizer.json"
+                    "it is {what}; this page reads {} in Hugging Face layout: config.json, model.safetensors and \
+                     tokenizer.json",
+                    listed(&Architecture::ALL.map(|known| known.family().name), "and")
                 ),
             };
         }
