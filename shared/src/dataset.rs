@@ -107,6 +107,23 @@ impl Limits {
 }
 
 /// A text-classification dataset. A split without rows is one that does not exist.
+///
+/// ```
+/// use shared::dataset::{Dataset, Example, Limits};
+/// use shared::seed::Seed;
+///
+/// let row = |text: &str, label| Example { text: text.to_owned(), label };
+/// let train = vec![row("good", 1), row("fine", 1), row("bad", 0), row("awful", 0)];
+/// let names = vec!["negative".to_owned(), "positive".to_owned()];
+/// let dataset = Dataset::new("toy".to_owned(), names, train, vec![], vec![row("good", 1)])?;
+/// assert_eq!(dataset.report.splits[0].class_counts, [2, 2]);
+/// assert!(dataset.report.warnings()[0].contains("whose text is also in")); // "good" is in train and test
+///
+/// let limits = Limits { train: Some(2), ..Limits::default() };
+/// let smaller = dataset.limited(&limits, Seed(0), Seed(0))?;
+/// assert_eq!(smaller.report.splits[0].class_counts, [1, 1]); // a row of each class
+/// # Ok::<(), shared::dataset::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// What the user calls it.

@@ -77,6 +77,9 @@ impl Encoder {
     }
 
     /// The attention mask of a batch, made once for all layers.
+    ///
+    /// # Errors
+    /// When the batch's mask has not an entry for each of its tokens.
     pub fn mask(&self, batch: &Batch) -> Result<AttentionMask> {
         let mask = Arc::new(batch.attention_mask.clone());
         Ok(AttentionMask::new(mask, batch.n_rows, batch.n_columns, self.device(), &self.kernels)?)
@@ -87,6 +90,9 @@ impl Encoder {
     }
 
     /// Word + position + token-type embeddings, LayerNorm, dropout: `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// When a token id or the number of columns is beyond the tables of embeddings.
     pub fn embed(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let (n_rows, n_tokens) = (batch.n_rows, batch.n_columns);
         let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels, &self.collector);
@@ -111,6 +117,9 @@ impl Encoder {
     }
 
     /// The last layer's hidden states, `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// As [`Encoder::embed`], or when a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         self.forward_under(&self.mask(batch)?, batch, mode)
     }
@@ -168,6 +177,9 @@ impl EncoderLayer {
     }
 
     /// `[batch, seq, hidden]` → `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// When `x` is not of the mask's rows and tokens and the model's hidden size.
     pub fn forward(&self, x: &Tensor, mask: &AttentionMask, mode: ForwardMode<'_>) -> Result<Tensor> {
         let sites = LayerDropout {
             attention: mode.dropout(self.site(0), self.attention_dropout),
@@ -194,6 +206,9 @@ impl EncoderLayer {
     }
 
     /// The attention probabilities this layer computes from its input: `[batch, heads, seq, seq]`.
+    ///
+    /// # Errors
+    /// As [`EncoderLayer::forward`].
     pub fn attention_probabilities(&self, x: &Tensor, mask: &AttentionMask) -> Result<Tensor> {
         let (q, k) = (self.dense(&self.parameters.query, x)?, self.dense(&self.parameters.key, x)?);
         Ok(attention_probabilities(&q, &k, mask, self.n_heads, &self.kernels)?)
