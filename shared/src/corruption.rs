@@ -15,7 +15,8 @@
 //!           | "ffn" [ ".in" | ".out" ] | "layernorm" | "bias" | "weight"
 //! ```
 //!
-//! What the words mean is told at [`Selection`], what the schemes do at [`Scheme`]. A plan is parsed once
+//! What the words mean is told at [`Selection`], what the schemes do at [`Scheme`]; all that the program says of a scheme
+//! is one [`SchemeEntry`]. A plan is parsed once
 //! ([`Plan::parse`]), resolved against a model's [`Anatomy`] ([`Plan::resolve`]) and applied to named slices of `f32`
 //! ([`ResolvedPlan::apply`]), which returns a [`Report`].
 //!
@@ -49,12 +50,14 @@
 //! ```
 
 mod apply;
+mod bit_field;
 mod chance;
 mod cursor;
 mod describe;
 mod elementwise;
 mod error;
 mod grammar;
+mod parameter;
 mod permute;
 mod plan;
 mod report;
@@ -66,11 +69,13 @@ mod statistics;
 mod weights;
 
 pub use apply::TensorMut;
+pub use bit_field::BitField;
 pub use error::{ApplyError, PlanError};
+pub use parameter::{Parameter, ParameterKind};
 pub use plan::{Plan, Step};
 pub use report::{Report, TensorReport, Totals};
 pub use resolve::{Anatomy, ResolvedPlan, ResolvedSelection};
-pub use scheme::{BitField, Scheme};
+pub use scheme::{Scheme, SchemeEntry};
 pub use selection::Selection;
 pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};
 

@@ -9,6 +9,7 @@ mod columns;
 mod content;
 mod csv;
 mod error;
+mod format;
 mod json;
 mod labels;
 mod order;
@@ -24,6 +25,9 @@ pub use columns::{ColumnChoice, Columns, join_texts};
 pub use content::row_hash;
 pub use csv::read_csv;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
+pub use format::{
+    Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
+};
 pub use json::{read_json, read_json_lines};
 pub use labels::{default_label_names, parse_label_names};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
@@ -103,6 +107,23 @@ impl Limits {
 }
 
 /// A text-classification dataset. A split without rows is one that does not exist.
+///
+/// ```
+/// use shared::dataset::{Dataset, Example, Limits};
+/// use shared::seed::Seed;
+///
+/// let row = |text: &str, label| Example { text: text.to_owned(), label };
+/// let train = vec![row("good", 1), row("fine", 1), row("bad", 0), row("awful", 0)];
+/// let names = vec!["negative".to_owned(), "positive".to_owned()];
+/// let dataset = Dataset::new("toy".to_owned(), names, train, vec![], vec![row("good", 1)])?;
+/// assert_eq!(dataset.report.splits[0].class_counts, [2, 2]);
+/// assert!(dataset.report.warnings()[0].contains("whose text is also in")); // "good" is in train and test
+///
+/// let limits = Limits { train: Some(2), ..Limits::default() };
+/// let smaller = dataset.limited(&limits, Seed(0), Seed(0))?;
+/// assert_eq!(smaller.report.splits[0].class_counts, [1, 1]); // a row of each class
+/// # Ok::<(), shared::dataset::DatasetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// What the user calls it.

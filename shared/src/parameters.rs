@@ -24,6 +24,25 @@ enum Entry {
 }
 
 /// Name → tensor for one model, in forward order.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use shared::Parameters;
+/// use shared::model::{Architecture, Module, ParameterPath};
+///
+/// let (weight, bias) = (ParameterPath::weight(Module::Pooler), ParameterPath::bias(Module::Pooler));
+/// let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu);
+/// // They come in any order and are kept in that of a forward pass.
+/// let tensors = [(bias, tensor(&[7.0])?), (weight, tensor(&[1.0, 2.0])?)];
+/// let mut parameters = Parameters::new(Architecture::Bert, tensors)?;
+/// assert_eq!(parameters.paths().collect::<Vec<_>>(), [weight, bias]);
+///
+/// parameters.set(weight, vec![3.0, 4.0])?;
+/// assert_eq!(parameters.to_vec(weight)?, [3.0, 4.0]);
+/// parameters.freeze(|path| path == bias)?;
+/// assert_eq!(parameters.trained().map(|(path, _)| path).collect::<Vec<_>>(), [weight]);
+/// # Ok::<(), shared::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Parameters {
     architecture: Architecture,
@@ -33,6 +52,9 @@ pub struct Parameters {
 
 impl Parameters {
     /// All parameters trained. Tensors are taken as they are (f32, on the device of the model).
+    ///
+    /// # Errors
+    /// When a device has no room for them.
     pub fn new(architecture: Architecture, tensors: impl IntoIterator<Item = (ParameterPath, Tensor)>) -> Result<Self> {
         let entries = tensors
             .into_iter()
@@ -88,6 +110,9 @@ impl Parameters {
     }
 
     /// Freezes the parameters for which `is_frozen` says so and trains all others.
+    ///
+    /// # Errors
+    /// When a device has no room for them.
     pub fn freeze(&mut self, mut is_frozen: impl FnMut(ParameterPath) -> bool) -> Result<()> {
         for (path, entry) in &mut self.entries {
             let tensor = match entry {
@@ -100,6 +125,9 @@ impl Parameters {
     }
 
     /// The values of a parameter on the host.
+    ///
+    /// # Errors
+    /// When the model has no such parameter.
     pub fn to_vec(&self, path: ParameterPath) -> Result<Vec<f32>> {
         Ok(self.get(path)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
     }
@@ -161,6 +189,9 @@ impl Parameters {
     }
 
     /// A copy that shares no memory with this one (a clone of a candle variable would).
+    ///
+    /// # Errors
+    /// When a device has no room for the copy.
     pub fn snapshot(&self) -> Result<Self> {
         let entries = self
             .entries
@@ -181,6 +212,9 @@ impl Parameters {
     /// A copy whose parameters are all frozen. It shares the memory of those that are frozen here, so a model that
     /// differs in a few layers costs only these: [`Parameters::set`] puts a new tensor in the place of a frozen one,
     /// so neither sees what becomes of the other. Trained parameters are copied.
+    ///
+    /// # Errors
+    /// When a device has no room for the copy.
     pub fn fork(&self) -> Result<Self> {
         let entries = self
             .entries
@@ -197,6 +231,9 @@ impl Parameters {
     }
 
     /// A copy on another device.
+    ///
+    /// # Errors
+    /// When the device has no room for the copy.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         let tensors = self
             .paths()

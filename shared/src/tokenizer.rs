@@ -202,7 +202,7 @@ impl Tokenizer {
     /// From `tokenizer.json`. The file may carry padding and truncation of its own, which are replaced.
     ///
     /// # Errors
-    /// When the file is not a tokenizer, or its largest id does not fit `vocab_size` rows of embeddings.
+    /// When the file is not a tokenizer, or it has more pieces than `vocab_size` rows of embeddings.
     pub fn from_json(bytes: &[u8], vocab_size: usize) -> Result<Self> {
         let inner = Inner::from_json(bytes)?;
         let n = inner.vocab_size();

@@ -74,6 +74,7 @@ fn two_dozen_claims_are_judged_in_a_moment() {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
+#[expect(clippy::disallowed_types, reason = "a test of speed has a clock")]
 mod clock {
     use std::sync::LazyLock;
     use std::time::Instant;

@@ -2,6 +2,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
+#![expect(clippy::disallowed_methods, reason = "a test of threads has threads")]
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;

@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -61,11 +61,11 @@ impl Golden {
 }
 
 /// A safetensors file of expected values.
-struct Expected(HashMap<String, Tensor>);
+struct Expected(BTreeMap<String, Tensor>);
 
 impl Expected {
     fn read(bytes: &[u8]) -> Self {
-        Self(candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap())
+        Self(candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap().into_iter().collect())
     }
 
     fn floats(&self, name: &str) -> Vec<f32> {

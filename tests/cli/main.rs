@@ -21,6 +21,7 @@ mod schemas;
 mod shell;
 #[cfg(unix)]
 mod signals;
+mod tables;
 mod usage;
 
 use assert_cmd::Command;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, RowSeeds, open};
 
 /// What a folder and a file must be, as messages say it.
-const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
+const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet, .arrow)";
 const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow";
 
 fn options() -> OpenOptions {
@@ -184,7 +184,7 @@ fn what_cannot_be_opened_is_named() {
     let train = folder(&[("train.tsv", &tsv("train", 4))]);
     assert_eq!(
         message(&train, &train_only),
-        "dataset DIR: expected test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet) in the folder, got train.tsv"
+        "dataset DIR: expected test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet, .arrow) in the folder, got train.tsv"
     );
 
     let beyond = folder(&[("train.tsv", &tsv("train", 40)), ("test.tsv", b"label\ttext\n2\ta\n")]);

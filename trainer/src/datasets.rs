@@ -3,14 +3,12 @@
 //! A folder has one file or set of shards for train and optionally for validation (also called dev or valid) and test,
 //! and optionally `labels.txt` with the class names; a single file holds all rows. A copy of a repository of the hub
 //! is read as on the hub (`layout`), and so is what `save_to_disk` of Hugging Face's `datasets` leaves (`saved`).
-//! Formats are TSV ([`shared::dataset::read_tsv`]), CSV, JSON Lines, JSON, Parquet and Arrow streams, told by the file's
-//! name. Whatever the format, the same rows give the same dataset.
+//! Formats are those of [`shared::dataset::Format`], told by the file's name. Whatever the format, the same rows give the same dataset.
 
 mod arrow;
 mod error;
 mod expansion;
 mod find;
-mod format;
 pub(crate) mod layout;
 mod parquet;
 mod read;
@@ -21,7 +19,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 pub use shared::dataset::ColumnChoice;
-use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
+use shared::dataset::{CarveOut, Dataset, Example, FileFormat, Limits, OnBadRow, RawTable, Rows, Split, carve_out};
 use shared::record::Seeds;
 use shared::seed::Seed;
 
@@ -153,6 +151,14 @@ pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDa
     let dataset = limited(dataset, options, &mut notes)?;
     notes.extend(dataset.report.warnings());
     Ok(OpenedDataset { dataset, notes, report_split, n_skipped: read.n_skipped })
+}
+
+/// Reads a file of a format that only this program reads.
+fn read_file(format: FileFormat, path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
+    match format {
+        FileFormat::Parquet => parquet::read_parquet(path, columns),
+        FileFormat::Arrow => arrow::read_arrow(path, columns),
+    }
 }
 
 /// Takes the rows of a split out, none when there is no such split or it has no labels.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use serde::Serialize;
-use shared::model::{Architecture, Kind, ModelConfig, Module, ParameterPath};
+use shared::model::{Kind, ModelConfig, Module, ParameterPath};
 
 const F32_BYTES: usize = 4;
 
@@ -54,11 +54,8 @@ pub fn memory(config: &ModelConfig, shape: StepShape, is_frozen: impl Fn(Paramet
     let (hidden, inner) = (config.hidden_size, config.intermediate_size);
     // As if every operation of a layer kept its result. The fused layer keeps fewer, which leaves room for the gradients
     // in flight: measured peaks lay 3 to 9 % below the sum. Query, key, value, context, attention output, its sum, its norm, feed-forward output, its dropout, sum and norm;
-    // BERT also has dropout behind the attention output. Inside the feed-forward network: before and after GELU.
-    let of_hidden_size = match config.architecture {
-        Architecture::Bert => 12,
-        Architecture::DistilBert => 11,
-    };
+    // some also have dropout behind the attention output. Inside the feed-forward network: before and after GELU.
+    let of_hidden_size = 11 + usize::from(config.architecture.family().drops_attention_output);
     let layer = n_tokens * (of_hidden_size * hidden + 2 * inner);
     let embeddings = n_tokens * hidden * 6; // words, plus positions, plus types, each sum, norm, dropout
     // Layers below the lowest trained parameter keep nothing.

@@ -15,6 +15,7 @@ pub mod device;
 pub mod environment;
 pub mod estimate;
 pub mod exit_code;
+pub mod help;
 pub mod hub;
 pub mod interrupt;
 pub mod models;

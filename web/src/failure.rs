@@ -1,6 +1,7 @@
 //! What can go wrong between the visitor, the page and its worker: each says what happened and what to do next.
 
 use serde::{Deserialize, Serialize};
+use shared::dataset::unpacked_endings;
 
 /// A failure the visitor is told about; it may have happened in the worker and travelled here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -78,7 +79,8 @@ pub enum Failure {
     /// Healing or evaluation was asked without labelled texts.
     #[error(
         "This model came without labelled texts, which {purpose} needs: hand over a table with a text and a label in \
-         each row (.tsv, .csv, .jsonl or .json)."
+         each row ({}).",
+        unpacked_endings()
     )]
     NoRows {
         /// `healing` or `evaluation`.

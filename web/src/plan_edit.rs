@@ -10,7 +10,7 @@ mod text;
 pub use component::Component;
 
 use shared::corruption::{Anatomy, Plan, PlanError, ResolvedSelection, Scheme};
-use shared::model::{Architecture, LayerModule, Module, ParameterPath};
+use shared::model::{LayerModule, Module, ParameterPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A part of the network, in the order of a forward pass.
@@ -208,7 +208,7 @@ fn parts(selection: &ResolvedSelection, anatomy: Anatomy) -> Vec<Part> {
             || (!module.is_embedding() && selection.contains(ParameterPath::bias(module)))
     };
     let mut parts = Vec::new();
-    let has_types = anatomy.architecture == Architecture::Bert;
+    let has_types = anatomy.architecture.family().has_token_types();
     if [Module::WordEmbeddings, Module::PositionEmbeddings, Module::EmbeddingsLayerNorm].into_iter().any(contains)
         || (has_types && contains(Module::TokenTypeEmbeddings))
     {

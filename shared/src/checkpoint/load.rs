@@ -125,7 +125,7 @@ impl Checkpoint {
     /// token's embedding 0, as Hugging Face initialises.
     ///
     /// # Errors
-    /// When no labels are given.
+    /// When the device has no room for the tensors.
     pub fn random(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
         let label_names = options.label_names.clone().unwrap_or_else(|| config.label_names.clone());
         let config = config.with_labels(label_names);
@@ -188,7 +188,11 @@ fn read_file(
                     file: file.name.clone(),
                     tensor: name.to_owned(),
                     shape: view.shape().to_vec(),
-                    architecture: format!("a {} of {} layers", config.architecture.prefix(), config.n_layers),
+                    architecture: format!(
+                        "a {} of {} layers",
+                        config.architecture.family().model_type,
+                        config.n_layers
+                    ),
                 });
             }
         };

@@ -1,8 +1,8 @@
 //! Which parameter a tensor of a checkpoint is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use crate::model::{Architecture, ParameterPath};
+use crate::model::{Architecture, Family, ParameterPath};
 
 /// What a tensor's name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum NameMatch {
 /// Names of a config's parameters, for matching.
 pub(super) struct Names {
     architecture: Architecture,
-    by_name: HashMap<String, ParameterPath>,
+    by_name: BTreeMap<String, ParameterPath>,
 }
 
 impl Names {
@@ -37,19 +37,15 @@ impl Names {
             (_, Some(stem)) => format!("{stem}.bias"),
             _ => name.to_owned(),
         };
-        let prefix = self.architecture.prefix();
+        let Family { prefix, pretraining_heads, .. } = self.architecture.family();
         let prefixed = format!("{prefix}.{name}");
         if let Some(path) = self.by_name.get(&name).or_else(|| self.by_name.get(&prefixed)) {
             return NameMatch::Parameter(*path);
         }
-        let bare = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
+        let bare = name.strip_prefix(*prefix).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
         if bare == "embeddings.position_ids" {
             return NameMatch::Ignored("the position_ids buffer");
         }
-        let pretraining_heads: &[&str] = match self.architecture {
-            Architecture::Bert => &["cls.predictions.", "cls.seq_relationship."],
-            Architecture::DistilBert => &["vocab_transform.", "vocab_layer_norm.", "vocab_projector."],
-        };
         if pretraining_heads.iter().any(|head| name.starts_with(head)) {
             return NameMatch::Ignored("the head of the pre-training task");
         }

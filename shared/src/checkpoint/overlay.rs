@@ -40,7 +40,7 @@ pub fn overlay_weights(parameters: &mut Parameters, file: &str, bytes: &[u8]) ->
             file: file.to_owned(),
             tensor: name.to_owned(),
             shape: view.shape().to_vec(),
-            architecture: format!("this {}", architecture.prefix()),
+            architecture: format!("this {}", architecture.family().model_type),
         }
         .into());
     }

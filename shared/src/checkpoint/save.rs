@@ -9,11 +9,17 @@ use crate::parameters::Parameters;
 
 /// All parameters as one safetensors file with Hugging Face's names, f32 and the metadata `format: pt`, which
 /// `transformers` insists on. The same parameters give the same bytes.
+///
+/// # Errors
+/// When a tensor cannot be read from its device, or the file would have a header that safetensors does not allow.
 pub fn save_weights(parameters: &Parameters) -> Result<Vec<u8>> {
     save_weights_with_history(parameters, &History::default())
 }
 
 /// As [`save_weights`], and what was done to the weights is in the metadata, so that it travels with the file alone.
+///
+/// # Errors
+/// As [`save_weights`].
 pub fn save_weights_with_history(parameters: &Parameters, history: &History) -> Result<Vec<u8>> {
     let tensors = parameters
         .paths()

@@ -1,8 +1,11 @@
 //! A plan in words.
 
+use super::bit_field::BitField;
+use super::parameter::Decimal;
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
-use super::scheme::{BitField, Decimal, Scheme};
+use super::scheme::SchemeEntry;
 use super::selection::Component;
+use crate::words::listed;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
 pub(super) fn plan(plan: &ResolvedPlan) -> String {
@@ -18,41 +21,13 @@ fn step(step: &ResolvedStep) -> String {
     let Some(what) = what(&step.selection) else {
         return "change nothing, since no parameter is selected".to_owned();
     };
-    match step.scheme {
-        Scheme::Kaiming => reinitialise(&what, "uniformly in ±√(6 / fan-in)"),
-        Scheme::KaimingLinear => reinitialise(&what, "uniformly in ±1 / √fan-in"),
-        Scheme::Normal { std } => {
-            reinitialise(&what, &format!("from a normal distribution of standard deviation {std}"))
-        }
-        Scheme::Gaussian { relative_std } => {
-            format!("add Gaussian noise of {} times each tensor's standard deviation to {what}", Decimal(relative_std))
-        }
-        Scheme::Zero { fraction } => format!("set {} of the values to zero in {what}", percent(fraction)),
-        Scheme::Shuffle { fraction } => {
-            format!("shuffle {} of the values within each tensor of {what}", percent(fraction))
-        }
-        Scheme::SignFlip { fraction } => format!("flip the sign of {} of the values in {what}", percent(fraction)),
-        Scheme::BitFlip { rate, field } => {
-            format!("flip {} with probability {} in {what}", bits(field), Decimal(rate))
-        }
-        Scheme::Quantize { bits: 1 } => format!("round to two values a tensor (1 bit) in {what}"),
-        Scheme::Quantize { bits } => format!("round to {bits} bits in {what}"),
-        Scheme::Permute => format!("swap {what} with one another in a random cycle"),
-    }
-}
-
-fn reinitialise(what: &str, how: &str) -> String {
-    format!("re-initialise {what} ({how}; LayerNorm weights to 1, biases to 0)")
-}
-
-fn bits(field: BitField) -> String {
-    match field {
-        BitField::All => "each bit".to_owned(),
-        BitField::Sign => "each sign bit".to_owned(),
-        BitField::Exponent => "each exponent bit".to_owned(),
-        BitField::Mantissa => "each mantissa bit".to_owned(),
-        BitField::Bit(bit) => format!("bit {bit} of each value"),
-    }
+    let SchemeEntry { sentence, parameter, field, .. } = step.scheme.entry();
+    let value = parameter.map_or(0.0, |parameter| parameter.value);
+    sentence
+        .replace("{value}", &Decimal(value).to_string())
+        .replace("{percent}", &percent(value))
+        .replace("{bits}", &field.map_or(String::new(), BitField::in_words))
+        .replace("{what}", &what)
 }
 
 /// At most one decimal, unless that would read as another number.
@@ -81,12 +56,12 @@ fn what(selection: &ResolvedSelection) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let parts = listed(&parts);
+    let parts = listed(&parts, "and");
     if selection.components.is_empty() {
         return Some(parts);
     }
     let components: Vec<String> = selection.components.iter().map(component).collect();
-    Some(format!("{} of {parts}", listed(&components)))
+    Some(format!("{} of {parts}", listed(&components, "and")))
 }
 
 fn component(component: &Component) -> String {
@@ -124,14 +99,5 @@ fn layers(layer_indices: &[usize], n_layers: usize) -> String {
         })
         .collect();
     let noun = if layer_indices.len() == 1 { "layer" } else { "layers" };
-    format!("{noun} {} of {n_layers}", listed(&runs))
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.clone(),
-        [init @ .., last] => format!("{} and {last}", init.join(", ")),
-    }
+    format!("{noun} {} of {n_layers}", listed(&runs, "and"))
 }

@@ -1,10 +1,13 @@
 //! Reads a plan: one function for each rule of the grammar in the [parent module](super).
 
+use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent};
 use super::error::{PlanError, Typed};
+use super::parameter::Parameter;
 use super::plan::{Plan, Step};
-use super::scheme::{BitField, DEFAULT_STD, Scheme};
+use super::scheme::{Scheme, SchemeEntry};
 use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+use crate::words::listed;
 
 const PLACES: &str = "all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier";
 const COMPONENTS: &str = "attention, attention.query, attention.key, attention.value, attention.output, \
@@ -47,100 +50,36 @@ fn scheme(cursor: &mut Cursor<'_>) -> Result<Scheme, PlanError> {
     let at = cursor.position();
     let keyword = cursor.word();
     let has_values = cursor.eat(':');
-    let needs = |cursor: &mut Cursor<'_>, what: &str| {
-        if has_values { Ok(()) } else { Err(cursor.expected(&format!("\":\" and {what}, such as {keyword}:0.1"))) }
+    let Some(scheme) = Scheme::named(&keyword) else {
+        let keywords = listed(&Scheme::ALL.map(Scheme::keyword), "or");
+        return Err(match keyword.as_str() {
+            "" => cursor.expected(&format!("a scheme: {keywords}")),
+            _ => cursor.error(at, format!("unknown scheme {keyword:?}: expected {keywords}")),
+        });
     };
-    let scheme = match keyword.as_str() {
-        "kaiming" => Scheme::Kaiming,
-        "kaiming-linear" => Scheme::KaimingLinear,
-        "permute" => Scheme::Permute,
-        "normal" if has_values => Scheme::Normal { std: magnitude(cursor, "a standard deviation", Percent::Refused)? },
-        "normal" => Scheme::Normal { std: DEFAULT_STD },
-        "gaussian" => {
-            needs(cursor, "a relative standard deviation")?;
-            Scheme::Gaussian { relative_std: magnitude(cursor, "a relative standard deviation", Percent::Allowed)? }
+    let SchemeEntry { parameter, field, .. } = scheme.entry();
+    match (parameter, has_values) {
+        (None, false) => Ok(scheme),
+        (None, true) => {
+            let position = cursor.position();
+            Err(cursor.error(position, format!("{keyword} takes no value")))
         }
-        "zero" => {
-            needs(cursor, "a fraction of the values")?;
-            Scheme::Zero { fraction: fraction(cursor, "a fraction of the values")? }
+        (Some(Parameter { kind, .. }), false) => match kind.default {
+            Some(default) => Ok(scheme.with_value(default)),
+            None => Err(cursor.expected(&format!("\":\" and {}, such as {keyword}:{}", kind.what, kind.example))),
+        },
+        (Some(Parameter { kind, .. }), true) => {
+            let scheme = scheme.with_value(kind.read(cursor, &keyword)?);
+            if field.is_some() && cursor.eat(',') { Ok(scheme.with_field(bit_field(cursor)?)) } else { Ok(scheme) }
         }
-        "shuffle" => {
-            needs(cursor, "a fraction of the values")?;
-            Scheme::Shuffle { fraction: fraction(cursor, "a fraction of the values")? }
-        }
-        "signflip" => {
-            needs(cursor, "a fraction of the values")?;
-            Scheme::SignFlip { fraction: fraction(cursor, "a fraction of the values")? }
-        }
-        "bitflip" => {
-            needs(cursor, "a rate")?;
-            let rate = fraction(cursor, "a rate of bit flips")?;
-            Scheme::BitFlip { rate, field: if cursor.eat(',') { bit_field(cursor)? } else { BitField::All } }
-        }
-        "quantize" => {
-            if !has_values {
-                return Err(cursor.expected("\":\" and a number of bits, such as quantize:8"));
-            }
-            Scheme::Quantize { bits: bits(cursor)? }
-        }
-        "" => return Err(cursor.expected(&format!("a scheme: {}", Scheme::KEYWORDS))),
-        _ => {
-            let message = format!("unknown scheme {keyword:?}: expected {}", Scheme::KEYWORDS);
-            return Err(cursor.error(at, message));
-        }
-    };
-    let takes_values = !matches!(scheme, Scheme::Kaiming | Scheme::KaimingLinear | Scheme::Permute);
-    if has_values && !takes_values {
-        let position = cursor.position();
-        return Err(cursor.error(position, format!("{keyword} takes no value")));
     }
-    Ok(scheme)
-}
-
-/// A number from 0 to 1, or a percentage.
-fn fraction(cursor: &mut Cursor<'_>, what: &str) -> Result<f64, PlanError> {
-    let position = cursor.position();
-    let value = cursor.decimal(&format!("{what} from 0 to 1"), Percent::Allowed)?;
-    if value > 1.0 {
-        return Err(cursor.error(position, format!("{what} is at most 1, got {value}")));
-    }
-    Ok(value)
-}
-
-/// A number from 0 on that an f32 can hold.
-fn magnitude(cursor: &mut Cursor<'_>, what: &str, percent: Percent) -> Result<f64, PlanError> {
-    let position = cursor.position();
-    let value = cursor.decimal(what, percent)?;
-    if value > f64::from(f32::MAX) {
-        return Err(cursor.error(position, format!("{value:e} is too large for {what}")));
-    }
-    Ok(value)
-}
-
-fn bits(cursor: &mut Cursor<'_>) -> Result<u32, PlanError> {
-    let position = cursor.position();
-    let bits = cursor.integer("a number of bits from 1 to 16")?;
-    if !(1..=16).contains(&bits) {
-        return Err(cursor.error(position, format!("quantize takes 1 to 16 bits, got {bits}")));
-    }
-    Ok(bits as u32)
 }
 
 fn bit_field(cursor: &mut Cursor<'_>) -> Result<BitField, PlanError> {
     let at = cursor.position();
     let word = cursor.word();
-    match word.as_str() {
-        "sign" => Ok(BitField::Sign),
-        "exponent" => Ok(BitField::Exponent),
-        "mantissa" => Ok(BitField::Mantissa),
-        _ => {
-            let bit = word.strip_prefix("bit").and_then(|bit| bit.parse().ok()).filter(|bit| *bit < 32);
-            bit.map(BitField::Bit).ok_or_else(|| {
-                let message = format!("unknown bits {word:?}: expected sign, exponent, mantissa or bit0 to bit31");
-                cursor.error(at, message)
-            })
-        }
-    }
+    BitField::named(&word)
+        .ok_or_else(|| cursor.error(at, format!("unknown bits {word:?}: expected {}", BitField::WORDS)))
 }
 
 /// `part *( "," part ) [ "/" component *( "," component ) ]`

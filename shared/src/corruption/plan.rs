@@ -18,6 +18,24 @@ use crate::seed::Seed;
 ///
 /// `Display` and serde give the canonical form, for hashes, URLs and records: no spaces, no percent signs, selections
 /// sorted (see [`Selection`]), defaults left out. Two plans are equal when their canonical forms are.
+///
+/// ```
+/// use shared::corruption::{Anatomy, Plan};
+/// use shared::model::Architecture;
+///
+/// let plan = Plan::parse("Kaiming @ bottom: 50%; zero:0.1@pooler/bias")?;
+/// assert_eq!(plan.to_string(), "kaiming@bottom:0.5;zero:0.1@pooler/bias");
+///
+/// let anatomy = Anatomy { architecture: Architecture::Bert, n_layers: 2, n_heads: 4 };
+/// assert_eq!(
+///     plan.describe(anatomy)?,
+///     "Re-initialise layer 0 of 2 (uniformly in ±√(6 / fan-in); LayerNorm weights to 1, biases to 0); then set 10 % \
+///      of the values to zero in the biases of the pooler."
+/// );
+/// // The layer's weights and biases of eight modules, and the pooler's bias.
+/// assert_eq!(plan.touched(anatomy)?.len(), 17);
+/// # Ok::<(), shared::corruption::PlanError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub(super) steps: Vec<Step>,

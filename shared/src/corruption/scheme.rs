@@ -1,6 +1,9 @@
-//! The ways to damage a tensor.
+//! The ways to damage a tensor: one variant with its equation, and one entry with all that the program says of it.
 
 use std::fmt;
+
+use super::bit_field::BitField;
+use super::parameter::{Decimal, Number, Parameter, ParameterKind};
 
 /// How the selected values are damaged. Written `keyword[:value[,value]]` in a plan.
 ///
@@ -36,8 +39,8 @@ pub enum Scheme {
         fraction: f64,
     },
     /// `shuffle:fraction`: the chosen values of a tensor change places among themselves by a uniform permutation
-    /// (Fisher-Yates, one thread a tensor), so the tensor keeps its values and loses their places. Frankle et al. 2021, *Pruning neural
-    /// networks at initialization*, arXiv:2009.08576, sect. 4 (random shuffling).
+    /// (Fisher-Yates, one thread a tensor), so the tensor keeps its values and loses their places. Frankle et al. 2021,
+    /// *Pruning neural networks at initialization*, arXiv:2009.08576, sect. 4 (random shuffling).
     Shuffle {
         /// Probability of each value to take part, 0 to 1.
         fraction: f64,
@@ -74,96 +77,276 @@ pub enum Scheme {
     Permute,
 }
 
-/// The bits of an IEEE 754 binary32 that `bitflip` may flip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BitField {
-    /// All 32; what is meant without a field.
-    All,
-    /// Bit 31.
-    Sign,
-    /// Bits 23 to 30.
-    Exponent,
-    /// Bits 0 to 22.
-    Mantissa,
-    /// `bit0` (the least significant) to `bit31` (the sign).
-    Bit(u32),
-}
-
-impl BitField {
-    /// The bits of the field.
-    #[must_use]
-    pub fn mask(self) -> u32 {
-        match self {
-            Self::All => u32::MAX,
-            Self::Sign => 0x8000_0000,
-            Self::Exponent => 0x7f80_0000,
-            Self::Mantissa => 0x007f_ffff,
-            Self::Bit(bit) => 1 << bit,
-        }
-    }
+/// All that the program says of a scheme. The grammar, its messages, the command line's help, the page's choice and
+/// [`Plan::describe`](super::Plan::describe) are made from it.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemeEntry {
+    /// Its name in a plan, which also keys its random numbers.
+    pub keyword: &'static str,
+    /// What the page calls it.
+    pub label: &'static str,
+    /// What it does to the selected values, for lists of all schemes.
+    pub help: &'static str,
+    /// What a step does, in words: `{what}` stands for what is selected, `{value}` and `{percent}` for the number, and
+    /// `{bits}` for the bits.
+    pub(super) sentence: &'static str,
+    /// Its number, where it has one.
+    pub parameter: Option<Parameter>,
+    /// The bits it changes, where they can be chosen.
+    pub field: Option<BitField>,
 }
 
 /// BERT's `initializer_range`.
-pub(super) const DEFAULT_STD: f64 = 0.02;
+const DEFAULT_STD: f64 = 0.02;
+
+/// The probability of each value to be chosen.
+const SHARE: ParameterKind = ParameterKind {
+    symbol: "fraction",
+    what: "a fraction of the values",
+    label: "Share of values",
+    number: Number::Fraction,
+    least: 0.0,
+    most: 1.0,
+    step: "0.05",
+    default: None,
+    example: "0.1",
+};
 
 impl Scheme {
-    /// Every keyword, as error messages list them.
-    pub(super) const KEYWORDS: &'static str =
-        "kaiming, kaiming-linear, normal, gaussian, zero, shuffle, signflip, bitflip, quantize or permute";
+    /// Every scheme at a strength that shows something, in the order of lists.
+    pub const ALL: [Self; 10] = [
+        Self::Kaiming,
+        Self::KaimingLinear,
+        Self::Normal { std: DEFAULT_STD },
+        Self::Gaussian { relative_std: 0.5 },
+        Self::Zero { fraction: 0.5 },
+        Self::Shuffle { fraction: 1.0 },
+        Self::SignFlip { fraction: 0.5 },
+        Self::BitFlip { rate: 1e-3, field: BitField::All },
+        Self::Quantize { bits: 2 },
+        Self::Permute,
+    ];
+
+    /// What the program says of the scheme. A new scheme is a variant, a line of [`Scheme::ALL`] and an arm here; what it
+    /// does to values is in `elementwise.rs`.
+    #[must_use]
+    pub fn entry(self) -> SchemeEntry {
+        match self {
+            Self::Kaiming => SchemeEntry {
+                keyword: "kaiming",
+                label: "Draw anew (Kaiming, as in the paper)",
+                help: "re-initialise uniformly in ±√(6 / fan-in)",
+                sentence: "re-initialise {what} (uniformly in ±√(6 / fan-in); LayerNorm weights to 1, biases to 0)",
+                parameter: None,
+                field: None,
+            },
+            Self::KaimingLinear => SchemeEntry {
+                keyword: "kaiming-linear",
+                label: "Draw anew (Kaiming, as PyTorch's Linear)",
+                help: "re-initialise uniformly in ±1 / √fan-in",
+                sentence: "re-initialise {what} (uniformly in ±1 / √fan-in; LayerNorm weights to 1, biases to 0)",
+                parameter: None,
+                field: None,
+            },
+            Self::Normal { std } => SchemeEntry {
+                keyword: "normal",
+                label: "Draw anew (normal, as BERT starts)",
+                help: "re-initialise from a normal distribution, by default with std 0.02",
+                sentence: "re-initialise {what} (from a normal distribution of standard deviation {value}; LayerNorm \
+                           weights to 1, biases to 0)",
+                parameter: Some(Parameter {
+                    kind: ParameterKind {
+                        symbol: "std",
+                        what: "a standard deviation",
+                        label: "Standard deviation",
+                        number: Number::Magnitude,
+                        least: 0.0,
+                        most: 10.0,
+                        step: "any",
+                        default: Some(DEFAULT_STD),
+                        example: "0.02",
+                    },
+                    value: std,
+                    set: |std, _| Self::Normal { std },
+                }),
+                field: None,
+            },
+            Self::Gaussian { relative_std } => SchemeEntry {
+                keyword: "gaussian",
+                label: "Add Gaussian noise",
+                help: "add Gaussian noise, in units of each tensor's standard deviation",
+                sentence: "add Gaussian noise of {value} times each tensor's standard deviation to {what}",
+                parameter: Some(Parameter {
+                    kind: ParameterKind {
+                        symbol: "relative_std",
+                        what: "a relative standard deviation",
+                        label: "Times each matrix's spread",
+                        number: Number::RelativeMagnitude,
+                        least: 0.0,
+                        most: 100.0,
+                        step: "0.1",
+                        default: None,
+                        example: "0.1",
+                    },
+                    value: relative_std,
+                    set: |relative_std, _| Self::Gaussian { relative_std },
+                }),
+                field: None,
+            },
+            Self::Zero { fraction } => SchemeEntry {
+                keyword: "zero",
+                label: "Set values to zero",
+                help: "set a fraction of the values to zero",
+                sentence: "set {percent} of the values to zero in {what}",
+                parameter: Some(Parameter { kind: SHARE, value: fraction, set: |fraction, _| Self::Zero { fraction } }),
+                field: None,
+            },
+            Self::Shuffle { fraction } => SchemeEntry {
+                keyword: "shuffle",
+                label: "Shuffle values within each matrix",
+                help: "let a fraction of the values change places within each tensor",
+                sentence: "shuffle {percent} of the values within each tensor of {what}",
+                parameter: Some(Parameter {
+                    kind: SHARE,
+                    value: fraction,
+                    set: |fraction, _| Self::Shuffle { fraction },
+                }),
+                field: None,
+            },
+            Self::SignFlip { fraction } => SchemeEntry {
+                keyword: "signflip",
+                label: "Flip signs",
+                help: "flip the sign of a fraction of the values",
+                sentence: "flip the sign of {percent} of the values in {what}",
+                parameter: Some(Parameter {
+                    kind: SHARE,
+                    value: fraction,
+                    set: |fraction, _| Self::SignFlip { fraction },
+                }),
+                field: None,
+            },
+            Self::BitFlip { rate, field } => SchemeEntry {
+                keyword: "bitflip",
+                label: "Flip bits",
+                help: "flip each bit with a probability; field: sign, exponent, mantissa or bitN",
+                sentence: "flip {bits} with probability {value} in {what}",
+                parameter: Some(Parameter {
+                    kind: ParameterKind {
+                        symbol: "rate",
+                        what: "a rate of bit flips",
+                        label: "Rate for each bit",
+                        number: Number::Fraction,
+                        least: 0.0,
+                        most: 1.0,
+                        step: "any",
+                        default: None,
+                        example: "0.1",
+                    },
+                    value: rate,
+                    set: |rate, field| Self::BitFlip { rate, field },
+                }),
+                field: Some(field),
+            },
+            Self::Quantize { bits } => SchemeEntry {
+                keyword: "quantize",
+                label: "Round to few bits",
+                help: "round each tensor to 1 to 16 bits",
+                sentence: match bits {
+                    1 => "round to two values a tensor (1 bit) in {what}",
+                    _ => "round to {value} bits in {what}",
+                },
+                parameter: Some(Parameter {
+                    kind: ParameterKind {
+                        symbol: "bits",
+                        what: "a number of bits",
+                        label: "Bits",
+                        number: Number::Whole,
+                        least: 1.0,
+                        most: 16.0,
+                        step: "1",
+                        default: None,
+                        example: "8",
+                    },
+                    value: f64::from(bits),
+                    set: |bits, _| Self::Quantize { bits: bits.round() as u32 },
+                }),
+                field: None,
+            },
+            Self::Permute => SchemeEntry {
+                keyword: "permute",
+                label: "Swap whole layers",
+                help: "swap the selected layers with one another",
+                sentence: "swap {what} with one another in a random cycle",
+                parameter: None,
+                field: None,
+            },
+        }
+    }
 
     /// The scheme's name in a plan, without its values.
     #[must_use]
     pub fn keyword(self) -> &'static str {
-        match self {
-            Self::Kaiming => "kaiming",
-            Self::KaimingLinear => "kaiming-linear",
-            Self::Normal { .. } => "normal",
-            Self::Gaussian { .. } => "gaussian",
-            Self::Zero { .. } => "zero",
-            Self::Shuffle { .. } => "shuffle",
-            Self::SignFlip { .. } => "signflip",
-            Self::BitFlip { .. } => "bitflip",
-            Self::Quantize { .. } => "quantize",
-            Self::Permute => "permute",
-        }
+        self.entry().keyword
+    }
+
+    /// The scheme of that name, as in [`Scheme::ALL`].
+    ///
+    /// ```
+    /// use shared::corruption::Scheme;
+    /// assert_eq!(Scheme::named("shuffle"), Some(Scheme::Shuffle { fraction: 1.0 }));
+    /// assert_eq!(Scheme::named("shake"), None);
+    /// ```
+    #[must_use]
+    pub fn named(keyword: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.keyword() == keyword)
+    }
+
+    /// How it is written in a plan.
+    ///
+    /// ```
+    /// use shared::corruption::{BitField, Scheme};
+    /// let usage = |keyword| Scheme::named(keyword).unwrap().usage();
+    /// assert_eq!(["permute", "zero", "normal"].map(usage), ["permute", "zero:fraction", "normal[:std]"]);
+    /// assert_eq!(usage("bitflip"), "bitflip:rate[,field]");
+    /// ```
+    #[must_use]
+    pub fn usage(self) -> String {
+        let SchemeEntry { keyword, parameter, field, .. } = self.entry();
+        let number = parameter.map_or(String::new(), |parameter| match parameter.kind.default {
+            Some(_) => format!("[:{}]", parameter.kind.symbol),
+            None => format!(":{}", parameter.kind.symbol),
+        });
+        format!("{keyword}{number}{}", if field.is_some() { "[,field]" } else { "" })
+    }
+
+    /// The same scheme with another number, or as it is when it has none.
+    ///
+    /// ```
+    /// use shared::corruption::Scheme;
+    /// assert_eq!(Scheme::Quantize { bits: 2 }.with_value(8.0), Scheme::Quantize { bits: 8 });
+    /// ```
+    #[must_use]
+    pub fn with_value(self, value: f64) -> Self {
+        let SchemeEntry { parameter, field, .. } = self.entry();
+        parameter.map_or(self, |parameter| (parameter.set)(value, field.unwrap_or(BitField::All)))
+    }
+
+    /// The same scheme on other bits, or as it is when it has no choice of them.
+    #[must_use]
+    pub fn with_field(self, field: BitField) -> Self {
+        let parameter = self.entry().parameter;
+        parameter.map_or(self, |parameter| (parameter.set)(parameter.value, field))
     }
 }
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.keyword())?;
-        match *self {
-            Self::Kaiming | Self::KaimingLinear | Self::Permute => Ok(()),
-            Self::Normal { std } if std == DEFAULT_STD => Ok(()),
-            Self::Normal { std: value }
-            | Self::Gaussian { relative_std: value }
-            | Self::Zero { fraction: value }
-            | Self::Shuffle { fraction: value }
-            | Self::SignFlip { fraction: value } => write!(f, ":{}", Decimal(value)),
-            Self::BitFlip { rate, field } => write!(f, ":{}{field}", Decimal(rate)),
-            Self::Quantize { bits } => write!(f, ":{bits}"),
+        let SchemeEntry { keyword, parameter, field, .. } = self.entry();
+        f.write_str(keyword)?;
+        match parameter {
+            Some(Parameter { kind, value, .. }) if kind.default != Some(value) => write!(f, ":{}", Decimal(value))?,
+            _ => {}
         }
-    }
-}
-
-impl fmt::Display for BitField {
-    /// As it follows the rate: `,exponent`; nothing for all bits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => Ok(()),
-            Self::Sign => f.write_str(",sign"),
-            Self::Exponent => f.write_str(",exponent"),
-            Self::Mantissa => f.write_str(",mantissa"),
-            Self::Bit(bit) => write!(f, ",bit{bit}"),
-        }
-    }
-}
-
-/// A number's canonical form: the fewest digits that read back as the same f64.
-pub(super) struct Decimal(pub(super) f64);
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0.0 || (1e-4..1e6).contains(&self.0) { write!(f, "{}", self.0) } else { write!(f, "{:e}", self.0) }
+        field.map_or(Ok(()), |field| field.fmt(f))
     }
 }

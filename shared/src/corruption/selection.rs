@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::cursor::Cursor;
 use super::error::{PlanError, Typed};
 use super::grammar;
+use super::parameter::Decimal;
 use super::resolve::{Anatomy, ResolvedSelection};
-use super::scheme::Decimal;
 
 /// Which parameters a step damages, or which ones stay frozen: `part[,part…][/component[,component…]]`.
 ///

@@ -4,6 +4,7 @@ mod application;
 mod distributions;
 mod errors;
 mod properties;
+mod schemes;
 mod selections;
 
 use super::{Anatomy, ApplyError, Plan, Report, TensorMut};

@@ -112,6 +112,9 @@ fn choose(labels: &[u32], n: usize, leave: Leave, seed: Seed, purpose: &str) -> 
 }
 
 /// How many of `n` rows each class gives: in proportion to `counts`, at most `room`, at least one where possible.
+///
+/// Of classes with 6, 3 and 1 rows, 5 are to be 3, 1.5 and 0.5. That is 3, 2 and 0, since of equal remainders the first
+/// is rounded up; the last class then gets a row of the largest one: `[2, 2, 1]`.
 fn apportion(counts: &[usize], room: &[usize], n: usize) -> Vec<usize> {
     let n = n.min(room.iter().sum());
     let total: usize = counts.iter().sum();

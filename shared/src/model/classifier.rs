@@ -4,16 +4,42 @@ use candle_core::{DType, Device, Tensor};
 
 use super::encoder::{SITE_HEAD, linear};
 use super::source::Source;
-use super::{Architecture, Encoder, ForwardMode, ModelConfig, Module};
+use super::{Encoder, ForwardMode, HeadActivation, ModelConfig, Module};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{Collector, Kernels, Linear, dropout};
 use crate::parameters::Parameters;
 
 /// `BertForSequenceClassification` or `DistilBertForSequenceClassification`.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use shared::Parameters;
+/// use shared::dataset::{Batch, EncodedExample};
+/// use shared::model::{ForwardMode, ModelConfig, Module, ParameterPath, TextClassifier};
+/// use shared::nn::Kernels;
+///
+/// let config = ModelConfig::from_json(
+///     br#"{"model_type": "bert", "vocab_size": 3, "hidden_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1,
+///          "intermediate_size": 2, "max_position_embeddings": 4, "num_labels": 2}"#,
+/// )?;
+/// let zeros = |path| Tensor::zeros(config.shape_of(path), DType::F32, &Device::Cpu).map(|tensor| (path, tensor));
+/// let tensors = config.parameters().into_iter().map(zeros).collect::<candle_core::Result<Vec<_>>>()?;
+/// let mut parameters = Parameters::new(config.architecture, tensors)?;
+/// let model =
+///     TextClassifier::for_evaluation(&config, &parameters, &Kernels::for_device(&Device::Cpu), DType::F32)?;
+///
+/// let examples = [EncodedExample { input_ids: vec![1, 2], label: 0 }];
+/// let batch = Batch::new(&examples, &[0], config.pad_token_id);
+/// assert_eq!(model.forward(&batch, ForwardMode::Evaluation)?.to_vec2::<f32>()?, [[0.0, 0.0]]);
+/// // The model sees what becomes of its parameters: with zeros below it the classifier's bias is all there is.
+/// parameters.set(ParameterPath::bias(Module::Classifier), vec![0.5, -1.0])?;
+/// assert_eq!(model.forward(&batch, ForwardMode::Evaluation)?.to_vec2::<f32>()?, [[0.5, -1.0]]);
+/// # Ok::<(), shared::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TextClassifier {
-    architecture: Architecture,
+    head_activation: HeadActivation,
     encoder: Encoder,
     pooler: Linear,
     classifier: Linear,
@@ -36,6 +62,9 @@ pub struct RowOutput {
 
 impl TextClassifier {
     /// A model whose operations are tracked for `backward`; it sees later updates of `parameters`.
+    ///
+    /// # Errors
+    /// When a parameter is missing.
     pub fn for_training(
         config: &ModelConfig,
         parameters: &Parameters,
@@ -46,6 +75,9 @@ impl TextClassifier {
     }
 
     /// A model on the same storage that builds no graph; it sees later updates of `parameters`, too.
+    ///
+    /// # Errors
+    /// When a parameter is missing.
     pub fn for_evaluation(
         config: &ModelConfig,
         parameters: &Parameters,
@@ -57,7 +89,7 @@ impl TextClassifier {
 
     fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
         Ok(Self {
-            architecture: config.architecture,
+            head_activation: config.architecture.family().head_activation,
             encoder: Encoder::new(config, kernels, dtype, source)?,
             pooler: linear(Module::Pooler, kernels, source)?,
             classifier: linear(Module::Classifier, kernels, source)?,
@@ -86,12 +118,18 @@ impl TextClassifier {
     }
 
     /// Logits in f32, `[batch, labels]`.
+    ///
+    /// # Errors
+    /// When a token id or the number of columns is beyond the tables of embeddings, or a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let hidden = self.encoder.forward(batch, mode)?;
         self.classify(&self.pool(&hidden)?, mode)
     }
 
     /// Logits of each row without dropout, and whether they hide an overflow.
+    ///
+    /// # Errors
+    /// As [`TextClassifier::forward`].
     pub fn evaluate(&self, batch: &Batch) -> Result<Vec<RowOutput>> {
         let mode = ForwardMode::Evaluation;
         let mask = self.encoder.mask(batch)?;
@@ -113,6 +151,9 @@ impl TextClassifier {
 
     /// The first token through the head's dense layer, `[batch, hidden]`: tanh in BERT's pooler, ReLU in `DistilBERT`'s
     /// `pre_classifier`.
+    ///
+    /// # Errors
+    /// When `hidden` is not `[batch, seq, hidden]` of the model's size.
     pub fn pool(&self, hidden: &Tensor) -> Result<Tensor> {
         self.activate(&self.before_activation(hidden)?)
     }
@@ -124,14 +165,17 @@ impl TextClassifier {
     }
 
     fn activate(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(match self.architecture {
-            Architecture::Bert => x.tanh()?,
+        Ok(match self.head_activation {
+            HeadActivation::Tanh => x.tanh()?,
             // Candle's `relu` is max(x, 0), which makes 0 of NaN.
-            Architecture::DistilBert => x.le(0.0)?.where_cond(&x.zeros_like()?, x)?,
+            HeadActivation::Relu => x.le(0.0)?.where_cond(&x.zeros_like()?, x)?,
         })
     }
 
     /// Dropout and the classifier: `[batch, hidden]` → logits in f32, `[batch, labels]`.
+    ///
+    /// # Errors
+    /// When `pooled` is not `[batch, hidden]` of the model's size.
     pub fn classify(&self, pooled: &Tensor, mode: ForwardMode<'_>) -> Result<Tensor> {
         let site = mode.dropout(SITE_HEAD, self.classifier_dropout);
         let pooled = dropout(pooled, site.as_ref(), &self.kernels)?;

@@ -3,19 +3,23 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Architecture, LayerModule, Module, ParameterPath};
+use super::{Architecture, Family, LayerModule, Module, ParameterPath};
 use crate::checkpoint::{CheckpointError, HISTORY_KEY, History};
 use crate::corruption::Anatomy;
+use crate::words::listed;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
 const MAX_SIZE: usize = 1 << 24;
 const MAX_LAYERS: usize = 1 << 10;
 const MAX_LABELS: usize = 100_000;
 
-/// What decides the shapes and the arithmetic of a model, under BERT's names for both architectures.
+/// What LayerNorm adds to the variance where a config does not say, in every family.
+const LAYER_NORM_EPS: f64 = 1e-12;
+
+/// What decides the shapes and the arithmetic of a model, under the same names for all families.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
-    /// BERT or `DistilBERT`.
+    /// Which family it is of.
     pub architecture: Architecture,
     /// Rows of the word embeddings.
     pub vocab_size: usize,
@@ -29,7 +33,7 @@ pub struct ModelConfig {
     pub intermediate_size: usize,
     /// Longest input in tokens.
     pub max_positions: usize,
-    /// Rows of the token-type embeddings; 0 for `DistilBERT`.
+    /// Rows of the token-type embeddings; 0 where there are none.
     pub type_vocab_size: usize,
     /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
@@ -55,72 +59,46 @@ impl ModelConfig {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// When it is not JSON, not one of the two architectures, or a field is missing, ill-typed or impossible.
+    /// When it is not JSON, of none of the families, or a field is missing, ill-typed or impossible.
     pub fn from_json(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let raw: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|e| CheckpointError::Config(format!("config.json is not a JSON object: {e}")))?;
         let fields = Fields(&raw);
         let model_type: String = fields.required("model_type")?;
-        let architecture = match model_type.as_str() {
-            "bert" => Architecture::Bert,
-            "distilbert" => Architecture::DistilBert,
-            other => {
-                return Err(CheckpointError::Config(format!(
-                    "config.json: model_type is \"{other}\", expected \"bert\" or \"distilbert\""
-                )));
-            }
+        let known = Architecture::ALL.into_iter().find(|known| known.family().model_type == model_type);
+        let architecture = known.ok_or_else(|| {
+            let known = Architecture::ALL.map(|known| format!("\"{}\"", known.family().model_type));
+            let expected = listed(&known, "or");
+            CheckpointError::Config(format!("config.json: model_type is \"{model_type}\", expected {expected}"))
+        })?;
+        let Family { keys, position_offset, .. } = architecture.family();
+        let n_position_rows: usize = fields.required("max_position_embeddings")?;
+        let hidden_dropout = fields.or(keys.hidden_dropout, 0.1)?;
+        let config = Self {
+            architecture,
+            vocab_size: fields.required("vocab_size")?,
+            hidden_size: fields.required(keys.hidden_size)?,
+            n_layers: fields.required(keys.n_layers)?,
+            n_heads: fields.required(keys.n_heads)?,
+            intermediate_size: fields.required(keys.intermediate_size)?,
+            max_positions: n_position_rows.saturating_sub(*position_offset),
+            type_vocab_size: keys.type_vocab_size.map_or(Ok(0), |(key, default)| fields.or(key, default))?,
+            layer_norm_eps: keys.layer_norm_eps.map_or(Ok(LAYER_NORM_EPS), |key| fields.or(key, LAYER_NORM_EPS))?,
+            hidden_dropout,
+            attention_dropout: fields.or(keys.attention_dropout, 0.1)?,
+            classifier_dropout: fields
+                .or(keys.classifier_dropout, keys.default_classifier_dropout.unwrap_or(hidden_dropout))?,
+            initializer_range: fields.or("initializer_range", 0.02)?,
+            pad_token_id: fields.or("pad_token_id", 0)?,
+            label_names: fields.label_names()?,
+            history: fields.history()?,
+            raw: raw.clone(),
         };
-        let config = match architecture {
-            Architecture::Bert => {
-                let hidden_dropout = fields.or("hidden_dropout_prob", 0.1)?;
-                Self {
-                    architecture,
-                    vocab_size: fields.required("vocab_size")?,
-                    hidden_size: fields.required("hidden_size")?,
-                    n_layers: fields.required("num_hidden_layers")?,
-                    n_heads: fields.required("num_attention_heads")?,
-                    intermediate_size: fields.required("intermediate_size")?,
-                    max_positions: fields.required("max_position_embeddings")?,
-                    type_vocab_size: fields.or("type_vocab_size", 2)?,
-                    layer_norm_eps: fields.or("layer_norm_eps", 1e-12)?,
-                    hidden_dropout,
-                    attention_dropout: fields.or("attention_probs_dropout_prob", 0.1)?,
-                    classifier_dropout: fields.optional("classifier_dropout")?.unwrap_or(hidden_dropout),
-                    initializer_range: fields.or("initializer_range", 0.02)?,
-                    pad_token_id: fields.or("pad_token_id", 0)?,
-                    label_names: fields.label_names()?,
-                    history: fields.history()?,
-                    raw: raw.clone(),
-                }
-            }
-            Architecture::DistilBert => Self {
-                architecture,
-                vocab_size: fields.required("vocab_size")?,
-                hidden_size: fields.required("dim")?,
-                n_layers: fields.required("n_layers")?,
-                n_heads: fields.required("n_heads")?,
-                intermediate_size: fields.required("hidden_dim")?,
-                max_positions: fields.required("max_position_embeddings")?,
-                type_vocab_size: 0,
-                layer_norm_eps: 1e-12, // a constant in Hugging Face's modeling_distilbert.py
-                hidden_dropout: fields.or("dropout", 0.1)?,
-                attention_dropout: fields.or("attention_dropout", 0.1)?,
-                classifier_dropout: fields.or("seq_classif_dropout", 0.2)?,
-                initializer_range: fields.or("initializer_range", 0.02)?,
-                pad_token_id: fields.or("pad_token_id", 0)?,
-                label_names: fields.label_names()?,
-                history: fields.history()?,
-                raw: raw.clone(),
-            },
-        };
-        let activation_field = match architecture {
-            Architecture::Bert => "hidden_act",
-            Architecture::DistilBert => "activation",
-        };
-        let activation: String = fields.or(activation_field, "gelu".into())?;
+        let activation: String = fields.or(keys.activation, "gelu".into())?;
         if activation != "gelu" {
             return Err(CheckpointError::Config(format!(
-                "config.json: {activation_field} is \"{activation}\", only \"gelu\" is supported"
+                "config.json: {} is \"{activation}\", only \"gelu\" is supported",
+                keys.activation
             )));
         }
         let position: String = fields.or("position_embedding_type", "absolute".into())?;
@@ -177,10 +155,7 @@ impl ModelConfig {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut raw = self.raw.clone();
-        let class = match self.architecture {
-            Architecture::Bert => "BertForSequenceClassification",
-            Architecture::DistilBert => "DistilBertForSequenceClassification",
-        };
+        let class = self.architecture.family().class;
         let by_id: Map<String, Value> =
             self.label_names.iter().enumerate().map(|(id, name)| (id.to_string(), name.clone().into())).collect();
         let by_name: Map<String, Value> =
@@ -235,7 +210,7 @@ impl ModelConfig {
         let (hidden, inner) = (self.hidden_size, self.intermediate_size);
         let (n_out, n_in) = match path.module {
             Module::WordEmbeddings => (self.vocab_size, hidden),
-            Module::PositionEmbeddings => (self.max_positions, hidden),
+            Module::PositionEmbeddings => (self.max_positions + self.architecture.family().position_offset, hidden),
             Module::TokenTypeEmbeddings => (self.type_vocab_size, hidden),
             Module::Layer(_, LayerModule::FfnIn) => (inner, hidden),
             Module::Layer(_, LayerModule::FfnOut) => (hidden, inner),

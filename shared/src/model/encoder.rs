@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 use super::source::Source;
-use super::{Architecture, LayerModule, ModelConfig, Module, ParameterPath};
+use super::{LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{
@@ -45,6 +45,7 @@ pub struct Encoder {
     word_embeddings: Tensor,
     position_embeddings: Tensor,
     token_type_embeddings: Option<Tensor>,
+    position_offset: usize,
     layer_norm: LayerNorm,
     layers: Vec<EncoderLayer>,
     hidden_dropout: f64,
@@ -56,14 +57,14 @@ pub struct Encoder {
 impl Encoder {
     /// Assembles the encoder; activations have the number format `dtype`.
     pub(super) fn new(config: &ModelConfig, kernels: &Kernels, dtype: DType, source: Source<'_>) -> Result<Self> {
-        let token_type_embeddings = match config.architecture {
-            Architecture::Bert => Some(source.tensor(ParameterPath::weight(Module::TokenTypeEmbeddings))?),
-            Architecture::DistilBert => None,
-        };
+        let family = config.architecture.family();
+        let token_types = || source.tensor(ParameterPath::weight(Module::TokenTypeEmbeddings));
+        let token_type_embeddings = family.has_token_types().then(token_types).transpose()?;
         Ok(Self {
             word_embeddings: source.tensor(ParameterPath::weight(Module::WordEmbeddings))?,
             position_embeddings: source.tensor(ParameterPath::weight(Module::PositionEmbeddings))?,
             token_type_embeddings,
+            position_offset: family.position_offset,
             layer_norm: layer_norm(Module::EmbeddingsLayerNorm, config, kernels, source)?,
             layers: (0..config.n_layers)
                 .map(|layer_idx| EncoderLayer::new(layer_idx, config, kernels, source))
@@ -76,6 +77,9 @@ impl Encoder {
     }
 
     /// The attention mask of a batch, made once for all layers.
+    ///
+    /// # Errors
+    /// When the batch's mask has not an entry for each of its tokens.
     pub fn mask(&self, batch: &Batch) -> Result<AttentionMask> {
         let mask = Arc::new(batch.attention_mask.clone());
         Ok(AttentionMask::new(mask, batch.n_rows, batch.n_columns, self.device(), &self.kernels)?)
@@ -86,12 +90,17 @@ impl Encoder {
     }
 
     /// Word + position + token-type embeddings, LayerNorm, dropout: `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// When a token id or the number of columns is beyond the tables of embeddings.
     pub fn embed(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let (n_rows, n_tokens) = (batch.n_rows, batch.n_columns);
         let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels, &self.collector);
         // One row of each table for every token: candle's backward pass of a broadcast is a slow sum on one thread.
         let mut x = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
-        let positions = (0..n_rows).flat_map(|_| 0..n_tokens as u32).collect();
+        // Padding comes last, so a token's position is its place, and where padding is does not matter.
+        let first = self.position_offset as u32;
+        let positions = (0..n_rows).flat_map(|_| first..first + n_tokens as u32).collect();
         x = (x + lookup(&self.position_embeddings, positions)?)?;
         if let Some(table) = &self.token_type_embeddings {
             x = (x + lookup(table, batch.token_type_ids.clone())?)?;
@@ -108,6 +117,9 @@ impl Encoder {
     }
 
     /// The last layer's hidden states, `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// As [`Encoder::embed`], or when a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         self.forward_under(&self.mask(batch)?, batch, mode)
     }
@@ -127,7 +139,7 @@ pub struct EncoderLayer {
     parameters: Arc<LayerParameters>,
     layer_norm_eps: f64,
     attention_dropout: f64,
-    /// Dropout behind the attention's dense layer, which `DistilBERT` does not have.
+    /// Dropout behind the attention's dense layer, which not every family has.
     attention_output_dropout: f64,
     ffn_dropout: f64,
     kernels: Kernels,
@@ -135,6 +147,7 @@ pub struct EncoderLayer {
 
 impl EncoderLayer {
     fn new(layer_idx: usize, config: &ModelConfig, kernels: &Kernels, source: Source<'_>) -> Result<Self> {
+        let drops_attention_output = config.architecture.family().drops_attention_output;
         let pair = |module| source.pair(Module::Layer(layer_idx, module));
         let parameters = LayerParameters {
             query: pair(LayerModule::Query)?,
@@ -153,10 +166,7 @@ impl EncoderLayer {
             parameters: Arc::new(parameters),
             layer_norm_eps: config.layer_norm_eps,
             attention_dropout: config.attention_dropout,
-            attention_output_dropout: match config.architecture {
-                Architecture::Bert => config.hidden_dropout,
-                Architecture::DistilBert => 0.0,
-            },
+            attention_output_dropout: if drops_attention_output { config.hidden_dropout } else { 0.0 },
             ffn_dropout: config.hidden_dropout,
             kernels: *kernels,
         })
@@ -167,6 +177,9 @@ impl EncoderLayer {
     }
 
     /// `[batch, seq, hidden]` → `[batch, seq, hidden]`.
+    ///
+    /// # Errors
+    /// When `x` is not of the mask's rows and tokens and the model's hidden size.
     pub fn forward(&self, x: &Tensor, mask: &AttentionMask, mode: ForwardMode<'_>) -> Result<Tensor> {
         let sites = LayerDropout {
             attention: mode.dropout(self.site(0), self.attention_dropout),
@@ -193,6 +206,9 @@ impl EncoderLayer {
     }
 
     /// The attention probabilities this layer computes from its input: `[batch, heads, seq, seq]`.
+    ///
+    /// # Errors
+    /// As [`EncoderLayer::forward`].
     pub fn attention_probabilities(&self, x: &Tensor, mask: &AttentionMask) -> Result<Tensor> {
         let (q, k) = (self.dense(&self.parameters.query, x)?, self.dense(&self.parameters.key, x)?);
         Ok(attention_probabilities(&q, &k, mask, self.n_heads, &self.kernels)?)

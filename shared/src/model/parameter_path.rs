@@ -1,32 +1,11 @@
 //! Where a parameter sits in the network, and what Hugging Face calls it.
 //!
 //! This is the only place that translates between the two: everything else speaks of a [`ParameterPath`].
-//! Names are those of `BertForSequenceClassification` and `DistilBertForSequenceClassification`.
+//! The names of each family are in its [`Family`].
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-/// The two families of encoders; they differ in names, in token types and in the head, not in the encoder layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// `BertForSequenceClassification` (Devlin et al. 2018).
-    Bert,
-    /// `DistilBertForSequenceClassification` (Sanh et al. 2019).
-    DistilBert,
-}
-
-impl Architecture {
-    /// The prefix of encoder parameters in a checkpoint with a head: `bert` or `distilbert`.
-    #[must_use]
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Self::Bert => "bert",
-            Self::DistilBert => "distilbert",
-        }
-    }
-}
+use super::{Architecture, Family};
 
 /// A module that owns a weight and usually a bias. Encoder layers count from 0 at the bottom, next to the embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +14,7 @@ pub enum Module {
     WordEmbeddings,
     /// `[positions, hidden]`
     PositionEmbeddings,
-    /// `[types, hidden]`; BERT only.
+    /// `[types, hidden]`; not in every family.
     TokenTypeEmbeddings,
     /// `[hidden]`
     EmbeddingsLayerNorm,
@@ -80,27 +59,6 @@ impl LayerModule {
         Self::FfnOut,
         Self::FfnLayerNorm,
     ];
-
-    fn name(self, architecture: Architecture) -> &'static str {
-        match (architecture, self) {
-            (Architecture::Bert, Self::Query) => "attention.self.query",
-            (Architecture::Bert, Self::Key) => "attention.self.key",
-            (Architecture::Bert, Self::Value) => "attention.self.value",
-            (Architecture::Bert, Self::AttentionOutput) => "attention.output.dense",
-            (Architecture::Bert, Self::AttentionLayerNorm) => "attention.output.LayerNorm",
-            (Architecture::Bert, Self::FfnIn) => "intermediate.dense",
-            (Architecture::Bert, Self::FfnOut) => "output.dense",
-            (Architecture::Bert, Self::FfnLayerNorm) => "output.LayerNorm",
-            (Architecture::DistilBert, Self::Query) => "attention.q_lin",
-            (Architecture::DistilBert, Self::Key) => "attention.k_lin",
-            (Architecture::DistilBert, Self::Value) => "attention.v_lin",
-            (Architecture::DistilBert, Self::AttentionOutput) => "attention.out_lin",
-            (Architecture::DistilBert, Self::AttentionLayerNorm) => "sa_layer_norm",
-            (Architecture::DistilBert, Self::FfnIn) => "ffn.lin1",
-            (Architecture::DistilBert, Self::FfnOut) => "ffn.lin2",
-            (Architecture::DistilBert, Self::FfnLayerNorm) => "output_layer_norm",
-        }
-    }
 }
 
 impl Module {
@@ -120,24 +78,15 @@ impl Module {
     }
 
     fn name(self, architecture: Architecture) -> String {
-        let prefix = architecture.prefix();
+        let Family { prefix, stack, layer, pooler, classifier, .. } = architecture.family();
         match self {
             Self::WordEmbeddings => format!("{prefix}.embeddings.word_embeddings"),
             Self::PositionEmbeddings => format!("{prefix}.embeddings.position_embeddings"),
             Self::TokenTypeEmbeddings => format!("{prefix}.embeddings.token_type_embeddings"),
             Self::EmbeddingsLayerNorm => format!("{prefix}.embeddings.LayerNorm"),
-            Self::Layer(layer_idx, module) => {
-                let stack = match architecture {
-                    Architecture::Bert => "encoder",
-                    Architecture::DistilBert => "transformer",
-                };
-                format!("{prefix}.{stack}.layer.{layer_idx}.{}", module.name(architecture))
-            }
-            Self::Pooler => match architecture {
-                Architecture::Bert => format!("{prefix}.pooler.dense"),
-                Architecture::DistilBert => "pre_classifier".into(),
-            },
-            Self::Classifier => "classifier".into(),
+            Self::Layer(layer_idx, module) => format!("{prefix}.{stack}.layer.{layer_idx}.{}", layer.of(module)),
+            Self::Pooler => (*pooler).to_owned(),
+            Self::Classifier => (*classifier).to_owned(),
         }
     }
 }
@@ -187,7 +136,7 @@ impl ParameterPath {
     #[must_use]
     pub fn all(architecture: Architecture, n_layers: usize) -> Vec<Self> {
         let mut modules = vec![Module::WordEmbeddings, Module::PositionEmbeddings];
-        if architecture == Architecture::Bert {
+        if architecture.family().has_token_types() {
             modules.push(Module::TokenTypeEmbeddings);
         }
         modules.push(Module::EmbeddingsLayerNorm);

@@ -24,6 +24,9 @@ pub struct Trace {
 
 impl Trace {
     /// Runs `model` on `batch` and keeps what it computes.
+    ///
+    /// # Errors
+    /// As [`TextClassifier::forward`].
     pub fn capture(model: &TextClassifier, batch: &Batch) -> Result<Self> {
         let mode = ForwardMode::Evaluation;
         let mask = model.encoder().mask(batch)?;

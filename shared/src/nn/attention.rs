@@ -94,6 +94,9 @@ impl CompositeMask {
 
 impl AttentionMask {
     /// From a row-major mask of `n_rows × n_tokens` ones and zeros.
+    ///
+    /// # Errors
+    /// When `mask` has not `n_rows × n_tokens` entries.
     pub fn new(
         mask: Arc<Vec<u32>>,
         n_rows: usize,
@@ -114,6 +117,9 @@ impl AttentionMask {
     /// The rows, `[batch]`, in which some attention under this mask had a token whose score of −∞ for another one, beside
     /// a finite score, made the other's weight exactly 0: a limit that is right and yet hides an overflow. Composite
     /// attention notes it only where no graph is built.
+    ///
+    /// # Errors
+    /// When the device cannot be read, which a CPU always can.
     pub fn saturated_rows(&self) -> Result<Vec<bool>> {
         let mut rows = self.saturated.to_vec();
         if let Some(composite) = &self.composite {
@@ -139,6 +145,27 @@ impl AttentionMask {
 }
 
 /// dropout(softmax(q·kᵀ/√size + mask))·v with all heads side by side: `[batch, seq, hidden]` in and out.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candle_core::{Device, Tensor};
+/// use shared::nn::{AttentionMask, Kernels, attention};
+///
+/// let (device, kernels) = (Device::Cpu, Kernels::for_device(&Device::Cpu));
+/// let tensor = |values: [f32; 2]| Tensor::from_slice(&values, (1, 2, 1), &device); // one row of two tokens, one head
+/// let attend = |is_there: [u32; 2]| {
+///     let mask = AttentionMask::new(Arc::new(is_there.to_vec()), 1, 2, &device, &kernels)?;
+///     // Queries of 0 score every key alike.
+///     let (q, k, v) = (tensor([0.0, 0.0])?, tensor([5.0, 7.0])?, tensor([2.0, 4.0])?);
+///     attention(&q, &k, &v, &mask, 1, None, &kernels)?.flatten_all()?.to_vec1::<f32>()
+/// };
+/// assert_eq!(attend([1, 1])?, [3.0, 3.0]); // the mean of both values
+/// assert_eq!(attend([1, 0])?[0], 2.0); // the second token is padding
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the shapes of `q`, `k`, `v` and the mask do not fit, or they are not f32 on a CPU for the fused form.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,
@@ -164,6 +191,9 @@ pub fn attention(
 }
 
 /// The probabilities of every head, `[batch, heads, seq, seq]`, without dropout: for looking inside a model.
+///
+/// # Errors
+/// As [`attention`].
 pub fn attention_probabilities(
     q: &Tensor,
     k: &Tensor,

@@ -45,6 +45,9 @@ impl Dropout {
 }
 
 /// Zeroes elements with the site's probability and scales the rest by 1/(1−p); the identity for `None`.
+///
+/// # Errors
+/// When `x` is not f32 on a CPU, for the fused form; else when a tensor operation fails.
 pub fn dropout(x: &Tensor, site: Option<&Dropout>, kernels: &Kernels) -> Result<Tensor> {
     let Some(site) = site else { return Ok(x.clone()) };
     match kernels.dropout {

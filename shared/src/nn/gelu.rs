@@ -6,6 +6,9 @@ use super::host::{HostSlice, slice};
 use super::{Kernel, Kernels, kernels};
 
 /// x·Φ(x) with Φ the normal distribution function (erf form, as Hugging Face's `gelu`), same shape as `x`.
+///
+/// # Errors
+/// When `x` is not f32 on a CPU, for the fused form; else when a tensor operation fails.
 pub fn gelu(x: &Tensor, kernels: &Kernels) -> Result<Tensor> {
     match kernels.gelu {
         Kernel::Fused => x.contiguous()?.apply_op1(FusedGelu),

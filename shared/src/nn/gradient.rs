@@ -9,7 +9,7 @@
 //! Every operation holds the [`Collector`] it was made with. Nothing is kept by thread: one that waits for others in the
 //! middle of a backward pass may take up a piece of work of another model's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::backprop::GradStore;
@@ -79,6 +79,9 @@ impl RowGradient {
 
 impl Gradient {
     /// The sum of two gradients of one parameter.
+    ///
+    /// # Errors
+    /// When the two are of different shapes.
     pub fn plus(self, other: Self, parameter: &Tensor) -> Result<Self> {
         match (self, other) {
             (Self::Dense(a), Self::Dense(b)) => Ok(Self::Dense((a + b)?)),
@@ -95,6 +98,9 @@ impl Gradient {
     }
 
     /// As a tensor of the parameter's shape.
+    ///
+    /// # Errors
+    /// When it is not of the parameter's size.
     pub fn to_dense(&self, parameter: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense(tensor) => Ok(tensor.clone()),
@@ -104,6 +110,9 @@ impl Gradient {
     }
 
     /// The largest absolute value; none of them may be NaN.
+    ///
+    /// # Errors
+    /// When it has no values, or the device cannot be read.
     pub fn max_abs(&self) -> Result<f64> {
         let of = |values: &[f32]| f64::from(values.iter().fold(0.0_f32, |max, g| max.max(g.abs())));
         match self {
@@ -114,6 +123,9 @@ impl Gradient {
     }
 
     /// Σ g², in f64 and in a fixed order; on other devices than a CPU in f32, where it may be infinite.
+    ///
+    /// # Errors
+    /// When the device cannot be read, or on a CPU the gradient is not f32.
     pub fn squared_norm(&self) -> Result<f64> {
         match self {
             Self::Rows(rows) => Ok(rows.rows().map(|(_, row)| sum_of_squares(row)).sum()),
@@ -127,15 +139,22 @@ impl Gradient {
     }
 }
 
+/// Gradients by the id of their parameter.
+#[expect(clippy::disallowed_types, reason = "candle's ids have no order, and nothing goes through this map in turn")]
+type ById = std::collections::HashMap<TensorId, Gradient>;
+
 /// Gradients of a backward pass, by parameter.
 #[derive(Debug)]
 pub struct Gradients {
-    handed_over: HashMap<TensorId, Gradient>,
+    handed_over: ById,
     store: GradStore,
 }
 
 impl Gradients {
     /// Takes out a parameter's gradient; `None` when the loss does not depend on it.
+    ///
+    /// # Errors
+    /// When the gradients of two operations on it are of different shapes.
     pub fn remove(&mut self, parameter: &Tensor) -> Result<Option<Gradient>> {
         let direct = self.handed_over.remove(&parameter.id());
         let summed = self.store.remove(parameter).map(Gradient::Dense);
@@ -148,11 +167,11 @@ impl Gradients {
 
 /// Where the operations of one model hand gradients to while [`collect`] runs; clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub struct Collector(Arc<Mutex<Option<HashMap<TensorId, Gradient>>>>);
+pub struct Collector(Arc<Mutex<Option<ById>>>);
 
 impl Collector {
     /// Never held while an operation runs, so that no thread can wait for itself.
-    fn gradients(&self) -> MutexGuard<'_, Option<HashMap<TensorId, Gradient>>> {
+    fn gradients(&self) -> MutexGuard<'_, Option<ById>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,7 +220,7 @@ pub fn collect(loss: &Tensor, collector: &Collector) -> Result<Gradients> {
         if gradients.is_some() {
             bail!("two backward passes at once with one collector: each needs a model of its own");
         }
-        *gradients = Some(HashMap::new());
+        *gradients = Some(ById::new());
     }
     let store = loss.backward();
     let handed_over = collector.gradients().take().unwrap_or_default();

@@ -8,6 +8,17 @@ use super::kernels::{layer_norm, layer_norm_backward};
 use super::{Kernel, Kernels};
 
 /// y = (x − mean) / √(var + eps) · weight + bias, with the variance from squared deviations (two passes).
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use shared::nn::{Kernels, LayerNorm};
+///
+/// let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu);
+/// let norm = LayerNorm::new(tensor(&[2.0, 2.0])?, tensor(&[10.0, 20.0])?, 1e-12, &Kernels::for_device(&Device::Cpu));
+/// // Mean 2 and variance 1 make -1 and 1 of 1 and 3; then comes 2x + 10 and 2x + 20.
+/// assert_eq!(norm.forward(&tensor(&[1.0, 3.0])?)?.to_vec1::<f32>()?, [8.0, 22.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LayerNorm {
     weight: Tensor,
@@ -32,6 +43,9 @@ impl LayerNorm {
 
     /// `[.., hidden]` → the same shape and number format; computed in f32. A row whose mean or variance is not finite
     /// becomes NaN, though exact arithmetic might do better.
+    ///
+    /// # Errors
+    /// When the last dimension of `x` is not the gain's, or `x` is not f32 on a CPU, for the fused form.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self.kernel {
             Kernel::Fused => {

@@ -36,6 +36,9 @@ impl Linear {
     }
 
     /// `[.., in]` → `[.., out]`, in the number format of `x`.
+    ///
+    /// # Errors
+    /// When the last dimension of `x` is not the weight's, or `x` is not f32 on a CPU, for the fused form.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self.kernel {
             Kernel::Fused => x.contiguous()?.apply_op3(&self.weight, &self.bias, FusedLinear(self.collector.clone())),

@@ -35,6 +35,23 @@ pub enum AdamWState {
 
 /// AdamW by the formula of `torch.optim.AdamW`, in f32 like it but in another order of operations, so that results agree
 /// to a few units in the last place; the caller names the learning rate of each step.
+///
+/// ```
+/// use candle_core::{Device, Tensor, Var};
+/// use shared::nn::{AdamW, Gradient, Kernels, UpdateScale, WeightDecay};
+/// use shared::training::TrainingArgs;
+///
+/// let adamw = AdamW::new(&TrainingArgs::default(), &Kernels::for_device(&Device::Cpu));
+/// let bias = Var::new(&[1.0_f32, -1.0], &Device::Cpu)?;
+/// let mut state = adamw.initial_state(&bias)?;
+/// let gradient = Gradient::Dense(Tensor::new(&[0.5_f32, -2.0], &Device::Cpu)?);
+/// let scale = UpdateScale { learning_rate: 0.1, gradient_scale: 1.0, step: 1 };
+/// adamw.update(&bias, &gradient, &mut state, WeightDecay::Exempt, scale)?;
+/// // In the first step m̂ = g and √v̂ = |g|, so every value moves by the learning rate, against its gradient.
+/// let moved = bias.to_vec1::<f32>()?;
+/// assert!((moved[0] - 0.9).abs() < 1e-6 && (moved[1] + 0.9).abs() < 1e-6, "{moved:?}");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {
     beta1: f64,
@@ -72,6 +89,9 @@ impl AdamW {
     }
 
     /// Zero moments for a parameter.
+    ///
+    /// # Errors
+    /// When the device has no room for it.
     pub fn initial_state(&self, parameter: &Tensor) -> Result<AdamWState> {
         let n = parameter.elem_count();
         self.restored_state(parameter, vec![0.0; n], vec![0.0; n])
@@ -112,6 +132,9 @@ impl AdamW {
     ///
     /// A scaled gradient from [`AdamW::GRADIENT_BOUND`] on has an infinite v and would leave its parameter where it is, now
     /// and ever after: the caller has to refuse it.
+    ///
+    /// # Errors
+    /// When gradient or state are not of the parameter's size, or the state is of the other form.
     pub fn update(
         &self,
         parameter: &Var,

@@ -88,6 +88,19 @@ pub fn recovery(
 
 /// The deficit of the healed model with its interval; `reference` says which undamaged model it is measured from.
 ///
+/// ```
+/// use shared::Condition;
+/// use shared::statistics::{Bootstrap, Scores, deficit};
+///
+/// // Of four rows the healthy model has all right, the healed one three.
+/// let healthy = Scores::new(&[vec![1.0, 1.0, 1.0, 1.0]])?;
+/// let healed = Scores::new(&[vec![1.0, 0.0, 1.0, 1.0]])?;
+/// let deficit = deficit((Condition::Healthy, &healthy), &healed, &Bootstrap::default())?;
+/// assert_eq!(deficit.points, 25.0);
+/// assert!(deficit.interval.low <= 0.0 && deficit.interval.high >= 50.0); // four rows say little
+/// # Ok::<(), shared::statistics::StatisticsError>(())
+/// ```
+///
 /// # Errors
 /// When the conditions are not paired or the settings are out of range.
 pub fn deficit(

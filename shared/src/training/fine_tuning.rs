@@ -28,6 +28,38 @@ pub struct TrainingSeeds {
 }
 
 /// A fine-tuning under way.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candle_core::{DType, Device, Tensor};
+/// use shared::Parameters;
+/// use shared::dataset::EncodedExample;
+/// use shared::model::{ModelConfig, Module, ParameterPath};
+/// use shared::nn::Kernels;
+/// use shared::seed::Seed;
+/// use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
+///
+/// let config = ModelConfig::from_json(
+///     br#"{"model_type": "bert", "vocab_size": 3, "hidden_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1,
+///          "intermediate_size": 2, "max_position_embeddings": 4, "num_labels": 2}"#,
+/// )?;
+/// let zeros = |path| Tensor::zeros(config.shape_of(path), DType::F32, &Device::Cpu).map(|tensor| (path, tensor));
+/// let tensors = config.parameters().into_iter().map(zeros).collect::<candle_core::Result<Vec<_>>>()?;
+/// let parameters = Parameters::new(config.architecture, tensors)?;
+///
+/// let rows = Arc::new(vec![EncodedExample { input_ids: vec![1, 2], label: 0 }]);
+/// let args = TrainingArgs { learning_rate: 0.1, max_steps: Some(1), warmup_ratio: 0.0, ..TrainingArgs::default() };
+/// let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
+/// let kernels = Kernels::for_device(&Device::Cpu);
+/// let mut tuning = FineTuning::new(&config, parameters, rows, &args, seeds, kernels, &Device::Cpu)?;
+///
+/// // Where all weights are 0 the two classes are equally likely, and only the classifier's bias has a gradient.
+/// let report = tuning.step()?;
+/// assert!((report.loss - f64::ln(2.0)).abs() < 1e-6);
+/// let bias = tuning.parameters().to_vec(ParameterPath::bias(Module::Classifier))?;
+/// assert!((bias[0] - 0.1).abs() < 1e-6 && (bias[1] + 0.1).abs() < 1e-6, "{bias:?}");
+/// # Ok::<(), shared::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FineTuning {
     config: ModelConfig,
@@ -129,6 +161,9 @@ impl FineTuning {
     }
 
     /// A model on the current parameters that builds no graph and drops nothing.
+    ///
+    /// # Errors
+    /// Never: every parameter that a model needs is there since [`FineTuning::new`].
     pub fn evaluation_model(&self) -> Result<TextClassifier> {
         TextClassifier::for_evaluation(&self.config, &self.parameters, &self.kernels, DType::F32)
     }
@@ -277,6 +312,9 @@ impl FineTuning {
     }
 
     /// One part of what is needed to go on from here; the number of steps is [`FineTuning::steps_done`].
+    ///
+    /// # Errors
+    /// When a tensor cannot be read from its device.
     pub fn save_part(&self, part: StatePart) -> Result<Vec<u8>> {
         state::pack(part, &self.parameters, &self.moments)
     }

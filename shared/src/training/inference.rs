@@ -8,6 +8,9 @@ use crate::nn::on_pool;
 /// The logits of every example, in the order of `examples`. Rows are batched by length; `on_batch` hears how many rows
 /// each batch had. Values are not finite where the model is so badly damaged that its arithmetic overflowed, except at
 /// exact limits, which [`RowOutput::is_saturated`] tells.
+///
+/// # Errors
+/// As [`TextClassifier::forward`](crate::model::TextClassifier::forward).
 pub fn logits(
     model: &TextClassifier,
     examples: &[EncodedExample],

@@ -35,9 +35,7 @@ pub struct InitFlags {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct DatasetFlags {
-    /// Catalogue name, hub id, a folder with train, validation and test files, a copy of a hub's, what datasets saved,
-    /// or one file: .tsv, .csv, .jsonl, .json (also with .gz or .zst), .parquet or .arrow
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", help = crate::help::dataset())]
     pub dataset: String,
 
     /// One of its configurations, as its README or its folders name them; also after the name: ORG/NAME:CONFIG

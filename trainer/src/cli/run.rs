@@ -4,6 +4,7 @@ use super::device::DeviceFlags;
 use super::input::{DatasetFlags, ModelFlags};
 use super::training::{SeedFlags, TrainingFlags};
 use super::values;
+use crate::help;
 use clap::{Args, ValueEnum};
 use shared::record::Protocol;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ The same command goes on where it was interrupted.";
 /// (validation, where test has no labels). Without --corrupt there is only the healthy model. Everything is kept in
 /// --out: the record run.json, metrics, per-example predictions and the checkpoints in Hugging Face's layout.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = format!("{}\n\n{}\n\n{EXAMPLES}", help::schemes(), help::formats()))]
 pub struct RunArgs {
     #[command(flatten)]
     pub model: ModelFlags,

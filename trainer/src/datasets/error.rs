@@ -3,19 +3,31 @@
 use std::io;
 use std::path::PathBuf;
 
-use shared::dataset::{DatasetError, Split};
+use shared::dataset::{DatasetError, Endings, Format, Split, endings};
+use shared::words::listed;
+
+/// Files of these names, in any format: `train.tsv (or .csv, …)`.
+pub(super) fn files_called(names: &[&str]) -> String {
+    let [usual, others @ ..] = Format::ALL.map(Format::ending);
+    let names: Vec<String> = names.iter().map(|name| format!("{name}{usual}")).collect();
+    format!("{} (or {})", listed(&names, "or"), others.join(", "))
+}
 
 /// What a folder must have, for messages.
-const FOLDER: &str = "train.tsv (or .csv, .jsonl, .json, .parquet)";
+fn folder() -> String {
+    files_called(&["train"])
+}
 
 /// What a single file must be, for messages.
-const FILE: &str = "a file that ends in .tsv, .csv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow";
+fn file() -> String {
+    format!("a file that ends in {}", endings(Endings::All))
+}
 
 /// Why a dataset cannot be opened. Every variant is the user's to put right (exit code 2).
 #[derive(Debug, thiserror::Error)]
 pub enum OpenDatasetError {
     /// Nothing at that path.
-    #[error("dataset {}: expected a folder with {FOLDER} or {FILE}, got nothing at that path", .path.display())]
+    #[error("dataset {}: expected a folder with {} or {}, got nothing at that path", .path.display(), folder(), file())]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -26,7 +38,7 @@ pub enum OpenDatasetError {
         /// The folder.
         path: PathBuf,
         /// The files that would do.
-        expected: &'static str,
+        expected: String,
         /// What is there.
         found: String,
     },
@@ -67,7 +79,7 @@ pub enum OpenDatasetError {
         n_shards: usize,
     },
     /// A single file that is no table by its name.
-    #[error("dataset {}: expected {FILE}, or a folder with {FOLDER}", .path.display())]
+    #[error("dataset {}: expected {}, or a folder with {}", .path.display(), file(), folder())]
     NotATable {
         /// The file.
         path: PathBuf,

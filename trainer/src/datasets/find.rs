@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shared::dataset::{ColumnChoice, Split, parse_label_names};
+use shared::dataset::{ColumnChoice, FileKind, Split, parse_label_names};
 
-use super::format::FileKind;
+use super::error::files_called;
 use super::layout::{Basis, layout};
 use super::readme::{self, README};
 use super::{DatasetFiles, OpenDatasetError, Purpose, saved};
@@ -72,9 +72,9 @@ fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<Da
     }
     let has_train = splits.iter().any(|(split, _)| *split == Split::Train);
     let expected = match purpose {
-        Purpose::Train if !has_train => Some("train.tsv (or .csv, .jsonl, .json, .parquet)"),
+        Purpose::Train if !has_train => Some(files_called(&["train"])),
         Purpose::Evaluate if splits.iter().all(|(split, _)| *split == Split::Train) => {
-            Some("test.tsv or validation.tsv (or .csv, .jsonl, .json, .parquet)")
+            Some(files_called(&["test", "validation"]))
         }
         Purpose::Train | Purpose::Evaluate => None,
     };

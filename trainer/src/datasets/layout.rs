@@ -5,16 +5,10 @@
 use std::collections::BTreeMap;
 
 use globset::GlobBuilder;
-use shared::dataset::Split;
+use shared::dataset::{FileKind, Format, Packing, Split};
+use shared::words::listed;
 
-use super::format::FileKind;
 use super::readme::{self, Config};
-
-/// What data files may end in, best first: of the first kind that has a training split all files are taken.
-const DATA_ENDINGS: [&str; 4] = [".parquet", ".jsonl", ".csv", ".tsv"];
-
-/// Compressions that may follow.
-const COMPRESSIONS: [&str; 2] = [".gz", ".zst"];
 
 /// The words for a split in names of files and folders.
 const SPLIT_WORDS: [(Split, &[&str]); 3] = [
@@ -164,13 +158,14 @@ enum Unclear {
     Problem(String),
 }
 
-/// The data files of each split, in name order: of one format, and of the configuration that is asked for.
+/// The data files of each split, in name order: of the first format on the hub that has a training split, and of the
+/// configuration that is asked for.
 ///
 /// A split is known by a word in the name of the file or, from the innermost outward, of its folders, as in
 /// `data/train-00000-of-00001.parquet` and `default/train/0000.parquet`.
 fn by_names(all: &[&str], asked: Option<&str>) -> Result<SplitFiles, Unclear> {
     let mut folders: Vec<String> = Vec::new();
-    for ending in DATA_ENDINGS {
+    for ending in Format::on_hub().into_iter().map(Format::ending) {
         let files: Vec<&str> = all.iter().copied().filter(|file| has_ending(file, ending)).collect();
         let in_train: Vec<&str> = files.iter().copied().filter(|file| split_of(file) == Some(Split::Train)).collect();
         if in_train.is_empty() {
@@ -206,12 +201,16 @@ fn by_names(all: &[&str], asked: Option<&str>) -> Result<SplitFiles, Unclear> {
     if !folders.is_empty() {
         return Err(Unclear::Folders(folders));
     }
-    let expected = "expected Parquet, JSONL, CSV or TSV files with \"train\" in their names";
-    Err(Unclear::Problem(format!("{expected}, got {}", some_of(all))))
+    let formats: Vec<&str> = Format::on_hub().into_iter().map(|format| format.entry().name).collect();
+    Err(Unclear::Problem(format!(
+        "expected {} files with \"train\" in their names, got {}",
+        listed(&formats, "or"),
+        some_of(all)
+    )))
 }
 
 fn has_ending(file: &str, ending: &str) -> bool {
-    let plain = COMPRESSIONS.iter().find_map(|compression| file.strip_suffix(compression)).unwrap_or(file);
+    let plain = Packing::PACKED.iter().find_map(|packing| file.strip_suffix(packing.ending())).unwrap_or(file);
     plain.ends_with(ending)
 }
 

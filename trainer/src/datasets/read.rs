@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use shared::dataset::{
-    ColumnChoice, LabelRange, LabelScheme, OnBadRow, RawTable, Rows, Split, assemble, default_label_names, read_csv,
-    read_json, read_json_lines, read_tsv,
+    ColumnChoice, FileKind, LabelRange, LabelScheme, OnBadRow, RawTable, Reader, Rows, Split, assemble,
+    default_label_names,
 };
 
-use super::arrow::read_arrow;
 use super::find::LABELS_FILE;
-use super::format::{FileKind, Format};
-use super::parquet::read_parquet;
 use super::text::read_text;
-use super::{DatasetFiles, OpenDatasetError};
+use super::{DatasetFiles, OpenDatasetError, read_file};
 
 /// The contents of a dataset's files.
 pub(super) struct Read {
@@ -132,16 +129,13 @@ fn read_table(path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatas
     let Some((FileKind { format, packing }, _)) = FileKind::of(&name) else {
         return Err(OpenDatasetError::NotATable { path: path.to_owned() });
     };
-    let read = match format {
-        Format::Parquet => return read_parquet(path, columns),
-        Format::Arrow => return read_arrow(path, columns),
-        Format::Tsv => read_tsv,
-        Format::Csv => read_csv,
-        Format::JsonLines => read_json_lines,
-        Format::Json => read_json,
-    };
-    let bytes = read_text(path, format, packing)?;
-    Ok(read(&path.display().to_string(), &bytes, columns)?)
+    match format.entry().reader {
+        Reader::File(format) => read_file(format, path, columns),
+        Reader::Bytes(read) => {
+            let bytes = read_text(path, format, packing)?;
+            Ok(read(&path.display().to_string(), &bytes, columns)?)
+        }
+    }
 }
 
 fn check_names(of: &str, names: &[String]) -> Result<(), OpenDatasetError> {

@@ -5,11 +5,10 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use shared::dataset::DatasetError;
+use shared::dataset::{DatasetError, Format, Packing};
 
 use super::OpenDatasetError;
 use super::expansion::{Expansion, MAX_BYTES};
-use super::format::{Format, Packing};
 
 /// The longest line that is read: the longest text that is believed, with every byte escaped.
 const MAX_LINE_BYTES: usize = 4 * shared::dataset::MAX_TEXT_BYTES;

@@ -4,6 +4,9 @@ use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
+use shared::dataset::unpacked_endings;
+use shared::model::Architecture;
+use shared::words;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
@@ -55,7 +58,7 @@ pub(super) fn OwnModel() -> impl IntoView {
         <section class="panel stack" aria-labelledby="own-title">
             <h2 id="own-title">"Your own model"</h2>
             <p class="small quiet">
-                "Any small BERT or DistilBERT in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
+                "Any small "{words::listed(&Architecture::ALL.map(|known| known.family().name), "or")}" in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
             </p>
             <div
                 class="drop stack"
@@ -83,7 +86,7 @@ pub(super) fn OwnModel() -> impl IntoView {
                     />
                 </div>
                 <div class="field">
-                    <label for="load-rows">"Labelled texts for healing and measuring (.tsv, .csv, .jsonl, .json)"</label>
+                    <label for="load-rows">{format!("Labelled texts for healing and measuring ({})", unpacked_endings())}</label>
                     <input type="file" id="load-rows" data-testid="load-rows" on:change=choose_rows />
                 </div>
             </div>

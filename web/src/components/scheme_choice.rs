@@ -2,29 +2,7 @@
 
 use super::operating_table::Editor;
 use leptos::prelude::*;
-use shared::corruption::{BitField, Scheme};
-
-/// Every scheme with what to call it, at a strength that shows something.
-const SCHEMES: [(Scheme, &str); 10] = [
-    (Scheme::Kaiming, "Draw anew (Kaiming, as in the paper)"),
-    (Scheme::KaimingLinear, "Draw anew (Kaiming, as PyTorch's Linear)"),
-    (Scheme::Normal { std: 0.02 }, "Draw anew (normal, as BERT starts)"),
-    (Scheme::Gaussian { relative_std: 0.5 }, "Add Gaussian noise"),
-    (Scheme::Zero { fraction: 0.5 }, "Set values to zero"),
-    (Scheme::Shuffle { fraction: 1.0 }, "Shuffle values within each matrix"),
-    (Scheme::SignFlip { fraction: 0.5 }, "Flip signs"),
-    (Scheme::BitFlip { rate: 1e-3, field: BitField::All }, "Flip bits"),
-    (Scheme::Quantize { bits: 2 }, "Round to few bits"),
-    (Scheme::Permute, "Swap whole layers"),
-];
-
-/// The part of a float that bits are flipped in; single bits can be typed in the plan.
-const FIELDS: [(BitField, &str, &str); 4] = [
-    (BitField::All, "all", "all 32 bits"),
-    (BitField::Sign, "sign", "the sign"),
-    (BitField::Exponent, "exponent", "the exponent"),
-    (BitField::Mantissa, "mantissa", "the mantissa"),
-];
+use shared::corruption::{BitField, Parameter, Scheme};
 
 /// The choice of the scheme and, where it has one, its parameter.
 #[component]
@@ -35,35 +13,34 @@ pub(super) fn SchemeChoice() -> impl IntoView {
         scheme.set(to);
         editor.edit(|damage| damage.set_scheme(to));
     };
-    let options = SCHEMES.map(|(of, name)| {
-        let is_chosen = move || scheme.get().keyword() == of.keyword();
-        view! { <option value=of.keyword() prop:selected=is_chosen>{name}</option> }
+    let options = Scheme::ALL.map(Scheme::entry).map(|entry| {
+        let is_chosen = move || scheme.get().keyword() == entry.keyword;
+        view! { <option value=entry.keyword prop:selected=is_chosen>{entry.label}</option> }
     });
     let choose = move |event| {
-        let keyword = event_target_value(&event);
-        if let Some((to, _)) = SCHEMES.iter().find(|(of, _)| of.keyword() == keyword) {
-            set(*to);
+        if let Some(to) = Scheme::named(&event_target_value(&event)) {
+            set(to);
         }
     };
     let parameter = move || {
-        let (name, low, high, step, value) = parameter(scheme.get())?;
+        let Parameter { kind, value, .. } = scheme.get().entry().parameter?;
         let change = move |event| {
             if let Ok(value) = event_target_value(&event).parse::<f64>()
                 && value.is_finite()
             {
-                set(with_parameter(scheme.get_untracked(), value.clamp(low, high)));
+                set(scheme.get_untracked().with_value(value.clamp(kind.least, kind.most)));
             }
         };
         Some(view! {
             <div class="field grow">
-                <label for="strength">{name}</label>
+                <label for="strength">{kind.label}</label>
                 <input
                     type="number"
                     id="strength"
                     data-testid="strength"
-                    min=low.to_string()
-                    max=high.to_string()
-                    step=step
+                    min=kind.least.to_string()
+                    max=kind.most.to_string()
+                    step=kind.step
                     prop:value=value.to_string()
                     on:change=change
                 />
@@ -71,23 +48,24 @@ pub(super) fn SchemeChoice() -> impl IntoView {
         })
     };
     let field = move || {
-        let Scheme::BitFlip { rate, field } = scheme.get() else { return None };
+        let field = scheme.get().entry().field?;
         let choose = move |event| {
             let word = event_target_value(&event);
-            if let Some((field, ..)) = FIELDS.iter().find(|(_, known, _)| *known == word) {
-                set(Scheme::BitFlip { rate, field: *field });
+            if let Some(field) = BitField::GROUPS.into_iter().find(|known| known.word() == word) {
+                set(scheme.get_untracked().with_field(field));
             }
         };
-        let options =
-            FIELDS.map(|(of, word, name)| view! { <option value=word prop:selected={of == field}>{name}</option> });
-        let single = match field {
-            BitField::Bit(bit) => Some(view! { <option value="" prop:selected=true>{format!("bit {bit}")}</option> }),
-            _ => None,
-        };
+        // Single bits can be typed in the plan.
+        let single = (!BitField::GROUPS.contains(&field)).then_some(field);
+        let options: Vec<_> = BitField::GROUPS
+            .into_iter()
+            .chain(single)
+            .map(|of| view! { <option value=of.word() prop:selected={of == field}>{of.label()}</option> })
+            .collect();
         Some(view! {
             <div class="field grow">
                 <label for="bits">"Which bits"</label>
-                <select id="bits" on:change=choose>{options.collect_view()}{single}</select>
+                <select id="bits" on:change=choose>{options}</select>
             </div>
         })
     };
@@ -100,32 +78,5 @@ pub(super) fn SchemeChoice() -> impl IntoView {
             {parameter}
             {field}
         </div>
-    }
-}
-
-/// What the scheme's number is called, its ends, its step and its value.
-fn parameter(scheme: Scheme) -> Option<(&'static str, f64, f64, &'static str, f64)> {
-    match scheme {
-        Scheme::Kaiming | Scheme::KaimingLinear | Scheme::Permute => None,
-        Scheme::Normal { std } => Some(("Standard deviation", 0.0, 10.0, "any", std)),
-        Scheme::Gaussian { relative_std } => Some(("Times each matrix's spread", 0.0, 100.0, "0.1", relative_std)),
-        Scheme::Zero { fraction } | Scheme::Shuffle { fraction } | Scheme::SignFlip { fraction } => {
-            Some(("Share of values", 0.0, 1.0, "0.05", fraction))
-        }
-        Scheme::BitFlip { rate, .. } => Some(("Rate for each bit", 0.0, 1.0, "any", rate)),
-        Scheme::Quantize { bits } => Some(("Bits", 1.0, 16.0, "1", f64::from(bits))),
-    }
-}
-
-fn with_parameter(scheme: Scheme, value: f64) -> Scheme {
-    match scheme {
-        Scheme::Kaiming | Scheme::KaimingLinear | Scheme::Permute => scheme,
-        Scheme::Normal { .. } => Scheme::Normal { std: value },
-        Scheme::Gaussian { .. } => Scheme::Gaussian { relative_std: value },
-        Scheme::Zero { .. } => Scheme::Zero { fraction: value },
-        Scheme::Shuffle { .. } => Scheme::Shuffle { fraction: value },
-        Scheme::SignFlip { .. } => Scheme::SignFlip { fraction: value },
-        Scheme::BitFlip { field, .. } => Scheme::BitFlip { rate: value, field },
-        Scheme::Quantize { .. } => Scheme::Quantize { bits: value.round() as u32 },
     }
 }

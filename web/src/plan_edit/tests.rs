@@ -1,4 +1,5 @@
 use super::*;
+use shared::model::Architecture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const L3: Anatomy = Anatomy { architecture: Architecture::Bert, n_layers: 3, n_heads: 4 };

@@ -3,6 +3,9 @@
 use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use shared::bundle;
+use shared::dataset::{FileKind, Packing};
+use shared::model::Architecture;
+use shared::words::listed;
 
 /// A model among files; numbers are places in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +82,12 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
     };
     let rows = |is_run: bool| {
         places.iter().position(|place| {
-            let (stem, extension) = place.name.rsplit_once('.').unwrap_or((&place.name, ""));
+            let Some((FileKind { format, packing: Packing::None }, stem)) = FileKind::of(&place.name) else {
+                return false;
+            };
             // A run's folder has lines of JSON of its own.
-            let is_table = matches!(extension, "tsv" | "csv" | "jsonl") && !is_run;
-            is_table || (matches!(extension, "json" | "jsonl" | "tsv" | "csv") && stem == "rows")
+            let is_table = format.entry().is_always_a_table && !is_run;
+            format.is_read_from_bytes() && (is_table || stem == "rows")
         })
     };
 
@@ -183,8 +188,9 @@ fn without_config(files: &[FileEntry], places: &[Place], missing: &dyn Fn(&str, 
             return Failure::WrongFile {
                 file: files[at].path.clone(),
                 reason: format!(
-                    "it is {what}; this page reads BERT and DistilBERT in Hugging Face layout: config.json, \
-                     model.safetensors and tokenizer.json"
+                    "it is {what}; this page reads {} in Hugging Face layout: config.json, model.safetensors and \
+                     tokenizer.json",
+                    listed(&Architecture::ALL.map(|known| known.family().name), "and")
                 ),
             };
         }

@@ -5,8 +5,8 @@ use super::session::Session;
 use crate::failure::Failure;
 use crate::protocol::{Accuracy, RowCounts};
 use shared::dataset::{
-    ColumnChoice, EncodedExample, Example, LabelScheme, OnBadRow, Rows as TableRows, assemble, read_csv, read_json,
-    read_tsv, row_hash, stratified_sample,
+    ColumnChoice, EncodedExample, Example, FileKind, LabelScheme, OnBadRow, Packing, Reader, Rows as TableRows,
+    assemble, read_json, row_hash, stratified_sample, unpacked_endings,
 };
 use shared::seed::Seed;
 use shared::statistics::{Interval, wilson};
@@ -41,14 +41,19 @@ impl Rows {
     /// [`Failure::WrongFile`] when it is no table of texts and labels of this model.
     pub(super) fn read(file: &str, bytes: &[u8], labels: &[String]) -> Result<(Self, Option<String>), Failure> {
         let wrong = |reason: String| Failure::WrongFile { file: file.to_owned(), reason };
-        let choice = ColumnChoice::default();
-        let extension = file.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-        let table = match extension.as_str() {
-            "csv" => read_csv(file, bytes, &choice),
-            "tsv" => read_tsv(file, bytes, &choice),
-            _ => read_json(file, bytes, &choice),
+        let read = match FileKind::of(file) {
+            Some((FileKind { format, packing: Packing::None }, _)) => match format.entry().reader {
+                Reader::Bytes(read) => read,
+                Reader::File(_) => {
+                    let name = format.entry().name;
+                    return Err(wrong(format!("a page cannot read {name}: expected {}", unpacked_endings())));
+                }
+            },
+            Some(_) => return Err(wrong(format!("it is packed: expected {}", unpacked_endings()))),
+            // Other names say nothing of what is in the file, which may well be JSON.
+            None => read_json,
         };
-        let table = table.map_err(|error| wrong(error.to_string()))?;
+        let table = read(file, bytes, &ColumnChoice::default()).map_err(|error| wrong(error.to_string()))?;
         let scheme = LabelScheme::of(file, &table.rows.iter(), Some(labels)).map_err(|e| wrong(e.to_string()))?;
         let parsed = assemble(file, table, &scheme, OnBadRow::Skip)
             .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
@@ -186,9 +191,13 @@ mod tests {
         for (file, text) in [("a.csv", csv), ("a.json", json), ("a.jsonl", lines)] {
             assert!(Rows::read(file, text.as_bytes(), &labels()).is_ok(), "{file}");
         }
-        for (file, text) in
-            [("a.csv", "colour,size\nred,4\n"), ("a.json", "{"), ("a.tsv", "label\ttext\n7\tfine\n8\tawful\n")]
-        {
+        for (file, text) in [
+            ("a.csv", "colour,size\nred,4\n"),
+            ("a.json", "{"),
+            ("a.tsv", "label\ttext\n7\tfine\n8\tawful\n"),
+            ("a.csv.gz", csv),
+            ("a.parquet", csv),
+        ] {
             let Err(Failure::WrongFile { file: named, .. }) = Rows::read(file, text.as_bytes(), &labels()) else {
                 panic!("{file} was read")
             };

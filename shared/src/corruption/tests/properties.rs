@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::super::error::Typed;
+use super::super::parameter::Number;
 use super::super::plan::{Plan, Step};
-use super::super::scheme::{BitField, Scheme};
 use super::super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+use super::super::{BitField, Scheme};
 
 fn fraction() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(1.0), 0.0..1.0, (-12.0..0.0).prop_map(|exponent: f64| 10_f64.powf(exponent))]
@@ -16,25 +17,17 @@ fn magnitude() -> impl Strategy<Value = f64> {
 }
 
 fn scheme() -> impl Strategy<Value = Scheme> {
-    let field = prop_oneof![
-        Just(BitField::All),
-        Just(BitField::Sign),
-        Just(BitField::Exponent),
-        Just(BitField::Mantissa),
-        (0..32_u32).prop_map(BitField::Bit),
-    ];
-    prop_oneof![
-        Just(Scheme::Kaiming),
-        Just(Scheme::KaimingLinear),
-        magnitude().prop_map(|std| Scheme::Normal { std }),
-        magnitude().prop_map(|relative_std| Scheme::Gaussian { relative_std }),
-        fraction().prop_map(|fraction| Scheme::Zero { fraction }),
-        fraction().prop_map(|fraction| Scheme::Shuffle { fraction }),
-        fraction().prop_map(|fraction| Scheme::SignFlip { fraction }),
-        (fraction(), field).prop_map(|(rate, field)| Scheme::BitFlip { rate, field }),
-        (1..=16_u32).prop_map(|bits| Scheme::Quantize { bits }),
-        Just(Scheme::Permute),
-    ]
+    let field = prop_oneof![prop::sample::select(BitField::GROUPS.to_vec()), (0..32_u32).prop_map(BitField::Bit),];
+    (prop::sample::select(Scheme::ALL.to_vec()), fraction(), magnitude(), 1..=16_u32, field).prop_map(
+        |(scheme, fraction, magnitude, whole, field)| {
+            let value = scheme.entry().parameter.map_or(0.0, |parameter| match parameter.kind.number {
+                Number::Fraction => fraction,
+                Number::Magnitude | Number::RelativeMagnitude => magnitude,
+                Number::Whole => f64::from(whole),
+            });
+            scheme.with_value(value).with_field(field)
+        },
+    )
 }
 
 fn range() -> impl Strategy<Value = IndexRange> {

@@ -346,6 +346,8 @@ unsafe fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], w
 }
 
 /// The k-blocks, of equal size as far as possible; one empty block when k is 0, so that the output is written all the same.
+///
+/// With a [`Variant::DEPTH`] of 384, k = 1000 is cut into 0..334, 334..668 and 668..1000.
 fn blocks<V: Variant>(k: usize) -> impl Iterator<Item = Range<usize>> {
     let n_blocks = k.div_ceil(V::DEPTH).max(1);
     let depth = k.div_ceil(n_blocks);
@@ -353,6 +355,8 @@ fn blocks<V: Variant>(k: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// First row and height of each group: heights differ by at most one, and none exceeds [`Variant::TALLEST`].
+///
+/// With a tallest of 12, 26 rows are (0, 9), (9, 9) and (18, 8).
 fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let n_groups = n_rows.div_ceil(V::TALLEST).max(1);
     let (height, n_taller) = (n_rows / n_groups, n_rows % n_groups);

@@ -348,6 +348,7 @@ fn a_table_of_claims_is_judged_in_a_moment() {
             runs.push(run.with_predictions(Condition::Healed, &of_rows(n_right, 31 * seed as usize)).unwrap());
         }
     }
+    #[expect(clippy::disallowed_types, reason = "a test of speed has a clock")]
     let start = std::time::Instant::now();
     let judgements = judge(&ClaimsFile::default(), &runs).unwrap();
     let secs = start.elapsed().as_secs_f64();
