@@ -10,9 +10,10 @@ use shared::Condition;
 use shared::checkpoint::save_weights;
 use shared::record::{MetricsLine, Seeds};
 use shared::training::TrainingArgs;
-use trainer::cli::device::DeviceChoice;
-use trainer::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags};
+use trainer::dataset_request::DatasetRequest;
+use trainer::device::DeviceChoice;
 use trainer::interrupt::Interrupt;
+use trainer::open_model::Weights;
 use trainer::run_dir::tensorboard::{self, tags};
 use trainer::run_dir::{RunDir, metrics};
 use trainer::runner::{Outcome, Prepared, RunRequest, fine_tune};
@@ -184,13 +185,6 @@ fn early_stopping_ends_a_run_that_no_longer_improves_and_keeps_the_best_epoch() 
 fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 64, 12);
-    let model = ModelFlags { model: text(&tiny_model()).to_owned(), init: InitFlags { random_init: false } };
-    let dataset = DatasetFlags {
-        dataset: text(&data).to_owned(),
-        config: None,
-        columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
-        rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
-    };
     let training = TrainingArgs {
         learning_rate: 3e-3,
         batch_size: 16,
@@ -199,8 +193,9 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         ..TrainingArgs::default()
     };
     let prepared = Prepared::new(RunRequest {
-        model: &model,
-        dataset: &dataset,
+        model: text(&tiny_model()),
+        weights: Weights::Read,
+        dataset: &DatasetRequest::new(text(&data)),
         corruption: None,
         training,
         max_length: Some(32),
@@ -216,7 +211,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
             n_processes += 1;
             let out = folder.path().join(name);
             let run_dir = RunDir::open(&out, &prepared.spec, &prepared.numerics).unwrap();
-            let parameters = prepared.load().unwrap().parameters;
+            let parameters = prepared.load().unwrap();
             match fine_tune(&prepared, &run_dir, Condition::Healthy, parameters, interrupt) {
                 Ok(Outcome::Done { parameters, summary }) => {
                     return (save_weights(&parameters).unwrap(), summary.steps, n_processes);

@@ -2,7 +2,7 @@
 
 use crate::bert_heal;
 use clap::CommandFactory;
-use trainer::cli::Cli;
+use trainer::commands::Cli;
 
 fn help(arguments: &[&str]) -> String {
     let output = bert_heal().args(arguments).assert().success().stderr("");

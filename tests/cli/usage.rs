@@ -4,12 +4,12 @@ use crate::bert_heal;
 use clap::{Args, FromArgMatches};
 use shared::record::{Protocol, Seeds};
 use shared::training::{Precision, TrainingArgs};
-use trainer::cli::bench::{BenchArgs, BenchWhat};
-use trainer::cli::corrupt::CorruptArgs;
-use trainer::cli::export::ExportArgs;
-use trainer::cli::inspect::InspectArgs;
-use trainer::cli::predict::PredictArgs;
-use trainer::cli::run::RunArgs;
+use trainer::commands::bench::{BenchArgs, BenchWhat};
+use trainer::commands::corrupt::CorruptArgs;
+use trainer::commands::export::ExportArgs;
+use trainer::commands::inspect::InspectArgs;
+use trainer::commands::predict::PredictArgs;
+use trainer::commands::run::RunArgs;
 
 #[test]
 fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
@@ -67,10 +67,10 @@ fn wrong_usage_ends_with_2_one_message_on_stderr_and_nothing_on_stdout() {
 #[test]
 fn run_has_the_documented_defaults() {
     let args: RunArgs = parsed("--model m --dataset d");
-    assert_eq!(args.training.training_args(args.device.dtype.into()), TrainingArgs::default());
-    assert_eq!(Protocol::from(args.protocol), Protocol::Pretrained);
+    assert_eq!(args.training.training_args(args.device.dtype), TrainingArgs::default());
+    assert_eq!(args.protocol, Protocol::Pretrained);
     assert_eq!(args.seeds.seeds(), Seeds::all(0));
-    assert_eq!(Precision::from(args.device.dtype), Precision::F32);
+    assert_eq!(args.device.dtype, Precision::F32);
     assert_eq!((args.save_steps, args.corrupt, args.out), (50, None, None));
 }
 

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::Condition;
-use shared::record::{ModelResult, RunRecord, RunStatus};
+use shared::record::{ModelResult, Protocol, RunRecord, RunStatus};
 use shared::statistics::{Interval, wilson};
 
-use crate::cli::run::RunArgs;
+use super::device_flags::DeviceFlags;
+use super::flag_values;
+use super::input_flags::{DatasetFlags, ModelFlags};
+use super::training_flags::{SeedFlags, TrainingFlags};
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::output::{print, print_json};
@@ -15,17 +19,80 @@ use crate::report::words;
 use crate::run_dir::RunDir;
 use crate::runner::{self, BatchDump, Prepared, RunRequest};
 
+const EXAMPLES: &str = "\
+Plans:
+  kaiming@bottom:0.5                        re-initialise the lower half of the encoder layers
+  kaiming@embeddings;kaiming@bottom:0.25    two steps, applied in order
+  bitflip:1e-6,exponent@layers:0-2/attention.query
+  gaussian:0.3@all;zero:0.1@top:0.5/ffn
+
+Examples:
+  bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --corrupt kaiming@bottom:0.5 --seed 1
+  bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --epochs 1 --json > healthy.json
+  bert-heal run --model bert-base --random-init --dataset trec6/ --max-steps 3
+
+The same command goes on where it was interrupted.";
+
+/// Fine-tune a model with and without corruption, and compare
+///
+/// Fine-tunes the healthy model, corrupts and fine-tunes a copy in the same way, and evaluates each on the test split
+/// (validation, where test has no labels). Without --corrupt there is only the healthy model. Everything is kept in
+/// --out: the record run.json, metrics, per-example predictions and the checkpoints in Hugging Face's layout.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    #[command(flatten)]
+    pub dataset: DatasetFlags,
+
+    /// What to damage, and how; see below
+    #[arg(long, value_name = "PLAN", help_heading = "Corruption")]
+    pub corrupt: Option<String>,
+
+    /// When to damage it
+    #[arg(long, default_value = "pretrained", value_parser = flag_values::protocol(), help_heading = "Corruption")]
+    pub protocol: Protocol,
+
+    #[command(flatten)]
+    pub training: TrainingFlags,
+
+    #[command(flatten)]
+    pub seeds: SeedFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    /// Folder of this run [default: runs/<id of the run>]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Save the training state every so many steps, and every 60 seconds
+    #[arg(long, value_name = "N", default_value = "50", value_parser = flag_values::count, help_heading = "Output")]
+    pub save_steps: usize,
+
+    /// Also write the first checkpoint and the batches of the healthy fine-tuning, to replay them elsewhere
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub dump_batches: Option<PathBuf>,
+
+    /// Print the record as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
 /// Confidence of the accuracies' intervals.
 const LEVEL: f64 = 0.95;
 
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
-    let training = args.training.training_args(args.device.dtype.into());
+    let training = args.training.training_args(args.device.dtype);
     let prepared = Prepared::new(RunRequest {
-        model: &args.model,
-        dataset: &args.dataset,
-        corruption: args.corrupt.as_deref().map(|plan| (args.protocol.into(), plan)),
+        model: &args.model.model,
+        weights: args.model.init.weights(),
+        dataset: &args.dataset.request(),
+        corruption: args.corrupt.as_deref().map(|plan| (args.protocol, plan)),
         training,
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),

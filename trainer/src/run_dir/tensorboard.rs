@@ -14,7 +14,7 @@ mod record;
 pub use event::{Content, Event, What};
 use shared::Condition;
 
-use super::atomic;
+use crate::atomic;
 use anyhow::Context;
 use event::{SESSION_START, SessionLog, Summary, Value};
 use shared::record::{MetricsLine, ModelResult};

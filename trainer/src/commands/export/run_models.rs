@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
+use shared::bundle::FineTuned;
 use shared::checkpoint::Checkpoint;
 use shared::dataset::{Example, Limits, row_hash};
 use shared::evaluation::Prediction;
 use shared::record::{RunRecord, RunStatus, TextLine};
 use shared::seed::Seed;
 
-use crate::cli::export::WebFlags;
-use crate::cli::input::DatasetFlags;
-use crate::datasets::Purpose;
+use crate::dataset_request::DatasetRequest;
 use crate::exit_code::bad_input;
-use crate::models::{ModelSource, TokenizerSource};
+use crate::open_dataset::Purpose;
+use crate::open_model::{ModelSource, TokenizerSource, Weights};
 use crate::run_dir::{self, predictions};
 use crate::say;
 
@@ -48,12 +48,12 @@ impl RunModels {
 
     /// One of its models.
     pub(super) fn checkpoint(&self, which: Condition) -> anyhow::Result<Checkpoint> {
-        ModelSource::open(&self.path.to_string_lossy(), Some(which), false)?.load(None, Seed(0), &Device::Cpu)
+        ModelSource::open(&self.path.to_string_lossy(), Some(which), Weights::Read)?.load(None, Seed(0), &Device::Cpu)
     }
 
     /// The tokenizer of its models.
     pub(super) fn tokenizer(&self) -> anyhow::Result<TokenizerSource> {
-        ModelSource::open(&self.path.to_string_lossy(), Some(Condition::Healthy), false)?.tokenizer(&[])
+        ModelSource::open(&self.path.to_string_lossy(), Some(Condition::Healthy), Weights::Read)?.tokenizer(&[])
     }
 
     /// What one of its models said about the held-out rows.
@@ -74,32 +74,33 @@ impl RunModels {
     }
 
     /// Hashes of the rows that it learnt from; none when no dataset is given.
-    pub(super) fn training_rows(&self, flags: &WebFlags) -> anyhow::Result<Vec<String>> {
-        let Some(dataset) = &flags.dataset else {
+    pub(super) fn training_rows(&self, dataset: Option<&DatasetRequest>) -> anyhow::Result<Vec<String>> {
+        let Some(dataset) = dataset else {
             say!("note: without --dataset the bundle does not tell which rows its models learnt from");
             return Ok(Vec::new());
         };
-        let given = DatasetFlags {
-            dataset: dataset.clone(),
-            config: flags.config.clone(),
-            columns: flags.columns.clone(),
-            rows: flags.rows,
-        };
-        let (opened, _) = given.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
+        let (opened, _) = dataset.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
         let (got, expected) = (opened.dataset.content_hash(), &self.record.spec.dataset.content_sha256);
         if got != *expected {
-            let limits = Limits {
-                train: flags.rows.train_limit,
-                validation: flags.rows.validation_limit,
-                test: flags.rows.test_limit,
-            };
-            let hint = if limits == Limits::default() { " (with the same --train-limit and so on)" } else { "" };
+            let is_whole = dataset.limits == Limits::default();
+            let hint = if is_whole { " (with the same --train-limit and so on)" } else { "" };
             return Err(bad_input(anyhow!(
-                "--dataset {dataset}: expected the rows of {}{hint}, SHA-256 {expected}, got {got}",
+                "--dataset {}: expected the rows of {}{hint}, SHA-256 {expected}, got {got}",
+                dataset.name,
                 self.name()
             )));
         }
         Ok(opened.dataset.train.iter().map(|row| row_hash(&row.text, row.label)).collect())
+    }
+
+    /// What a bundle says of its fine-tuning.
+    pub(super) fn fine_tuned(&self) -> anyhow::Result<FineTuned> {
+        let RunRecord { run_id, spec, environment, .. } = &self.record;
+        Ok(FineTuned {
+            run_id: run_id.clone(),
+            spec: serde_json::to_value(spec)?,
+            program: format!("bert-heal {} (commit {})", environment.version, environment.commit),
+        })
     }
 
     /// The plan and seed of the damage.

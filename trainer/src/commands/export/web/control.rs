@@ -7,7 +7,6 @@ use shared::evaluation::Prediction;
 use shared::training::TrainingArgs;
 
 use super::super::run_models::RunModels;
-use super::fine_tuned;
 use crate::say;
 
 /// What one of the run's models, its control or what stands for one, says of the held-out rows.
@@ -19,7 +18,7 @@ pub(super) fn control(run: &RunModels, which: Condition, budget: String) -> anyh
     let predictions = run.predictions(which)?;
     Ok(Some(ControlEntry {
         budget,
-        fine_tuned: fine_tuned(run)?,
+        fine_tuned: run.fine_tuned()?,
         n: predictions.len(),
         accuracy: result.accuracy,
         answers: Answers {

@@ -1,19 +1,19 @@
-//! Reading the files of a model, with an eye on their size before anything is read: a file in the place of a config may
-//! have any number of bytes.
+//! The weights of a checkpoint's folder: one file or the shards of an index, safetensors or pickled.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::{anyhow, bail, ensure};
 use safetensors::tensor::Metadata;
+use serde::Deserialize;
 use shared::checkpoint::{CheckpointError, WeightFile};
 use shared::model::ModelConfig;
 
+use super::pickled;
+use crate::bounded_read;
 use crate::exit_code::bad_input;
-
-/// More than the config, index or tokenizer of any model has: those of a quarter of a million tokens take 35 MB.
-const MAX_BYTES: u64 = 64 << 20;
 
 /// The longest header that the format allows.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -25,28 +25,65 @@ const MAX_BYTES_PER_PARAMETER: u64 = 24;
 /// Bytes before the header, which tell its length.
 const PREFIX_BYTES: u64 = 8;
 
-/// Reads a config, an index of shards or a file of a tokenizer.
-///
-/// # Errors
-/// Those of the file system, and one for a file that is too large to be any of them.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let bytes = read_start(path, MAX_BYTES + 1)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let reason = format!("it is larger than {} MiB, expected at most that", MAX_BYTES >> 20);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-    }
-    Ok(bytes)
+/// The weight files of a checkpoint's folder.
+pub(super) fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<Vec<WeightFile>> {
+    weight_file_names(folder)?
+        .into_iter()
+        .map(|name| {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
+                return pickled::read(folder, name);
+            }
+            read_safetensors(folder, name, config)
+        })
+        .collect()
 }
 
-/// The first `n_bytes` of a file, or all that it has. Its length is not asked for: pipes and devices tell none.
-pub(crate) fn read_start(path: &Path, n_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(n_bytes).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order; without either
+/// `pytorch_model.bin` or the shards of its index.
+fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: serde_json::Map<String, serde_json::Value>,
+    }
+    let mut index = None;
+    for whole in ["model.safetensors", "pytorch_model.bin"] {
+        if folder.join(whole).is_file() {
+            return Ok(vec![whole.into()]);
+        }
+        let index_path = folder.join(format!("{whole}.index.json"));
+        match bounded_read::read(&index_path) {
+            Ok(bytes) => {
+                index = Some((index_path, bytes));
+                break;
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", index_path.display()))),
+        }
+    }
+    let Some((index_path, bytes)) = index else {
+        return Err(bad_input(anyhow!(
+            "model {}: model.safetensors is missing, and there is no pytorch_model.bin either",
+            folder.display()
+        )));
+    };
+    let index: Index = serde_json::from_slice(&bytes)
+        .map_err(|e| bad_input(anyhow!("{}: not an index of shards: {e}", index_path.display())))?;
+    let names: BTreeSet<&str> = index.weight_map.values().filter_map(serde_json::Value::as_str).collect();
+    if names.is_empty() {
+        return Err(bad_input(anyhow!("{}: weight_map names no file", index_path.display())));
+    }
+    for name in &names {
+        // An index must not reach outside its folder.
+        let mut parts = Path::new(name).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+            return Err(bad_input(anyhow!("{}: {name} is not the name of a file", index_path.display())));
+        }
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 /// Reads a file of weights for a model of `config` when its header accounts for all of it.
-pub(super) fn read_safetensors(folder: &Path, name: String, config: &ModelConfig) -> anyhow::Result<WeightFile> {
+fn read_safetensors(folder: &Path, name: String, config: &ModelConfig) -> anyhow::Result<WeightFile> {
     let path = folder.join(&name);
     let cannot_read = |error: io::Error| bad_input(anyhow!("model {}: cannot read {name}: {error}", folder.display()));
     let mut file = File::open(&path).map_err(cannot_read)?;

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use super::Broken;
+use super::broken::Broken;
 
 /// How deep structures may lie in each other; those of Parquet reach 5.
 pub(super) const MAX_DEPTH: usize = 16;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use shared::dataset::{ColumnChoice, Split, parse_label_names};
 
+use super::error::OpenDatasetError;
 use super::format::FileKind;
 use super::layout::{Basis, layout};
 use super::readme::{self, README};
-use super::{DatasetFiles, OpenDatasetError, Purpose, saved};
-use crate::models::files;
+use super::saved;
+use crate::bounded_read;
 
 /// What a split's file may be called, before its ending.
 const SPLIT_NAMES: [(&str, Split); 5] = [
@@ -26,6 +27,40 @@ pub(super) const LABELS_FILE: &str = "labels.txt";
 
 /// Folders of a copy are looked into this deep.
 const MAX_DEPTH: usize = 8;
+
+/// Files of a dataset and what is known of them, wherever they came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetFiles {
+    /// What the dataset is called: catalogue name, hub id, or the folder's or file's name.
+    pub name: String,
+    /// Files of each split, in order (several for sharded data).
+    pub splits: Vec<(Split, Vec<PathBuf>)>,
+    /// Which columns hold text and label; guessed, and said, when not given.
+    pub columns: ColumnChoice,
+    /// Class names in the order of ids, where known.
+    pub label_names: Option<Vec<String>>,
+    /// Sentences for the log and the record about how the files were come by.
+    pub notes: Vec<String>,
+}
+
+/// What a dataset is opened for, which decides what must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Train is needed, and what is missing to report on is carved out of it.
+    Train,
+    /// Any labelled split will do, nothing is carved; the rows of a single file are all reported on.
+    Evaluate,
+}
+
+impl Purpose {
+    /// The split that rows without one are.
+    fn only_split(self) -> Split {
+        match self {
+            Self::Train => Split::Train,
+            Self::Evaluate => Split::Test,
+        }
+    }
+}
 
 /// Looks for the files of the dataset at `path`: a folder with splits, or one file that holds all rows.
 ///
@@ -52,7 +87,7 @@ pub fn find(path: &Path, config: Option<&str>, purpose: Purpose) -> Result<Datas
 }
 
 fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetError> {
-    if let Some(saved) = saved::find(folder, purpose)?.filter(|_| config.is_none()) {
+    if let Some(saved) = saved::find(folder, purpose.only_split())?.filter(|_| config.is_none()) {
         let mut files = dataset_files(folder, saved.splits, &folder.join(LABELS_FILE))?;
         files.notes.extend(saved.notes);
         return Ok(files);
@@ -121,7 +156,7 @@ fn read_readme(folder: &Path) -> Result<Option<String>, OpenDatasetError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let bytes = files::read(&path).map_err(|source| OpenDatasetError::Read { path, source })?;
+    let bytes = bounded_read::read(&path).map_err(|source| OpenDatasetError::Read { path, source })?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -200,12 +235,8 @@ fn single(file: &Path, purpose: Purpose) -> Result<DatasetFiles, OpenDatasetErro
     if FileKind::of(&name).is_none() {
         return Err(OpenDatasetError::NotATable { path: file.to_owned() });
     }
-    let split = match purpose {
-        Purpose::Train => Split::Train,
-        Purpose::Evaluate => Split::Test,
-    };
     let labels = file.with_file_name(LABELS_FILE);
-    let mut files = dataset_files(file, vec![(split, vec![file.to_owned()])], &labels)?;
+    let mut files = dataset_files(file, vec![(purpose.only_split(), vec![file.to_owned()])], &labels)?;
     if files.label_names.is_some() {
         files.notes.push(format!("class names are those of {} beside the file", labels.display()));
     }
@@ -218,7 +249,8 @@ fn dataset_files(
     labels: &Path,
 ) -> Result<DatasetFiles, OpenDatasetError> {
     let label_names = if labels.exists() {
-        let bytes = files::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
+        let bytes =
+            bounded_read::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
         Some(parse_label_names(&labels.display().to_string(), &bytes)?)
     } else {
         None

@@ -14,10 +14,10 @@ use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType};
 use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
 
-use super::OpenDatasetError;
+use super::error::OpenDatasetError;
 use super::expansion::Expansion;
 use super::saved::INFO;
-use crate::models::files;
+use crate::bounded_read;
 use crate::panics;
 
 /// How the other of Arrow's two formats begins, which has a footer.
@@ -185,7 +185,7 @@ fn names_beside(path: &Path, label: &str) -> Option<Vec<String>> {
     if fs::metadata(&info).is_err() {
         return None;
     }
-    names_in(&String::from_utf8_lossy(&files::read(&info).ok()?), &[], label)
+    names_in(&String::from_utf8_lossy(&bounded_read::read(&info).ok()?), &[], label)
 }
 
 /// The names of a `ClassLabel` among the features that `datasets` keeps as JSON.

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use shared::dataset::DatasetError;
 
-use super::OpenDatasetError;
+use super::error::OpenDatasetError;
 use super::expansion::{Expansion, MAX_BYTES};
 use super::format::{Format, Packing};
 

@@ -10,9 +10,9 @@ use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::Broken;
+use super::broken::Broken;
 use super::thrift::{Kind, MAX_DEPTH, field, integer, skip};
-use crate::datasets::expansion::Expansion;
+use crate::open_dataset::expansion::Expansion;
 
 /// Counts what the pages of a column chunk expand to; returns the size of the largest.
 pub(super) fn count(

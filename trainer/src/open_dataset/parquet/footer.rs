@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use super::Broken;
+use super::broken::Broken;
 use super::thrift::{Kind, MAX_DEPTH, byte, field, integer, skip, varint};
 
 /// How deep groups of columns may lie in each other.

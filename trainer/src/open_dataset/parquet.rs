@@ -4,23 +4,23 @@
 //! the pages are looked over first ([`footer`], [`pages`]), what comes out is counted, and a panic of the crate
 //! `parquet`, whose own tests do not cover hostile files throughout, becomes an error.
 
+mod broken;
 mod footer;
 mod pages;
 mod thrift;
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use ::parquet::basic::Type;
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::DataType;
-use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{FileMetaData, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
 
-use super::OpenDatasetError;
+use self::broken::Broken;
+use super::error::OpenDatasetError;
 use super::expansion::Expansion;
 use crate::panics;
 
@@ -32,43 +32,6 @@ const MAX_BATCH_BYTES: u64 = 64 << 20;
 
 /// What a row counts for beside its text, so that rows of nothing are counted too.
 const ROW_BYTES: u64 = 64;
-
-/// Why a file cannot be read.
-enum Broken {
-    /// What is there instead of a whole Parquet file.
-    Syntax(String),
-    Dataset(DatasetError),
-}
-
-impl From<String> for Broken {
-    fn from(found: String) -> Self {
-        Self::Syntax(found)
-    }
-}
-
-impl From<&str> for Broken {
-    fn from(found: &str) -> Self {
-        Self::Syntax(found.to_owned())
-    }
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::Syntax(error.to_string())
-    }
-}
-
-impl From<ParquetError> for Broken {
-    fn from(error: ParquetError) -> Self {
-        Self::Syntax(error.to_string())
-    }
-}
-
-impl From<DatasetError> for Broken {
-    fn from(error: DatasetError) -> Self {
-        Self::Dataset(error)
-    }
-}
 
 /// Reads the text and label columns of a Parquet file without judging labels.
 ///

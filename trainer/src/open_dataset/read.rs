@@ -9,11 +9,11 @@ use shared::dataset::{
 };
 
 use super::arrow::read_arrow;
-use super::find::LABELS_FILE;
+use super::error::OpenDatasetError;
+use super::find::{DatasetFiles, LABELS_FILE};
 use super::format::{FileKind, Format};
 use super::parquet::read_parquet;
 use super::text::read_text;
-use super::{DatasetFiles, OpenDatasetError};
 
 /// The contents of a dataset's files.
 pub(super) struct Read {

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::dataset::Split;
 
+use super::error::OpenDatasetError;
 use super::layout::split_of_word;
-use super::{OpenDatasetError, Purpose};
-use crate::models::files;
+use crate::bounded_read;
 
 /// The file with the names of the splits.
 const DICT: &str = "dataset_dict.json";
@@ -49,11 +49,11 @@ pub(super) struct Saved {
     pub notes: Vec<String>,
 }
 
-/// Looks for what `save_to_disk` leaves in a folder; none when it was not that.
+/// Looks for what `save_to_disk` leaves in a folder; none when it was not that. A dataset without splits is that of `single`.
 ///
 /// # Errors
 /// When one of its files is missing or not what it should be.
-pub(super) fn find(folder: &Path, purpose: Purpose) -> Result<Option<Saved>, OpenDatasetError> {
+pub(super) fn find(folder: &Path, single: Split) -> Result<Option<Saved>, OpenDatasetError> {
     let mut notes = Vec::new();
     if folder.join(DICT).is_file() {
         let dict: Dict = json(&folder.join(DICT), "splits, a list of names")?;
@@ -68,11 +68,7 @@ pub(super) fn find(folder: &Path, purpose: Purpose) -> Result<Option<Saved>, Ope
         return Ok(Some(Saved { splits, notes }));
     }
     if folder.join(STATE).is_file() && folder.join(INFO).is_file() {
-        let split = match purpose {
-            Purpose::Train => Split::Train,
-            Purpose::Evaluate => Split::Test,
-        };
-        return Ok(Some(Saved { splits: vec![(split, streams(folder)?)], notes }));
+        return Ok(Some(Saved { splits: vec![(single, streams(folder)?)], notes }));
     }
     Ok(None)
 }
@@ -109,7 +105,7 @@ fn json<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, OpenDatas
         let problem = "expected the JSON that save_to_disk writes there, got no such file".to_owned();
         return Err(OpenDatasetError::Layout { path: path.to_owned(), problem });
     }
-    let bytes = files::read(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
+    let bytes = bounded_read::read(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
     serde_json::from_slice(&bytes).map_err(|error| OpenDatasetError::Layout {
         path: path.to_owned(),
         problem: format!("expected {expected}, got {error}"),

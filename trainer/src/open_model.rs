@@ -1,16 +1,14 @@
 //! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, a web bundle, what the
 //! catalogue or the hub calls so, or a built-in shape.
 
-pub(crate) mod files;
 mod pickled;
+mod weight_files;
 
 use shared::Condition;
-use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
 use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
@@ -19,9 +17,11 @@ use shared::record::Source;
 use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, TokenizerFiles, build_vocabulary};
 
-use crate::bundles;
+use self::weight_files::weight_files;
+use crate::bounded_read;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
+use crate::open_bundle;
 
 /// How a tokenizer is to be built, beside its pieces.
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
@@ -53,9 +53,12 @@ enum Origin {
     BuiltIn,
 }
 
+/// Where the weights come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weights {
+pub enum Weights {
+    /// From the model's files.
     Read,
+    /// They are drawn from the head seed; of the model only config and tokenizer are taken.
     Random,
 }
 
@@ -105,8 +108,8 @@ impl TokenizerSource {
 
 impl ModelSource {
     /// Opens what `--model` names. `which` chooses among the models of a run's folder.
-    pub fn open(name: &str, which: Option<Condition>, random_init: bool) -> anyhow::Result<Self> {
-        let weights = if random_init { Weights::Random } else { Weights::Read };
+    pub fn open(name: &str, which: Option<Condition>, weights: Weights) -> anyhow::Result<Self> {
+        let is_random = weights == Weights::Random;
         let path = Path::new(name);
         if path.exists() {
             if !path.is_dir() {
@@ -115,12 +118,12 @@ impl ModelSource {
                 )));
             }
             hub::say_local_comes_first(RepoKind::Model, name);
-            if bundles::is_bundle(path) {
+            if open_bundle::is_bundle(path) {
                 return Self::in_bundle(path, which, weights);
             }
             return Self::in_folder(name, display_name(path), checkpoint_folder(path, which)?, weights, None);
         }
-        if random_init && BUILT_IN_SHAPES.contains(&name) {
+        if is_random && BUILT_IN_SHAPES.contains(&name) {
             return Self::built_in(name);
         }
         if let Some(which) = which {
@@ -129,7 +132,7 @@ impl ModelSource {
                 which.as_str()
             )));
         }
-        let parts = if random_init { ModelParts::Shape } else { ModelParts::Everything };
+        let parts = if is_random { ModelParts::Shape } else { ModelParts::Everything };
         let fetched = hub::model(name, parts).map_err(|failed| {
             if BUILT_IN_SHAPES.contains(&name) {
                 failed.error.context(format!("model {name} (its shape with random weights: add --random-init)"))
@@ -148,7 +151,7 @@ impl ModelSource {
         fetched_from: Option<Source>,
     ) -> anyhow::Result<Self> {
         let config_path = folder.join("config.json");
-        let bytes = files::read(&config_path)
+        let bytes = bounded_read::read(&config_path)
             .map_err(|e| bad_input(anyhow!("model {given}: cannot read {}: {e}", config_path.display())))?;
         let config =
             ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
@@ -160,7 +163,7 @@ impl ModelSource {
     /// Unlike of a run's folder the healthy model is the one that is meant: corruption starts from it.
     fn in_bundle(folder: &Path, which: Option<Condition>, weights: Weights) -> anyhow::Result<Self> {
         let condition = which.unwrap_or(Condition::Healthy);
-        let manifest = bundles::manifest(folder)?;
+        let manifest = open_bundle::manifest(folder)?;
         let config = manifest.config_of(condition);
         let config = config.map_err(bad_input).with_context(|| format!("bundle {}", folder.display()))?;
         Ok(Self {
@@ -216,7 +219,7 @@ impl ModelSource {
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
-            match files::read(&folder.join(name)) {
+            match bounded_read::read(&folder.join(name)) {
                 Ok(bytes) => found.push((name.to_owned(), bytes)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", folder.join(name).display()))),
@@ -243,8 +246,8 @@ impl ModelSource {
 
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
         let context = || format!("bundle {}", folder.display());
-        let entry = bundles::manifest(folder)?.files.tokenizer;
-        let bytes = files::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
+        let entry = open_bundle::manifest(folder)?.files.tokenizer;
+        let bytes = bounded_read::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
@@ -263,8 +266,8 @@ impl ModelSource {
             (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, &options)?),
             (Origin::Folder(folder), Weights::Read) => (folder, weight_files(folder, &self.config)?),
             (Origin::Bundle(folder, condition), Weights::Read) => {
-                let bundle = bundles::open(folder)?;
-                let parameters = bundles::parameters(folder, &bundle, *condition, &Device::Cpu)?;
+                let bundle = open_bundle::open(folder)?;
+                let parameters = open_bundle::parameters(folder, &bundle, *condition, &Device::Cpu)?;
                 // From here on it is a checkpoint like any other: its head may have to make room for another task's.
                 (folder, vec![WeightFile { name: WEIGHTS.into(), bytes: save_weights(&parameters)? }])
             }
@@ -273,19 +276,6 @@ impl ModelSource {
             .map_err(bad_input)
             .with_context(|| format!("model {}", folder.display()))
     }
-}
-
-/// The weight files of a checkpoint's folder.
-fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<Vec<WeightFile>> {
-    weight_file_names(folder)?
-        .into_iter()
-        .map(|name| {
-            if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
-                return pickled::read(folder, name);
-            }
-            files::read_safetensors(folder, name, config)
-        })
-        .collect()
 }
 
 /// The folder of the checkpoint itself, when `path` is a run's.
@@ -315,7 +305,7 @@ fn checkpoint_folder(path: &Path, which: Option<Condition>) -> anyhow::Result<Pa
 fn max_length_of_run(checkpoint: &Path) -> Option<usize> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let run = checkpoint.parent().filter(|folder| folder.ends_with("checkpoint"))?.parent()?;
-    let spec: serde_json::Value = serde_json::from_slice(&files::read(&run.join("spec.json")).ok()?).ok()?;
+    let spec: serde_json::Value = serde_json::from_slice(&bounded_read::read(&run.join("spec.json")).ok()?).ok()?;
     spec.pointer("/training/max_length")?.as_u64()?.try_into().ok()
 }
 
@@ -323,50 +313,6 @@ fn max_length_of_run(checkpoint: &Path) -> Option<usize> {
 fn display_name(path: &Path) -> String {
     let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     resolved.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-}
-
-/// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order; without either
-/// `pytorch_model.bin` or the shards of its index.
-fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: serde_json::Map<String, serde_json::Value>,
-    }
-    let mut index = None;
-    for whole in ["model.safetensors", "pytorch_model.bin"] {
-        if folder.join(whole).is_file() {
-            return Ok(vec![whole.into()]);
-        }
-        let index_path = folder.join(format!("{whole}.index.json"));
-        match files::read(&index_path) {
-            Ok(bytes) => {
-                index = Some((index_path, bytes));
-                break;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", index_path.display()))),
-        }
-    }
-    let Some((index_path, bytes)) = index else {
-        return Err(bad_input(anyhow!(
-            "model {}: model.safetensors is missing, and there is no pytorch_model.bin either",
-            folder.display()
-        )));
-    };
-    let index: Index = serde_json::from_slice(&bytes)
-        .map_err(|e| bad_input(anyhow!("{}: not an index of shards: {e}", index_path.display())))?;
-    let names: BTreeSet<&str> = index.weight_map.values().filter_map(serde_json::Value::as_str).collect();
-    if names.is_empty() {
-        return Err(bad_input(anyhow!("{}: weight_map names no file", index_path.display())));
-    }
-    for name in &names {
-        // An index must not reach outside its folder.
-        let mut parts = Path::new(name).components();
-        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-            return Err(bad_input(anyhow!("{}: {name} is not the name of a file", index_path.display())));
-        }
-    }
-    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 fn lines(bytes: &[u8]) -> usize {

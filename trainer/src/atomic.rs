@@ -47,8 +47,8 @@ fn finish(file: NamedTempFile, path: &Path) -> io::Result<()> {
 /// Puts a folder with these files (names and contents) at `path`, in place of what is there.
 ///
 /// A folder cannot be replaced in one step: killed in between, the place is empty, which is absent and not torn.
-pub fn write_dir(path: &Path, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
-    write_dir_with(path, |write| files.iter().try_for_each(|(name, bytes)| write(name, bytes)))
+pub fn write_dir(path: &Path, files: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> anyhow::Result<()> {
+    write_dir_with(path, |write| files.iter().try_for_each(|(name, bytes)| write(name.as_ref(), bytes.as_ref())))
 }
 
 /// Writes one file, by name, into a folder that is being made.
@@ -171,7 +171,7 @@ mod tests {
     fn a_folder_is_replaced_with_all_its_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint/healthy");
-        write_dir(&path, &[("config.json", b"{}"), ("old.txt", b"old")]).unwrap();
+        write_dir(&path, &[("config.json", "{}"), ("old.txt", "old")]).unwrap();
         write_dir(&path, &[("config.json", b"{\"a\":1}")]).unwrap();
         assert_eq!(names(&path), ["config.json"]);
         assert_eq!(fs::read(path.join("config.json")).unwrap(), b"{\"a\":1}");

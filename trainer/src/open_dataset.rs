@@ -18,7 +18,7 @@ pub(crate) mod readme;
 mod saved;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use shared::dataset::ColumnChoice;
 use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
@@ -26,32 +26,8 @@ use shared::record::Seeds;
 use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
-pub use find::find;
+pub use find::{DatasetFiles, Purpose, find};
 use read::ReadSplit;
-
-/// Files of a dataset and what is known of them, wherever they came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatasetFiles {
-    /// What the dataset is called: catalogue name, hub id, or the folder's or file's name.
-    pub name: String,
-    /// Files of each split, in order (several for sharded data).
-    pub splits: Vec<(Split, Vec<PathBuf>)>,
-    /// Which columns hold text and label; guessed, and said, when not given.
-    pub columns: ColumnChoice,
-    /// Class names in the order of ids, where known.
-    pub label_names: Option<Vec<String>>,
-    /// Sentences for the log and the record about how the files were come by.
-    pub notes: Vec<String>,
-}
-
-/// What a dataset is opened for, which decides what must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Train is needed, and what is missing to report on is carved out of it.
-    Train,
-    /// Any labelled split will do, nothing is carved; the rows of a single file are all reported on.
-    Evaluate,
-}
 
 /// How to open a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! What commands read: models and datasets.
 
-use super::values;
-use crate::datasets::{self, DatasetFiles, OpenOptions, OpenedDataset, Purpose, RowSeeds};
-use crate::exit_code::bad_input;
-use crate::hub::{self, RepoKind};
 use clap::Args;
 use shared::Condition;
-use shared::dataset::{Limits, OnBadRow};
-use shared::record::Source;
-use std::path::Path;
+use shared::dataset::{ColumnChoice, Limits, OnBadRow};
+
+use super::flag_values;
+use crate::dataset_request::DatasetRequest;
+use crate::open_model::Weights;
 
 /// The model of commands that take one.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +27,14 @@ pub struct InitFlags {
     /// are built in
     #[arg(long)]
     pub random_init: bool,
+}
+
+impl InitFlags {
+    /// The same as a choice.
+    #[must_use]
+    pub fn weights(self) -> Weights {
+        if self.random_init { Weights::Random } else { Weights::Read }
+    }
 }
 
 /// The dataset of commands that take one.
@@ -67,24 +73,6 @@ pub struct ColumnFlags {
     pub label_names: Option<Vec<String>>,
 }
 
-impl ColumnFlags {
-    /// Puts what was given in place of what the files came with.
-    fn apply(&self, files: &mut DatasetFiles) {
-        if self.text_column.is_some() {
-            files.columns.text.clone_from(&self.text_column);
-        }
-        if self.label_column.is_some() {
-            files.columns.label.clone_from(&self.label_column);
-        }
-        if self.label_names.is_some() {
-            if files.label_names.is_some() {
-                files.notes.push("--label-names stands for the class names that the dataset comes with".to_owned());
-            }
-            files.label_names.clone_from(&self.label_names);
-        }
-    }
-}
-
 /// Which rows of a dataset are used.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RowFlags {
@@ -93,56 +81,40 @@ pub struct RowFlags {
     pub skip_bad_rows: bool,
 
     /// Use at most N rows of train, drawn with the data seed
-    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub train_limit: Option<usize>,
 
     /// Use at most N rows of validation, drawn with the split seed
-    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub validation_limit: Option<usize>,
 
     /// Use at most N rows of test, drawn with the split seed
-    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub test_limit: Option<usize>,
 }
 
 impl DatasetFlags {
-    /// The length that is usual for this dataset of the catalogue, with its name there.
+    /// What was asked for.
     #[must_use]
-    pub fn usual_length(&self) -> Option<(&'static str, usize)> {
-        let entry = hub::dataset_entry(&self.dataset).filter(|_| !Path::new(&self.dataset).exists())?;
-        Some((entry.name.as_str(), entry.usual_length))
+    pub fn request(&self) -> DatasetRequest {
+        dataset_request(&self.dataset, self.config.as_deref(), &self.columns, self.rows)
     }
+}
 
-    /// Opens the dataset: the file or folder of that name, else what the catalogue or the hub calls so. With it comes
-    /// where it was fetched from.
-    pub fn open(
-        &self,
-        purpose: Purpose,
-        seeds: RowSeeds,
-        label_names: Option<Vec<String>>,
-    ) -> anyhow::Result<(OpenedDataset, Option<Source>)> {
-        let options = OpenOptions {
-            purpose,
-            on_bad_row: if self.rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
-            limits: Limits {
-                train: self.rows.train_limit,
-                validation: self.rows.validation_limit,
-                test: self.rows.test_limit,
-            },
-            seeds,
-            label_names,
-        };
-        let path = Path::new(&self.dataset);
-        let (mut files, source) = if path.exists() {
-            hub::say_local_comes_first(RepoKind::Dataset, &self.dataset);
-            (datasets::find(path, self.config.as_deref(), purpose).map_err(bad_input)?, None)
-        } else {
-            let (fetched, files) = hub::dataset(&hub::with_config(&self.dataset, self.config.as_deref())?)
-                .map_err(|failed| failed.error)?;
-            (files, Some(fetched.source))
-        };
-        self.columns.apply(&mut files);
-        Ok((datasets::open_files(files, &options).map_err(bad_input)?, source))
+/// A dataset by its name and the flags that say how it is read.
+pub(super) fn dataset_request(
+    name: &str,
+    config: Option<&str>,
+    columns: &ColumnFlags,
+    rows: RowFlags,
+) -> DatasetRequest {
+    DatasetRequest {
+        name: name.to_owned(),
+        config: config.map(str::to_owned),
+        columns: ColumnChoice { text: columns.text_column.clone(), label: columns.label_column.clone() },
+        label_names: columns.label_names.clone(),
+        on_bad_row: if rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
+        limits: Limits { train: rows.train_limit, validation: rows.validation_limit, test: rows.test_limit },
     }
 }
 
@@ -152,7 +124,7 @@ impl DatasetFlags {
 pub struct WhichFlag {
     /// Which model of a run's folder or web bundle [default: of a run healed if there is one, else healthy; of a bundle
     /// healthy]
-    #[arg(long, value_parser = values::condition())]
+    #[arg(long, value_parser = flag_values::condition())]
     pub which: Option<Condition>,
 }
 
@@ -161,11 +133,11 @@ pub struct WhichFlag {
 #[command(next_help_heading = "Model and data")]
 pub struct BatchFlags {
     /// Rows in one forward pass
-    #[arg(long, value_name = "N", default_value = "32", value_parser = values::count)]
+    #[arg(long, value_name = "N", default_value = "32", value_parser = flag_values::count)]
     pub batch_size: usize,
 
     /// Tokens a text is cut to, with [CLS] and [SEP] [default: as in the model's own run; else 128, or what is usual for a
     /// dataset of the catalogue, at most what the model has positions for]
-    #[arg(long, value_name = "N", value_parser = values::count)]
+    #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub max_length: Option<usize>,
 }
