@@ -26,8 +26,8 @@ fn quickstart_shows_healthy_corrupted_and_healed_on_one_screen_and_writes_a_repo
         assert!(screen.lines().any(|line| line.trim_start().starts_with(model)), "{model} has no line:\n{screen}");
     }
     let page = screen.lines().find_map(|line| line.strip_prefix("report    ")).unwrap();
-    let page = fs::read_to_string(page).unwrap();
-    assert!(page.contains("undecided") && page.contains("at least 6 seeds are needed"), "{page}");
+    let report = fs::read_to_string(page).unwrap();
+    assert!(report.contains("undecided") && report.contains("at least 6 seeds are needed"), "{report}");
 
     // It is an ordinary run, and the same command finds it finished.
     let output = bert_heal().args(args).arg("--json").assert().success();
