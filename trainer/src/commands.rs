@@ -17,18 +17,18 @@ mod flag_values;
 mod input_flags;
 mod training_flags;
 
-pub mod bench;
-pub mod completions;
-pub mod corrupt;
-pub mod evaluate;
-pub mod export;
-pub mod fetch;
-pub mod inspect;
-pub mod man;
-pub mod predict;
-pub mod quickstart;
-pub mod report;
-pub mod run;
+mod bench;
+mod completions;
+mod corrupt;
+mod evaluate;
+mod export;
+mod fetch;
+mod inspect;
+mod man;
+mod predict;
+mod quickstart;
+mod report;
+mod run;
 
 use clap::{CommandFactory, Parser, Subcommand};
 

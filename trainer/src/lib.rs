@@ -4,56 +4,54 @@
 //!
 //! The process and what it says
 //! - [`exit_code`]: how the program ends, and which error leads to which exit code
-//! - [`output`]: stdout is the result; [`say!`] is for stderr
-//! - `panics`: panics of crates that read what strangers wrote
+//! - `output`: stdout is the result; [`say!`] is for stderr
 //! - [`environment`]: what a record says about machine and build
-//! - [`threads`]: the number of CPU threads, fixed before any of them starts
+//! - `threads`: the number of CPU threads, fixed before any of them starts
 //! - [`interrupt`]: signals that ask for an end
-//! - [`progress`]: how far a long job is
+//! - `progress`: how far a long job is
 //! - [`device`]: from the user's choice of a device to candle's
-//! - [`estimate`]: memory and time of a training, before it starts
+//! - `estimate`: memory and time of a training, before it starts
 //!
 //! Files, models and data
-//! - [`atomic`]: files and folders that appear whole or not at all
-//! - `bounded_read`: small files of strangers, up to a bound
+//! - `atomic`: files and folders that appear whole or not at all
+//! - `untrusted`: what strangers wrote, read up to a bound and without a panic
 //! - [`open_dataset`]: from a file or folder to splits of labelled rows
 //! - [`hub`]: models and datasets that are not on this machine
 //! - [`dataset_request`]: a dataset as it is asked for, here or on the hub
-//! - [`open_bundle`]: web bundles on disk
+//! - `open_bundle`: web bundles on disk
 //! - [`open_model`]: config, tokenizer and weights, wherever the model's name leads
 //!
 //! A run and what came of it
 //! - [`card`]: the model card of a checkpoint
 //! - [`run_dir`]: what a run leaves on disk
 //! - [`runner`]: a run: fine-tune, corrupt, fine-tune again, judge
-//! - [`report`]: what a run, or many, showed, as a page
+//! - `report`: what a run, or many, showed, as a page
 //!
 //! On top
 //! - [`commands`]: what users type, and what it leads to
 
 #![warn(clippy::print_stderr)] // `say!` instead, which goes on without a terminal
 
-pub mod atomic;
-mod bounded_read;
+mod atomic;
 pub mod card;
 pub mod commands;
 pub mod dataset_request;
 pub mod device;
 pub mod environment;
-pub mod estimate;
+mod estimate;
 pub mod exit_code;
 pub mod hub;
 pub mod interrupt;
-pub mod open_bundle;
+mod open_bundle;
 pub mod open_dataset;
 pub mod open_model;
-pub mod output;
-mod panics;
-pub mod progress;
-pub mod report;
+mod output;
+mod progress;
+mod report;
 pub mod run_dir;
 pub mod runner;
-pub mod threads;
+mod threads;
+mod untrusted;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

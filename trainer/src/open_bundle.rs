@@ -13,8 +13,8 @@ use candle_core::Device;
 use shared::Parameters;
 use shared::bundle::{Bundle, BundleIndex, Delta, FileEntry, INDEX, MANIFEST, Manifest};
 
-use crate::bounded_read;
 use crate::exit_code::bad_input;
+use crate::untrusted;
 
 /// Names the folder with the demo's bundles, instead of the source tree's.
 pub const BUNDLES_VARIABLE: &str = "BERT_HEAL_BUNDLES";
@@ -30,7 +30,7 @@ pub fn is_bundle(folder: &Path) -> bool {
 
 /// Reads a bundle's manifest.
 pub fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
-    let bytes = bounded_read::read(&folder.join(MANIFEST)).map_err(|e| cannot_read(folder, MANIFEST, &e))?;
+    let bytes = untrusted::read(&folder.join(MANIFEST)).map_err(|e| cannot_read(folder, MANIFEST, &e))?;
     Manifest::parse(&bytes).map_err(bad_input).with_context(|| context(folder))
 }
 
@@ -84,7 +84,7 @@ pub fn demo() -> Option<PathBuf> {
 
 /// Reads a file as far as the manifest says that it goes, and one byte more: enough to see that it is another.
 fn read(folder: &Path, file: &FileEntry) -> anyhow::Result<Vec<u8>> {
-    bounded_read::read_start(&folder.join(&file.name), file.size_bytes.saturating_add(1))
+    untrusted::read_start(&folder.join(&file.name), file.size_bytes.saturating_add(1))
         .map_err(|e| cannot_read(folder, &file.name, &e))
 }
 

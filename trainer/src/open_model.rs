@@ -18,10 +18,10 @@ use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, TokenizerFiles, build_vocabulary};
 
 use self::weight_files::weight_files;
-use crate::bounded_read;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
 use crate::open_bundle;
+use crate::untrusted;
 
 /// How a tokenizer is to be built, beside its pieces.
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
@@ -151,7 +151,7 @@ impl ModelSource {
         fetched_from: Option<Source>,
     ) -> anyhow::Result<Self> {
         let config_path = folder.join("config.json");
-        let bytes = bounded_read::read(&config_path)
+        let bytes = untrusted::read(&config_path)
             .map_err(|e| bad_input(anyhow!("model {given}: cannot read {}: {e}", config_path.display())))?;
         let config =
             ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
@@ -219,7 +219,7 @@ impl ModelSource {
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
-            match bounded_read::read(&folder.join(name)) {
+            match untrusted::read(&folder.join(name)) {
                 Ok(bytes) => found.push((name.to_owned(), bytes)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", folder.join(name).display()))),
@@ -247,7 +247,7 @@ impl ModelSource {
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
         let context = || format!("bundle {}", folder.display());
         let entry = open_bundle::manifest(folder)?.files.tokenizer;
-        let bytes = bounded_read::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
+        let bytes = untrusted::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
@@ -305,7 +305,7 @@ fn checkpoint_folder(path: &Path, which: Option<Condition>) -> anyhow::Result<Pa
 fn max_length_of_run(checkpoint: &Path) -> Option<usize> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let run = checkpoint.parent().filter(|folder| folder.ends_with("checkpoint"))?.parent()?;
-    let spec: serde_json::Value = serde_json::from_slice(&bounded_read::read(&run.join("spec.json")).ok()?).ok()?;
+    let spec: serde_json::Value = serde_json::from_slice(&untrusted::read(&run.join("spec.json")).ok()?).ok()?;
     spec.pointer("/training/max_length")?.as_u64()?.try_into().ok()
 }
 

@@ -13,9 +13,9 @@
 //! that got nothing else when its [`RunDir`] is dropped is removed again, so bad input leaves no trace.
 
 pub mod metrics;
-pub mod predictions;
-pub mod results;
-pub mod state;
+pub(crate) mod predictions;
+pub(crate) mod results;
+pub(crate) mod state;
 pub mod tensorboard;
 
 use crate::atomic;

@@ -11,20 +11,19 @@ use serde_json::json;
 use shared::Condition;
 use shared::dataset::Limits;
 use shared::evaluation::Prediction;
-use shared::record::{Protocol, RunStatus, Seeds};
+use shared::record::{Protocol, Seeds};
 use shared::training::TrainingArgs;
 
 use self::offline::CAVEAT;
+use super::run::{carry_out, ended, summary};
 use crate::dataset_request::DatasetRequest;
 use crate::device::DeviceChoice;
 use crate::exit_code::ExitCode;
 use crate::hub::{self, ModelParts};
-use crate::interrupt::Interrupt;
 use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
 use crate::report::{self, Evidence};
-use crate::run_dir::RunDir;
-use crate::runner::{self, Prepared, RunRequest};
+use crate::runner::{Prepared, RunRequest};
 
 /// The model where none is named.
 const DEFAULT_MODEL: &str = "minilm-l6";
@@ -116,10 +115,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         save_steps: 50,
         dump: None,
     })?;
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(prepared.spec.id().as_str()));
-    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
-    let record = runner::run(&prepared, &run_dir, &Interrupt::install()?)?;
-    drop(run_dir);
+    let (path, record) = carry_out(&prepared, args.out.as_deref())?;
     let page = report::write(&path, &report::default_path(&path))?;
     let computing = started.elapsed();
     if args.json {
@@ -133,7 +129,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
     } else {
         let evidence = Evidence::read(&path)?;
         let mut lines = vec![format!("{}\n{CAVEAT}\n", report::headline(&record))];
-        lines.push(super::run::summary(&record, &path.display().to_string()));
+        lines.push(summary(&record, &path.display().to_string()));
         lines.extend(examples(&evidence));
         lines.push(format!(
             "fetching  {:.0} s, and {:.0} s for the rest",
@@ -143,10 +139,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         lines.push(format!("report    {}", page.display()));
         print(&lines.join("\n"))?;
     }
-    Ok(match record.status {
-        RunStatus::Ok => ExitCode::Ok,
-        RunStatus::Failed { .. } => ExitCode::CellsFailed,
-    })
+    Ok(ended(&record))
 }
 
 /// What can be shown where there is nothing to learn from.
@@ -154,9 +147,9 @@ fn show(args: &QuickstartArgs, bundle: &Path) -> anyhow::Result<ExitCode> {
     let plan = if args.corrupt == DEFAULT_CORRUPT { "another plan" } else { &args.corrupt };
     let shown = offline::show(bundle, plan)?;
     if args.json {
-        print_json(&shown.json)?
+        print_json(&shown.json)?;
     } else {
-        print(&shown.text)?
+        print(&shown.text)?;
     }
     Ok(ExitCode::Ok)
 }

@@ -1,6 +1,6 @@
 //! `bert-heal run`: one cell of the experiment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
@@ -100,19 +100,29 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         save_steps: args.save_steps,
         dump: args.dump_batches.clone().map(BatchDump::new).transpose()?,
     })?;
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(prepared.spec.id().as_str()));
-    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
-    let interrupt = Interrupt::install()?;
-    let record = runner::run(&prepared, &run_dir, &interrupt)?;
+    let (path, record) = carry_out(&prepared, args.out.as_deref())?;
     if args.json {
         print_json(&record)?;
     } else {
         print(&summary(&record, &path.display().to_string()))?;
     }
-    Ok(match record.status {
+    Ok(ended(&record))
+}
+
+/// Carries a run out in its folder, `runs/<id of the run>` unless another is named.
+pub(super) fn carry_out(prepared: &Prepared, out: Option<&Path>) -> anyhow::Result<(PathBuf, RunRecord)> {
+    let path = out.map_or_else(|| Path::new("runs").join(prepared.spec.id().as_str()), Path::to_owned);
+    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
+    let record = runner::run(prepared, &run_dir, &Interrupt::install()?)?;
+    Ok((path, record))
+}
+
+/// How a command of one run ends.
+pub(super) fn ended(record: &RunRecord) -> ExitCode {
+    match record.status {
         RunStatus::Ok => ExitCode::Ok,
         RunStatus::Failed { .. } => ExitCode::CellsFailed,
-    })
+    }
 }
 
 /// The record for people.

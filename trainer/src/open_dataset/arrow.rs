@@ -17,8 +17,7 @@ use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place
 use super::error::OpenDatasetError;
 use super::expansion::Expansion;
 use super::saved::INFO;
-use crate::bounded_read;
-use crate::panics;
+use crate::untrusted;
 
 /// How the other of Arrow's two formats begins, which has a footer.
 const FILE_MAGIC: &[u8] = b"ARROW1";
@@ -61,7 +60,7 @@ impl From<DatasetError> for Broken {
 pub(super) fn read_arrow(path: &Path, choice: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
     let file = File::open(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
     let name = path.display().to_string();
-    let outcome = panics::caught(|| read(file, path, &name, choice))
+    let outcome = untrusted::caught(|| read(file, path, &name, choice))
         .unwrap_or_else(|| Err(Broken::Syntax("something that its reader did not expect".into())));
     outcome.map_err(|broken| match broken {
         Broken::Dataset(error) => error.into(),
@@ -185,7 +184,7 @@ fn names_beside(path: &Path, label: &str) -> Option<Vec<String>> {
     if fs::metadata(&info).is_err() {
         return None;
     }
-    names_in(&String::from_utf8_lossy(&bounded_read::read(&info).ok()?), &[], label)
+    names_in(&String::from_utf8_lossy(&untrusted::read(&info).ok()?), &[], label)
 }
 
 /// The names of a `ClassLabel` among the features that `datasets` keeps as JSON.

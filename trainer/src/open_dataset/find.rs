@@ -11,7 +11,7 @@ use super::format::FileKind;
 use super::layout::{Basis, layout};
 use super::readme::{self, README};
 use super::saved;
-use crate::bounded_read;
+use crate::untrusted;
 
 /// What a split's file may be called, before its ending.
 const SPLIT_NAMES: [(&str, Split); 5] = [
@@ -156,7 +156,7 @@ fn read_readme(folder: &Path) -> Result<Option<String>, OpenDatasetError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let bytes = bounded_read::read(&path).map_err(|source| OpenDatasetError::Read { path, source })?;
+    let bytes = untrusted::read(&path).map_err(|source| OpenDatasetError::Read { path, source })?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -250,7 +250,7 @@ fn dataset_files(
 ) -> Result<DatasetFiles, OpenDatasetError> {
     let label_names = if labels.exists() {
         let bytes =
-            bounded_read::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
+            untrusted::read(labels).map_err(|source| OpenDatasetError::Read { path: labels.to_owned(), source })?;
         Some(parse_label_names(&labels.display().to_string(), &bytes)?)
     } else {
         None

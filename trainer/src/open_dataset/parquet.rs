@@ -22,7 +22,7 @@ use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place
 use self::broken::Broken;
 use super::error::OpenDatasetError;
 use super::expansion::Expansion;
-use crate::panics;
+use crate::untrusted;
 
 /// The most rows that are decoded at once.
 const MAX_BATCH_ROWS: u64 = 1024;
@@ -40,7 +40,7 @@ const ROW_BYTES: u64 = 64;
 pub(super) fn read_parquet(path: &Path, choice: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
     let file = File::open(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
     let name = path.display().to_string();
-    let outcome = panics::caught(|| read(&file, &name, choice))
+    let outcome = untrusted::caught(|| read(&file, &name, choice))
         .unwrap_or_else(|| Err("something that its reader did not expect".into()));
     outcome.map_err(|broken| match broken {
         Broken::Dataset(error) => error.into(),

@@ -16,7 +16,7 @@ use shared::dataset::Split;
 
 use super::error::OpenDatasetError;
 use super::layout::split_of_word;
-use crate::bounded_read;
+use crate::untrusted;
 
 /// The file with the names of the splits.
 const DICT: &str = "dataset_dict.json";
@@ -105,7 +105,7 @@ fn json<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, OpenDatas
         let problem = "expected the JSON that save_to_disk writes there, got no such file".to_owned();
         return Err(OpenDatasetError::Layout { path: path.to_owned(), problem });
     }
-    let bytes = bounded_read::read(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
+    let bytes = untrusted::read(path).map_err(|source| OpenDatasetError::Read { path: path.to_owned(), source })?;
     serde_json::from_slice(&bytes).map_err(|error| OpenDatasetError::Layout {
         path: path.to_owned(),
         problem: format!("expected {expected}, got {error}"),

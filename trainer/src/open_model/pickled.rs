@@ -18,7 +18,7 @@ use shared::checkpoint::WeightFile;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::exit_code::bad_input;
-use crate::panics;
+use crate::untrusted;
 
 /// The most bytes of the pickle itself, which has names and shapes but no numbers.
 const MAX_PICKLE_BYTES: u64 = 64 << 20;
@@ -40,7 +40,7 @@ type Archive = ZipArchive<BufReader<File>>;
 /// Reads a file of pickled weights and gives them as safetensors.
 pub(super) fn read(folder: &Path, name: String) -> anyhow::Result<WeightFile> {
     let path = folder.join(&name);
-    let tensors = panics::caught(|| read_tensors(&path))
+    let tensors = untrusted::caught(|| read_tensors(&path))
         .unwrap_or_else(|| Err(anyhow!("it has what its reader did not expect")))
         .map_err(|error| bad_input(anyhow!("{}: expected a PyTorch checkpoint, but {error:#}", path.display())))?;
     let views = tensors

@@ -12,8 +12,8 @@ use shared::checkpoint::{CheckpointError, WeightFile};
 use shared::model::ModelConfig;
 
 use super::pickled;
-use crate::bounded_read;
 use crate::exit_code::bad_input;
+use crate::untrusted;
 
 /// The longest header that the format allows.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -51,7 +51,7 @@ fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
             return Ok(vec![whole.into()]);
         }
         let index_path = folder.join(format!("{whole}.index.json"));
-        match bounded_read::read(&index_path) {
+        match untrusted::read(&index_path) {
             Ok(bytes) => {
                 index = Some((index_path, bytes));
                 break;

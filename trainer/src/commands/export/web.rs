@@ -3,7 +3,6 @@
 //! The bundle is made first and measured afterwards as whoever opens it will see it: its figures are those of the decoded
 //! weights, beside those of the f32 models of the run.
 
-mod control;
 mod measure;
 mod summary;
 
@@ -26,10 +25,9 @@ use shared::model::ParameterPath;
 use shared::record::Protocol;
 use shared::seed::Seed;
 
-use self::control::{control, first_budget, healing_budget};
 use self::measure::Models;
 pub(crate) use self::measure::outcomes;
-use super::run_models::RunModels;
+use super::run_models::{RunModels, healing_budget};
 use crate::atomic;
 use crate::commands::flag_values::{self, Bits};
 use crate::commands::input_flags::{ColumnFlags, RowFlags, dataset_request};
@@ -41,6 +39,7 @@ use crate::hub::catalogue::catalogue;
 use crate::open_bundle;
 use crate::open_model::{ModelSource, Weights};
 use crate::output::print;
+use crate::report::words::control_budget;
 
 /// What only a bundle for the page has.
 #[derive(Args, Clone, Debug)]
@@ -216,7 +215,7 @@ fn of_run(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     if with_healed {
         draft.manifest.rows.healing = training;
         heal(&mut draft, args, &run)?;
-        draft.manifest.control = control(&run, Condition::Control, first_budget(&run.record.spec.training))?;
+        draft.manifest.control = run.control(Condition::Control, control_budget(&run.record.spec.training))?;
     }
     Ok((draft, run))
 }
@@ -263,7 +262,7 @@ fn healed_bundle(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     // To the run the bundle's healthy model is a pre-trained one: what it calls healthy is that model fine-tuned once more,
     // undamaged, with the healing's budget.
     let budget = healing_budget(&manifest, &run.record.spec.training)?;
-    manifest.control = control(&run, Condition::Healthy, budget)?;
+    manifest.control = run.control(Condition::Healthy, budget)?;
     let mut draft = Draft { manifest, weights, healed: Vec::new(), tokenizer, notice };
     heal(&mut draft, args, &run)?;
     Ok((draft, run))
