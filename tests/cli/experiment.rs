@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,15 +10,16 @@ use shared::Condition;
 use shared::checkpoint::save_weights;
 use shared::record::{MetricsLine, Seeds};
 use shared::training::TrainingArgs;
-use trainer::cli::device::DeviceChoice;
-use trainer::cli::input::{ColumnFlags, DatasetFlags, InitFlags, ModelFlags, RowFlags};
+use trainer::dataset_request::DatasetRequest;
+use trainer::device::DeviceChoice;
 use trainer::interrupt::Interrupt;
+use trainer::open_model::Weights;
 use trainer::run_dir::tensorboard::{self, tags};
 use trainer::run_dir::{RunDir, metrics};
 use trainer::runner::{Outcome, Prepared, RunRequest, fine_tune};
 
 use crate::bert_heal;
-use crate::fixture::{dataset, hash, json, text, tiny_distilbert, tiny_model};
+use crate::fixture::{dataset, hash, json, long_enough, program, text, tiny_distilbert, tiny_model, wait_for_steps};
 use crate::schemas::violations;
 
 /// A run that learns something in a second or two.
@@ -184,13 +185,6 @@ fn early_stopping_ends_a_run_that_no_longer_improves_and_keeps_the_best_epoch() 
 fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 64, 12);
-    let model = ModelFlags { model: text(&tiny_model()).to_owned(), init: InitFlags { random_init: false } };
-    let dataset = DatasetFlags {
-        dataset: text(&data).to_owned(),
-        config: None,
-        columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
-        rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
-    };
     let training = TrainingArgs {
         learning_rate: 3e-3,
         batch_size: 16,
@@ -199,8 +193,9 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         ..TrainingArgs::default()
     };
     let prepared = Prepared::new(RunRequest {
-        model: &model,
-        dataset: &dataset,
+        model: text(&tiny_model()),
+        weights: Weights::Read,
+        dataset: &DatasetRequest::new(text(&data)),
         corruption: None,
         training,
         max_length: Some(32),
@@ -216,7 +211,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
             n_processes += 1;
             let out = folder.path().join(name);
             let run_dir = RunDir::open(&out, &prepared.spec, &prepared.numerics).unwrap();
-            let parameters = prepared.load().unwrap().parameters;
+            let parameters = prepared.load().unwrap();
             match fine_tune(&prepared, &run_dir, Condition::Healthy, parameters, interrupt) {
                 Ok(Outcome::Done { parameters, summary }) => {
                     return (save_weights(&parameters).unwrap(), summary.steps, n_processes);
@@ -243,19 +238,32 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 300, 60);
     let model = tiny_model();
-    let (calm, disturbed) = (folder.path().join("calm/run"), folder.path().join("disturbed/run"));
-    let args = |out| {
-        let mut args = run_args(&model, &data, out);
-        args.extend(["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--save-steps", "5"]);
+    let args = |out: &Path, epochs: usize| -> Vec<String> {
+        let mut args: Vec<String> = run_args(&model, &data, out).into_iter().map(str::to_owned).collect();
+        args.extend(
+            ["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--save-steps", "5"].map(str::to_owned),
+        );
+        let given = args.iter().position(|arg| arg == "--epochs").unwrap();
+        args[given + 1] = epochs.to_string();
         args
     };
-    let expected = json(&args(&calm));
+    let run = |out: &Path, epochs: usize| json(&args(out, epochs).iter().map(String::as_str).collect::<Vec<_>>());
+    let (disturbed, epochs) = long_enough(|epochs| {
+        let out = folder.path().join(format!("disturbed-{epochs}/run"));
+        let phase = epochs * 19;
+        // In the healthy model's fine-tuning, the control's and the healing.
+        let is_killed = [12, phase + phase / 3, 2 * phase + phase / 3].into_iter().all(|at| {
+            let mut child = program(&args(&out, epochs)).stderr(Stdio::null()).spawn().unwrap();
+            let is_there = wait_for_steps(&mut child, &out, at);
+            child.kill().unwrap();
+            !child.wait().unwrap().success() && is_there
+        });
+        is_killed.then_some((out, epochs))
+    });
+    let record = run(&disturbed, epochs);
+    let calm = folder.path().join("calm/run");
+    let expected = run(&calm, epochs);
     let n_steps = expected["train"]["steps"].as_u64().unwrap();
-    // In the healthy model's fine-tuning, the control's and the healing.
-    for lines in [12, 260, 450] {
-        kill_after(&args(&disturbed), &disturbed.join("metrics.jsonl"), lines);
-    }
-    let record = json(&args(&disturbed));
     for which in Condition::ALL.map(Condition::as_str) {
         let path = format!("checkpoint/{which}/model.safetensors");
         assert_eq!(hash(&disturbed.join(&path)), hash(&calm.join(&path)), "{which}");
@@ -300,22 +308,4 @@ pub fn assert_events_tell_what_the_metrics_do(run: &Path, record: &Value) {
         let n_steps = lines.last().map_or(0, |line| line.step as i64);
         assert_eq!(logged(tags::FINAL_ACCURACY), [(n_steps, accuracy)], "{name}");
     }
-}
-
-/// Starts the program and kills it (SIGKILL) when its log has so many lines.
-fn kill_after(args: &[&str], log: &Path, lines: usize) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"))
-        .args(args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let started = Instant::now();
-    while fs::read(log).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count()) < lines {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be killed at {lines} lines");
-        assert!(started.elapsed() < Duration::from_mins(2), "no progress");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::seed::Seed;
@@ -68,4 +70,36 @@ pub fn hash(path: &Path) -> String {
 
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("temporary paths are UTF-8")
+}
+
+/// The program as a process of its own, to be disturbed; it may say what it likes.
+pub fn program(args: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"));
+    command.args(args).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// The steps that a run has on record.
+pub fn steps(out: &Path) -> usize {
+    fs::read(out.join("metrics.jsonl")).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+}
+
+/// Waits until a run has so many steps on record; `false` when it came to its end before.
+pub fn wait_for_steps(child: &mut Child, out: &Path, n: usize) -> bool {
+    let started = Instant::now();
+    while steps(out) < n {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "the run failed before step {n}: {status}");
+            return false;
+        }
+        assert!(started.elapsed() < Duration::from_mins(2), "no progress");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+/// What `disturb` makes of a run of so many epochs. It says nothing when the run was over before it could be disturbed, as
+/// on a fast machine it may be; then a longer one is taken.
+pub fn long_enough<T>(disturb: impl FnMut(usize) -> Option<T>) -> T {
+    [8, 40, 200, 1000].into_iter().find_map(disturb).expect("a run of 1,000 epochs can be disturbed")
 }

@@ -10,7 +10,6 @@ mod experiment;
 mod faults;
 mod fixture;
 mod formats;
-mod help;
 mod hostile;
 mod hub;
 mod identity;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use clap::CommandFactory;
-use trainer::cli::Cli;
+use trainer::commands::Cli;
 
 use crate::bert_heal;
 

@@ -1,7 +1,5 @@
 //! Signals: what a terminal, a scheduler and a worker that is stopped send to a run, and how it goes on afterwards.
 
-use std::fs;
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,10 +8,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::experiment::assert_events_tell_what_the_metrics_do;
-use crate::fixture::{dataset, hash, json, text, tiny_model};
+use crate::fixture::{dataset, hash, json, long_enough, program, steps, text, tiny_model, wait_for_steps};
 
 /// Checkpoints of a run with a control.
 const CHECKPOINTS: [&str; 4] = ["healthy", "control", "corrupted", "healed"];
+
+/// More epochs than anybody waits for.
+const ENDLESS: usize = 1_000_000;
+
+/// Steps between saved states that no run here takes.
+const NEVER: usize = 100_000_000;
 
 /// A run that is interrupted, and its rows.
 struct Case {
@@ -34,46 +38,24 @@ impl Case {
         self.folder.path().join(name).join("run")
     }
 
-    fn args(&self, out: &Path, save_steps: &str) -> Vec<String> {
-        let fixed =
-            ["--json", "--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--seed", "3", "--epochs", "6"];
-        let sized = ["--batch-size", "8", "--max-length", "32", "--learning-rate", "1e-3", "--save-steps", save_steps];
+    /// A run with three fine-tunings of 25 steps an epoch.
+    fn args(&self, out: &Path, epochs: usize, save_steps: usize) -> Vec<String> {
+        let (epochs, save_steps) = (epochs.to_string(), save_steps.to_string());
+        let fixed = ["--json", "--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--seed", "3"];
+        let sized = ["--batch-size", "8", "--max-length", "32", "--learning-rate", "1e-3"];
+        let counted = ["--epochs", &epochs, "--save-steps", &save_steps];
         let named = ["run", "--model", text(&self.model), "--dataset", text(&self.data), "--out", text(out)];
-        [&named[..], &fixed, &sized].concat().into_iter().map(str::to_owned).collect()
+        [&named[..], &fixed, &sized, &counted].concat().into_iter().map(str::to_owned).collect()
     }
 
-    fn json(&self, out: &Path, save_steps: &str) -> Value {
-        let args = self.args(out, save_steps);
+    fn json(&self, out: &Path, epochs: usize, save_steps: usize) -> Value {
+        let args = self.args(out, epochs, save_steps);
         json(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 
-fn program(args: &[String]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bert-heal-under-test"));
-    command.args(args).env("NO_COLOR", "1").stdout(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
 fn send(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-}
-
-fn steps(out: &Path) -> usize {
-    fs::read(out.join("metrics.jsonl")).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
-}
-
-/// Waits until the run has so many steps on record.
-fn wait_for_steps(child: &mut Child, out: &Path, n: usize) {
-    let started = Instant::now();
-    while steps(out) < n {
-        if child.try_wait().unwrap().is_some() {
-            let mut stderr = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-            panic!("the run ended before step {n}: {stderr}");
-        }
-        assert!(started.elapsed() < Duration::from_mins(2), "no progress");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn end(child: Child) -> (Output, String) {
@@ -92,21 +74,34 @@ fn assert_same_checkpoints(a: &Path, b: &Path) {
 #[test]
 fn every_signal_that_asks_for_an_end_finishes_the_step_saves_and_is_gone_on_from() {
     let case = Case::new();
-    let (calm, disturbed) = (case.out("calm"), case.out("disturbed"));
-    case.json(&calm, "100000");
-    // In the healthy fine-tuning (150 steps), the control's and the healing; nothing is saved in between on its own.
-    for (signal, at, words) in
-        [("-TERM", 40, "SIGTERM"), ("-HUP", 190, "the terminal was closed"), ("-TERM", 340, "SIGTERM")]
-    {
-        let mut child = program(&case.args(&disturbed, "100000")).spawn().unwrap();
-        wait_for_steps(&mut child, &disturbed, at);
-        send(&child, signal);
-        let (output, stderr) = end(child);
-        assert_eq!(output.status.code(), Some(4), "{signal} at {at}: {stderr}");
-        assert!(stderr.contains(&format!("{words}: finishing this step")), "{stderr}");
-        assert!(stderr.contains("interrupted after step") && stderr.contains("goes on from there"), "{stderr}");
-    }
-    let record = case.json(&disturbed, "100000");
+    let (disturbed, epochs) = long_enough(|epochs| {
+        let out = case.out(&format!("disturbed-{epochs}"));
+        let phase = 25 * epochs;
+        // In the healthy fine-tuning, the control's and the healing; nothing is saved in between on its own.
+        let signals = [
+            ("-TERM", phase / 4, "SIGTERM"),
+            ("-HUP", phase + phase / 4, "the terminal was closed"),
+            ("-TERM", 2 * phase + phase / 4, "SIGTERM"),
+        ];
+        for (signal, at, words) in signals {
+            let mut child = program(&case.args(&out, epochs, NEVER)).spawn().unwrap();
+            if !wait_for_steps(&mut child, &out, at) {
+                return None;
+            }
+            send(&child, signal);
+            let (output, stderr) = end(child);
+            if output.status.success() {
+                return None;
+            }
+            assert_eq!(output.status.code(), Some(4), "{signal} at {at}: {stderr}");
+            assert!(stderr.contains(&format!("{words}: finishing this step")), "{stderr}");
+            assert!(stderr.contains("interrupted after step") && stderr.contains("goes on from there"), "{stderr}");
+        }
+        Some((out, epochs))
+    });
+    let record = case.json(&disturbed, epochs, NEVER);
+    let calm = case.out("calm");
+    case.json(&calm, epochs, NEVER);
     assert_eq!(
         record["train"]["resumed_from"].as_array().unwrap().len(),
         3,
@@ -120,8 +115,8 @@ fn every_signal_that_asks_for_an_end_finishes_the_step_saves_and_is_gone_on_from
 fn ctrl_c_twice_ends_at_once_and_a_second_sigterm_does_not() {
     let case = Case::new();
     let out = case.out("out");
-    let mut child = program(&case.args(&out, "100000")).spawn().unwrap();
-    wait_for_steps(&mut child, &out, 5);
+    let mut child = program(&case.args(&out, ENDLESS, NEVER)).spawn().unwrap();
+    assert!(wait_for_steps(&mut child, &out, 5));
     for _ in 0..3 {
         send(&child, "-TERM");
     }
@@ -129,9 +124,9 @@ fn ctrl_c_twice_ends_at_once_and_a_second_sigterm_does_not() {
     assert_eq!(output.status.code(), Some(4), "{stderr}");
     assert!(stderr.contains("interrupted after step"), "{stderr}");
 
-    let mut child = program(&case.args(&out, "100000")).spawn().unwrap();
+    let mut child = program(&case.args(&out, ENDLESS, NEVER)).spawn().unwrap();
     let before = steps(&out);
-    wait_for_steps(&mut child, &out, before + 5);
+    assert!(wait_for_steps(&mut child, &out, before + 5));
     // Stopped in between, so that it cannot reach the end of its step.
     send(&child, "-STOP");
     send(&child, "-INT");
@@ -149,17 +144,24 @@ fn ctrl_c_twice_ends_at_once_and_a_second_sigterm_does_not() {
 #[test]
 fn a_save_that_is_killed_tears_nothing_and_the_last_whole_state_counts() {
     let case = Case::new();
-    let (calm, killed) = (case.out("calm"), case.out("killed"));
-    case.json(&calm, "7");
-    for (at, patience) in [(10, 0), (30, 1), (50, 3), (170, 6), (330, 10)] {
-        let mut child = program(&case.args(&killed, "7")).spawn().unwrap();
-        wait_for_steps(&mut child, &killed, at);
-        send(&child, "-INT");
-        std::thread::sleep(Duration::from_millis(patience));
-        send(&child, "-KILL");
-        end(child);
-    }
-    let record = case.json(&killed, "7");
+    let (killed, epochs) = long_enough(|epochs| {
+        let out = case.out(&format!("killed-{epochs}"));
+        let phase = 25 * epochs;
+        for (at, patience) in [(10, 0), (30, 1), (50, 3), (phase + 20, 6), (2 * phase + 30, 10)] {
+            let mut child = program(&case.args(&out, epochs, 7)).spawn().unwrap();
+            if !wait_for_steps(&mut child, &out, at) {
+                return None;
+            }
+            send(&child, "-INT");
+            std::thread::sleep(Duration::from_millis(patience));
+            send(&child, "-KILL");
+            end(child);
+        }
+        Some((out, epochs))
+    });
+    let record = case.json(&killed, epochs, 7);
+    let calm = case.out("calm");
+    case.json(&calm, epochs, 7);
     let resumed_from = record["train"]["resumed_from"].as_array().unwrap().clone();
     assert!(!resumed_from.is_empty(), "{record:#}");
     assert_same_checkpoints(&calm, &killed);
@@ -170,14 +172,17 @@ fn a_save_that_is_killed_tears_nothing_and_the_last_whole_state_counts() {
 fn a_run_under_nohup_outlives_its_terminal() {
     let case = Case::new();
     let out = case.out("out");
-    let args = case.args(&out, "100000");
     let mut nohup = Command::new("nohup");
-    nohup.arg(env!("CARGO_BIN_EXE_bert-heal-under-test")).args(&args).process_group(0);
+    nohup.arg(env!("CARGO_BIN_EXE_bert-heal-under-test")).args(case.args(&out, ENDLESS, NEVER)).process_group(0);
     let mut child = nohup.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_for_steps(&mut child, &out, 5);
+    assert!(wait_for_steps(&mut child, &out, 5));
     send(&child, "-HUP");
+    let at_hangup = steps(&out);
+    assert!(wait_for_steps(&mut child, &out, at_hangup + 5), "it goes on");
+    send(&child, "-TERM");
     let (output, stderr) = end(child);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("SIGTERM: finishing this step") && !stderr.contains("terminal"), "{stderr}");
 }
 
 /// Every write to a pipe without a reader fails, as one to a terminal that is gone does.
@@ -185,7 +190,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
 fn a_run_goes_on_when_nobody_can_read_what_it_says() {
     let case = Case::new();
     let out = case.out("out");
-    let mut child = program(&case.args(&out, "100000")).spawn().unwrap();
+    let mut child = program(&case.args(&out, 1, NEVER)).spawn().unwrap();
     drop(child.stderr.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(out.join("run.json").exists());

@@ -1,15 +1,17 @@
-//! Wrong usage ends with exit code 2 and one message that says what is wrong; results go to stdout only.
+//! The command line itself: what it takes, what it refuses and how, and that it explains itself.
 
-use crate::bert_heal;
-use clap::{Args, FromArgMatches};
+use clap::error::ErrorKind;
+use clap::{Arg, Command, CommandFactory, Parser};
 use shared::record::{Protocol, Seeds};
 use shared::training::{Precision, TrainingArgs};
-use trainer::cli::bench::{BenchArgs, BenchWhat};
-use trainer::cli::corrupt::CorruptArgs;
-use trainer::cli::export::ExportArgs;
-use trainer::cli::inspect::InspectArgs;
-use trainer::cli::predict::PredictArgs;
-use trainer::cli::run::RunArgs;
+use trainer::commands::{self, Cli};
+
+use crate::bert_heal;
+
+/// Parses words as the program does.
+fn parse(words: &str) -> Result<Cli, String> {
+    Cli::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())
+}
 
 #[test]
 fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
@@ -19,22 +21,6 @@ fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
         let expected = format!("error: BERT_HEAL_ISA is {value:?}; expected one of avx512, gemm, scalar, of which");
         assert!(message.starts_with(&expected), "{message}");
     }
-}
-
-/// Parses one command's flags as the program does.
-fn parse<A: Args + FromArgMatches>(flags: &str) -> Result<A, String> {
-    let command = A::augment_args(clap::Command::new("bert-heal"));
-    let matches = command.try_get_matches_from(format!("bert-heal {flags}").split_whitespace());
-    let matches = matches.map_err(|error| error.to_string())?;
-    A::from_arg_matches(&matches).map_err(|error| error.to_string())
-}
-
-fn parsed<A: Args + FromArgMatches>(flags: &str) -> A {
-    parse(flags).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn refusal<A: Args + FromArgMatches>(flags: &str) -> String {
-    parse::<A>(flags).map(|_| ()).expect_err("these flags are wrong")
 }
 
 #[test]
@@ -65,75 +51,135 @@ fn wrong_usage_ends_with_2_one_message_on_stderr_and_nothing_on_stdout() {
 }
 
 #[test]
+fn definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_of_the_program() {
+    let output = bert_heal().arg("--help").assert().success().stderr("");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.get_output().stdout));
+}
+
+/// All commands, those of commands included, with the words that lead to them.
+fn walk(command: &Command, words: &str, visit: &mut impl FnMut(&str, &Command)) {
+    visit(words, command);
+    for inner in command.get_subcommands() {
+        walk(inner, &format!("{words} {}", inner.get_name()), visit);
+    }
+}
+
+#[test]
+fn every_command_and_every_flag_is_explained() {
+    walk(&Cli::command(), "bert-heal", &mut |words, command| {
+        assert!(command.get_about().is_some(), "{words} does not say what it does");
+        for argument in command.get_arguments() {
+            let id = argument.get_id();
+            let help = argument.get_help().unwrap_or_else(|| panic!("{words}: {id} is not explained")).to_string();
+            assert!(!help.trim().is_empty(), "{words}: {id} is not explained");
+            for value in argument.get_possible_values().iter().filter(|_| argument.get_action().takes_values()) {
+                let is_yes_or_no = ["true", "false"].contains(&value.get_name());
+                let is_shell = argument.get_id() == "shell";
+                assert!(value.get_help().is_some() || is_yes_or_no || is_shell, "{words}: {id} {}", value.get_name());
+            }
+        }
+    });
+}
+
+/// The examples at the end of a command's help. Of a line of shell it is what comes after the program's name and before
+/// a redirection, another command or a remark.
+fn examples(command: &Command) -> Vec<Vec<String>> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let call = |line: &str| {
+        let (before, words) = line.split_once("bert-heal ")?;
+        (line.starts_with("  ") && before.chars().last().is_none_or(char::is_whitespace)).then_some(())?;
+        let end = [" > ", " && ", " # ", "   "].iter().filter_map(|end| words.find(end)).min();
+        let words = &words[..end.unwrap_or(words.len())];
+        // Every other piece between quotes is one word as it stands.
+        let pieces = words.split('\'').enumerate();
+        let words = pieces.flat_map(|(i, piece)| match i % 2 {
+            0 => piece.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![piece.to_owned()],
+        });
+        Some(std::iter::once("bert-heal".to_owned()).chain(words).collect())
+    };
+    help.lines().filter_map(call).collect()
+}
+
+#[test]
+fn every_command_has_examples_and_they_are_what_it_takes() {
+    let program = Cli::command();
+    for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let examples = examples(command);
+        assert!(!examples.is_empty(), "{} has no examples", command.get_name());
+        for example in examples {
+            match Cli::try_parse_from(&example) {
+                Err(error) if error.kind() != ErrorKind::DisplayHelp => panic!("{example:?}: {error}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Names that scripts rely on.
+#[test]
+fn the_documented_commands_have_the_documented_flags() {
+    let training = "learning-rate batch-size epochs max-steps max-length warmup-ratio weight-decay max-grad-norm \
+                    gradient-accumulation-steps dropout dtype device seed seed-corruption seed-head seed-data \
+                    train-limit validation-limit test-limit freeze group-by-length early-stopping";
+    let all = [
+        ("quickstart", ""),
+        ("fetch", "revision offline json"),
+        ("inspect", "corrupt random-init json"),
+        ("run", "model dataset random-init corrupt protocol out json save-steps skip-bad-rows dump-batches threads"),
+        ("run", training),
+        ("evaluate", "model dataset json"),
+        ("predict", "model input json"),
+        ("corrupt", "model corrupt seed out"),
+        ("export", "model which for out"),
+        ("report", "out"),
+        ("bench train", "model dataset json compare max-steps"),
+        ("bench evaluate", "model dataset json compare"),
+        ("bench corrupt", "model dataset json compare"),
+    ];
+    let mut program = Cli::command();
+    program.build();
+    for (words, flags) in all {
+        let command = words.split(' ').fold(&program, |command, word| {
+            command.find_subcommand(word).unwrap_or_else(|| panic!("there is no command {words}"))
+        });
+        let given: Vec<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
+        for flag in flags.split_whitespace() {
+            assert!(given.contains(&flag), "{words} has no --{flag}");
+        }
+    }
+}
+
+#[test]
 fn run_has_the_documented_defaults() {
-    let args: RunArgs = parsed("--model m --dataset d");
-    assert_eq!(args.training.training_args(args.device.dtype.into()), TrainingArgs::default());
-    assert_eq!(Protocol::from(args.protocol), Protocol::Pretrained);
+    let commands::Command::Run(args) = parse("bert-heal run --model m --dataset d").unwrap().command else {
+        panic!("another command")
+    };
+    assert_eq!(args.training.training_args(args.device.dtype), TrainingArgs::default());
+    assert_eq!(args.protocol, Protocol::Pretrained);
     assert_eq!(args.seeds.seeds(), Seeds::all(0));
-    assert_eq!(Precision::from(args.device.dtype), Precision::F32);
+    assert_eq!(args.device.dtype, Precision::F32);
     assert_eq!((args.save_steps, args.corrupt, args.out), (50, None, None));
 }
 
 #[test]
-fn run_takes_every_documented_flag() {
-    let args: RunArgs = parsed(
-        "--model m --dataset d --random-init --corrupt kaiming@bottom:0.5 --protocol finetuned --learning-rate 1e-4 \
-         --batch-size 8 --epochs 1 --max-steps 5 --max-length 64 --warmup-ratio 0 --weight-decay 0 --max-grad-norm 0 \
-         --gradient-accumulation-steps 2 --dropout 0 --dtype bf16 --device cuda:1 --seed 3 --seed-corruption 4 \
-         --seed-head 5 --seed-data 6 --train-limit 100 --validation-limit 10 --test-limit 20 --freeze embeddings \
-         --group-by-length false --early-stopping 2 --save-steps 10 --skip-bad-rows --dump-batches b --out o --json",
-    );
-    assert_eq!(args.corrupt.as_deref(), Some("kaiming@bottom:0.5"));
-    assert!(args.model.init.random_init && args.dataset.rows.skip_bad_rows && args.json);
-    assert_eq!(args.dataset.rows.test_limit, Some(20));
-}
-
-#[test]
-fn a_missing_model_or_dataset_is_named() {
-    let error = refusal::<RunArgs>("--dataset d");
-    assert!(error.contains("--model <MODEL>"), "{error}");
-    let error = refusal::<RunArgs>("--model m");
-    assert!(error.contains("--dataset <DATASET>"), "{error}");
-}
-
-#[test]
-fn an_unknown_choice_is_answered_with_the_possible_ones() {
-    let error = refusal::<RunArgs>("--model m --dataset d --protocol finetune");
-    assert!(error.contains("pretrained, finetuned"), "{error}");
-    let error = refusal::<RunArgs>("--model m --dataset d --device gpu");
-    assert!(error.contains("'gpu'") && error.contains("cuda:N"), "{error}");
-    let error = refusal::<ExportArgs>("--model m --out o --for floppy");
-    assert!(error.contains("hub"), "{error}");
-}
-
-#[test]
-fn predict_compares_several_models() {
-    let args: PredictArgs = parsed("--model a --model b --json");
-    assert_eq!(args.models, ["a", "b"]);
-    let error = refusal::<PredictArgs>("--json");
-    assert!(error.contains("--model <MODEL>"), "{error}");
-}
-
-#[test]
-fn corrupt_wants_its_seed_said() {
-    assert_eq!(parsed::<CorruptArgs>("--model m --corrupt signflip:0.1@all --seed 7 --out o").seed, 7);
-    let error = refusal::<CorruptArgs>("--model m --corrupt signflip:0.1@all --out o");
-    assert!(error.contains("--seed <N>"), "{error}");
-}
-
-#[test]
-fn inspect_takes_its_model_as_an_argument() {
-    let args: InspectArgs = parsed("bert-large --random-init --corrupt kaiming@all");
-    assert_eq!((args.model.as_str(), args.init.random_init), ("bert-large", true));
-}
-
-#[test]
-fn bench_measures_one_of_three_things() {
-    let args: BenchArgs = parsed("train --model m --dataset d --max-steps 33 --json");
-    let BenchWhat::Train(train) = args.what else { panic!("not train") };
-    assert_eq!((train.training.max_steps, train.output.json), (Some(33), true));
-    assert!(matches!(parsed::<BenchArgs>("evaluate --model m --dataset d").what, BenchWhat::Evaluate(_)));
-    assert!(matches!(parsed::<BenchArgs>("corrupt --model m").what, BenchWhat::Corrupt(_)));
-    let error = refusal::<BenchArgs>("everything");
-    assert!(error.contains("everything"), "{error}");
+fn what_is_missing_or_unknown_is_named_with_what_would_do() {
+    for (words, expected) in [
+        ("run --dataset d", &["--model <MODEL>"][..]),
+        ("run --model m", &["--dataset <DATASET>"]),
+        ("predict --json", &["--model <MODEL>"]),
+        ("corrupt --model m --corrupt signflip:0.1@all --out o", &["--seed <N>"]),
+        ("run --model m --dataset d --protocol finetune", &["pretrained, finetuned"]),
+        ("run --model m --dataset d --device gpu", &["'gpu'", "cuda:N"]),
+        ("export --model m --out o --for floppy", &["hub"]),
+        ("bench everything", &["everything"]),
+    ] {
+        let error = parse(&format!("bert-heal {words}")).map(|_| ()).expect_err(words);
+        assert!(expected.iter().all(|expected| error.contains(expected)), "{words}: {error}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use integration_tests::tables::{self, Row};
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use shared::dataset::{ColumnChoice, OnBadRow};
-use trainer::datasets::{OpenOptions, find, open, open_files};
+use trainer::open_dataset::{OpenOptions, find, open, open_files};
 
 use crate::{folder, message, options, real_data};
 

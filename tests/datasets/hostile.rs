@@ -8,7 +8,7 @@ use integration_tests::tables::{self, Row};
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use trainer::datasets::open;
+use trainer::open_dataset::open;
 
 use crate::{folder, message, options};
 

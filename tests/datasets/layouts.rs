@@ -7,7 +7,7 @@ use parquet::basic::Compression;
 use serde_json::json;
 use shared::dataset::Split;
 use tempfile::TempDir;
-use trainer::datasets::{DatasetFiles, OpenOptions, Purpose, find, open, open_files};
+use trainer::open_dataset::{DatasetFiles, OpenOptions, Purpose, find, open, open_files};
 
 use crate::{folder, message, options, sizes, tsv};
 

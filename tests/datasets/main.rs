@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use shared::dataset::{Limits, OnBadRow, Split, TextCount};
 use shared::seed::Seed;
 use tempfile::TempDir;
-use trainer::datasets::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, RowSeeds, open};
+use trainer::open_dataset::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, RowSeeds, open};
 
 /// What a folder and a file must be, as messages say it.
 const TRAIN: &str = "train.tsv (or .csv, .jsonl, .json, .parquet, .arrow)";

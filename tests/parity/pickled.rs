@@ -8,14 +8,14 @@ use shared::checkpoint::Checkpoint;
 use shared::model::ForwardMode;
 use shared::nn::{Kernel, Kernels};
 use shared::seed::Seed;
-use trainer::models::ModelSource;
+use trainer::open_model::{ModelSource, Weights};
 
 use crate::golden::{self, Expected, FORWARD_TOLERANCE, assert_close, floats};
 
 const PICKLED: &str = "variants/tiny-bert-pickled";
 
 fn open(folder: &Path) -> anyhow::Result<Checkpoint> {
-    ModelSource::open(folder.to_str().unwrap(), None, false)?.load(None, Seed(0), &Device::Cpu)
+    ModelSource::open(folder.to_str().unwrap(), None, Weights::Read)?.load(None, Seed(0), &Device::Cpu)
 }
 
 /// A folder with the golden pickle's config and these bytes as weights.

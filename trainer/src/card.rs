@@ -6,6 +6,7 @@
 
 mod front_matter;
 
+pub use self::front_matter::MadeBy;
 use shared::Condition;
 use shared::checkpoint::{History, Treatment};
 use shared::corruption::Plan;
@@ -18,15 +19,6 @@ pub const CARD: &str = "README.md";
 
 /// Confidence of the intervals around accuracies.
 const LEVEL: f64 = 0.95;
-
-/// The run that made a model.
-#[derive(Clone, Copy, Debug)]
-pub struct MadeBy<'a> {
-    /// Its record.
-    pub record: &'a RunRecord,
-    /// As which of its models. A run that started from a damaged model made its "healthy" one of damaged weights.
-    pub place: Condition,
-}
 
 impl<'a> MadeBy<'a> {
     /// What the run found of this model.

@@ -1,14 +1,111 @@
-//! What the commands do, one file each; the flags are in [`crate::cli`].
+//! The command line: a file for each command, its flags above and what it does below. What several commands have in
+//! common are the files of flags.
+//!
+//! Names, defaults and exit codes are what scripts rely on. Wrong usage ends with exit code 2 and a message that names
+//! the flag, its value and what was expected; so does everything that a command finds wrong with its input. Nothing
+//! outside of this folder knows flags: a command turns them into plain values.
+//!
+//! A new command is a file, a line in [`Command`] and one in [`run`].
+//!
+//! Groups of flags are flattened without a doc comment of their own: clap would take it for the command's description.
 
-pub mod bench;
-pub mod completions;
-pub mod corrupt;
-pub mod evaluate;
-pub mod export;
-pub mod fetch;
-pub mod inspect;
-pub mod man;
-pub mod predict;
-pub mod quickstart;
-pub mod report;
-pub mod run;
+#![expect(rustdoc::broken_intra_doc_links, reason = "what clap prints as help holds brackets that are no links")]
+#![expect(rustdoc::invalid_html_tags, reason = "and placeholders that are no tags")]
+
+mod device_flags;
+mod flag_values;
+mod input_flags;
+mod training_flags;
+
+mod bench;
+mod completions;
+mod corrupt;
+mod evaluate;
+mod export;
+mod fetch;
+mod inspect;
+mod man;
+mod predict;
+mod quickstart;
+mod report;
+mod run;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::environment::VERSION_AND_COMMIT;
+use crate::exit_code::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal fetch --list
+  bert-heal run --model minilm-l6 --dataset trec6 --corrupt kaiming@bottom:0.5
+  bert-heal help run
+
+Results go to stdout, log and progress to stderr; --json prints one JSON value.
+Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 some runs failed, 4 interrupted.";
+
+/// Break a BERT, fine-tune it, and measure how far it heals
+///
+/// Takes a pre-trained encoder, damages a chosen part of it reproducibly, fine-tunes it on a classification dataset and
+/// compares the healed model with the same model fine-tuned without damage.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "bert-heal",
+    bin_name = "bert-heal",
+    version = VERSION_AND_COMMIT,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    arg_required_else_help = true,
+)]
+pub struct Cli {
+    /// Threads of the CPU [default: `RAYON_NUM_THREADS`, else one for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = flag_values::count, help_heading = "Device")]
+    pub threads: Option<usize>,
+
+    /// Take models and datasets from this machine only, as `HF_HUB_OFFLINE=1` does
+    #[arg(long, global = true, help_heading = "Model and data")]
+    pub offline: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+// No doc comments on the variants: a command's description stands with its flags.
+/// The commands that work, in the order of `--help`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    Quickstart(quickstart::QuickstartArgs),
+    Fetch(fetch::FetchArgs),
+    Run(Box<run::RunArgs>),
+    Report(report::ReportArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Predict(predict::PredictArgs),
+    Corrupt(corrupt::CorruptArgs),
+    Inspect(inspect::InspectArgs),
+    Export(export::ExportArgs),
+    Bench(bench::BenchArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+/// Does what the user typed.
+///
+/// # Errors
+/// Each names what is wrong; [`exit_code_of`](crate::exit_code::exit_code_of) tells whose fault it is.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Quickstart(args) => quickstart::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Corrupt(args) => corrupt::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
+    }
+}

@@ -2,6 +2,10 @@
 //!
 //! Errors are one `anyhow` chain. The function that knows why something failed says so once, with [`bad_input`] or
 //! [`interrupted`]; context may be added above it, and every other error is unexpected.
+//!
+//! A module has an error type of its own only where variants are told apart: of `hub`, which asks again or elsewhere, and
+//! of `open_dataset`, all of whose errors are bad input. They are marked in one function each, where they join the chain. A
+//! fine-tuning that diverges is no error: it is a result, and its record says so.
 
 use std::error::Error;
 use std::fmt;

@@ -25,7 +25,7 @@ mod select;
 mod settings;
 mod verify;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::anyhow;
 use shared::checkpoint::TOKENIZER_FILES;
@@ -39,24 +39,16 @@ use self::download::Origin;
 use self::error::HubError;
 use self::name::{DEFAULT_REVISION, PARQUET_REVISION};
 pub use self::name::{HubName, RepoKind};
+pub use self::package::Fetched;
 pub use self::select::ModelParts;
 use self::select::{dataset_layout, model_files};
 pub use self::settings::{Settings, fix_offline};
-use crate::datasets::layout::{Basis, Layout, SplitFiles};
-use crate::datasets::readme::README;
-use crate::datasets::{ColumnChoice, DatasetFiles};
 use crate::exit_code::bad_input;
+use crate::open_dataset::layout::{Basis, Layout, SplitFiles};
+use crate::open_dataset::readme::README;
+use crate::open_dataset::{ColumnChoice, DatasetFiles};
 use crate::progress::Transfer;
 use crate::say;
-
-/// Files on this machine that came from elsewhere.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The folder that the names in `source` are relative to, for a package their last parts.
-    pub folder: PathBuf,
-    /// Where they came from.
-    pub source: Source,
-}
 
 /// Why a name did not become files.
 #[derive(Debug)]
@@ -190,7 +182,7 @@ pub fn dataset(name: &str) -> Result<(Fetched, DatasetFiles), NotFetched> {
 /// The README of a dataset that is here.
 fn readme_in(snapshot: &Path) -> Result<String, HubError> {
     let path = snapshot.join(README);
-    let bytes = crate::models::files::read(&path).map_err(|source| HubError::Cache { path, source })?;
+    let bytes = crate::untrusted::read(&path).map_err(|source| HubError::Cache { path, source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

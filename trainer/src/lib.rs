@@ -1,38 +1,65 @@
 //! The native program `bert-heal`: files, devices and processes around what `shared` computes.
 //!
-//! [`main`] is the whole program. [`cli`] is what users type, [`commands`] what it leads to, [`hub`] where models and
-//! data come from that are not here, [`runner`] one run of the experiment, [`run_dir`] what it leaves on disk,
-//! [`exit_code`] how it ends.
+//! [`main`] is the whole program. The modules in the order in which they can be read; none knows one that comes after it:
+//!
+//! The process and what it says
+//! - [`exit_code`]: how the program ends, and which error leads to which exit code
+//! - `output`: stdout is the result; [`say!`] is for stderr
+//! - [`environment`]: what a record says about machine and build
+//! - `threads`: the number of CPU threads, fixed before any of them starts
+//! - [`interrupt`]: signals that ask for an end
+//! - `progress`: how far a long job is
+//! - [`device`]: from the user's choice of a device to candle's
+//! - `estimate`: memory and time of a training, before it starts
+//!
+//! Files, models and data
+//! - `atomic`: files and folders that appear whole or not at all
+//! - `untrusted`: what strangers wrote, read up to a bound and without a panic
+//! - [`open_dataset`]: from a file or folder to splits of labelled rows
+//! - [`hub`]: models and datasets that are not on this machine
+//! - [`dataset_request`]: a dataset as it is asked for, here or on the hub
+//! - `open_bundle`: web bundles on disk
+//! - [`open_model`]: config, tokenizer and weights, wherever the model's name leads
+//!
+//! A run and what came of it
+//! - [`card`]: the model card of a checkpoint
+//! - [`run_dir`]: what a run leaves on disk
+//! - [`runner`]: a run: fine-tune, corrupt, fine-tune again, judge
+//! - `report`: what a run, or many, showed, as a page
+//!
+//! On top
+//! - [`commands`]: what users type, and what it leads to
 
 #![warn(clippy::print_stderr)] // `say!` instead, which goes on without a terminal
 
-pub mod bundles;
+mod atomic;
 pub mod card;
-pub mod cli;
 pub mod commands;
-pub mod datasets;
+pub mod dataset_request;
 pub mod device;
 pub mod environment;
-pub mod estimate;
+mod estimate;
 pub mod exit_code;
 pub mod help;
 pub mod hub;
 pub mod interrupt;
-pub mod models;
-pub mod output;
-mod panics;
-pub mod progress;
-pub mod report;
+mod open_bundle;
+pub mod open_dataset;
+pub mod open_model;
+mod output;
+mod progress;
+mod report;
 pub mod run_dir;
 pub mod runner;
-pub mod threads;
+mod threads;
+mod untrusted;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::Parser;
 use shared::nn::InstructionSet;
 
-use crate::cli::{Cli, Command};
+use crate::commands::Cli;
 use crate::exit_code::{ExitCode, bad_input, exit_code_of};
 
 /// The whole program: reads the command line, does what it says, and tells how it ended.
@@ -55,18 +82,5 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     InstructionSet::from_env().map_err(bad_input)?;
     threads::fix(cli.threads)?;
     hub::fix_offline(cli.offline);
-    match cli.command {
-        Command::Fetch(args) => commands::fetch::run(&args),
-        Command::Run(args) => commands::run::run(&args),
-        Command::Quickstart(args) => commands::quickstart::run(&args),
-        Command::Report(args) => commands::report::run(&args),
-        Command::Evaluate(args) => commands::evaluate::run(&args),
-        Command::Predict(args) => commands::predict::run(&args),
-        Command::Corrupt(args) => commands::corrupt::run(&args),
-        Command::Inspect(args) => commands::inspect::run(&args),
-        Command::Export(args) => commands::export::run(&args),
-        Command::Bench(args) => commands::bench::run(&args),
-        Command::Completions(args) => commands::completions::run(args),
-        Command::Man(args) => commands::man::run(&args),
-    }
+    commands::run(cli.command)
 }

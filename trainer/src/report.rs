@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::atomic;
 use crate::exit_code::bad_input;
-use crate::run_dir::atomic;
 pub use evidence::Evidence;
 pub use words::headline;
 

@@ -12,13 +12,13 @@
 //! as `numerics.json` says; these two are written first, `spec.json` as the second. A folder
 //! that got nothing else when its [`RunDir`] is dropped is removed again, so bad input leaves no trace.
 
-pub mod atomic;
 pub mod metrics;
-pub mod predictions;
-pub mod results;
-pub mod state;
+pub(crate) mod predictions;
+pub(crate) mod results;
+pub(crate) mod state;
 pub mod tensorboard;
 
+use crate::atomic;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow};
 use metrics::MetricsLog;
@@ -147,7 +147,11 @@ impl RunDir {
     }
 
     /// Puts a checkpoint in place as a whole; `files` are names and contents.
-    pub fn write_checkpoint(&self, which: Condition, files: &[(&str, &[u8])]) -> anyhow::Result<()> {
+    pub fn write_checkpoint(
+        &self,
+        which: Condition,
+        files: &[(impl AsRef<str>, impl AsRef<[u8]>)],
+    ) -> anyhow::Result<()> {
         atomic::write_dir(&self.checkpoint_path(which), files)
     }
 

@@ -16,7 +16,6 @@ use anyhow::{Context, anyhow};
 use shared::Condition;
 use shared::corruption::{Report, ResolvedPlan, weight_changes};
 use shared::model::ParameterPath;
-use shared::nn::Kernels;
 use shared::record::{
     Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,
     RunRecord, RunStatus, TextLine, TrainSummary,
@@ -29,20 +28,12 @@ pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
 pub use prepare::{Encoded, Prepared, RunRequest, checkpoint_files, cuts_in_words, encode, max_length};
 
+use crate::atomic;
 use crate::card::{CARD, MadeBy, card};
 use crate::environment::{command, environment, peak_rss_mib};
 use crate::interrupt::Interrupt;
-use crate::run_dir::{self, RunDir, atomic, predictions};
+use crate::run_dir::{self, RunDir, predictions};
 use crate::say;
-
-/// A fine-tuning that broke off.
-#[derive(Clone, Debug)]
-struct Failure {
-    phase: Condition,
-    step: usize,
-    learning_rate: f64,
-    reason: String,
-}
 
 /// What a run has so far.
 #[derive(Default)]
@@ -51,7 +42,8 @@ struct Progress {
     corruption: Option<Report>,
     phases: Vec<PhaseSummary>,
     hashes: ResultHashes,
-    failure: Option<Failure>,
+    /// [`RunStatus::Failed`], when a fine-tuning broke off.
+    failure: Option<RunStatus>,
     notes: Vec<String>,
 }
 
@@ -67,13 +59,11 @@ pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyh
         return Ok(record);
     }
     let mut progress = Progress::default();
-    healthy(prepared, run_dir, interrupt, &mut progress)?;
-    if prepared.plan.is_some() && progress.failure.is_none() {
-        if prepared.spec.protocol == Protocol::Finetuned {
-            control(prepared, run_dir, interrupt, &mut progress)?;
-        }
-        corrupted(prepared, run_dir, &mut progress)?;
-        healed(prepared, run_dir, interrupt, &mut progress)?;
+    let healthy = healthy(prepared, run_dir, interrupt, &mut progress)?;
+    if let (Some(plan), Some(healthy)) = (&prepared.plan, healthy) {
+        let undamaged = undamaged(prepared, run_dir, interrupt, healthy, &mut progress)?;
+        let corrupted = corrupted(prepared, plan, run_dir, undamaged, &mut progress)?;
+        fine_tuned(prepared, run_dir, interrupt, &mut progress, Condition::Healed, || Ok(corrupted))?;
     }
     keep_texts(prepared, run_dir)?;
     run_dir.write_json(run_dir::COMMAND, &command())?;
@@ -103,29 +93,44 @@ fn write_cards(prepared: &Prepared, run_dir: &RunDir, record: &RunRecord) -> any
     Ok(())
 }
 
+/// The healthy model; none when its fine-tuning diverged.
 fn healthy(
     prepared: &Prepared,
     run_dir: &RunDir,
     interrupt: &Interrupt,
     progress: &mut Progress,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Parameters>> {
     if prepared.dump.is_none() {
         take_over(prepared, run_dir, Condition::Healthy, progress)?;
     }
-    let start = || Ok(prepared.load()?.parameters);
-    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Healthy, start)
+    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Healthy, || prepared.load())
 }
 
-/// The healthy model fine-tuned once more as the corrupted one will be: only the damage is missing.
-fn control(
+/// What the protocol corrupts. Under `finetuned` that is the healthy model, and the control is made on the way: the healthy
+/// model fine-tuned once more as the corrupted one will be, only without the damage.
+///
+/// What a fine-tuning starts from is read again after it rather than kept beside it: a model more in memory for all of a
+/// fine-tuning costs more than reading a file.
+fn undamaged(
     prepared: &Prepared,
     run_dir: &RunDir,
     interrupt: &Interrupt,
+    healthy: Parameters,
     progress: &mut Progress,
-) -> anyhow::Result<()> {
-    take_over(prepared, run_dir, Condition::Control, progress)?;
-    let start = || prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy));
-    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Control, start)
+) -> anyhow::Result<Parameters> {
+    match prepared.spec.protocol {
+        Protocol::Pretrained => {
+            drop(healthy);
+            prepared.load()
+        }
+        Protocol::Finetuned => {
+            // It is still there when the healthy model was made earlier.
+            prepared.forget_read();
+            take_over(prepared, run_dir, Condition::Control, progress)?;
+            fine_tuned(prepared, run_dir, interrupt, progress, Condition::Control, || Ok(healthy))?;
+            prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy))
+        }
+    }
 }
 
 fn take_over(
@@ -144,10 +149,14 @@ fn take_over(
     Ok(())
 }
 
-/// Corrupts what the protocol says, keeps what that did, and judges it.
-fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> anyhow::Result<()> {
-    let plan = plan(prepared)?;
-    let mut parameters = uncorrupted(prepared, run_dir)?;
+/// Corrupts `parameters`, keeps what that did, and judges it.
+fn corrupted(
+    prepared: &Prepared,
+    plan: &ResolvedPlan,
+    run_dir: &RunDir,
+    mut parameters: Parameters,
+    progress: &mut Progress,
+) -> anyhow::Result<Parameters> {
     let values = |parameters: &Parameters| -> anyhow::Result<Vec<(ParameterPath, Vec<f32>)>> {
         plan.touched().into_iter().map(|path| Ok((path, parameters.to_vec(path)?))).collect()
     };
@@ -158,32 +167,11 @@ fn corrupted(prepared: &Prepared, run_dir: &RunDir, progress: &mut Progress) -> 
     let detail = CorruptionDetail { sentence: plan.describe(), report, weights };
     run_dir.write_json(run_dir::CORRUPTION, &detail)?;
     progress.corruption = Some(detail.report);
-    keep(prepared, run_dir, Condition::Corrupted, &parameters, 0, progress)
+    keep(prepared, run_dir, Condition::Corrupted, &parameters, 0, progress)?;
+    Ok(parameters)
 }
 
-fn plan(prepared: &Prepared) -> anyhow::Result<&ResolvedPlan> {
-    prepared.plan.as_ref().ok_or_else(|| anyhow!("there is no plan to apply"))
-}
-
-/// What the protocol corrupts.
-fn uncorrupted(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<Parameters> {
-    match prepared.spec.protocol {
-        Protocol::Pretrained => Ok(prepared.load()?.parameters),
-        Protocol::Finetuned => prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy)),
-    }
-}
-
-fn healed(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt, progress: &mut Progress) -> anyhow::Result<()> {
-    // The corrupted parameters are a function of the spec, so they are made again rather than read.
-    let start = || {
-        let mut parameters = uncorrupted(prepared, run_dir)?;
-        parameters.corrupt(plan(prepared)?, prepared.spec.seeds.corruption)?;
-        Ok(parameters)
-    };
-    fine_tuned(prepared, run_dir, interrupt, progress, Condition::Healed, start)
-}
-
-/// One fine-tuning with its checkpoint and judgement, or what is already there of them.
+/// One fine-tuning with its checkpoint and judgement, or what is already there of them; none when it diverged.
 fn fine_tuned(
     prepared: &Prepared,
     run_dir: &RunDir,
@@ -191,7 +179,7 @@ fn fine_tuned(
     progress: &mut Progress,
     phase: Condition,
     start: impl FnOnce() -> anyhow::Result<Parameters>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Parameters>> {
     let summary_path = run_dir.path().join(phase_file(phase));
     let is_done = summary_path.is_file() && run_dir.checkpoint_path(phase).is_dir();
     let (parameters, n_steps) = if is_done {
@@ -218,11 +206,12 @@ fn fine_tuned(
                     phase.as_str(),
                     phase.as_str()
                 ));
-                return Ok(());
+                return Ok(None);
             }
         }
     };
-    keep(prepared, run_dir, phase, &parameters, n_steps, progress)
+    keep(prepared, run_dir, phase, &parameters, n_steps, progress)?;
+    Ok(Some(parameters))
 }
 
 /// Writes and judges one of the models, which took `n_steps` steps to make.
@@ -253,11 +242,14 @@ fn keep_texts(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<()> {
     predictions::write(&run_dir.path().join(run_dir::TEXTS), &lines)
 }
 
-fn failure(phase: Condition, error: &Error) -> anyhow::Result<Failure> {
+fn failure(phase: Condition, error: &Error) -> anyhow::Result<RunStatus> {
     match error {
-        Error::Diverged { step, learning_rate, what, value } => {
-            Ok(Failure { phase, step: *step, learning_rate: *learning_rate, reason: format!("the {what} is {value}") })
-        }
+        Error::Diverged { step, learning_rate, what, value } => Ok(RunStatus::Failed {
+            phase,
+            step: *step,
+            learning_rate: *learning_rate,
+            reason: format!("the {what} is {value}"),
+        }),
         other => Err(anyhow!("{other}")),
     }
 }
@@ -277,21 +269,12 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
         Protocol::Finetuned => (against(Condition::Control)?, against(Condition::Healthy)?),
     };
     let (recovery, deficit) = comparison.map(|Comparison { recovery, deficit }| (recovery, deficit)).unzip();
-    let status = match &progress.failure {
-        None => RunStatus::Ok,
-        Some(failure) => RunStatus::Failed {
-            phase: failure.phase,
-            step: failure.step,
-            learning_rate: failure.learning_rate,
-            reason: failure.reason.clone(),
-        },
-    };
     let result =
         |condition: Condition| -> Option<ModelResult> { judged(condition).map(|judged| judged.result.clone()) };
     Ok(RunRecord {
         run_id: prepared.spec.id(),
         spec: prepared.spec.clone(),
-        status,
+        status: progress.failure.unwrap_or(RunStatus::Ok),
         healthy: result(Condition::Healthy),
         control: result(Condition::Control),
         corrupted: result(Condition::Corrupted),
@@ -331,9 +314,4 @@ pub fn corruption_summary(report: &Report) -> CorruptionSummary {
 
 fn phase_file(phase: Condition) -> String {
     format!("phases/{}.json", phase.as_str())
-}
-
-/// The kernels for a prepared run's device.
-fn kernels(prepared: &Prepared) -> Kernels {
-    Kernels::for_device(&prepared.device)
 }

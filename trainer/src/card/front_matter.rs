@@ -1,10 +1,18 @@
 //! The YAML at the head of a card, which the hub indexes.
 
-use super::MadeBy;
 use serde_json::Value;
 use shared::Condition;
 use shared::checkpoint::History;
 use shared::record::RunRecord;
+
+/// The run that made a model.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeBy<'a> {
+    /// Its record.
+    pub record: &'a RunRecord,
+    /// As which of its models. A run that started from a damaged model made its "healthy" one of damaged weights.
+    pub place: Condition,
+}
 
 /// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
 pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>) -> String {

@@ -5,8 +5,41 @@ mod corrupt;
 mod evaluate;
 mod train;
 
-use crate::cli::bench::{BenchArgs, BenchWhat};
+use clap::{Args, Subcommand};
+
+use self::corrupt::BenchCorruptArgs;
+use self::evaluate::BenchEvaluateArgs;
+use self::train::BenchTrainArgs;
 use crate::exit_code::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal bench train --model all-MiniLM-L6-v2/ --dataset rotten_tomatoes/ --max-steps 33 --json
+  bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
+  bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'
+
+The command of --compare ends with one line of JSON: train_tokens_per_sec and peak_rss_mib for train,
+eval_samples_per_sec for evaluate.";
+
+/// Measure speed and memory on this machine
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+/// What can be measured.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Fine-tuning steps, as `run` takes them: 33, or --max-steps; the first 3 are not counted
+    Train(Box<BenchTrainArgs>),
+    /// Forward passes over the test split, as `evaluate` makes them
+    Evaluate(BenchEvaluateArgs),
+    /// Applying a corruption plan
+    Corrupt(BenchCorruptArgs),
+}
 
 /// Runs the command.
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
@@ -14,16 +47,5 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         BenchWhat::Train(args) => train::run(args),
         BenchWhat::Evaluate(args) => evaluate::run(args),
         BenchWhat::Corrupt(args) => corrupt::run(args),
-    }
-}
-
-/// The middle of some figures; of an even number the mean of the middle two.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
     }
 }

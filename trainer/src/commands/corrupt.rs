@@ -1,25 +1,59 @@
 //! `bert-heal corrupt`: a damaged copy of a model.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, anyhow};
 use candle_core::Device;
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::checkpoint::Treatment;
 use shared::corruption::{Plan, Report};
 use shared::seed::Seed;
 
+use super::input_flags::ModelFlags;
+use crate::atomic;
 use crate::card::{CARD, card};
-use crate::cli::corrupt::CorruptArgs;
 use crate::exit_code::{ExitCode, bad_input};
-use crate::models::ModelSource;
+use crate::open_model::ModelSource;
 use crate::output::{print, print_json};
-use crate::run_dir::atomic;
 use crate::runner::checkpoint_files;
 use crate::say;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal corrupt --model all-MiniLM-L6-v2/ --corrupt kaiming@bottom:0.5 --seed 1 --out broken/
+  bert-heal corrupt --model runs/3f2a91c07b5e/checkpoint/healthy --corrupt bitflip:1e-6@all --seed 1 --out broken/";
+
+/// Write a damaged copy of a model
+///
+/// The same plan and seed give the same bits on every machine and in the browser. Prints each tensor that was touched.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct CorruptArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    /// What to damage, and how; `bert-heal help run` shows plans
+    #[arg(long, value_name = "PLAN", help_heading = "Corruption")]
+    pub corrupt: String,
+
+    /// The seed of the corruption
+    #[arg(long, value_name = "N", help_heading = "Corruption")]
+    pub seed: u64,
+
+    /// Folder for the damaged checkpoint; must not exist or be empty
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: PathBuf,
+
+    /// Print what was touched as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Runs the command.
 pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::parse(&args.corrupt).map_err(bad_input).context("--corrupt")?;
-    let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
+    let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
     let resolved = plan.resolve(source.config.anatomy()).map_err(bad_input).context("--corrupt")?;
     atomic::require_empty(&args.out).context("--out")?;
     let seed = Seed(args.seed);
@@ -37,7 +71,6 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     let config = checkpoint.config.with_history(history);
     let mut files = checkpoint_files(&config, &checkpoint.parameters, &tokenizer.files)?;
     files.push((CARD.to_owned(), card(&config, None).into_bytes()));
-    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
     if args.json {
         print_json(&report)?;

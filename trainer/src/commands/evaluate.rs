@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use candle_core::DType;
+use clap::Args;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::dataset::Split;
@@ -14,16 +15,67 @@ use shared::record::rows_in_words;
 use shared::seed::Seed;
 use shared::statistics::wilson;
 
-use crate::cli::evaluate::{EvaluateArgs, SplitChoice};
-use crate::datasets::{Purpose, RowSeeds};
+use super::device_flags::DeviceFlags;
+use super::flag_values;
+use super::input_flags::{BatchFlags, DatasetFlags, WhichFlag};
+use super::training_flags::SplitSeedFlag;
+use crate::atomic;
 use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
-use crate::models::ModelSource;
+use crate::open_dataset::{Purpose, RowSeeds};
+use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
 use crate::progress::Progress;
-use crate::run_dir::{atomic, predictions};
+use crate::run_dir::predictions;
 use crate::runner::{encode, max_length, predictions_of};
 use crate::say;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal evaluate --model runs/3f2a91c07b5e --dataset trec6/
+  bert-heal evaluate --model my-checkpoint/ --dataset sst2/ --split validation --json";
+
+/// Measure a fine-tuned model on a dataset
+///
+/// Prints accuracy, macro-F1 and loss. The per-example predictions are kept in --out.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct EvaluateArgs {
+    /// Catalogue name, hub id, or a folder: a checkpoint, a run or a web bundle
+    #[arg(long, value_name = "MODEL", help_heading = "Model and data")]
+    pub model: String,
+
+    #[command(flatten)]
+    pub which: WhichFlag,
+
+    #[command(flatten)]
+    pub dataset: DatasetFlags,
+
+    /// Which rows [default: test if it has labels, else validation]
+    #[arg(long, value_parser = flag_values::split(), help_heading = "Model and data")]
+    pub split: Option<Split>,
+
+    /// Which rows --train-limit leaves, as in the run that trained on them
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Seeds")]
+    pub seed_data: u64,
+
+    #[command(flatten)]
+    pub split_seed: SplitSeedFlag,
+
+    #[command(flatten)]
+    pub batches: BatchFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    /// Folder for the predictions [default: runs/evaluate-<id of model and data>]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Print the figures as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Confidence of the interval around the accuracy.
 const LEVEL: f64 = 0.95;
@@ -32,15 +84,15 @@ const LEVEL: f64 = 0.95;
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, _) = device::open(args.device.device)?;
-    let source = ModelSource::open(&args.model, args.which.which, false)?;
-    let max_length =
-        max_length(args.batches.max_length, source.max_length, args.dataset.usual_length(), &source.config)?;
+    let dataset = args.dataset.request();
+    let source = ModelSource::open(&args.model, args.which.which, Weights::Read)?;
+    let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
     let own_names = Some(checkpoint.config.label_names.clone());
     let seeds = RowSeeds { train: Seed(args.seed_data), split: args.split_seed.seed() };
-    let (opened, fetched_from) = args.dataset.open(Purpose::Evaluate, seeds, own_names)?;
+    let (opened, fetched_from) = dataset.open(Purpose::Evaluate, seeds, own_names)?;
     let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
     if n_model != n_data {
         return Err(bad_input(anyhow!(
@@ -54,7 +106,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     for note in opened.notes.iter().chain(&tokenizer.note).chain(&checkpoint.notes) {
         say!("note: {note}");
     }
-    let split = args.split.map_or(opened.report_split, Split::from);
+    let split = args.split.unwrap_or(opened.report_split);
     let rows = opened.dataset.split(split);
     if rows.is_empty() {
         return Err(bad_input(anyhow!("dataset {} has no {split} rows", opened.dataset.name)));
@@ -121,14 +173,4 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::Ok)
-}
-
-impl From<SplitChoice> for Split {
-    fn from(choice: SplitChoice) -> Self {
-        match choice {
-            SplitChoice::Train => Self::Train,
-            SplitChoice::Validation => Self::Validation,
-            SplitChoice::Test => Self::Test,
-        }
-    }
 }

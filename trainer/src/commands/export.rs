@@ -3,38 +3,89 @@
 mod run_models;
 mod web;
 
-pub(super) use web::outcomes;
-
-use shared::Condition;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
+use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
+use shared::Condition;
 use shared::checkpoint::History;
 use shared::record::RunRecord;
 use shared::seed::Seed;
 
+use self::web::{WebExport, WebFlags};
+use super::input_flags::WhichFlag;
+use crate::atomic;
 use crate::card::{CARD, MadeBy, card};
-use crate::cli::export::{ExportArgs, ExportTarget};
 use crate::exit_code::ExitCode;
-use crate::models::ModelSource;
+use crate::open_model::{ModelSource, Weights};
 use crate::output::print;
-use crate::run_dir::{self, atomic};
+use crate::run_dir;
 use crate::runner::checkpoint_files;
 use crate::say;
+pub(crate) use web::outcomes;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal export --model runs/3f2a91c07b5e --which healed --for hub --out healed-trec6/
+  bert-heal export --model runs/3f2a91c07b5e --for web --dataset trec6 --sentences mine.txt --out trec6-l6/
+  bert-heal export --model runs/3f2a91c07b5e --for web --which healthy --bits 8 --out healthy-l6/
+
+For the page, a run of protocol finetuned becomes a bundle: the healthy model in few bits, what healing changed
+in the corrupted one, the tokenizer, and a manifest with what that costs in accuracy on the run's held-out rows.
+--model opens a bundle, too. To heal on rows of their own, heal the bundle and put the result into it:
+  bert-heal export --model RUN --which healthy --for web --out healthy/
+  bert-heal run --model healthy/ --dataset D --corrupt kaiming@bottom:0.67 --freeze embeddings,top:1L --out healing/
+  bert-heal export --model healthy/ --healed healing/ --for web --out bundle/
+What is frozen while healing costs nothing in the bundle.";
+
+/// Write a model for use elsewhere
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ExportArgs {
+    /// A run's folder, a checkpoint or a web bundle
+    #[arg(long, value_name = "RUN_OR_DIR", help_heading = "Model and data")]
+    pub model: PathBuf,
+
+    #[command(flatten)]
+    pub which: WhichFlag,
+
+    /// Who is to read it
+    #[arg(long = "for", value_enum, help_heading = "Output")]
+    pub target: ExportTarget,
+
+    /// Folder to write; must not exist or be empty
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub web: WebFlags,
+}
+
+/// Who is to read an exported model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTarget {
+    /// transformers, and everything else that reads Hugging Face's layout
+    Hub,
+    /// The page: a web bundle
+    Web,
+}
 
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     match args.target {
         ExportTarget::Hub => hub(args),
-        ExportTarget::Web => web::run(args),
+        ExportTarget::Web => {
+            web::run(&WebExport { model: &args.model, which: args.which.which, out: &args.out, flags: &args.web })
+        }
     }
 }
 
 /// In Hugging Face's layout, with a card.
 fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let source = ModelSource::open(&args.model.to_string_lossy(), args.which.which, false)?;
+    let source = ModelSource::open(&args.model.to_string_lossy(), args.which.which, Weights::Read)?;
     atomic::require_empty(&args.out).context("--out")?;
     let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
@@ -52,9 +103,8 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let mut files = checkpoint_files(&config, &checkpoint.parameters, &tokenizer.files)?;
     let made_by = made_by.as_ref().map(|(record, which)| MadeBy { record, place: *which });
     files.push((CARD.to_owned(), card(&config, made_by).into_bytes()));
-    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     atomic::write_dir(&args.out, &files).map_err(|e| anyhow!("--out: {e:#}"))?;
-    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     print(&format!("{}: {}", args.out.display(), names.join(", ")))?;
     Ok(ExitCode::Ok)
 }

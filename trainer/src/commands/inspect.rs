@@ -3,19 +3,76 @@
 mod drawing;
 
 use anyhow::Context;
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use shared::corruption::{Plan, Selection};
 use shared::model::ParameterPath;
+use shared::training::Precision;
 
-use self::drawing::Palette;
-use crate::cli::inspect::InspectArgs;
+use self::drawing::{Palette, count};
+use super::flag_values;
+use super::input_flags::InitFlags;
 use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
-use crate::models::ModelSource;
+use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
 use crate::runner::max_length;
 use crate::say;
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal inspect all-MiniLM-L6-v2/
+  bert-heal inspect all-MiniLM-L6-v2/ --corrupt kaiming@bottom:0.5
+  bert-heal inspect all-MiniLM-L6-v2/ --corrupt bitflip:1e-6@all/attention.head:0-3 --freeze embeddings
+  bert-heal inspect bert-large --random-init --parameters --batch-size 8 --max-length 128";
+
+/// Show a model's parts, what a plan would touch, and what training would need
+///
+/// Draws the network with its input at the bottom. Reads the model and changes nothing. The estimates of memory and time are for training with the given batch size and
+/// length on this machine's CPU.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct InspectArgs {
+    /// Catalogue name, hub id, or a folder: a checkpoint, a run or a web bundle
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+
+    #[command(flatten)]
+    pub init: InitFlags,
+
+    /// Mark what this plan would touch
+    #[arg(long, value_name = "PLAN")]
+    pub corrupt: Option<String>,
+
+    /// Labels of the classifier, if the model has none yet
+    #[arg(long, value_name = "N", default_value = "2", value_parser = flag_values::count)]
+    pub labels: usize,
+
+    /// Rows in one forward pass
+    #[arg(long, value_name = "N", default_value = "32", value_parser = flag_values::count, help_heading = "Estimate")]
+    pub batch_size: usize,
+
+    /// Tokens in a row [default: 128, at most what the model has positions for]
+    #[arg(long, value_name = "N", value_parser = flag_values::count, help_heading = "Estimate")]
+    pub max_length: Option<usize>,
+
+    /// Number format of activations; parameters stay f32
+    #[arg(long, default_value = "f32", value_parser = flag_values::precision(), help_heading = "Estimate")]
+    pub dtype: Precision,
+
+    /// Parameters that training would leave as they are, such as embeddings,bottom:0.5
+    #[arg(long, value_name = "SELECTION", help_heading = "Estimate")]
+    pub freeze: Option<String>,
+
+    /// List every parameter with its name and shape instead of drawing the network
+    #[arg(long, help_heading = "Output")]
+    pub parameters: bool,
+
+    /// Print all of it as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// One row of the table.
 struct Row {
@@ -30,7 +87,7 @@ struct Row {
 pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let plan = args.corrupt.as_deref().map(Plan::parse).transpose().map_err(bad_input).context("--corrupt")?;
     let freeze = args.freeze.as_deref().map(Selection::parse).transpose().map_err(bad_input).context("--freeze")?;
-    let source = ModelSource::open(&args.model, None, true)?;
+    let source = ModelSource::open(&args.model, None, Weights::Random)?;
     let max_length = max_length(args.max_length, source.max_length, None, &source.config)?;
     let config = if source.config.label_names.is_empty() {
         source.config.with_labels((0..args.labels).map(|id| format!("LABEL_{id}")).collect())
@@ -151,9 +208,4 @@ fn table(rows: &[Row]) -> String {
 
 fn mib(bytes: usize) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
-}
-
-/// A number of values, to three digits or so.
-fn count(n: usize) -> String {
-    if n < 100_000 { n.to_string() } else { format!("{:.1} M", n as f64 / 1e6) }
 }

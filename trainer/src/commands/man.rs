@@ -1,18 +1,32 @@
 //! `bert-heal man`: the command line as manual pages.
 
-use anyhow::Context;
-use clap::CommandFactory;
+use std::path::PathBuf;
 
-use crate::cli::Cli;
-use crate::cli::man::ManArgs;
+use anyhow::Context;
+use clap::{Args, Command};
+
+use crate::atomic;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::print;
-use crate::run_dir::atomic;
 
-/// Runs the command.
-pub fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
-    let written = atomic::create_dirs(&args.out)
-        .and_then(|_| clap_mangen::generate_to(Cli::command(), &args.out).map_err(Into::into));
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal man --out ~/.local/share/man/man1     then: man bert-heal-run
+  bert-heal man --out pages && man -l pages/bert-heal.1";
+
+/// Write the manual, a page for each command
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ManArgs {
+    /// Folder for the pages; other files in it stay
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: PathBuf,
+}
+
+/// Runs the command; `command` is the whole command line.
+pub fn run(args: &ManArgs, command: Command) -> anyhow::Result<ExitCode> {
+    let written =
+        atomic::create_dirs(&args.out).and_then(|_| clap_mangen::generate_to(command, &args.out).map_err(Into::into));
     written.map_err(bad_input).with_context(|| format!("--out {}", args.out.display()))?;
     print(&format!("{}: bert-heal.1 and a page for each command", args.out.display()))?;
     Ok(ExitCode::Ok)

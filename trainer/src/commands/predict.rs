@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use candle_core::{DType, Device};
+use clap::Args;
 use comfy_table::{Table, presets};
 use shared::dataset::EncodedExample;
 use shared::evaluation::{predicted_class, softmax};
@@ -14,13 +16,45 @@ use shared::record::Prediction;
 use shared::seed::Seed;
 use shared::training::logits;
 
-use crate::cli::predict::PredictArgs;
+use super::device_flags::DeviceFlags;
+use super::input_flags::{BatchFlags, WhichFlag};
 use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
-use crate::models::ModelSource;
+use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
 use crate::runner::{cuts_in_words, max_length};
 use crate::say;
+
+const EXAMPLES: &str = "\
+Examples:
+  echo 'Who wrote Hamlet?' | bert-heal predict --model runs/3f2a91c07b5e
+  bert-heal predict --model RUN/checkpoint/healthy --model RUN/checkpoint/healed --input texts.txt --json";
+
+/// Classify texts, one a line, with one model or several side by side
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct PredictArgs {
+    /// Catalogue name, hub id, or a folder: a checkpoint, a run or a web bundle; give it again to compare
+    #[arg(long = "model", value_name = "MODEL", required = true, help_heading = "Model and data")]
+    pub models: Vec<String>,
+
+    #[command(flatten)]
+    pub which: WhichFlag,
+
+    /// File of texts in UTF-8, one a line [default: stdin]
+    #[arg(long, value_name = "FILE", help_heading = "Model and data")]
+    pub input: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub batches: BatchFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    /// Print an array of predictions as JSON; with several models, one for each text and model
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
@@ -65,7 +99,7 @@ fn say(prediction: &Prediction) -> String {
 }
 
 fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
-    let source = ModelSource::open(name, args.which.which, false)?;
+    let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), device)?;

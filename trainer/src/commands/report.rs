@@ -1,13 +1,53 @@
 //! `bert-heal report`: what a run, or many, showed, as a page.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
+use clap::Args;
 use serde_json::json;
 
-use crate::cli::report::ReportArgs;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
 use crate::report;
 use crate::report::runs::{self, Runs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bert-heal report runs/3f2a91c07b5e
+  bert-heal report runs/3f2a91c07b5e --out report/   # then open report/index.html
+  bert-heal report runs                              # all of them: what may be said, claim by claim
+  bert-heal report runs/results.jsonl --claims claims.toml --out report/";
+
+/// Write the report of a finished run, or of many
+///
+/// One page that needs nothing else (index.html) and Markdown with SVG plots beside it (report.md): the three models
+/// side by side with intervals, what was damaged, weights before and after, curves, confusion, calibration, the
+/// sentences only one of the three gets right, and where every figure comes from. A failed run has a report too.
+///
+/// A folder of runs, or their results.jsonl, is judged instead: each claim gets one sentence with its outcome (worse,
+/// equivalent, better or undecided), effect, interval, p-value and how many seeds would decide it. Only runs that differ in
+/// nothing but seeds and damage are put together. A folder brings the predictions of every row, so that its intervals are
+/// over rows as well as seeds.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArgs {
+    /// Folder of the run; or a folder of runs, or a results.jsonl
+    #[arg(value_name = "RUN", help_heading = "Run")]
+    pub run: PathBuf,
+
+    /// What to ask of many runs: a TOML file of claims in families [default: full recovery of each plan; more damage, less
+    /// recovery; bottom worse than top]
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub claims: Option<PathBuf>,
+
+    /// Folder for the report; an earlier report in it is replaced [default: RUN/report, or beside the file]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Print what may be said of many runs as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Runs the command.
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {

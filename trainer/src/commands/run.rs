@@ -1,19 +1,86 @@
 //! `bert-heal run`: one cell of the experiment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::Condition;
-use shared::record::{ModelResult, RunRecord, RunStatus};
+use shared::record::{ModelResult, Protocol, RunRecord, RunStatus};
 use shared::statistics::{Interval, wilson};
 
-use crate::cli::run::RunArgs;
+use super::device_flags::DeviceFlags;
+use super::flag_values;
+use super::input_flags::{DatasetFlags, ModelFlags};
+use super::training_flags::{SeedFlags, TrainingFlags};
 use crate::exit_code::ExitCode;
+use crate::help;
 use crate::interrupt::Interrupt;
 use crate::output::{print, print_json};
 use crate::report::words;
 use crate::run_dir::RunDir;
 use crate::runner::{self, BatchDump, Prepared, RunRequest};
+
+const EXAMPLES: &str = "\
+Plans:
+  kaiming@bottom:0.5                        re-initialise the lower half of the encoder layers
+  kaiming@embeddings;kaiming@bottom:0.25    two steps, applied in order
+  bitflip:1e-6,exponent@layers:0-2/attention.query
+  gaussian:0.3@all;zero:0.1@top:0.5/ffn
+
+Examples:
+  bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --corrupt kaiming@bottom:0.5 --seed 1
+  bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --epochs 1 --json > healthy.json
+  bert-heal run --model bert-base --random-init --dataset trec6/ --max-steps 3
+
+The same command goes on where it was interrupted.";
+
+/// Fine-tune a model with and without corruption, and compare
+///
+/// Fine-tunes the healthy model, corrupts and fine-tunes a copy in the same way, and evaluates each on the test split
+/// (validation, where test has no labels). Without --corrupt there is only the healthy model. Everything is kept in
+/// --out: the record run.json, metrics, per-example predictions and the checkpoints in Hugging Face's layout.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = format!("{}\n\n{}\n\n{EXAMPLES}", help::schemes(), help::formats()))]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    #[command(flatten)]
+    pub dataset: DatasetFlags,
+
+    /// What to damage, and how; see below
+    #[arg(long, value_name = "PLAN", help_heading = "Corruption")]
+    pub corrupt: Option<String>,
+
+    /// When to damage it
+    #[arg(long, default_value = "pretrained", value_parser = flag_values::protocol(), help_heading = "Corruption")]
+    pub protocol: Protocol,
+
+    #[command(flatten)]
+    pub training: TrainingFlags,
+
+    #[command(flatten)]
+    pub seeds: SeedFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    /// Folder of this run [default: runs/<id of the run>]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Save the training state every so many steps, and every 60 seconds
+    #[arg(long, value_name = "N", default_value = "50", value_parser = flag_values::count, help_heading = "Output")]
+    pub save_steps: usize,
+
+    /// Also write the first checkpoint and the batches of the healthy fine-tuning, to replay them elsewhere
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub dump_batches: Option<PathBuf>,
+
+    /// Print the record as JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
 
 /// Confidence of the accuracies' intervals.
 const LEVEL: f64 = 0.95;
@@ -21,11 +88,12 @@ const LEVEL: f64 = 0.95;
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
-    let training = args.training.training_args(args.device.dtype.into());
+    let training = args.training.training_args(args.device.dtype);
     let prepared = Prepared::new(RunRequest {
-        model: &args.model,
-        dataset: &args.dataset,
-        corruption: args.corrupt.as_deref().map(|plan| (args.protocol.into(), plan)),
+        model: &args.model.model,
+        weights: args.model.init.weights(),
+        dataset: &args.dataset.request(),
+        corruption: args.corrupt.as_deref().map(|plan| (args.protocol, plan)),
         training,
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
@@ -33,19 +101,29 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         save_steps: args.save_steps,
         dump: args.dump_batches.clone().map(BatchDump::new).transpose()?,
     })?;
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(prepared.spec.id().as_str()));
-    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
-    let interrupt = Interrupt::install()?;
-    let record = runner::run(&prepared, &run_dir, &interrupt)?;
+    let (path, record) = carry_out(&prepared, args.out.as_deref())?;
     if args.json {
         print_json(&record)?;
     } else {
         print(&summary(&record, &path.display().to_string()))?;
     }
-    Ok(match record.status {
+    Ok(ended(&record))
+}
+
+/// Carries a run out in its folder, `runs/<id of the run>` unless another is named.
+pub(super) fn carry_out(prepared: &Prepared, out: Option<&Path>) -> anyhow::Result<(PathBuf, RunRecord)> {
+    let path = out.map_or_else(|| Path::new("runs").join(prepared.spec.id().as_str()), Path::to_owned);
+    let run_dir = RunDir::open(&path, &prepared.spec, &prepared.numerics)?;
+    let record = runner::run(prepared, &run_dir, &Interrupt::install()?)?;
+    Ok((path, record))
+}
+
+/// How a command of one run ends.
+pub(super) fn ended(record: &RunRecord) -> ExitCode {
+    match record.status {
         RunStatus::Ok => ExitCode::Ok,
         RunStatus::Failed { .. } => ExitCode::CellsFailed,
-    })
+    }
 }
 
 /// The record for people.

@@ -21,10 +21,10 @@ use hf_hub::{Cache, CacheRepo};
 
 use super::client::RemoteFile;
 use super::error::HubError;
-use super::name::HubName;
+use super::name::{HubName, is_commit};
 use super::settings::{Settings, SnapshotFiles};
 use super::verify::HubHash;
-use crate::run_dir::atomic;
+use crate::atomic;
 
 /// The folder of one repository.
 pub(super) struct RepoCache {
@@ -184,11 +184,6 @@ impl RepoCache {
         };
         lock().map_err(|source| HubError::Cache { path: path.clone(), source })
     }
-}
-
-/// Forty hexadecimal digits.
-pub(super) fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn collect_files(folder: &Path, prefix: &str, names: &mut Vec<String>) {

@@ -15,7 +15,7 @@ use ureq::{Agent, Body, Timeout};
 use url::Url;
 
 use super::error::HubError;
-use super::name::{HubName, RepoKind, is_safe_part};
+use super::name::{HubName, RepoKind, is_commit, is_safe_part};
 use super::proxy::Agents;
 use super::settings::{ENDPOINT, Settings};
 use super::verify::HubHash;
@@ -101,7 +101,7 @@ impl Client {
         let what = format!("{} {name}", name.kind.word());
         let url = self.url(&["api", name.kind.plural()], &name.id, &["revision", &name.revision])?;
         let (repository, _): (Repository, _) = patiently(|| self.json(url.clone(), &what))?;
-        if !super::cache::is_commit(&repository.sha) {
+        if !is_commit(&repository.sha) {
             return Err(HubError::Protocol { what, problem: format!("expected a commit, got {}", repository.sha) });
         }
         Ok(repository.sha)

@@ -118,6 +118,11 @@ pub(super) fn is_safe_part(part: &str) -> bool {
         && !part.contains("..")
 }
 
+/// Whether a revision is a commit: forty hexadecimal digits.
+pub(super) fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,12 +16,20 @@ use sha2::{Digest, Sha256};
 use shared::record::{Source, SourceFile, SourceKind};
 use zip::ZipArchive;
 
-use super::Fetched;
 use super::catalogue::{Member, Package, PackageContent};
 use super::settings::Settings;
+use crate::atomic;
 use crate::exit_code::bad_input;
-use crate::run_dir::atomic;
 use crate::say;
+
+/// Files on this machine that came from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The folder that the names in `source` are relative to, for a package their last parts.
+    pub folder: PathBuf,
+    /// Where they came from.
+    pub source: Source,
+}
 
 /// The ways to call pip, as different systems have it.
 const PIPS: [&[&str]; 3] = [&["pip3"], &["pip"], &["python3", "-m", "pip"]];

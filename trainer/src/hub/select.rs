@@ -4,7 +4,7 @@ use shared::checkpoint::TOKENIZER_FILES;
 
 use super::error::HubError;
 use super::name::HubName;
-use crate::datasets::layout::{Layout, layout, shard_of, some_of};
+use crate::open_dataset::layout::{Layout, layout, shard_of, some_of};
 
 /// How much of a model is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

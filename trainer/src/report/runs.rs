@@ -24,8 +24,6 @@ const MAX_RESULTS_BYTES: u64 = 1 << 30;
 /// Runs, with what they allow to be said.
 #[derive(Debug)]
 pub struct Runs {
-    /// The folder or file that they are from.
-    pub name: String,
     /// Each once, in the order of their folders, or of the lines.
     pub records: Vec<RunRecord>,
     /// By the claims, in their order.
@@ -89,7 +87,7 @@ impl Runs {
         }
         let judgements = judge(claims, &runs).map_err(bad_input)?;
         let experiments = experiments(&runs, &judgements);
-        Ok(Self { name: path.display().to_string(), records, judgements, experiments, notes })
+        Ok(Self { records, judgements, experiments, notes })
     }
 
     /// What they allow to be said, a sentence each.

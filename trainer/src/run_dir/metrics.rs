@@ -1,6 +1,6 @@
 //! `metrics.jsonl`: one JSON object a line, only ever appended to.
 
-use super::atomic;
+use crate::atomic;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow};
 use serde::Serialize;

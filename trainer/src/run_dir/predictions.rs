@@ -1,6 +1,6 @@
 //! Per-example predictions and texts: JSON Lines compressed with Zstandard.
 
-use super::atomic;
+use crate::atomic;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow};
 use serde::Serialize;

@@ -11,7 +11,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use shared::record::{RunId, RunRecord};
 
-use super::atomic;
+use crate::atomic;
 
 /// The file's name in the folder that holds the runs' folders.
 pub const RESULTS: &str = "results.jsonl";

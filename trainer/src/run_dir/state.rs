@@ -4,7 +4,7 @@
 //! complete or absent; a state that was damaged later is recognised by its manifest and the one before it is used. The
 //! last two states of a phase are kept.
 
-use super::atomic;
+use crate::atomic;
 use crate::exit_code::bad_input;
 use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};

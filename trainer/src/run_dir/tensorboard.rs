@@ -9,12 +9,11 @@
 //! steps once more; a session start at the first of them makes readers forget what they had from there on.
 
 mod event;
-mod record;
 
 pub use event::{Content, Event, What};
 use shared::Condition;
 
-use super::atomic;
+use crate::atomic;
 use anyhow::Context;
 use event::{SESSION_START, SessionLog, Summary, Value};
 use shared::record::{MetricsLine, ModelResult};
@@ -65,7 +64,7 @@ impl EventLog {
         let folder = folder(run, which);
         let Some(path) = file_in(&folder)? else {
             let events = head(spec).into_iter().chain(lines.iter().map(|line| step(line, None)));
-            let content: Vec<u8> = events.flat_map(|event| record::encode(&event)).collect();
+            let content: Vec<u8> = events.flat_map(|event| event::encode(&event)).collect();
             let name = format!("events.out.tfevents.{:010.0}.{}.bert-heal", now().floor(), std::process::id());
             let path = folder.join(name);
             atomic::write_file(&path, &content)?;
@@ -92,7 +91,7 @@ impl EventLog {
     fn open_with_events(path: PathBuf) -> anyhow::Result<(Self, Vec<Event>)> {
         let context = || path.display().to_string();
         let bytes = fs::read(&path).with_context(context)?;
-        let (events, rest) = record::decode_until_broken(&bytes);
+        let (events, rest) = event::decode_until_broken(&bytes);
         let file = File::options().append(true).open(&path).with_context(context)?;
         file.set_len((bytes.len() - rest.len()) as u64).with_context(context)?;
         Ok((Self { path, file }, events))
@@ -104,7 +103,7 @@ impl EventLog {
     }
 
     fn append(&mut self, event: &Event) -> anyhow::Result<()> {
-        self.file.write_all(&record::encode(event)).with_context(|| self.path.display().to_string())
+        self.file.write_all(&event::encode(event)).with_context(|| self.path.display().to_string())
     }
 }
 
@@ -139,7 +138,7 @@ pub(super) fn append_evaluation(
 /// # Errors
 /// When the file cannot be read, or an entry of it is damaged.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
-    Ok(shown(record::read(path)?))
+    Ok(shown(event::read(path)?))
 }
 
 /// Without what a later session start takes back. Source: `_maybe_purge_orphaned_data` in TensorBoard's

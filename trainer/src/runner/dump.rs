@@ -6,11 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
-use shared::Parameters;
-use shared::training::{MicroBatch, StepReport};
+use shared::training::{MicroBatch, StepReport, TrainingArgs};
 
-use super::Prepared;
-use crate::run_dir::atomic;
+use crate::atomic;
 
 /// The folder that `--dump-batches` names: `initial/` (Hugging Face layout), `training_args.json` and `batches.jsonl`,
 /// one line a micro-batch.
@@ -32,11 +30,10 @@ impl BatchDump {
         Ok(Self { folder })
     }
 
-    pub(super) fn start(&self, prepared: &Prepared, parameters: &Parameters) -> anyhow::Result<BatchWriter> {
-        let files = prepared.checkpoint_files(parameters)?;
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-        atomic::write_dir(&self.folder.join("initial"), &files)?;
-        atomic::write_json(&self.folder.join("training_args.json"), &prepared.spec.training)?;
+    /// Begins with the files of the first checkpoint and the recipe.
+    pub(super) fn start(&self, files: &[(String, Vec<u8>)], training: &TrainingArgs) -> anyhow::Result<BatchWriter> {
+        atomic::write_dir(&self.folder.join("initial"), files)?;
+        atomic::write_json(&self.folder.join("training_args.json"), training)?;
         let path = self.folder.join("batches.jsonl");
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(BatchWriter { file: BufWriter::new(file) })

@@ -10,7 +10,8 @@ use shared::record::{MetricsLine, PhaseSummary};
 use shared::training::{FineTuning, StatePart, StepReport};
 use shared::{Error, Parameters};
 
-use super::{Prepared, judge};
+use super::judge;
+use super::prepare::Prepared;
 use crate::exit_code::interrupted;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -77,7 +78,9 @@ pub fn fine_tune(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Outcome> {
     let mut dump = match (&prepared.dump, phase) {
-        (Some(dump), Condition::Healthy) => Some(dump.start(prepared, &parameters)?),
+        (Some(dump), Condition::Healthy) => {
+            Some(dump.start(&prepared.checkpoint_files(&parameters)?, &prepared.spec.training)?)
+        }
         _ => None,
     };
     let mut fine_tuning = prepared.fine_tuning(parameters)?;

@@ -10,7 +10,7 @@ use shared::seed::Seed;
 use shared::statistics::{self, Bootstrap, Scores};
 use shared::training::logits;
 
-use super::{Encoded, Prepared, kernels};
+use super::prepare::{Encoded, Prepared};
 use crate::progress::Progress;
 use crate::run_dir::{RunDir, predictions, predictions_name};
 use crate::say;
@@ -58,7 +58,7 @@ pub(super) fn judge(
     let predictions = if path.is_file() {
         predictions::read(&path)?
     } else {
-        let model = TextClassifier::for_evaluation(&prepared.config, parameters, &kernels(prepared), DType::F32)?;
+        let model = TextClassifier::for_evaluation(&prepared.config, parameters, &prepared.kernels(), DType::F32)?;
         let n_batches = prepared.report.examples.len().div_ceil(BATCH_SIZE);
         let mut bar = Progress::phase(&format!("evaluating {}", which.as_str()), n_batches);
         let on_batch = |n_rows| bar.advance(n_rows, 0);

@@ -1,6 +1,7 @@
 //! Everything a run needs before its first step: checked cheapest first, so that a mistake costs seconds.
 
 use shared::Condition;
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,13 +20,12 @@ use shared::tokenizer::Tokenizer;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::dump::BatchDump;
-use crate::cli::device::DeviceChoice;
-use crate::cli::input::{DatasetFlags, ModelFlags};
-use crate::datasets::{OpenedDataset, Purpose};
-use crate::device;
+use crate::dataset_request::DatasetRequest;
+use crate::device::{self, DeviceChoice};
 use crate::environment::numerics;
 use crate::exit_code::bad_input;
-use crate::models::{ModelSource, TokenizerSource};
+use crate::open_dataset::{OpenedDataset, Purpose};
+use crate::open_model::{ModelSource, TokenizerSource, Weights};
 use crate::run_dir::RunDir;
 use crate::say;
 
@@ -35,10 +35,12 @@ const DEFAULT_MAX_LENGTH: usize = 128;
 /// What the user asked for.
 #[derive(Debug)]
 pub struct RunRequest<'a> {
-    /// `--model` and `--random-init`.
-    pub model: &'a ModelFlags,
+    /// `--model`.
+    pub model: &'a str,
+    /// `--random-init`.
+    pub weights: Weights,
     /// `--dataset` and which rows of it.
-    pub dataset: &'a DatasetFlags,
+    pub dataset: &'a DatasetRequest,
     /// `--corrupt` with `--protocol`.
     pub corruption: Option<(Protocol, &'a str)>,
     /// The recipe, but for its `max_length`.
@@ -102,6 +104,8 @@ pub struct Prepared {
     source: ModelSource,
     tokenizer: TokenizerSource,
     label_names: Vec<String>,
+    /// The parameters that `new` has read, until they are first asked for.
+    read: RefCell<Option<Parameters>>,
 }
 
 impl Prepared {
@@ -121,7 +125,7 @@ impl Prepared {
             .map(|text| Selection::parse(text).map_err(bad_input).context("--freeze"))
             .transpose()?;
         let (device, device_name) = device::open(request.device)?;
-        let source = ModelSource::open(&request.model.model, None, request.model.init.random_init)?;
+        let source = ModelSource::open(request.model, None, request.weights)?;
         let anatomy = source.config.anatomy();
         let resolved =
             plan.as_ref().map(|(_, plan)| plan.resolve(anatomy).map_err(bad_input).context("--corrupt")).transpose()?;
@@ -137,7 +141,7 @@ impl Prepared {
         let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
         let tokenizer = source.tokenizer(&texts)?;
         notes.extend(tokenizer.note.clone());
-        let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &Device::Cpu)?;
+        let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &device)?;
         notes.extend(checkpoint.notes.iter().cloned());
 
         let (train, held_out) = if request.training.early_stopping.is_none() {
@@ -193,12 +197,22 @@ impl Prepared {
             label_names: opened.dataset.label_names,
             source,
             tokenizer,
+            read: RefCell::new(Some(checkpoint.parameters)),
         })
     }
 
-    /// The model the run starts from, fresh, on the run's device.
-    pub fn load(&self) -> anyhow::Result<Checkpoint> {
-        self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)
+    /// The parameters that the run starts from, fresh, on the run's device. The first call gives those that [`Self::new`]
+    /// has read; later ones read or draw them again.
+    pub fn load(&self) -> anyhow::Result<Parameters> {
+        if let Some(parameters) = self.read.take() {
+            return Ok(parameters);
+        }
+        Ok(self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)?.parameters)
+    }
+
+    /// Frees what [`Self::new`] has read, when the run has no more use for it.
+    pub(super) fn forget_read(&self) {
+        self.read.take();
     }
 
     /// A fine-tuning of `parameters` by the run's recipe that has not begun; what the run freezes is frozen.
@@ -213,9 +227,15 @@ impl Prepared {
             self.train.examples.clone(),
             &self.spec.training,
             seeds,
-            super::kernels(self),
+            self.kernels(),
             &self.device,
         )?)
+    }
+
+    /// The kernels for the run's device.
+    #[must_use]
+    pub fn kernels(&self) -> Kernels {
+        Kernels::for_device(&self.device)
     }
 
     /// The id of the padding token.
@@ -250,7 +270,6 @@ impl Prepared {
     /// Writes one of the run's models in Hugging Face's layout.
     pub fn write_checkpoint(&self, run_dir: &RunDir, which: Condition, parameters: &Parameters) -> anyhow::Result<()> {
         let files = checkpoint_files(&self.config_of(which), parameters, &self.tokenizer.files)?;
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         run_dir.write_checkpoint(which, &files)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use shared::Condition;
 use shared::record::{PhaseSummary, Protocol, RunRecord};
 
-use super::Prepared;
+use super::prepare::Prepared;
 use crate::run_dir::{self, RunDir};
 
 /// Copies the healthy model or the control of a finished run that made it of the same healthy spec with the same numerics,
@@ -43,7 +43,6 @@ pub(super) fn take_over(
             files.push((entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?));
         }
         files.sort();
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         run_dir.write_checkpoint(condition, &files)?;
         let made_in = summary.reused_from.clone().unwrap_or(record.run_id);
         return Ok(Some(PhaseSummary { reused_from: Some(made_in), ..summary.clone() }));

@@ -3,12 +3,34 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 use serde_json::Value;
 
-use super::median;
-use crate::cli::bench::BenchOutputFlags;
+use crate::commands::flag_values;
 use crate::exit_code::bad_input;
 use crate::say;
+
+/// What a benchmark prints.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct BenchOutputFlags {
+    /// Run this shell command in turn with the benchmark (A B A B …), and print the ratios of medians
+    #[arg(long, value_name = "COMMAND")]
+    pub compare: Option<String>,
+
+    /// How often each side of --compare runs
+    #[arg(long, value_name = "N", default_value = "3", value_parser = flag_values::count)]
+    pub rounds: usize,
+
+    /// Run this shell command once; its last line is JSON with `matmul_flops_per_sec`, the other program's rate of
+    /// matrix products. The larger rate is what the share is of
+    #[arg(long, value_name = "COMMAND")]
+    pub compare_matmul: Option<String>,
+
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Every result of both sides, in the order in which they ran; none of theirs without `--compare`.
 pub(super) struct Rounds<T> {
@@ -78,6 +100,17 @@ fn last_line(command: &str) -> anyhow::Result<Value> {
 
 fn number(value: &Value, section: &str, field: &str) -> Option<f64> {
     value.get(format!("{section}_{field}")).or_else(|| value.get(section)?.get(field)).and_then(Value::as_f64)
+}
+
+/// The middle of some figures; of an even number the mean of the middle two.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
 }
 
 #[cfg(test)]

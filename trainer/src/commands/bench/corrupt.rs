@@ -4,22 +4,46 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
+use clap::Args;
 use serde_json::json;
 use shared::corruption::Plan;
 use shared::seed::Seed;
 
-use super::median;
-use crate::cli::bench::BenchCorruptArgs;
+use super::compare::{BenchOutputFlags, median};
+use crate::commands::flag_values;
+use crate::commands::input_flags::ModelFlags;
 use crate::exit_code::{ExitCode, bad_input};
-use crate::models::ModelSource;
+use crate::open_model::ModelSource;
 use crate::output::{print, print_json};
+
+/// Flags of `bench corrupt`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchCorruptArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    /// The dataset that gives the classifier its number of labels [default: 2 labels]
+    #[arg(long, value_name = "DATASET", help_heading = "Model and data")]
+    pub dataset: Option<String>,
+
+    /// The plan to apply
+    #[arg(long, value_name = "PLAN", default_value = "kaiming@all", help_heading = "Corruption")]
+    pub corrupt: String,
+
+    /// Times it is applied
+    #[arg(long, value_name = "N", default_value = "5", value_parser = flag_values::count, help_heading = "Corruption")]
+    pub repeat: usize,
+
+    #[command(flatten)]
+    pub output: BenchOutputFlags,
+}
 
 pub(super) fn run(args: &BenchCorruptArgs) -> anyhow::Result<ExitCode> {
     if args.output.compare.is_some() {
         return Err(bad_input(anyhow!("--compare is for bench train and bench evaluate")));
     }
     let plan = Plan::parse(&args.corrupt).map_err(bad_input).context("--corrupt")?;
-    let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
+    let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
     let plan = plan.resolve(source.config.anatomy()).map_err(bad_input).context("--corrupt")?;
     let labels = vec!["LABEL_0".to_owned(), "LABEL_1".to_owned()];
     let mut checkpoint = source.load(Some(labels), Seed(0), &Device::Cpu)?;

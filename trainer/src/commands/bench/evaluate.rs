@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use candle_core::DType;
+use clap::Args;
 use serde_json::json;
 use shared::dataset::EncodedExample;
 use shared::model::TextClassifier;
@@ -10,25 +11,45 @@ use shared::nn::Kernels;
 use shared::seed::Seed;
 use shared::training::Precision;
 
-use super::compare;
-use crate::cli::bench::BenchEvaluateArgs;
-use crate::datasets::{Purpose, RowSeeds};
+use super::compare::{self, BenchOutputFlags};
+use crate::commands::device_flags::DeviceFlags;
+use crate::commands::input_flags::{BatchFlags, DatasetFlags, ModelFlags};
 use crate::device;
 use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
 use crate::exit_code::ExitCode;
-use crate::models::ModelSource;
+use crate::open_dataset::{Purpose, RowSeeds};
+use crate::open_model::ModelSource;
 use crate::output::{print, print_json};
 use crate::runner::{encode, max_length, predictions_of};
 use crate::say;
 
+/// Flags of `bench evaluate`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchEvaluateArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    #[command(flatten)]
+    pub dataset: DatasetFlags,
+
+    #[command(flatten)]
+    pub batches: BatchFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    #[command(flatten)]
+    pub output: BenchOutputFlags,
+}
+
 pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
     let (device, device_name) = device::open(args.device.device)?;
-    let source = ModelSource::open(&args.model.model, None, args.model.init.random_init)?;
-    let max_length =
-        max_length(args.batches.max_length, source.max_length, args.dataset.usual_length(), &source.config)?;
-    let (opened, _) = args.dataset.open(Purpose::Evaluate, RowSeeds::default(), None)?;
+    let dataset = args.dataset.request();
+    let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
+    let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
+    let (opened, _) = dataset.open(Purpose::Evaluate, RowSeeds::default(), None)?;
     let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;

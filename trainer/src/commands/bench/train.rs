@@ -3,31 +3,60 @@
 use std::time::Instant;
 
 use anyhow::anyhow;
+use clap::Args;
 use serde_json::{Value, json};
 use shared::record::{BenchThroughput, BenchTime, BenchTrain};
 use shared::training::StepPart;
 
-use super::compare;
-use crate::cli::bench::{BenchTrainArgs, TIMED_STEPS};
+use super::compare::{self, BenchOutputFlags};
+use crate::commands::device_flags::DeviceFlags;
+use crate::commands::input_flags::{DatasetFlags, ModelFlags};
+use crate::commands::training_flags::{SeedFlags, TrainingFlags};
 use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
 use crate::runner::{Prepared, RunRequest};
 
+/// Steps that `bench train` times without `--max-steps`.
+const TIMED_STEPS: usize = 30;
+
+/// Flags of `bench train`; without `--max-steps` it times [`TIMED_STEPS`] steps.
+#[derive(Args, Clone, Debug)]
+pub struct BenchTrainArgs {
+    #[command(flatten)]
+    pub model: ModelFlags,
+
+    #[command(flatten)]
+    pub dataset: DatasetFlags,
+
+    #[command(flatten)]
+    pub training: TrainingFlags,
+
+    #[command(flatten)]
+    pub seeds: SeedFlags,
+
+    #[command(flatten)]
+    pub device: DeviceFlags,
+
+    #[command(flatten)]
+    pub output: BenchOutputFlags,
+}
+
 /// Steps that warm up caches, allocator and threads.
 const WARM_UP_STEPS: usize = 3;
 
 pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
     args.device.check()?;
-    let mut training = args.training.training_args(args.device.dtype.into());
+    let mut training = args.training.training_args(args.device.dtype);
     let n_steps = *training.max_steps.get_or_insert(WARM_UP_STEPS + TIMED_STEPS);
     if n_steps <= WARM_UP_STEPS {
         return Err(bad_input(anyhow!("--max-steps {n_steps}: the first {WARM_UP_STEPS} steps are not timed")));
     }
     let prepared = Prepared::new(RunRequest {
-        model: &args.model,
-        dataset: &args.dataset,
+        model: &args.model.model,
+        weights: args.model.init.weights(),
+        dataset: &args.dataset.request(),
         corruption: None,
         training,
         max_length: args.training.max_length,
@@ -93,7 +122,7 @@ fn finite(x: f64) -> Value {
 
 fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
     let rate = estimate::matmul_flops_per_sec()?;
-    let mut fine_tuning = prepared.fine_tuning(prepared.load()?.parameters)?;
+    let mut fine_tuning = prepared.fine_tuning(prepared.load()?)?;
     for _ in 0..WARM_UP_STEPS {
         fine_tuning.step()?;
     }

@@ -1,21 +1,22 @@
-//! A finished run, as far as a bundle is made of it.
+//! A finished run, as far as a bundle is made of it: its models, its rows, and its control.
 
 use shared::Condition;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
-use shared::checkpoint::Checkpoint;
+use shared::bundle::{Answers, ControlEntry, FineTuned, Manifest};
+use shared::checkpoint::{Checkpoint, Treatment};
 use shared::dataset::{Example, Limits, row_hash};
 use shared::evaluation::Prediction;
 use shared::record::{RunRecord, RunStatus, TextLine};
 use shared::seed::Seed;
+use shared::training::TrainingArgs;
 
-use crate::cli::export::WebFlags;
-use crate::cli::input::DatasetFlags;
-use crate::datasets::Purpose;
+use crate::dataset_request::DatasetRequest;
 use crate::exit_code::bad_input;
-use crate::models::{ModelSource, TokenizerSource};
+use crate::open_dataset::Purpose;
+use crate::open_model::{ModelSource, TokenizerSource, Weights};
 use crate::run_dir::{self, predictions};
 use crate::say;
 
@@ -48,12 +49,12 @@ impl RunModels {
 
     /// One of its models.
     pub(super) fn checkpoint(&self, which: Condition) -> anyhow::Result<Checkpoint> {
-        ModelSource::open(&self.path.to_string_lossy(), Some(which), false)?.load(None, Seed(0), &Device::Cpu)
+        ModelSource::open(&self.path.to_string_lossy(), Some(which), Weights::Read)?.load(None, Seed(0), &Device::Cpu)
     }
 
     /// The tokenizer of its models.
     pub(super) fn tokenizer(&self) -> anyhow::Result<TokenizerSource> {
-        ModelSource::open(&self.path.to_string_lossy(), Some(Condition::Healthy), false)?.tokenizer(&[])
+        ModelSource::open(&self.path.to_string_lossy(), Some(Condition::Healthy), Weights::Read)?.tokenizer(&[])
     }
 
     /// What one of its models said about the held-out rows.
@@ -74,32 +75,54 @@ impl RunModels {
     }
 
     /// Hashes of the rows that it learnt from; none when no dataset is given.
-    pub(super) fn training_rows(&self, flags: &WebFlags) -> anyhow::Result<Vec<String>> {
-        let Some(dataset) = &flags.dataset else {
+    pub(super) fn training_rows(&self, dataset: Option<&DatasetRequest>) -> anyhow::Result<Vec<String>> {
+        let Some(dataset) = dataset else {
             say!("note: without --dataset the bundle does not tell which rows its models learnt from");
             return Ok(Vec::new());
         };
-        let given = DatasetFlags {
-            dataset: dataset.clone(),
-            config: flags.config.clone(),
-            columns: flags.columns.clone(),
-            rows: flags.rows,
-        };
-        let (opened, _) = given.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
+        let (opened, _) = dataset.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
         let (got, expected) = (opened.dataset.content_hash(), &self.record.spec.dataset.content_sha256);
         if got != *expected {
-            let limits = Limits {
-                train: flags.rows.train_limit,
-                validation: flags.rows.validation_limit,
-                test: flags.rows.test_limit,
-            };
-            let hint = if limits == Limits::default() { " (with the same --train-limit and so on)" } else { "" };
+            let is_whole = dataset.limits == Limits::default();
+            let hint = if is_whole { " (with the same --train-limit and so on)" } else { "" };
             return Err(bad_input(anyhow!(
-                "--dataset {dataset}: expected the rows of {}{hint}, SHA-256 {expected}, got {got}",
+                "--dataset {}: expected the rows of {}{hint}, SHA-256 {expected}, got {got}",
+                dataset.name,
                 self.name()
             )));
         }
         Ok(opened.dataset.train.iter().map(|row| row_hash(&row.text, row.label)).collect())
+    }
+
+    /// What a bundle says of its fine-tuning.
+    pub(super) fn fine_tuned(&self) -> anyhow::Result<FineTuned> {
+        let RunRecord { run_id, spec, environment, .. } = &self.record;
+        Ok(FineTuned {
+            run_id: run_id.clone(),
+            spec: serde_json::to_value(spec)?,
+            program: format!("bert-heal {} (commit {})", environment.version, environment.commit),
+        })
+    }
+
+    /// What one of the run's models, its control or what stands for one, says of the held-out rows.
+    pub(super) fn control(&self, which: Condition, budget: String) -> anyhow::Result<Option<ControlEntry>> {
+        let Some(result) = self.record.result(which) else {
+            say!("note: {} has no control, so the bundle has none: it was made by an older version", self.name());
+            return Ok(None);
+        };
+        let predictions = self.predictions(which)?;
+        Ok(Some(ControlEntry {
+            budget,
+            fine_tuned: self.fine_tuned()?,
+            n: predictions.len(),
+            accuracy: result.accuracy,
+            answers: Answers {
+                n_non_finite: result.n_non_finite,
+                n_saturated: result.n_saturated,
+                largest_class_share: result.largest_class_share,
+            },
+            predicted: predictions.iter().map(Prediction::predicted).collect(),
+        }))
     }
 
     /// The plan and seed of the damage.
@@ -107,5 +130,59 @@ impl RunModels {
         let plan = self.record.spec.corruption.as_deref();
         let plan = plan.with_context(|| format!("{}: it corrupted nothing (--corrupt)", self.name()));
         Ok((plan.map_err(bad_input)?, self.record.spec.seeds.corruption))
+    }
+}
+
+/// The budget of a bundle's healthy model that a run fine-tuned once more: that of the bundle, as far as its manifest tells,
+/// and that of the run.
+pub(super) fn healing_budget(manifest: &Manifest, healing: &TrainingArgs) -> anyhow::Result<String> {
+    let spec = manifest.fine_tuned.as_ref().map(|fine_tuned| &fine_tuned.spec["training"]);
+    let max_steps = spec.and_then(|spec| spec.get("max_steps")?.as_u64()).map(|n| n as usize);
+    let Some(last) = spec.and_then(|spec| spec.get("epochs")?.as_f64()).map(|epochs| length(max_steps, epochs)) else {
+        return Ok(words("the bundle's own fine-tuning", healing));
+    };
+    let config = manifest.config()?;
+    let is_fine_tuning = |treatment: &&Treatment| matches!(treatment, Treatment::FineTuned { .. });
+    Ok(match config.history.treatments().iter().filter(is_fine_tuning).count() {
+        0 | 1 => words(&last, healing),
+        // The manifest has the settings of the last one only.
+        n => words(&format!("{n} fine-tunings, the last of {last},"), healing),
+    })
+}
+
+/// `after 3 + 3 epochs`, or with both units where they differ.
+fn words(first: &str, second: &TrainingArgs) -> String {
+    let second = length(second.max_steps, second.epochs);
+    match (first.split_once(' '), second.split_once(' ')) {
+        (Some((n, unit)), Some((_, other))) if unit == other && n.parse::<f64>().is_ok() => {
+            format!("after {n} + {second}")
+        }
+        _ => format!("after {first} + {second}"),
+    }
+}
+
+fn length(max_steps: Option<usize>, epochs: f64) -> String {
+    match max_steps {
+        Some(n) => format!("{n} steps"),
+        None => format!("{epochs} epochs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::words::control_budget;
+
+    #[test]
+    fn budgets_are_added_up_in_words() {
+        let epochs = |epochs| TrainingArgs { epochs, max_steps: None, ..TrainingArgs::default() };
+        let steps = |n| TrainingArgs { max_steps: Some(n), ..TrainingArgs::default() };
+        assert_eq!(control_budget(&epochs(3.0)), "after 3 + 3 epochs");
+        assert_eq!(words("2 epochs", &epochs(1.0)), "after 2 + 1 epochs");
+        assert_eq!(words("2 epochs", &epochs(0.5)), "after 2 + 0.5 epochs");
+        assert_eq!(words("30 steps", &steps(20)), "after 30 + 20 steps");
+        assert_eq!(words("3 epochs", &steps(20)), "after 3 epochs + 20 steps");
+        let twice = "2 fine-tunings, the last of 1 epochs,";
+        assert_eq!(words(twice, &epochs(3.0)), "after 2 fine-tunings, the last of 1 epochs, + 3 epochs");
     }
 }

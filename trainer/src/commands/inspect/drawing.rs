@@ -9,8 +9,6 @@ use anstyle::{AnsiColor, Style};
 use shared::corruption::ResolvedPlan;
 use shared::model::{LayerModule, ModelConfig, Module, ParameterPath};
 
-use super::count;
-
 /// Blocks of a full cell.
 const N_BLOCKS: usize = 3;
 /// Columns between the frame's sides.
@@ -210,6 +208,11 @@ fn percent(share: f64) -> String {
         share if share < 1.0 => format!("{:.0} %", (100.0 * share).clamp(1.0, 99.0)),
         _ => "100 %".to_owned(),
     }
+}
+
+/// A number of values, to three digits or so.
+pub(super) fn count(n: usize) -> String {
+    if n < 100_000 { n.to_string() } else { format!("{:.1} M", n as f64 / 1e6) }
 }
 
 #[cfg(test)]

@@ -12,22 +12,22 @@ use std::time::Instant;
 use anyhow::Context;
 use candle_core::Device;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::bundle::{Answers, Comparison, Manifest, Outcome, ROWS, Sample, ServedRows};
 use shared::dataset::{Example, Split};
 use shared::record::rows_in_words;
 use shared::statistics::{Interval, wilson};
 use tempfile::TempDir;
 
-use super::CAVEAT;
-use crate::bundles;
-use crate::cli::input::{ColumnFlags, DatasetFlags, RowFlags};
-use crate::cli::quickstart::{DEFAULT_CORRUPT, DEFAULT_MODEL, QuickstartArgs};
 use crate::commands::export::outcomes;
-use crate::datasets::{Purpose, RowSeeds};
-use crate::exit_code::{ExitCode, bad_input};
-use crate::output::{print, print_json};
+use crate::dataset_request::DatasetRequest;
+use crate::exit_code::bad_input;
+use crate::open_bundle;
+use crate::open_dataset::{Purpose, RowSeeds};
 use crate::say;
+
+/// What every word of the screen stands under.
+pub(super) const CAVEAT: &str = "a demonstration, not evidence";
 
 /// Confidence of the accuracies' intervals.
 const LEVEL: f64 = 0.95;
@@ -48,17 +48,14 @@ pub(super) enum Start {
 }
 
 /// What is left when fetching ended in `error`; that error when nothing is.
-pub(super) fn start(args: &QuickstartArgs, error: anyhow::Error) -> anyhow::Result<Start> {
-    if args.model != DEFAULT_MODEL {
-        return Err(error);
-    }
-    let Some(folder) = bundles::demo() else { return Err(error) };
-    let manifest = bundles::manifest(&folder)?;
+pub(super) fn start(dataset: &str, error: anyhow::Error) -> anyhow::Result<Start> {
+    let Some(folder) = open_bundle::demo() else { return Err(error) };
+    let manifest = open_bundle::manifest(&folder)?;
     say!("note: {error:#}");
     say!("note: starting from the page's own bundle instead, {} ({})", manifest.title, folder.display());
     let model = folder.to_string_lossy().into_owned();
-    if Path::new(&args.dataset).exists() {
-        return Ok(Start::Run { model, dataset: args.dataset.clone(), rows: None });
+    if Path::new(dataset).exists() {
+        return Ok(Start::Run { model, dataset: dataset.to_owned(), rows: None });
     }
     let Some(rows) = rows(&folder, &manifest) else { return Ok(Start::Show(folder)) };
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -77,12 +74,7 @@ pub(super) fn start(args: &QuickstartArgs, error: anyhow::Error) -> anyhow::Resu
 fn rows(folder: &Path, manifest: &Manifest) -> Option<ServedRows> {
     let served = fs::read(folder.join(ROWS)).ok().and_then(|bytes| ServedRows::parse(manifest, &bytes).ok());
     served.or_else(|| {
-        let given = DatasetFlags {
-            dataset: manifest.task.dataset.clone(),
-            config: None,
-            columns: ColumnFlags { text_column: None, label_column: None, label_names: None },
-            rows: RowFlags { skip_bad_rows: false, train_limit: None, validation_limit: None, test_limit: None },
-        };
+        let given = DatasetRequest::new(&manifest.task.dataset);
         let names = Some(manifest.task.label_names.clone());
         let (opened, _) = given.open(Purpose::Train, RowSeeds::default(), names).ok()?;
         let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split));
@@ -90,15 +82,21 @@ fn rows(folder: &Path, manifest: &Manifest) -> Option<ServedRows> {
     })
 }
 
-/// The three models of the bundle on its own sentences.
-pub(super) fn show(args: &QuickstartArgs, folder: &Path) -> anyhow::Result<ExitCode> {
+/// What the bundle shows, for scripts and for people.
+pub(super) struct Shown {
+    pub(super) json: Value,
+    pub(super) text: String,
+}
+
+/// The three models of the bundle on its own sentences; `plan` is what damage would need data.
+pub(super) fn show(folder: &Path, plan: &str) -> anyhow::Result<Shown> {
     let started = Instant::now();
-    let bundle = bundles::open(folder)?;
+    let bundle = open_bundle::open(folder)?;
     let manifest = bundle.manifest();
     let healed = manifest.healed().map_err(bad_input).with_context(|| format!("bundle {}", folder.display()))?;
     let texts: Vec<&str> = manifest.samples.iter().map(|sample| sample.text.as_str()).collect();
     let said_by = |condition| -> anyhow::Result<Vec<Outcome>> {
-        outcomes(&bundle, &bundles::parameters(folder, &bundle, condition, &Device::Cpu)?, &texts)
+        outcomes(&bundle, &open_bundle::parameters(folder, &bundle, condition, &Device::Cpu)?, &texts)
     };
     let healthy = said_by(Condition::Healthy)?;
     let (corrupted, healed_says) = (said_by(Condition::Corrupted)?, said_by(Condition::Healed)?);
@@ -112,38 +110,33 @@ pub(super) fn show(args: &QuickstartArgs, folder: &Path) -> anyhow::Result<ExitC
         })
         .collect();
     let needs_data = format!(
-        "Damaging it by {} and healing that, and a report, need sentences to learn from: give --dataset FILE with \
+        "Damaging it by {plan} and healing that, and a report, need sentences to learn from: give --dataset FILE with \
          columns label and text, or run bert-heal fetch {} where there is a network.",
-        if args.corrupt == DEFAULT_CORRUPT { "another plan" } else { &args.corrupt },
         manifest.task.dataset
     );
-    if args.json {
-        print_json(&json!({
-            "caveat": CAVEAT,
-            "bundle": manifest.name,
-            "plan": healed.plan,
-            "seed": healed.seed,
-            "quality": manifest.quality,
-            "control": manifest.control.as_ref().map(|control| json!({
-                "budget": control.budget,
-                "accuracy": control.accuracy,
-                "n": control.n,
-                "answers": control.answers,
-            })),
-            "samples": samples,
-            "needs_data": needs_data,
-            "secs": started.elapsed().as_secs_f64(),
-        }))?;
-        return Ok(ExitCode::Ok);
-    }
+    let json = json!({
+        "caveat": CAVEAT,
+        "bundle": manifest.name,
+        "plan": healed.plan,
+        "seed": healed.seed,
+        "quality": manifest.quality,
+        "control": manifest.control.as_ref().map(|control| json!({
+            "budget": control.budget,
+            "accuracy": control.accuracy,
+            "n": control.n,
+            "answers": control.answers,
+        })),
+        "samples": samples,
+        "needs_data": needs_data,
+        "secs": started.elapsed().as_secs_f64(),
+    });
     let mut lines =
         vec![format!("{}, damaged by {} with seed {}\n{CAVEAT}\n", manifest.title, healed.plan, healed.seed.0)];
     lines.extend(quality(manifest));
     lines.push(sentences(manifest, &samples));
     lines.push(needs_data);
     lines.push(format!("computed  the answers above, in {:.1} s", started.elapsed().as_secs_f64()));
-    print(&lines.join("\n"))?;
-    Ok(ExitCode::Ok)
+    Ok(Shown { json, text: lines.join("\n") })
 }
 
 /// The accuracies that were measured when the bundle was made.

@@ -52,9 +52,9 @@ const WRITTEN_BY_TENSORBOARD: &str =
 fn a_record_has_the_bytes_that_tensorboard_writes() {
     let what = What::Summary(Summary { values: vec![Value::scalar(tags::LOSS, 0.25)] });
     let event = Event { wall_time: 1.5, step: 7, what: Some(what) };
-    assert_eq!(hex::encode(record::encode(&event)), WRITTEN_BY_TENSORBOARD);
+    assert_eq!(hex::encode(event::encode(&event)), WRITTEN_BY_TENSORBOARD);
     let bytes = hex::decode(WRITTEN_BY_TENSORBOARD).unwrap();
-    assert_eq!(record::decode_until_broken(&bytes), (vec![event], &[][..]));
+    assert_eq!(event::decode_until_broken(&bytes), (vec![event], &[][..]));
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn a_flipped_bit_or_a_missing_byte_is_noticed() {
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
-        assert_eq!(record::decode_until_broken(&flipped), (vec![], &flipped[..]), "byte {at}");
-        assert_eq!(record::decode_until_broken(&bytes[..at]), (vec![], &bytes[..at]), "{at} bytes");
+        assert_eq!(event::decode_until_broken(&flipped), (vec![], &flipped[..]), "byte {at}");
+        assert_eq!(event::decode_until_broken(&bytes[..at]), (vec![], &bytes[..at]), "{at} bytes");
     }
 }
 
@@ -97,7 +97,7 @@ fn a_resumed_log_has_each_step_once_with_its_first_time_and_speed() {
     );
     // Not a byte of a whole entry was taken back: whoever reads the file goes on where they were.
     let bytes = fs::read(path(run.path())).unwrap();
-    let (events, rest) = record::decode_until_broken(&torn);
+    let (events, rest) = event::decode_until_broken(&torn);
     assert_eq!(events.len(), 7, "the head and steps 1 to 4: the fifth was torn");
     assert!(bytes.starts_with(&torn[..torn.len() - rest.len()]));
 }

@@ -96,11 +96,7 @@ fn predictions(bundle: &Bundle, parameters: &Parameters, rows: &[Example]) -> an
 }
 
 /// What a model of the bundle says of each sentence.
-pub(in crate::commands) fn outcomes(
-    bundle: &Bundle,
-    parameters: &Parameters,
-    sentences: &[&str],
-) -> anyhow::Result<Vec<Outcome>> {
+pub(crate) fn outcomes(bundle: &Bundle, parameters: &Parameters, sentences: &[&str]) -> anyhow::Result<Vec<Outcome>> {
     let ids = bundle.tokenizer().encode(sentences, bundle.manifest().task.max_length)?;
     let examples: Vec<EncodedExample> =
         ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();

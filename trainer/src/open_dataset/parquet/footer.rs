@@ -1,0 +1,80 @@
+//! The footer of a Parquet file, looked over before the crate `parquet` reads it.
+//!
+//! The crate follows nested schemas by recursion without a bound, so a small footer could overflow the stack, which
+//! nothing can catch.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+
+use super::broken::Broken;
+use super::thrift::{Kind, MAX_DEPTH, byte, field, integer, skip, varint};
+
+/// How deep groups of columns may lie in each other.
+const MAX_SCHEMA_DEPTH: usize = 100;
+
+/// Checks that there is a footer inside the file whose schema is not nested without end.
+pub(super) fn check(mut file: &File) -> Result<(), Broken> {
+    let n_bytes = file.metadata()?.len();
+    let Some(tail) = n_bytes.checked_sub(8) else {
+        return Err(format!("{n_bytes} bytes").into());
+    };
+    file.seek(SeekFrom::Start(tail))?;
+    let mut ending = [0; 8];
+    file.read_exact(&mut ending)?;
+    let [l0, l1, l2, l3, magic @ ..] = ending;
+    if magic != *b"PAR1" {
+        return Err("an end that is not a Parquet footer's (is it whole?)".into());
+    }
+    let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
+    let Some(start) = tail.checked_sub(length) else {
+        return Err(format!("a footer of {length} bytes in a file of {n_bytes}").into());
+    };
+    file.seek(SeekFrom::Start(start))?;
+    check_schema(&mut BufReader::new(file.take(length)))
+}
+
+/// Walks the list of schema elements, each of which is followed by its children.
+fn check_schema(reader: &mut impl Read) -> Result<(), Broken> {
+    let mut id = 0;
+    while let Some((next, kind)) = field(reader, id)? {
+        id = next;
+        let (2, Kind::List) = (id, kind) else {
+            skip(reader, kind, MAX_DEPTH)?;
+            continue;
+        };
+        let head = byte(reader)?;
+        let n_elements = if head >> 4 == 15 { varint(reader)? } else { u64::from(head >> 4) };
+        // How many children are still to come of each group that is open.
+        let mut open: Vec<i64> = Vec::new();
+        for _ in 0..n_elements {
+            if let Some(n_left) = open.last_mut() {
+                *n_left -= 1;
+            }
+            let n_children = n_children(reader)?;
+            if n_children > 0 {
+                open.push(n_children);
+            }
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+            if open.len() > MAX_SCHEMA_DEPTH {
+                return Err(format!("columns nested more than {MAX_SCHEMA_DEPTH} deep").into());
+            }
+        }
+        return Ok(());
+    }
+    Err("a footer without a schema".into())
+}
+
+/// Reads one schema element.
+fn n_children(reader: &mut impl Read) -> Result<i64, Broken> {
+    let (mut id, mut n_children) = (0, 0);
+    while let Some((next, kind)) = field(reader, id)? {
+        id = next;
+        match (id, kind) {
+            (5, Kind::Integer) => n_children = integer(reader)?,
+            _ => skip(reader, kind, MAX_DEPTH)?,
+        }
+    }
+    Ok(n_children)
+}

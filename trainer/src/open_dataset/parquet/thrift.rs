@@ -1,0 +1,134 @@
+//! Just enough of Thrift's compact protocol to look for a few numbers and skip everything else
+//! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>).
+//!
+//! Nothing is kept and nothing is allocated, so no length in the input can do harm.
+
+use std::io::{self, Read};
+
+use super::broken::Broken;
+
+/// How deep structures may lie in each other; those of Parquet reach 5.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// The kinds of values that are written alike.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// True and false are kinds of their own and take no bytes as a field, one in a list.
+    Bool,
+    Byte,
+    Integer,
+    Double,
+    Bytes,
+    List,
+    Map,
+    Struct,
+}
+
+impl Kind {
+    fn of(code: u8) -> Result<Self, Broken> {
+        Ok(match code {
+            1 | 2 => Self::Bool,
+            3 => Self::Byte,
+            4..=6 => Self::Integer,
+            7 => Self::Double,
+            8 => Self::Bytes,
+            9 | 10 => Self::List,
+            11 => Self::Map,
+            12 => Self::Struct,
+            _ => return Err("a structure that is none".into()),
+        })
+    }
+}
+
+/// Reads the head of the next field of a structure, whose last had the id `last`; none at its end.
+pub(super) fn field(reader: &mut impl Read, last: i64) -> Result<Option<(i64, Kind)>, Broken> {
+    let head = byte(reader)?;
+    if head == 0 {
+        return Ok(None);
+    }
+    let id = match head >> 4 {
+        0 => integer(reader)?,
+        step => last.wrapping_add(i64::from(step)),
+    };
+    Ok(Some((id, Kind::of(head & 0xF)?)))
+}
+
+pub(super) fn skip(reader: &mut impl Read, kind: Kind, depth: usize) -> Result<(), Broken> {
+    let depth = depth.checked_sub(1).ok_or("structures of endless depth")?;
+    match kind {
+        Kind::Bool => {}
+        Kind::Byte => skip_bytes(reader, 1)?,
+        Kind::Double => skip_bytes(reader, 8)?,
+        Kind::Integer => {
+            varint(reader)?;
+        }
+        Kind::Bytes => {
+            let n_bytes = varint(reader)?;
+            skip_bytes(reader, n_bytes)?;
+        }
+        Kind::List => {
+            let head = byte(reader)?;
+            let n = if head >> 4 == 15 { varint(reader)? } else { u64::from(head >> 4) };
+            let element = Kind::of(head & 0xF)?;
+            for _ in 0..n {
+                skip_element(reader, element, depth)?;
+            }
+        }
+        Kind::Map => {
+            let n = varint(reader)?;
+            if n > 0 {
+                let kinds = byte(reader)?;
+                let (key, value) = (Kind::of(kinds >> 4)?, Kind::of(kinds & 0xF)?);
+                for _ in 0..n {
+                    skip_element(reader, key, depth)?;
+                    skip_element(reader, value, depth)?;
+                }
+            }
+        }
+        Kind::Struct => {
+            let mut id = 0;
+            while let Some((next, kind)) = field(reader, id)? {
+                id = next;
+                skip(reader, kind, depth)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn skip_element(reader: &mut impl Read, kind: Kind, depth: usize) -> Result<(), Broken> {
+    match kind {
+        Kind::Bool => skip_bytes(reader, 1),
+        kind => skip(reader, kind, depth),
+    }
+}
+
+fn skip_bytes(reader: &mut impl Read, n_bytes: u64) -> Result<(), Broken> {
+    let skipped = io::copy(&mut reader.take(n_bytes), &mut io::sink())?;
+    if skipped == n_bytes { Ok(()) } else { Err("a structure that breaks off".into()) }
+}
+
+pub(super) fn byte(reader: &mut impl Read) -> Result<u8, Broken> {
+    let mut byte = [0];
+    reader.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// Seven bits a byte, the lowest first.
+pub(super) fn varint(reader: &mut impl Read) -> Result<u64, Broken> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = byte(reader)?;
+        value |= u64::from(byte & 0x7F) << shift;
+        if byte < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err("a structure that is none".into())
+}
+
+/// Zigzag: 0, −1, 1, −2, …
+pub(super) fn integer(reader: &mut impl Read) -> Result<i64, Broken> {
+    let value = varint(reader)?;
+    Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+}
