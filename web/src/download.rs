@@ -1,5 +1,6 @@
 //! Files that the page hands to its visitor, made in the browser and sent nowhere.
 
+use shared::figure::DataTable;
 use wasm_bindgen::prelude::*;
 use web_sys::{
     Blob, BlobPropertyBag, CanvasRenderingContext2d, Document, HtmlAnchorElement, HtmlCanvasElement, HtmlImageElement,
@@ -31,6 +32,24 @@ pub fn save_text(name: &str, media_type: &str, text: &str) -> Result<(), Downloa
 /// [`DownloadError`] when the browser refuses.
 pub fn save_bytes(name: &str, media_type: &str, bytes: &[u8]) -> Result<(), DownloadError> {
     save_blob(name, &blob(media_type, &js_sys::Uint8Array::from(bytes).into())?)
+}
+
+/// The table as comma-separated values (RFC 4180).
+#[must_use]
+pub fn csv(table: &DataTable) -> String {
+    let rows = std::iter::once(&table.header).chain(&table.rows);
+    rows.map(|row| csv_line(row.iter().map(String::as_str))).collect()
+}
+
+/// One line of a CSV file. A cell that a spreadsheet would run as a formula is written as text.
+pub fn csv_line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted = cells.into_iter().map(|cell| {
+        // OWASP's advice on CSV injection; a plain negative number is no formula.
+        let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
+        let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
+        if cell.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 /// Draws an SVG file into a PNG and saves it; the browser does so when it has read the SVG.
@@ -99,4 +118,19 @@ fn refused(error: JsValue) -> DownloadError {
 
 fn lacking(what: &str) -> DownloadError {
     DownloadError { reason: format!("the browser has no {what}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn every_cell_of_a_table_is_in_its_csv_and_formulas_are_text() {
+        let mut table = DataTable::new(["", "<script>", "a,b"]);
+        table.push(["<script>", "3", "1"]);
+        let csv = csv(&table);
+        assert!(csv.contains("\"a,b\"") && csv.contains("<script>,3,1\r\n"), "{csv}");
+        assert_eq!(csv_line(["=1+1", "-3.5", "a \"b\""]), "'=1+1,-3.5,\"a \"\"b\"\"\"\r\n");
+    }
 }

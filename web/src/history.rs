@@ -1,6 +1,6 @@
 //! The sentences that were tried, with what each model said: kept in the browser, imported and exported.
 
-use crate::charts::file::csv_line;
+use crate::download::csv_line;
 use crate::protocol::Classification;
 use crate::state::MAX_TEXT_CHARS;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,6 @@
 //! The curves of a healing, growing while it goes on.
 
-use super::figure_card::drawing_width;
-use crate::charts::view::Drawing;
+use super::figure_card::{Drawing, drawing_width};
 use crate::protocol::HealProgress;
 use crate::store::Store;
 use leptos::prelude::*;

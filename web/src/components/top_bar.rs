@@ -57,9 +57,9 @@ pub(super) fn TopBar() -> impl IntoView {
             <div class="brand">
                 <h1>
                     <svg viewBox="0 0 24 24" aria-hidden="true">
-                        <path class="fill-healthy" d="M3 17h18v4H3z" />
-                        <path class="fill-corrupted" d="M3 10h7l2 4 2-4h7v4H3z" />
-                        <path class="fill-healed" d="M3 3h18v4H3z" />
+                        <path fill="var(--healthy)" d="M3 17h18v4H3z" />
+                        <path fill="var(--corrupted)" d="M3 10h7l2 4 2-4h7v4H3z" />
+                        <path fill="var(--healed)" d="M3 3h18v4H3z" />
                     </svg>
                     "bert-heal"
                 </h1>
