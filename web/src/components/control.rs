@@ -35,7 +35,8 @@ pub(super) fn ControlPanel() -> impl IntoView {
         }
         if let Some((_, progress)) = store.controlling.get() {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
-            let cancel = button("Cancel the control".to_owned(), "control-cancel", |store, _| store.cancel_control());
+            let cancel =
+                button("Cancel the control".to_owned(), "control-cancel", |store, _| store.cancel(store.controlling));
             return view! { <progress aria-label="Steps of the control" value=done max=total />{cancel} }.into_any();
         }
         match store.control_steps() {

@@ -1,6 +1,7 @@
 //! Recorded runs as charts, with what they allow to be said.
 
 use super::figure_card::{FigureCard, Table};
+use super::files::{DropZone, chosen};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
@@ -11,7 +12,6 @@ use shared::record::{Protocol, RunStatus};
 use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
 use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 use std::sync::Arc;
-use wasm_bindgen::JsCast as _;
 use web_sys::File;
 
 /// The records that come with the page.
@@ -24,7 +24,6 @@ const MAX_BYTES: usize = 64 << 20;
 #[component]
 pub(super) fn EvidenceView() -> impl IntoView {
     let store = Store::get();
-    let is_over = RwSignal::new(false);
     if store.results.with_untracked(Option::is_none) {
         leptos::task::spawn_local(async move {
             match fetch::bytes(BUNDLED).await {
@@ -42,13 +41,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
             }
         });
     };
-    let choose = move |event: ev::Event| {
-        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-        take(input.and_then(|input| input.files()).and_then(|files| files.get(0)));
-    };
     let drop_file = move |event: ev::DragEvent| {
-        event.prevent_default();
-        is_over.set(false);
         take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
     };
     let body = move || store.results.get().map(|(results, name)| body(&results, &name));
@@ -63,19 +56,16 @@ pub(super) fn EvidenceView() -> impl IntoView {
                      equivalent; else it is undecided, as it always is with fewer than {MIN_SEEDS_FOR_A_CLAIM} seeds."
                 )}
             </p>
-            <div
-                class="drop"
-                class:over=move || is_over.get()
-                on:dragover=move |event: ev::DragEvent| {
-                    event.prevent_default();
-                    is_over.set(true);
-                }
-                on:dragleave=move |_| is_over.set(false)
-                on:drop=drop_file
-            >
+            <DropZone on_drop=drop_file>
                 <label for="results">"Drop a results.jsonl of your own runs here, or choose it: "</label>
-                <input type="file" id="results" data-testid="load-results" accept=".jsonl,application/jsonl" on:change=choose />
-            </div>
+                <input
+                    type="file"
+                    id="results"
+                    data-testid="load-results"
+                    accept=".jsonl,application/jsonl"
+                    on:change=move |event| take(chosen(&event).into_iter().next())
+                />
+            </DropZone>
             {body}
         </section>
     }

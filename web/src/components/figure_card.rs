@@ -1,8 +1,6 @@
 //! A figure: its drawing with its words, its table, and its files.
 
 use crate::download::{self, csv};
-use crate::failure::Failure;
-use crate::store::Store;
 use leptos::prelude::*;
 use shared::figure::draw::{draw, svg};
 use shared::figure::{Chart, DataTable, Figure};
@@ -40,29 +38,23 @@ pub(super) fn Drawing(
 /// The figure; its table and downloads fold out below it.
 #[component]
 pub(super) fn FigureCard(figure: Figure) -> impl IntoView {
-    let store = Store::get();
     let width = drawing_width();
     let table = figure.chart.table();
-    let saved = move |result: Result<(), download::DownloadError>| {
-        if let Err(error) = result {
-            store.fail(Failure::WrongFile { file: "The chart".to_owned(), reason: error.to_string() });
-        }
-    };
     let kept = StoredValue::new(figure.clone());
     let svg_file =
         move || kept.with_value(|figure| (figure.id.clone(), svg::file(figure, &draw(&figure.chart, 640.0), "")));
     let save_svg = move |_| {
         let (id, svg) = svg_file();
-        saved(download::save_text(&format!("{id}.svg"), "image/svg+xml", &svg));
+        download::save_text(&format!("{id}.svg"), "image/svg+xml", &svg);
     };
     let save_png = move |_| {
         let (id, svg) = svg_file();
         let scene = kept.with_value(|figure| draw(&figure.chart, 640.0));
-        saved(download::save_png(&format!("{id}.png"), &svg, scene.width, scene.height));
+        download::save_png(&format!("{id}.png"), &svg, scene.width, scene.height);
     };
     let save_csv = move |_| {
         let (id, table) = kept.with_value(|figure| (figure.id.clone(), csv(&figure.chart.table())));
-        saved(download::save_text(&format!("{id}.csv"), "text/csv", &table));
+        download::save_text(&format!("{id}.csv"), "text/csv", &table);
     };
     let Figure { id, title, caption, description, chart } = figure;
     let name = title.clone();

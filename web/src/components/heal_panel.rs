@@ -1,9 +1,8 @@
 //! Healing under the visitor's hand.
 
-use super::heal_charts::HealCharts;
+use super::heal_charts::{HealCharts, Watched};
 use super::time_lapse::TimeLapse;
-use super::watched::Watched;
-use crate::protocol::Request;
+use crate::protocol::{HealState, SteerHealing};
 use crate::state::{BATCH_SIZES, LEARNING_RATES, STEPS, Trained, Word as _};
 use crate::store::{HealPhase, Store};
 use leptos::prelude::*;
@@ -24,8 +23,8 @@ pub(super) fn HealPanel() -> impl IntoView {
         is_damaged && matches!(phase.get(), HealPhase::Idle | HealPhase::Done)
     };
     let is_under_way = move || matches!(phase.get(), HealPhase::Running | HealPhase::Paused);
-    let button = move |id: &'static str, name: &'static str, request: Request, on: fn(HealPhase) -> bool| {
-        let press = move |_| store.steer_healing(request.clone());
+    let button = move |id: &'static str, name: &'static str, steer: SteerHealing, on: fn(HealPhase) -> bool| {
+        let press = move |_| store.steer_healing(steer);
         view! {
             <button type="button" data-testid=id disabled=move || !on(phase.get()) on:click=press>{name}</button>
         }
@@ -62,30 +61,30 @@ pub(super) fn HealPanel() -> impl IntoView {
                     class="primary"
                     data-testid="heal-start"
                     disabled=move || !can_start() || n_train().is_none()
-                    on:click=move |_| store.start_healing(false)
+                    on:click=move |_| store.start_healing(HealState::Running)
                 >"Heal"</button>
-                {button("heal-pause", "Pause", Request::HealPause, |phase| phase == HealPhase::Running)}
-                {button("heal-resume", "Go on", Request::HealResume, |phase| phase == HealPhase::Paused)}
+                {button("heal-pause", "Pause", SteerHealing::Pause, |phase| phase == HealPhase::Running)}
+                {button("heal-resume", "Go on", SteerHealing::Resume, |phase| phase == HealPhase::Paused)}
                 <button
                     type="button"
                     data-testid="heal-step"
                     disabled=move || n_train().is_none() || !(can_start() || phase.get() == HealPhase::Paused)
                     on:click=move |_| {
                         if phase.get_untracked() == HealPhase::Paused {
-                            store.steer_healing(Request::HealStep);
+                            store.steer_healing(SteerHealing::Step);
                         } else {
-                            store.start_healing(true);
+                            store.start_healing(HealState::Paused);
                         }
                     }
                 >{move || if can_start() { "Step by step" } else { "One step" }}</button>
-                {button("heal-stop", "Stop and keep", Request::HealStop, |phase| {
+                {button("heal-stop", "Stop and keep", SteerHealing::Stop, |phase| {
                     matches!(phase, HealPhase::Running | HealPhase::Paused)
                 })}
                 <button
                     type="button"
                     data-testid="heal-reset"
                     disabled=move || phase.get() == HealPhase::Idle
-                    on:click=move |_| store.reset_healing()
+                    on:click=move |_| store.steer_healing(SteerHealing::Reset)
                 >"Reset"</button>
             </div>
             <Show when=is_under_way>

@@ -1,8 +1,7 @@
 //! Held-out sentences, and the history of tried ones.
 
-use super::confusion::{Confusion, accuracy_figure};
 use super::control::ControlPanel;
-use super::differing_rows::DifferingRows;
+use super::evaluation::{Confusion, DifferingRows, accuracy_figure};
 use super::figure_card::FigureCard;
 use super::history_panel::HistoryPanel;
 use crate::protocol::Evaluation;
@@ -22,8 +21,10 @@ pub(super) fn MeasureView() -> impl IntoView {
             "{} labelled sentences that no model here has learned from. Each of the three answers all of them, on your machine.",
             rows.n_held_out
         ),
-        None => "This model came without labelled sentences: hand over a table with a text and a label in each row under “Model”."
-            .to_owned(),
+        None => {
+            "This model came without labelled sentences: hand over a table with a text and a label in each row under “Model”."
+                .to_owned()
+        }
     }
     };
     let is_stale = move || {
@@ -31,9 +32,17 @@ pub(super) fn MeasureView() -> impl IntoView {
         store.evaluation.with(|evaluation| evaluation.as_ref().is_some_and(|(_, damage)| *damage != now))
     };
     let bar = move || {
-        store.evaluating.get().map(|progress| {
+        store.evaluating.get().map(|(_, progress)| {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
-            view! { <progress aria-label="Sentences answered" value=done max=total /> }
+            view! {
+                <progress aria-label="Sentences answered" value=done max=total />
+                <button
+                    type="button"
+                    class="compact"
+                    data-testid="cancel-evaluation"
+                    on:click=move |_| store.cancel(store.evaluating)
+                >"Cancel the evaluation"</button>
+            }
         })
     };
     let results = move || {

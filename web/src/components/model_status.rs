@@ -17,7 +17,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
             "ready"
         } else if store.failure.with(Option::is_some) {
             "failed"
-        } else if store.bundles.with(Vec::is_empty) {
+        } else if store.bundles.with(Vec::is_empty) || store.health.get() == Health::Ready {
             "none"
         } else {
             "loading"
@@ -26,7 +26,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
     let name = move || store.loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.model.name.clone()));
     let words = move || match (store.loading.get(), store.loaded.get()) {
         (None, Some(loaded)) => ready(&loaded),
-        (Some(progress), _) => match progress.stage {
+        (Some((_, progress)), _) => match progress.stage {
             Stage::Transfer if progress.total > 0 => format!(
                 "The model is on its way: {} of {}. What you see meanwhile was computed with it before.",
                 megabytes(progress.done),
@@ -43,7 +43,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
         },
     };
     let bar = move || {
-        store.loading.get().map(|progress| {
+        store.loading.get().map(|(_, progress)| {
             let stage = match progress.stage {
                 Stage::Transfer => "transfer",
                 Stage::Unpack => "unpack",
@@ -52,6 +52,12 @@ pub(super) fn ModelStatus() -> impl IntoView {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
             view! {
                 <progress data-testid="load-progress" data-stage=stage value=done max=total aria-label="Loading the model" />
+                <button
+                    type="button"
+                    class="compact"
+                    data-testid="cancel-load"
+                    on:click=move |_| store.cancel(store.loading)
+                >"Cancel loading"</button>
             }
         })
     };

@@ -3,8 +3,8 @@
 //! One stop of the Tab key leads into the drawing, arrow keys lead around in it (the pattern of a toolbar in WAI-ARIA's
 //! authoring practices), Enter and Space damage or spare.
 
+use super::damage_panel::Editor;
 use super::network_part::{Cell, LayerPart, PlainPart};
-use super::operating_table::Editor;
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};

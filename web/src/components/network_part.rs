@@ -1,7 +1,7 @@
 //! One row of the drawing: an encoder layer with its insides, or a part without any.
 
+use super::damage_panel::Editor;
 use super::network::{Focus, is_pressed};
-use super::operating_table::Editor;
 use crate::plan_edit::{Component, Part};
 use crate::protocol::PartKind;
 use crate::store::Store;

@@ -1,6 +1,6 @@
 //! How many layers from either end.
 
-use super::operating_table::Editor;
+use super::damage_panel::Editor;
 use crate::store::Store;
 use leptos::prelude::*;
 

@@ -15,7 +15,7 @@ const TOP: f64 = 24.0;
 const BOTTOM: f64 = 30.0;
 /// Room at the right for a value, and for the ends of its interval.
 const RIGHT: f64 = 66.0;
-const ENDS: f64 = 124.0;
+const ENDS: f64 = 136.0;
 
 /// Values with their intervals, one a row.
 pub(super) fn intervals(chart: &IntervalChart, width: f64) -> Scene {
@@ -56,7 +56,7 @@ pub(super) fn intervals(chart: &IntervalChart, width: f64) -> Scene {
         scene.bold((right + 12.0, y), axis.format(row.value), Anchor::Start, Ink::Text, LABEL);
         if is_wide {
             let ends = format!("{} to {}", axis.format(row.interval.low), axis.format(row.interval.high));
-            scene.text((right + RIGHT + 4.0, y), ends, Anchor::Start, Ink::Faint, SMALL);
+            scene.text((right + RIGHT + 16.0, y), ends, Anchor::Start, Ink::Faint, SMALL);
         }
     }
     scene
