@@ -40,7 +40,7 @@ pub fn App() -> impl IntoView {
             // The address's fragment is the page's state, so the focus is moved by hand.
             event.prevent_default();
             focus("main");
-        }>"Skip to the content"</a>
+        }>"Skip to content"</a>
         <TopBar />
         <Tabs />
         <main id="main" tabindex="-1">

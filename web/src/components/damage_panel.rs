@@ -39,9 +39,9 @@ pub(super) fn DamagePanel() -> impl IntoView {
     view! {
         <section class="table panel stack" aria-labelledby="table-title">
             <div class="row apart">
-                <h2 id="table-title">"What is destroyed"</h2>
+                <h2 id="table-title">"Damage"</h2>
                 <button type="button" class="compact" on:click=move |_| store.choose(|state| state.plan = String::new())>
-                    "Nothing"
+                    "Clear"
                 </button>
             </div>
             <Show when=move || network.get()><Network /></Show>

@@ -18,7 +18,7 @@ pub(super) fn Confusion(evaluation: Evaluation, labels: Vec<String>) -> impl Int
         let right: u64 = (0..model.confusion.len()).map(|i| model.confusion[i][i]).sum();
         let not_finite = match model.answers.n_non_finite {
             0 => String::new(),
-            n => format!(" {n} sentences without a finite answer are in no cell."),
+            n => format!(" {n} sentences without a finite answer are not in any cell."),
         };
         let figure = Figure {
             id: format!("confusion-{}", model.model.as_str()),
@@ -88,7 +88,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     let filters = std::iter::once(None).chain(models.iter().copied().map(Some)).map(|filter| {
         let name = match filter {
             None => format!("Any model is wrong ({})", count(None)),
-            Some(model) => format!("Only {} is right ({})", model.as_str(), count(filter)),
+            Some(model) => format!("Only {} is correct ({})", model.as_str(), count(filter)),
         };
         let choose = move |_| {
             n_shown.set(PAGE);
@@ -113,7 +113,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
         let cells = row.predicted.iter().map(|predicted| {
             let is_right = *predicted == Some(row.label);
             let mark = if is_right { "✓" } else { "✗" };
-            let spoken = if is_right { "right: " } else { "wrong: " };
+            let spoken = if is_right { "correct: " } else { "wrong: " };
             view! {
                 <td class:wrong={!is_right}>
                     <span aria-hidden="true">{mark}" "</span><span class="visually-hidden">{spoken}</span>{name(*predicted)}
@@ -124,7 +124,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
         let try_it = move |_| {
             let text = text.clone();
             store.choose(move |state| state.text = text);
-            store.announcement.set("The sentence is under the models' eyes now.".to_owned());
+            store.announcement.set("The models now read this sentence.".to_owned());
         };
         view! {
             <tr>
@@ -142,7 +142,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
         rows.into_iter().map(&row).collect_view()
     };
     view! {
-        <div class="row" role="group" aria-label="Which sentences to list">{filters}</div>
+        <div class="row" role="group" aria-label="Sentences to list">{filters}</div>
         <div class="scroll" tabindex="0" role="region" aria-label="Where the models differ">
             <table class="history">
                 <thead>

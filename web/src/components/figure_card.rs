@@ -64,7 +64,7 @@ pub(super) fn FigureCard(figure: Figure) -> impl IntoView {
             <Drawing chart=chart description=description width=width />
             <figcaption>{caption}</figcaption>
             <details>
-                <summary>{format!("{name}: as a table and as files")}</summary>
+                <summary>{format!("{name}: table and downloads")}</summary>
                 <div class="stack">
                     <Table name=name.clone() table=table />
                     <div class="downloads">

@@ -51,7 +51,7 @@ pub(super) fn OwnModel() -> impl IntoView {
         <section class="panel stack" aria-labelledby="own-title">
             <h2 id="own-title">"Your own model"</h2>
             <p class="small quiet">
-                "Any small BERT or DistilBERT in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
+                "Any small BERT or DistilBERT in Hugging Face format: config.json, model.safetensors and tokenizer.json (or vocab.txt). The folder of a bert-heal run, or a bundle, works as well. Names and sizes are checked before anything is read, and nothing leaves your machine."
             </p>
             <DropZone on_drop=drop_files>
                 <p>"Drop a folder or files here, or choose them:"</p>
@@ -70,14 +70,14 @@ pub(super) fn OwnModel() -> impl IntoView {
                     />
                 </div>
                 <div class="field">
-                    <label for="load-rows">"Labelled texts for healing and measuring (.tsv, .csv, .jsonl, .json)"</label>
+                    <label for="load-rows">"Labelled texts for healing and evaluation (.tsv, .csv, .jsonl, .json)"</label>
                     <input type="file" id="load-rows" data-testid="load-rows" on:change=choose_rows />
                 </div>
             </DropZone>
             <details>
                 <summary>"Where to get one"</summary>
                 <p class="small quiet">
-                    "On huggingface.co, open the “Files” of a small text classifier (such as a fine-tuned MiniLM, BERT-mini or DistilBERT) and download these three files. A model without a classifier gets a random one, and the page says so."
+                    "On huggingface.co, open “Files and versions” of a small text classifier (such as a fine-tuned MiniLM, BERT-mini or DistilBERT) and download these three files. A model without a classification head gets a random one, and the page says so."
                 </p>
             </details>
         </section>
@@ -133,7 +133,7 @@ async fn walk(root: FileSystemEntry, files: &mut Vec<(FileEntry, File)>) -> Resu
     let mut waiting = vec![root];
     while let Some(entry) = waiting.pop() {
         if files.len() >= MAX_FILES {
-            return Err(format!("it holds more than {MAX_FILES} files: drop the model's own folder"));
+            return Err(format!("it contains more than {MAX_FILES} files: drop only the model's own folder"));
         }
         let path = entry.full_path().trim_start_matches('/').to_owned();
         if entry.is_file() {

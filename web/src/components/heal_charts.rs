@@ -63,7 +63,7 @@ pub(super) fn Watched() -> impl IntoView {
         <Show when=move || !watched.with(Vec::is_empty)>
             <div class="scroll" tabindex="0" role="region" aria-label="Watched sentences">
                 <table class="watched">
-                    <caption class="visually-hidden">"Sentences as the healing model answers them"</caption>
+                    <caption class="visually-hidden">"How the healing model answers the watched sentences"</caption>
                     <thead>
                         <tr>
                             <th scope="col">"Watched sentence"</th>

@@ -8,7 +8,7 @@ use crate::store::{HealPhase, Store};
 use leptos::prelude::*;
 
 const TRAINED: [(Trained, &str); 3] = [
-    (Trained::Damaged, "what was damaged, and the head"),
+    (Trained::Damaged, "the damaged parts and the head"),
     (Trained::Head, "the head only"),
     (Trained::All, "everything"),
 ];
@@ -33,11 +33,12 @@ pub(super) fn HealPanel() -> impl IntoView {
         move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
     let story = move || match n_train() {
         Some(n) => format!(
-            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to judge it. Moments are \
-             kept on the way, so you can go back."
+            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to evaluate it. Snapshots \
+             are kept along the way, so you can go back."
         ),
-        None => "Fine-tuning needs labelled sentences, and this model came without: hand over a table under “Model”."
-            .to_owned(),
+        None => {
+            "Fine-tuning needs labelled sentences, which this model came without: add a table under “Model”.".to_owned()
+        }
     };
     view! {
         <section
@@ -64,7 +65,7 @@ pub(super) fn HealPanel() -> impl IntoView {
                     on:click=move |_| store.start_healing(HealState::Running)
                 >"Heal"</button>
                 {button("heal-pause", "Pause", SteerHealing::Pause, |phase| phase == HealPhase::Running)}
-                {button("heal-resume", "Go on", SteerHealing::Resume, |phase| phase == HealPhase::Paused)}
+                {button("heal-resume", "Resume", SteerHealing::Resume, |phase| phase == HealPhase::Paused)}
                 <button
                     type="button"
                     data-testid="heal-step"
@@ -76,7 +77,7 @@ pub(super) fn HealPanel() -> impl IntoView {
                             store.start_healing(HealState::Paused);
                         }
                     }
-                >{move || if can_start() { "Step by step" } else { "One step" }}</button>
+                >{move || if can_start() { "Start paused" } else { "Single step" }}</button>
                 {button("heal-stop", "Stop and keep", SteerHealing::Stop, |phase| {
                     matches!(phase, HealPhase::Running | HealPhase::Paused)
                 })}
@@ -89,7 +90,7 @@ pub(super) fn HealPanel() -> impl IntoView {
             </div>
             <Show when=is_under_way>
                 <progress
-                    aria-label="Steps of the healing"
+                    aria-label="Healing steps"
                     max=move || store.heal.with(|heal| heal.n_steps.max(1).to_string())
                     value=move || store.heal.with(|heal| heal.step().to_string())
                 />
@@ -141,7 +142,7 @@ fn HealSettingsFields() -> impl IntoView {
                 />
             </div>
             <div class="field">
-                <label for="trained">"What learns"</label>
+                <label for="trained">"Train"</label>
                 <select
                     id="trained"
                     on:change=move |event| {
@@ -168,7 +169,7 @@ fn HealSettingsFields() -> impl IntoView {
                 />
             </div>
             <div class="field">
-                <label for="batch">"Sentences a step"</label>
+                <label for="batch">"Batch size"</label>
                 <input
                     type="number"
                     id="batch"
@@ -190,12 +191,12 @@ fn HealSettingsFields() -> impl IntoView {
 fn words(store: &Store) -> String {
     store.heal.with(|heal| {
         let Some(last) = heal.last() else { return "Not started".to_owned() };
-        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s a step"));
+        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s per step"));
         // At its end all held-out sentences were looked at, on the way the first ones only.
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
         let accuracy = accuracy.map_or(String::new(), |held_out| {
-            format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.rows())
+            format!(" · held-out accuracy {:.1} % on {}", 100.0 * held_out.value, held_out.rows())
         });
         let state = match heal.phase {
             HealPhase::Idle => "",

@@ -23,7 +23,7 @@ pub(super) fn HistoryPanel() -> impl IntoView {
         leptos::task::spawn_local(async move {
             let wrong = |reason: String| Failure::WrongFile { file: file.name(), reason };
             if file.size() > MAX_BYTES {
-                store.fail(wrong(format!("it is larger than {:.0} MB; take fewer sentences", MAX_BYTES / 1e6)));
+                store.fail(wrong(format!("it is larger than {:.0} MB; use fewer sentences", MAX_BYTES / 1e6)));
                 return;
             }
             let texts = match fetch::file_bytes(&file).await {
@@ -69,13 +69,13 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                     </label>
                     <button type="button" class="compact" disabled=is_empty on:click=export>"Export as CSV"</button>
                     <button type="button" class="compact" disabled=is_empty on:click=move |_| store.ask_history()>
-                        "Ask all again"
+                        "Classify all again"
                     </button>
-                    <button type="button" class="compact" disabled=is_empty on:click=clear>"Forget those without a pin"</button>
+                    <button type="button" class="compact" disabled=is_empty on:click=clear>"Remove unpinned"</button>
                 </div>
             </div>
             <p class="small quiet">
-                "Import one sentence a line, or a CSV with a column “text”. Pinned sentences stay, and are watched while the model heals. They are kept in this browser only."
+                "Import one sentence per line, or a CSV file with a “text” column. Pinned sentences stay, and are watched while the model heals. All of them are kept in this browser only."
             </p>
             <Show when=move || !is_empty()>
                 <div class="scroll" tabindex="0" role="region" aria-label="Table of the sentences you tried">

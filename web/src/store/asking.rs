@@ -176,7 +176,7 @@ impl Store {
         let store = *self;
         let damage = self.damage_name();
         self.ask_long(self.evaluating, Stage::Rows, Evaluate { models: MODELS.to_vec() }, move |evaluation| {
-            store.announcement.set("The evaluation is done.".to_owned());
+            store.announcement.set("Evaluation finished.".to_owned());
             store.evaluation.set(Some((Arc::new(evaluation), damage.clone())));
         });
     }

@@ -32,7 +32,7 @@ impl Store {
     pub fn make_control(&self) {
         let store = *self;
         self.ask_long(self.controlling, Stage::Steps, MakeControl, move |control| {
-            store.announcement.set("The control is there.".to_owned());
+            store.announcement.set("The control is ready.".to_owned());
             store.control.set(Some(control));
         });
     }

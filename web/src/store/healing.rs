@@ -104,7 +104,7 @@ impl Store {
                     let healing = summary.moment.as_ref().map(|moment| moment.healing.clone()).unwrap_or_default();
                     self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));
                 }
-                self.announcement.set(format!("Healing has ended after {} steps.", summary.step));
+                self.announcement.set(format!("Healing ended after {} steps.", summary.step));
                 self.heal.update(|heal| {
                     heal.phase = HealPhase::Done;
                     heal.summary = Some(summary);

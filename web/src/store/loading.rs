@@ -53,7 +53,7 @@ impl Store {
         if !wanted.is_empty() && entry.name != wanted {
             let title = &entry.title;
             self.refusals.update(|refusals| {
-                refusals.push(format!("This page has no bundle called “{wanted}”: “{title}” is used."));
+                refusals.push(format!("This page has no bundle called “{wanted}”: using “{title}” instead."));
             });
         }
         let url = format!("{BUNDLES}/{}", entry.name);
@@ -162,7 +162,7 @@ impl Store {
             if let Some((plan, seed)) = loaded.damage.clone() {
                 self.state.update(|state| (state.plan, state.seed) = (plan, seed));
             }
-            self.announcement.set(format!("{} is loaded.", loaded.model.name));
+            self.announcement.set(format!("{} has loaded.", loaded.model.name));
             self.loaded.set(Some(Arc::new(loaded)));
         });
         self.raise_revision();
@@ -193,7 +193,7 @@ impl Store {
         self.ask(what, move |storage| {
             store.storage.set(Some(storage));
             store.refresh_moments();
-            store.announcement.set("What was kept in this browser is deleted.".to_owned());
+            store.announcement.set("What was stored in this browser has been deleted.".to_owned());
         });
     }
 }

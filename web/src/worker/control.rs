@@ -150,7 +150,7 @@ fn begin(session: &mut Session, id: RequestId) -> Result<Job, Failure> {
     }
     let none = || Failure::NoSuchModel {
         model: "control".to_owned(),
-        remedy: "heal the damaged one here first; of a healing of an earlier visit the settings are not known"
+        remedy: "heal the damaged one here first; the settings of a healing from an earlier visit are not known"
             .to_owned(),
     };
     let origin = &session.healed.as_ref().ok_or_else(none)?.origin;

@@ -176,8 +176,8 @@ fn check(settings: &HealSettings) -> Result<(), Failure> {
 fn non_finite(report: &Report) -> Option<Failure> {
     let n = report.totals.n_non_finite;
     (n > 0).then(|| Failure::Diverged {
-        reason: format!("{n} of the damaged weights are infinite or no numbers, and so is every loss"),
-        remedy: "Choose a plan that leaves numbers (fewer flipped exponent bits), or another seed".to_owned(),
+        reason: format!("{n} of the damaged weights are infinite or NaN, and so is every loss"),
+        remedy: "Choose a plan that keeps the weights finite (fewer flipped exponent bits), or another seed".to_owned(),
     })
 }
 
@@ -272,7 +272,7 @@ pub(super) fn diverged(error: shared::Error) -> Failure {
     match error {
         shared::Error::Diverged { what, value, step, .. } => Failure::Diverged {
             reason: format!("the {what} became {value} at step {step}"),
-            remedy: "Lower the learning rate, or choose a milder damage, and start again".to_owned(),
+            remedy: "Lower the learning rate, or choose milder damage, and start again".to_owned(),
         },
         other => computation(&other),
     }

@@ -117,8 +117,8 @@ async fn rows_beside(
     };
     let Some(bytes) = kept(task, &address, fetched).await else {
         notes.push(
-            "The sentences to heal with are not served here (they are fetched by `cargo xtask demo`): hand over a \
-             table of your own to heal and to evaluate"
+            "The sentences to heal with are not on this server (`cargo xtask demo` downloads them): add a table of your \
+             own to heal and to evaluate"
                 .to_owned(),
         );
         return Ok(None);
@@ -211,6 +211,6 @@ fn bundle_summary(manifest: &Manifest) -> BundleSummary {
 
 fn not_kept(file: &str, reason: &str) -> String {
     format!(
-        "{file} could not be kept in this browser ({reason}): it works all the same, and will be fetched again next time"
+        "{file} could not be stored in this browser ({reason}): it works all the same, and will be downloaded again next time"
     )
 }

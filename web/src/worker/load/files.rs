@@ -101,13 +101,13 @@ fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoin
     if loaded.config.parameters() != session.config.parameters()
         || loaded.config.label_names.len() != session.config.label_names.len()
     {
-        return Err(wrong("it is not of the same shape as checkpoint/healthy; is it of the same run?"));
+        return Err(wrong("its shape differs from checkpoint/healthy's; is it from the same run?"));
     }
     let damage = loaded.config.history.treatments().iter().rev().find_map(|treatment| match treatment {
         Treatment::Corrupted { plan, seed } => Some((plan.clone(), *seed)),
         Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
     });
-    let (plan, seed) = damage.ok_or_else(|| wrong("it does not tell what damage it had (bert_heal in config.json)"))?;
+    let (plan, seed) = damage.ok_or_else(|| wrong("it does not say what damage it had (bert_heal in config.json)"))?;
     let mut parameters = session.healthy.parameters.fork().map_err(|e| computation(&e))?;
     for path in session.config.parameters() {
         let values = loaded.parameters.to_vec(path).map_err(|e| computation(&e))?;
