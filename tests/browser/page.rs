@@ -98,7 +98,7 @@ impl Page {
                 constructor(...args) {
                     super(...args);
                     __workers.push(this);
-                    this.addEventListener('message', event => __messages.push(event.data[0]));
+                    this.addEventListener('message', event => __messages.push(event.data));
                 }
             };";
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
@@ -232,8 +232,8 @@ impl Page {
 
     /// The most bytes of a transfer that the worker has told of, and the bytes it said there are.
     pub async fn told_transfer(&self) -> (u64, u64) {
-        let script = "const told = __messages.map(text => JSON.parse(text).body.response.progress)
-                .filter(progress => progress?.stage === 'transfer');
+        let script = "const told = __messages.filter(([header]) => JSON.parse(header).body[1] === 'progress')
+                .map(([, body]) => JSON.parse(body)).filter(({ stage }) => stage === 'transfer');
             return [Math.max(...told.map(({ done }) => done)), told.at(-1).total]";
         serde_json::from_value(self.run(script).await).expect("bytes are whole numbers")
     }

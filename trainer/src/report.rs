@@ -57,8 +57,8 @@ fn write_document(document: &document::Document, out: &Path) -> anyhow::Result<P
     if out.exists() && !out.is_dir() {
         return Err(bad_input(anyhow::anyhow!("--out {}: expected a folder, got a file", out.display())));
     }
-    let files = markdown::files(document)?;
-    let page = html::page(document)?;
+    let files = markdown::files(document);
+    let page = html::page(document);
     for (name, text) in &files {
         atomic::write_file(&out.join(name), text.as_bytes()).context("--out")?;
     }

@@ -1,11 +1,15 @@
 //! The page's end of the line to its worker, and the worker's end.
 //!
 //! Plain `postMessage`, no codec of its own, so nothing here can panic on what the other side sent: a message is an
-//! array of one string, see [`protocol`], and the files that belong to it. The page's end keeps requests back until the
+//! array of strings, see [`protocol`], and the files that belong to them. The page's end keeps requests back until the
 //! worker listens, brings each reply to whoever asked, and tells everyone who still waits when the worker has stopped.
+//! gloo-worker does the same with a codec of its own, but knows no files beside a message, no progress before an answer,
+//! and nothing of a worker that crashed.
 
 use crate::failure::Failure;
-use crate::protocol::{self, Call, Reply, Request, RequestId, Response};
+use crate::fetch::reason;
+use crate::protocol::{self, Call, Cancel, Reply, ReplyKind, Request, RequestId, Response};
+use gloo_events::EventListener;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,7 +17,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, File, MessageEvent, PromiseRejectionEvent, Worker};
 
 /// Hears the replies to one request: any number that are not final, then one that is.
-type Listener = Rc<dyn Fn(Response)>;
+type Listener = Rc<dyn Fn(&Reply)>;
 
 /// What the worker's thread is doing, for those who draw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +52,11 @@ struct Line {
 /// A worker, and what the browser calls for as long as it lives.
 struct Running {
     worker: Worker,
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+    _listeners: [EventListener; 2],
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
         self.worker.terminate();
     }
 }
@@ -92,51 +93,25 @@ impl Bridge {
         self.line.health.borrow().clone()
     }
 
-    /// Asks the worker; `on_response` hears every reply, the last of which [is final](Response::is_final). It is never
-    /// called before this function has returned. Requests are answered in their order, but for those that steer a
-    /// healing or cancel, which go first, and long ones, which let others pass.
-    pub fn ask(&self, request: Request, on_response: impl Fn(Response) + 'static) -> RequestId {
-        self.ask_with_files(request, &[], on_response)
-    }
-
-    /// As [`Bridge::ask`], with the files that the request speaks of.
-    pub fn ask_with_files(
+    /// Asks the worker; `on_response` hears every reply, the last of which is final. It is never called before this
+    /// function has returned. `files` are those that the request speaks of. Requests are answered in their order, but
+    /// for those that steer a healing or cancel, which go first, and long ones, which let others pass.
+    pub fn ask<R: Request>(
         &self,
-        request: Request,
+        request: R,
         files: &[File],
-        on_response: impl Fn(Response) + 'static,
+        on_response: impl Fn(Response<R>) + 'static,
     ) -> RequestId {
         let id = RequestId(self.line.next_id.replace(self.line.next_id.get() + 1));
-        self.line.listeners.borrow_mut().insert(id, Rc::new(on_response));
-        self.line.send(&Call { id, request }, files);
+        let listener: Listener = Rc::new(move |reply| on_response(reply.response()));
+        self.line.listeners.borrow_mut().insert(id, listener);
+        self.line.send(&Call { id, request: request.into() }, files);
         id
-    }
-
-    /// Asks the worker and waits for the final reply; those before it are not heard.
-    ///
-    /// # Errors
-    /// What the worker answered with [`Response::Failed`].
-    pub async fn answer(&self, request: Request) -> Result<Response, Failure> {
-        let line = self.clone();
-        let promise = js_sys::Promise::new(&mut |resolve, _| {
-            // Resolved with the reply's text: a promise carries JavaScript values only.
-            line.ask(request.clone(), move |response| {
-                if response.is_final() {
-                    let text = protocol::encode(&response).unwrap_or_default();
-                    let _ = resolve.call1(&JsValue::UNDEFINED, &text.into());
-                }
-            });
-        });
-        let text = wasm_bindgen_futures::JsFuture::from(promise).await.ok().and_then(|text| text.as_string());
-        match protocol::decode(&text.unwrap_or_default())? {
-            Response::Failed(failure) => Err(failure),
-            response => Ok(response),
-        }
     }
 
     /// Asks the worker to stop working on `id`, whose listener then hears [`Response::Cancelled`].
     pub fn cancel(&self, id: RequestId) {
-        self.ask(Request::Cancel { id }, |_| {});
+        self.ask(Cancel { id }, &[], |_| {});
     }
 }
 
@@ -148,32 +123,29 @@ impl Line {
         let worker = match Worker::new(&self.script_url) {
             Ok(worker) => worker,
             Err(error) => {
-                self.stop(&describe(&error));
+                self.stop(&reason(&error));
                 return;
             }
         };
-        // Weak, so that the worker ends when the last bridge does although the closures stay with it.
-        let line = Rc::downgrade(self);
-        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            if let Some(line) = line.upgrade().filter(|line| line.generation.get() == generation) {
-                line.receive(&event);
+        // Weak, so that the worker ends when the last bridge does although the listeners stay with it.
+        let heard = |line: std::rc::Weak<Self>, hear: fn(&Rc<Self>, &web_sys::Event)| {
+            move |event: &web_sys::Event| {
+                if let Some(line) = line.upgrade().filter(|line| line.generation.get() == generation) {
+                    hear(&line, event);
+                }
             }
-        });
-        let line = Rc::downgrade(self);
-        let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |event: ErrorEvent| {
-            if let Some(line) = line.upgrade().filter(|line| line.generation.get() == generation) {
-                line.stop(&event_reason(&event));
-            }
-        });
-        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        self.worker.replace(Some(Running { worker, _on_message: on_message, _on_error: on_error }));
+        };
+        let on_message = heard(Rc::downgrade(self), |line, event| line.receive(event.unchecked_ref()));
+        let on_error = heard(Rc::downgrade(self), |line, event| line.stop(&event_reason(event)));
+        let listeners =
+            [EventListener::new(&worker, "message", on_message), EventListener::new(&worker, "error", on_error)];
+        self.worker.replace(Some(Running { worker, _listeners: listeners }));
     }
 
     fn send(self: &Rc<Self>, call: &Call, files: &[File]) {
         let text = match protocol::encode(call) {
             Ok(text) => text,
-            Err(failure) => return self.reply_soon(call.id, Response::Failed(failure)),
+            Err(failure) => return self.fail_soon(call.id, failure),
         };
         let message = js_sys::Array::of1(&text.into());
         for file in files {
@@ -183,54 +155,58 @@ impl Line {
         match health {
             Health::Starting => self.held_back.borrow_mut().push(message),
             Health::Ready => self.post(call.id, &message),
-            Health::Stopped(failure) => self.reply_soon(call.id, Response::Failed(failure)),
+            Health::Stopped(failure) => self.fail_soon(call.id, failure),
         }
     }
 
     fn post(self: &Rc<Self>, id: RequestId, message: &js_sys::Array) {
         let posted = self.worker.borrow().as_ref().map(|running| running.worker.post_message(message));
         if let Some(Err(error)) = posted {
-            self.reply_soon(id, Response::Failed(Failure::MalformedMessage { reason: describe(&error) }));
+            self.fail_soon(id, Failure::MalformedMessage { reason: reason(&error) });
         }
     }
 
     fn receive(self: &Rc<Self>, event: &MessageEvent) {
-        let (id, response) = match text_of(&event.data()).and_then(|text| protocol::decode::<Reply>(&text)) {
-            Ok(Reply { id, response }) => (id, response),
+        let data = event.data();
+        let reply = match text_of(&data, 0).and_then(|header| Reply::decode(&header, text_of(&data, 1)?)) {
+            Ok(reply) => reply,
             // Another build: no later message would be understood either.
             Err(failure) => return self.stop_with(&failure),
         };
-        match (id, response) {
-            (None, Response::Ready) => {
+        match (reply.id, reply.kind) {
+            (Some(id), _) => self.reply(id, &reply),
+            (None, ReplyKind::Ready) => {
                 self.set_health(Health::Ready);
                 for message in self.held_back.take() {
                     // Posted as a whole: a request that cannot be cloned was refused by the browser before.
                     self.post(RequestId(0), &message);
                 }
             }
-            (None, Response::Failed(failure)) => self.stop_with(&failure),
-            (None, _) => {}
-            (Some(id), response) => self.reply(id, response),
+            (None, _) => {
+                if let Some(failure) = reply.failure() {
+                    self.stop_with(&failure);
+                }
+            }
         }
     }
 
     /// Brings a reply to whoever asked.
-    fn reply(&self, id: RequestId, response: Response) {
-        let listener = if response.is_final() {
+    fn reply(&self, id: RequestId, reply: &Reply) {
+        let listener = if reply.kind.is_final() {
             self.listeners.borrow_mut().remove(&id)
         } else {
             self.listeners.borrow().get(&id).cloned()
         };
         // No borrow is held: a listener may ask again.
         if let Some(listener) = listener {
-            listener(response);
+            listener(reply);
         }
     }
 
-    /// As [`Line::reply`], once the caller has returned.
-    fn reply_soon(self: &Rc<Self>, id: RequestId, response: Response) {
+    /// Tells whoever asked that it went wrong, once the caller has returned.
+    fn fail_soon(self: &Rc<Self>, id: RequestId, failure: Failure) {
         let line = Rc::clone(self);
-        wasm_bindgen_futures::spawn_local(async move { line.reply(id, response) });
+        wasm_bindgen_futures::spawn_local(async move { line.reply(id, &Reply::failed(Some(id), &failure)) });
     }
 
     fn stop(self: &Rc<Self>, reason: &str) {
@@ -246,8 +222,8 @@ impl Line {
         }
         self.held_back.take();
         self.set_health(Health::Stopped(failure.clone()));
-        for (_, listener) in self.listeners.take() {
-            listener(Response::Failed(failure.clone()));
+        for (id, listener) in self.listeners.take() {
+            listener(&Reply::failed(Some(id), failure));
         }
     }
 
@@ -283,36 +259,32 @@ impl Port {
             // Opened anew: a hook may be called on any thread, and this port belongs to one.
             tell_of_stop(&info.to_string());
         }));
-        let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
-            tell_of_stop(&describe(&event.reason()));
-        });
-        // Failing to listen only costs the message.
-        let _ =
-            self.scope.add_event_listener_with_callback("unhandledrejection", on_rejection.as_ref().unchecked_ref());
-        on_rejection.forget();
+        EventListener::new(&self.scope, "unhandledrejection", |event| {
+            tell_of_stop(&reason(&event.unchecked_ref::<PromiseRejectionEvent>().reason()));
+        })
+        .forget();
     }
 
     /// Hands every call of the page to `on_call`, for as long as the worker lives, and says that it listens.
     pub fn listen(&self, on_call: impl Fn(Call, Vec<File>) + 'static) {
         let port = self.clone();
-        let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let data = event.data();
-            match text_of(&data).and_then(|text| protocol::decode::<Call>(&text)) {
-                Ok(call) => on_call(call, files_of(&data)),
-                Err(failure) => port.post(&Reply { id: None, response: Response::Failed(failure) }),
-            }
-        });
-        self.scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         // The worker listens until the page ends it, and its memory goes with it.
-        on_message.forget();
-        self.post(&Reply { id: None, response: Response::Ready });
+        EventListener::new(&self.scope, "message", move |event| {
+            let data = event.unchecked_ref::<MessageEvent>().data();
+            match text_of(&data, 0).and_then(|text| protocol::decode::<Call>(&text)) {
+                Ok(call) => on_call(call, files_of(&data)),
+                Err(failure) => port.post(&Reply::failed(None, &failure)),
+            }
+        })
+        .forget();
+        self.post(&Reply::bare(None, ReplyKind::Ready));
     }
 
-    /// Sends `reply`; what cannot be encoded is told as the failure it is.
+    /// Sends `reply`.
     pub fn post(&self, reply: &Reply) {
-        let sent = protocol::encode(reply)
-            .or_else(|failure| protocol::encode(&Reply { id: reply.id, response: Response::Failed(failure) }))
-            .map(|text| self.scope.post_message(&js_sys::Array::of1(&text.into())));
+        let sent = reply
+            .encode()
+            .map(|[header, body]| self.scope.post_message(&js_sys::Array::of2(&header.into(), &body.into())));
         if !matches!(sent, Ok(Ok(()))) {
             // Thrown, it reaches the page through the worker's error event.
             wasm_bindgen::throw_str("the worker could not post its answer");
@@ -324,14 +296,14 @@ impl Port {
 fn tell_of_stop(reason: &str) {
     if let Ok(port) = Port::open() {
         let reason = reason.lines().take(2).collect::<Vec<_>>().join(" ");
-        port.post(&Reply { id: None, response: Response::Failed(Failure::WorkerStopped { reason }) });
+        port.post(&Reply::failed(None, &Failure::WorkerStopped { reason }));
     }
 }
 
-/// The string of a message.
-fn text_of(data: &JsValue) -> Result<String, Failure> {
-    let text = data.dyn_ref::<js_sys::Array>().and_then(|message| message.get(0).as_string());
-    text.ok_or_else(|| Failure::MalformedMessage { reason: "the message is not a list with a string".to_owned() })
+/// A string of a message.
+fn text_of(data: &JsValue, place: u32) -> Result<String, Failure> {
+    let text = data.dyn_ref::<js_sys::Array>().and_then(|message| message.get(place).as_string());
+    text.ok_or_else(|| Failure::MalformedMessage { reason: "the message is not a list of strings".to_owned() })
 }
 
 /// The files behind it.
@@ -341,13 +313,7 @@ fn files_of(data: &JsValue) -> Vec<File> {
 }
 
 /// A worker whose file cannot be loaded fires a bare event without a message.
-fn event_reason(event: &ErrorEvent) -> String {
-    let message = js_sys::Reflect::get(event, &"message".into()).ok().and_then(|value| value.as_string());
+fn event_reason(event: &web_sys::Event) -> String {
+    let message = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
     message.filter(|text| !text.is_empty()).unwrap_or_else(|| "its file could not be loaded".to_owned())
-}
-
-/// What the browser says is wrong.
-pub(crate) fn describe(error: &JsValue) -> String {
-    let error = error.dyn_ref::<js_sys::Error>();
-    error.map_or_else(|| "the browser gave no reason".to_owned(), |error| String::from(error.message()))
 }

@@ -8,7 +8,7 @@ use shared::dataset::unpacked_endings;
 pub enum Failure {
     /// One side runs a file from an older build than the other.
     #[error(
-        "The page and its worker come from different builds (message version {expected} was expected, {got} came): \
+        "The page and its worker come from different builds (expected message version {expected}, got {got}): \
          reload the page."
     )]
     VersionMismatch {
@@ -24,9 +24,7 @@ pub enum Failure {
         reason: String,
     },
     /// The browser could not start or keep the worker.
-    #[error(
-        "The worker that computes for this page stopped ({reason}). What was saved is still there: start it again."
-    )]
+    #[error("The program behind this page stopped ({reason}). What was saved is still there: restart it.")]
     WorkerStopped {
         /// What the browser said.
         reason: String,
@@ -50,7 +48,7 @@ pub enum Failure {
         message: String,
     },
     /// A setting that is out of its range.
-    #[error("{setting} is {got}, but has to be {expected}.")]
+    #[error("{setting} is {got}, but must be {expected}.")]
     BadSetting {
         /// What it is called on the page.
         setting: String,
@@ -60,7 +58,7 @@ pub enum Failure {
         got: String,
     },
     /// The computation itself failed.
-    #[error("The model could not be computed ({reason}): try another plan, or load the model again.")]
+    #[error("The computation failed ({reason}): try another plan, or load the model again.")]
     Computation {
         /// What `shared` said.
         reason: String,
@@ -78,8 +76,8 @@ pub enum Failure {
     },
     /// Healing or evaluation was asked without labelled texts.
     #[error(
-        "This model came without labelled texts, which {purpose} needs: hand over a table with a text and a label in \
-         each row ({}).",
+        "This model came without labelled texts, which {purpose} needs: add a table with a text and a label in each \
+         row ({}).",
         unpacked_endings()
     )]
     NoRows {
@@ -96,7 +94,7 @@ pub enum Failure {
     },
     /// A file is not the one that the manifest names.
     #[error(
-        "{file} is damaged or of another build (SHA-256 {got}, the manifest says {expected}): reload the page, or delete \
+        "{file} is damaged or from another build (SHA-256 {got}, the manifest says {expected}): reload the page, or delete \
          the stored models and try again."
     )]
     WrongHash {
@@ -127,8 +125,8 @@ pub enum Failure {
     },
     /// A model that is too large for a browser's tab.
     #[error(
-        "This model needs about {needed_mb} MB of memory here, and a page may use {limit_mb} MB: take a smaller one \
-         (MiniLM, DistilBERT), or the native program."
+        "This model needs about {needed_mb} MB of memory here, but a page may use only {limit_mb} MB: choose a smaller \
+         one (MiniLM, DistilBERT), or use the native program."
     )]
     TooLarge {
         /// Estimated.
@@ -145,12 +143,12 @@ pub enum Failure {
         remedy: String,
     },
     /// A healing was to be steered that does not run.
-    #[error("Nothing is being healed now: start a healing first.")]
+    #[error("No healing is running: start one first.")]
     NoHealing,
     /// A second healing was to be started.
-    #[error("A healing is under way already: stop it first.")]
+    #[error("A healing is already running: stop it first.")]
     AlreadyHealing,
     /// A moment that is not there any more.
-    #[error("This moment is no longer there; it may have been deleted in another tab: choose another.")]
+    #[error("This snapshot no longer exists; it may have been deleted in another tab. Choose another.")]
     NoSuchMoment,
 }

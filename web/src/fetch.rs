@@ -1,25 +1,61 @@
-//! Files that lie beside the page.
+//! Files that lie beside the page, and files of the visitor; for the page and its worker alike.
+//!
+//! Made of gloo-net and gloo-file; what comes piece by piece is read from the browser's own stream, of which gloo-net
+//! only gives the handle.
 
+use gloo_net::http::{Request, Response};
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStreamDefaultReader;
 
 /// The bytes of the file at `url`, relative to the page; `None` when there is none.
 ///
 /// # Errors
 /// What the browser or the server said.
 pub async fn bytes(url: &str) -> Result<Option<Vec<u8>>, String> {
-    let window = web_sys::window().ok_or("there is no window")?;
-    let response = JsFuture::from(window.fetch_with_str(url)).await.map_err(|error| reason(&error))?;
-    let response: web_sys::Response = response.dyn_into().map_err(|_| "the answer is none")?;
-    if response.status() == 404 {
-        return Ok(None);
+    match response(url).await? {
+        Some(response) => response.binary().await.map(Some).map_err(|error| error.to_string()),
+        None => Ok(None),
     }
-    if !response.ok() {
-        return Err(format!("the server answered {}", response.status()));
+}
+
+/// As [`bytes`], piece by piece: `on_bytes` hears how many are there and may give up, which ends the transfer.
+///
+/// # Errors
+/// What the browser or the server said, or what `on_bytes` gives up with.
+pub async fn bytes_told<E: From<String>>(
+    url: &str,
+    mut on_bytes: impl FnMut(u64) -> Result<(), E>,
+) -> Result<Option<Vec<u8>>, E> {
+    let Some(response) = response(url).await? else { return Ok(None) };
+    let Some(body) = response.body() else { return Ok(Some(Vec::new())) };
+    let reader = ReadableStreamDefaultReader::new(&body).map_err(|error| reason(&error))?;
+    let mut bytes = Vec::new();
+    loop {
+        if let Err(given_up) = on_bytes(bytes.len() as u64) {
+            let _ = reader.cancel();
+            return Err(given_up);
+        }
+        let piece = JsFuture::from(reader.read()).await.map_err(|error| reason(&error))?;
+        let property = |name: &str| Reflect::get(&piece, &name.into()).unwrap_or_default();
+        if property("done").is_truthy() {
+            return Ok(Some(bytes));
+        }
+        let piece: Uint8Array = property("value").unchecked_into();
+        let start = bytes.len();
+        bytes.resize(start + piece.length() as usize, 0);
+        piece.copy_to(&mut bytes[start..]);
     }
-    let buffer = JsFuture::from(response.array_buffer().map_err(|error| reason(&error))?);
-    let buffer = buffer.await.map_err(|error| reason(&error))?;
-    Ok(Some(js_sys::Uint8Array::new(&buffer).to_vec()))
+}
+
+async fn response(url: &str) -> Result<Option<Response>, String> {
+    let response = Request::get(url).send().await.map_err(|error| error.to_string())?;
+    match response.status() {
+        404 => Ok(None),
+        _ if response.ok() => Ok(Some(response)),
+        status => Err(format!("the server answered with status {status}")),
+    }
 }
 
 /// The bytes of a file that the visitor chose.
@@ -27,11 +63,11 @@ pub async fn bytes(url: &str) -> Result<Option<Vec<u8>>, String> {
 /// # Errors
 /// What the browser said.
 pub async fn file_bytes(file: &web_sys::File) -> Result<Vec<u8>, String> {
-    let buffer = JsFuture::from(file.array_buffer()).await.map_err(|error| reason(&error))?;
-    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+    gloo_file::futures::read_as_bytes(&file.clone().into()).await.map_err(|error| error.to_string())
 }
 
-fn reason(error: &JsValue) -> String {
+/// What the browser says is wrong.
+pub(crate) fn reason(error: &JsValue) -> String {
     let error = error.dyn_ref::<js_sys::Error>();
     error.map_or_else(|| "the browser gave no reason".to_owned(), |error| String::from(error.message()))
 }

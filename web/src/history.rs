@@ -1,6 +1,6 @@
 //! The sentences that were tried, with what each model said: kept in the browser, imported and exported.
 
-use crate::charts::file::csv_line;
+use crate::download::csv_line;
 use crate::protocol::Classification;
 use crate::state::MAX_TEXT_CHARS;
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,10 @@ fn csv_texts(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
         .position(|column| names.contains(&column.trim().to_lowercase().as_str()))
         .or_else(|| (header.len() == 1).then_some(0))
         .ok_or_else(|| {
-            format!("{name} has no column named {}: name the one with the sentences so.", names.join(", "))
+            format!(
+                "{name} has no column named {}: rename the column with the sentences to one of these.",
+                names.join(", ")
+            )
         })?;
     let mut texts = Vec::new();
     for (i, row) in reader.records().enumerate() {

@@ -64,14 +64,14 @@ pub const LESSONS: [Lesson; 8] = [
             "A sentence enters at the bottom as word pieces, each a list of numbers. Every layer lets each piece look at \
              the others (attention) and then thinks it over (feed-forward). At the top a classifier reads the first \
              piece and names a class.",
-            "Nothing is damaged yet. Click a layer in the drawing, look, and click it again to take the damage back.",
+            "Nothing is damaged yet. Click a layer in the drawing, watch what happens, and click it again to undo the damage.",
         ],
-        question: "How much of this model's numbers sit in its encoder layers, rather than in the table of word pieces?",
+        question: "How many of this model's parameters sit in its encoder layers, rather than in the table of word pieces?",
         guesses: &["Less than half", "About half", "Nearly all"],
         reveal: &[
-            "Point at a part of the drawing: it says how many numbers it has. In a small BERT the table of word pieces \
+            "Point at a part of the drawing: it says how many values it has. In a small BERT the table of word pieces \
              is the largest part by far, because it has a row for each of about 30,000 pieces.",
-            "What is learned about putting words together is in the layers all the same, as the next steps show.",
+            "Still, what the model knows about putting words together is in the layers, as the next steps show.",
         ],
         scene: Scene {
             plan: "kaiming@none",
@@ -82,16 +82,16 @@ pub const LESSONS: [Lesson; 8] = [
         },
     },
     Lesson {
-        title: "One layer less",
+        title: "One layer fewer",
         story: &[
-            "Now the lowest layer is drawn anew at random: its place is kept, what it had learned is gone. This is what \
-             the paper calls corruption.",
-            "Compare the columns. Try a few sentences, also difficult ones.",
+            "Now the lowest layer is re-initialised at random: it keeps its place, but what it had learned is gone. This is \
+             what the paper calls corruption.",
+            "Compare the columns. Try a few sentences, including difficult ones.",
         ],
         question: "How many held-out sentences will the damaged model still get right?",
         guesses: &["Nearly all: other layers make up for it", "Some", "About as many as by guessing"],
         reveal: &[
-            "Open “Measure” and evaluate: the dashed line is what always naming the most frequent class would reach.",
+            "Open “Measure” and evaluate: the dashed line is what always answering with the most frequent class would score.",
             "A damaged model is often not unsure but confidently wrong: look at the confidence in its column.",
         ],
         scene: Scene {
@@ -128,12 +128,12 @@ pub const LESSONS: [Lesson; 8] = [
         story: &[
             "Fine-tuning shows the damaged model labelled sentences and nudges its weights after every few of them. The \
              page does it here, on your machine, with sentences that the evaluation never uses.",
-            "Press “Heal”. Pin a sentence or two before, to see their predictions move.",
+            "Pin a sentence or two first, to see their predictions move. Then press “Heal”.",
         ],
         question: "Will two minutes of this bring the held-out accuracy back?",
         guesses: &["Not at all", "Partly", "Completely"],
         reveal: &[
-            "The curve of held-out accuracy tells. Slide the time-lapse back and forth: each moment is a real model.",
+            "The held-out accuracy curve tells you. Slide the time-lapse back and forth: each snapshot is a real model.",
             "Whether it came back completely is a statement about many seeds: see the last lesson.",
         ],
         scene: Scene { plan: "kaiming@bottom:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
@@ -149,7 +149,7 @@ pub const LESSONS: [Lesson; 8] = [
         guesses: &["At the bottom", "At the top", "No difference"],
         reveal: &[
             "Compare your two healings, then open “Evidence”, where recorded runs are compared pair by pair.",
-            "Upper layers are closest to the task and are learned anew quickly; lower ones carry what reading requires, \
+            "Upper layers are closest to the task and are relearned quickly; lower ones carry what reading requires, \
              and a few thousand sentences do not teach that again. Whether your own two runs agree is for you to see.",
         ],
         scene: Scene { plan: "kaiming@top:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
@@ -159,7 +159,7 @@ pub const LESSONS: [Lesson; 8] = [
         story: &[
             "A healed model may answer like the healthy one. Does it do so with the same weights, or has it found \
              another way?",
-            "Heal, then choose a damaged tensor and hold the healed model against the healthy one.",
+            "Heal, then choose a damaged tensor and compare the healed model with the healthy one.",
         ],
         question: "What will the difference between healed and healthy weights look like?",
         guesses: &["Nearly zero everywhere", "As large as the weights themselves", "Zero where it matters"],
@@ -179,13 +179,13 @@ pub const LESSONS: [Lesson; 8] = [
         title: "One bit",
         story: &[
             "A memory fault flips a bit. Here one bit in a thousand of the exponents flips, which multiplies a weight by \
-             a power of two, up to values that are no number any more.",
+             a power of two, up to values that are no longer numbers.",
         ],
         question: "What does that do to the answers?",
-        guesses: &["Hardly anything", "They get less sure", "There is no answer any more"],
+        guesses: &["Hardly anything", "They become less certain", "There is no answer at all"],
         reveal: &[
             "Watch for the warning about numbers that are not finite. Then replace “exponent” by “mantissa” or “sign” in \
-             the plan: the same number of flipped bits, and quite another outcome.",
+             the plan: the same number of flipped bits, and a very different outcome.",
         ],
         scene: Scene {
             plan: "bitflip:0.001,exponent@all",
@@ -198,7 +198,7 @@ pub const LESSONS: [Lesson; 8] = [
     Lesson {
         title: "Can you trust one seed?",
         story: &[
-            "All of this was one throw of the dice: the seed decides which random numbers replace the weights. Roll it a \
+            "All of this was one roll of the dice: the seed decides which random numbers replace the weights. Roll it a \
              few times and evaluate again.",
         ],
         question: "How far will the damaged model's accuracy move from seed to seed?",

@@ -6,7 +6,6 @@
 //! reader the same numbers.
 
 pub mod bridge;
-pub mod charts;
 pub mod components;
 pub mod download;
 pub mod failure;

@@ -28,7 +28,7 @@ pub enum Part {
 
 /// How much of a part is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extent {
+pub enum Coverage {
     /// All of it.
     Whole,
     /// What any of these names; never empty.
@@ -41,7 +41,7 @@ pub struct Group {
     /// How.
     pub scheme: Scheme,
     /// What.
-    pub parts: BTreeMap<Part, Extent>,
+    pub parts: BTreeMap<Part, Coverage>,
 }
 
 /// A plan for a certain model, ready to be changed.
@@ -104,15 +104,15 @@ impl Damage {
     /// Whether the last group damages the whole part.
     #[must_use]
     pub fn is_whole(&self, part: Part) -> bool {
-        self.groups.last().is_some_and(|group| group.parts.get(&part) == Some(&Extent::Whole))
+        self.groups.last().is_some_and(|group| group.parts.get(&part) == Some(&Coverage::Whole))
     }
 
     /// Whether the last group damages the component of the part, by name or because it damages all of it.
     #[must_use]
     pub fn has(&self, part: Part, component: Component) -> bool {
-        self.groups.last().and_then(|group| group.parts.get(&part)).is_some_and(|extent| match extent {
-            Extent::Whole => true,
-            Extent::Components(components) => components.contains(&component) || component.is_within(components),
+        self.groups.last().and_then(|group| group.parts.get(&part)).is_some_and(|coverage| match coverage {
+            Coverage::Whole => true,
+            Coverage::Components(components) => components.contains(&component) || component.is_within(components),
         })
     }
 
@@ -129,7 +129,7 @@ impl Damage {
         if is_whole {
             parts.remove(&part);
         } else {
-            parts.insert(part, Extent::Whole);
+            parts.insert(part, Coverage::Whole);
         }
     }
 
@@ -140,8 +140,8 @@ impl Damage {
         let group = self.active();
         let mut components = match group.parts.remove(&part) {
             None => BTreeSet::new(),
-            Some(Extent::Whole) => Component::all_of(is_layer),
-            Some(Extent::Components(components)) => components,
+            Some(Coverage::Whole) => Component::all_of(is_layer),
+            Some(Coverage::Components(components)) => components,
         };
         if components.contains(&component) || component.is_within(&components) {
             component.remove_from(&mut components, n_heads);
@@ -149,9 +149,9 @@ impl Damage {
             component.insert_into(&mut components);
         }
         if components == Component::all_of(is_layer) {
-            group.parts.insert(part, Extent::Whole);
+            group.parts.insert(part, Coverage::Whole);
         } else if !components.is_empty() {
-            group.parts.insert(part, Extent::Components(components));
+            group.parts.insert(part, Coverage::Components(components));
         }
     }
 
@@ -161,7 +161,7 @@ impl Damage {
         let parts = &mut self.active().parts;
         parts.retain(|part, _| !matches!(part, Part::Layer(_)));
         for layer_idx in (0..n_bottom.min(n_layers)).chain(n_layers.saturating_sub(n_top)..n_layers) {
-            parts.insert(Part::Layer(layer_idx), Extent::Whole);
+            parts.insert(Part::Layer(layer_idx), Coverage::Whole);
         }
     }
 
@@ -185,13 +185,13 @@ impl Damage {
 
 impl Group {
     fn add(&mut self, part: Part, components: &BTreeSet<Component>) {
-        let extent = match self.parts.remove(&part) {
-            Some(Extent::Whole) => Extent::Whole,
-            _ if components.is_empty() => Extent::Whole,
-            None => Extent::Components(components.clone()),
-            Some(Extent::Components(already)) => Extent::Components(already.union(components).copied().collect()),
+        let coverage = match self.parts.remove(&part) {
+            Some(Coverage::Whole) => Coverage::Whole,
+            _ if components.is_empty() => Coverage::Whole,
+            None => Coverage::Components(components.clone()),
+            Some(Coverage::Components(already)) => Coverage::Components(already.union(components).copied().collect()),
         };
-        self.parts.insert(part, extent);
+        self.parts.insert(part, coverage);
     }
 }
 

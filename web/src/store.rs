@@ -1,15 +1,13 @@
 //! Everything the page knows: what the visitor chose, and what the worker answered.
 //!
-//! Components read signals and call the functions here; only this module talks to the worker. Requests of one kind go
-//! through a `lanes::Lane`, which has one of them under way and remembers only the newest wish, so a slider that is
-//! dragged never builds up a queue. Nothing is asked that the current view does not show.
+//! Components read signals and call the functions here; only this module talks to the worker. Of requests of one kind
+//! ([`newest::Lane`]) one is under way and only the newest waits, so a slider that is dragged never builds up a queue.
+//! Nothing is asked that the current view does not show.
 
 mod asking;
 mod control;
-mod damage;
 mod healing;
 mod keeping;
-mod lanes;
 mod loading;
 mod newest;
 mod preview;
@@ -23,13 +21,12 @@ use crate::history::History;
 use crate::plan_edit::Damage;
 use crate::protocol::{
     AttentionView, Attribution, Classification, Control, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded,
-    Moment, Progress, Request, RequestId, Response, Storage, TensorView,
+    Moment, Progress, Request, RequestId, Response, Stage, Storage, TensorView,
 };
 use crate::state::State;
 use crate::worker_choice::worker_script_url;
-use lanes::{Lane, Lanes};
 use leptos::prelude::*;
-use newest::Newest;
+use newest::{Lane, Lanes, Newest};
 use shared::Condition;
 use shared::bundle::IndexEntry;
 use shared::corruption::{Anatomy, PlanError};
@@ -56,8 +53,8 @@ pub struct Store {
     pub bundles: RwSignal<Vec<IndexEntry>>,
     /// What a bundle tells of itself before its weights are there.
     pub preview: RwSignal<Option<Arc<Preview>>>,
-    /// How far the model is that is being loaded.
-    pub loading: RwSignal<Option<Progress>>,
+    /// The model that is being loaded, and how far it is.
+    pub loading: RwSignal<Option<(RequestId, Progress)>>,
     /// The model.
     pub loaded: RwSignal<Option<Arc<Loaded>>>,
     /// What the plan did.
@@ -78,8 +75,8 @@ pub struct Store {
     pub attribution: RwSignal<Option<Arc<Attribution>>>,
     /// How good the models are on the held-out rows, and under which damage that was found.
     pub evaluation: RwSignal<Option<(Arc<Evaluation>, String)>>,
-    /// How far the evaluation is that is under way.
-    pub evaluating: RwSignal<Option<Progress>>,
+    /// The evaluation that is under way, and how far it is.
+    pub evaluating: RwSignal<Option<(RequestId, Progress)>>,
     /// The control that was made last in this visit.
     pub control: RwSignal<Option<Control>>,
     /// The control that is being made, and how far it is.
@@ -205,28 +202,71 @@ impl Store {
         self.failure.set(Some(failure));
     }
 
-    /// Asks the worker without a lane; `on_response` hears every reply but failures and cancellations, which are told
-    /// to the visitor or dropped.
-    fn ask(&self, request: Request, on_response: impl Fn(Response) + 'static) {
-        let store = *self;
-        self.bridge.with_value(|bridge| {
-            bridge.ask(request, move |response| match response {
-                Response::Failed(failure) => store.fail(failure),
-                Response::Cancelled => {}
-                response => on_response(response),
+    /// Asks the worker; `on_answer` hears the answer. Failures are told to the visitor, cancellations are dropped.
+    fn ask<R: Request>(&self, request: R, on_answer: impl Fn(R::Answer) + 'static) {
+        self.bridge.with_value(|bridge| bridge.ask(request, &[], self.answered::<R>(on_answer)));
+    }
+
+    /// Asks the worker; while a request of this lane is under way only the newest waits.
+    fn ask_latest<R: Request + 'static>(&self, lane: Lane, request: R, on_answer: impl Fn(R::Answer) + 'static) {
+        let bridge = self.bridge.get_value();
+        let on_response = self.answered::<R>(on_answer);
+        self.lanes.get_value().ask(lane, move |ended| {
+            bridge.ask(request, &[], move |response| {
+                let is_final = !matches!(response, Response::Progress(_));
+                on_response(response);
+                if is_final {
+                    ended();
+                }
             });
         });
     }
 
-    /// Asks the worker; while a request of this lane is under way only the newest waits.
-    fn ask_latest(&self, lane: Lane, request: Request, on_response: impl Fn(Response) + 'static) {
-        let (bridge, lanes) = (self.bridge.get_value(), self.lanes.get_value());
+    /// Hears the replies to a request whose progress is of no interest.
+    fn answered<R: Request>(&self, on_answer: impl Fn(R::Answer) + 'static) -> impl Fn(Response<R>) + 'static {
         let store = *self;
-        lanes.ask(&bridge, lane, request, move |response| match response {
+        move |response| match response {
+            Response::Answer(answer) => on_answer(answer),
             Response::Failed(failure) => store.fail(failure),
-            Response::Cancelled => {}
-            response => on_response(response),
+            Response::Progress(_) | Response::Cancelled => {}
+        }
+    }
+
+    /// Asks the worker for something that takes long: `under_way` holds the request and its progress until it ends, by
+    /// which it can be cancelled ([`Store::cancel`]).
+    fn ask_long<R: Request<Progress = Progress>>(
+        &self,
+        under_way: RwSignal<Option<(RequestId, Progress)>>,
+        stage: Stage,
+        request: R,
+        on_answer: impl Fn(R::Answer) + 'static,
+    ) {
+        if under_way.with_untracked(Option::is_some) {
+            return;
+        }
+        let on_end = self.answered::<R>(on_answer);
+        let id = self.bridge.with_value(|bridge| {
+            bridge.ask(request, &[], move |response| match response {
+                Response::Progress(now) => under_way.update(|under_way| {
+                    if let Some((_, progress)) = under_way {
+                        *progress = now;
+                    }
+                }),
+                response => {
+                    under_way.set(None);
+                    on_end(response);
+                }
+            })
         });
+        // Under way from the click on: the first progress may be long in coming.
+        under_way.set(Some((id, Progress { stage, done: 0, total: 0 })));
+    }
+
+    /// Gives up what is under way, if anything is.
+    pub fn cancel(&self, under_way: RwSignal<Option<(RequestId, Progress)>>) {
+        if let Some((id, _)) = under_way.get_untracked() {
+            self.bridge.with_value(|bridge| bridge.cancel(id));
+        }
     }
 
     /// Says that a model changed.

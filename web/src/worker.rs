@@ -26,12 +26,12 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tiles;
-mod transfer;
 
 use crate::bridge::Port;
 use crate::failure::Failure;
-use crate::protocol::{Call, Purge, Reply, Request, RequestId, Response};
-use healing::Wish;
+use crate::protocol::{
+    AnyRequest, Attribute, Call, Purge, Reply, ReplyKind, Request, RequestId, ViewAttention, ViewTensor,
+};
 use session::Session;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -93,27 +93,19 @@ impl Worker {
     pub fn receive(self: &Rc<Self>, call: Call, files: Vec<File>) {
         let id = call.id;
         self.open.borrow_mut().insert(id);
-        let wish = match &call.request {
-            Request::HealPause => Wish::Pause,
-            Request::HealResume => Wish::Resume,
-            Request::HealStep => Wish::Step,
-            Request::HealStop => Wish::Stop,
-            Request::HealReset => Wish::Reset,
-            Request::Cancel { id: other } => {
-                self.cancel(*other);
-                return self.finish(id, Response::Done);
+        match call.request {
+            AnyRequest::SteerHealing(request) => {
+                self.answer(id, &request, |session| session.steer(request));
+            }
+            AnyRequest::Cancel(request) => {
+                self.cancel(request.id);
+                Task::new(self, id, &request).finish(Ok(()));
             }
             _ => {
                 self.queue.borrow_mut().push_back((call, files));
-                return self.work_off_queue();
+                self.work_off_queue();
             }
-        };
-        let response = match self.session.borrow_mut().as_mut().map(|session| session.steer(wish)) {
-            Some(Ok(())) => Response::Done,
-            Some(Err(failure)) => Response::Failed(failure),
-            None => Response::Failed(Failure::NoModel),
-        };
-        self.finish(id, response);
+        }
     }
 
     fn cancel(&self, id: RequestId) {
@@ -136,10 +128,10 @@ impl Worker {
                 // A statement of its own, so that the borrow ends with it.
                 let next = worker.queue.borrow_mut().pop_front();
                 let Some((Call { id, request }, files)) = next else { break };
-                let task = Task::new(&worker, id);
-                match task.check() {
-                    Ok(()) => worker.work(task, request, files).await,
-                    Err(interruption) => worker.finish(id, interruption.into()),
+                if worker.cancelled.borrow().contains(&id) {
+                    worker.finish(id, &Reply::bare(Some(id), ReplyKind::Cancelled));
+                } else {
+                    worker.work(id, request, files).await;
                 }
             }
             worker.is_busy.set(false);
@@ -147,22 +139,64 @@ impl Worker {
     }
 
     /// Works on one call of the queue, or sends it on its way beside the queue.
-    async fn work(self: &Rc<Self>, task: Task, request: Request, files: Vec<File>) {
-        let id = task.id();
-        let response = match request {
-            Request::Evaluate { models } => return evaluate::start(task, &models),
-            Request::HealStart(settings) => return healing::start(task, settings),
-            Request::Control => return control::start(task),
-            Request::LoadBundle { url } => load::bundle(&task, &url).await,
-            Request::LoadFiles { files: entries } => load::files(&task, &entries, &files).await,
-            Request::LoadRows { file } => load::rows(&task, &file, &files).await,
-            Request::Moments => Ok(Response::Moments(moments::list(self).await)),
-            Request::SelectMoment { id } => moments::select(self, &id).await,
-            Request::Storage => Ok(Response::Storage(moments::storage(self).await)),
-            Request::Purge(what) => Ok(Response::Storage(self.purge(what).await)),
-            immediate => self.with_session(|session| session.answer(immediate)).map_err(Interruption::from),
-        };
-        self.finish(id, response.unwrap_or_else(Response::from));
+    async fn work(self: &Rc<Self>, id: RequestId, request: AnyRequest, files: Vec<File>) {
+        use AnyRequest as Any;
+        match request {
+            Any::Load(request) => {
+                let task = Task::new(self, id, &request);
+                task.finish(load::load(&task, request, &files).await);
+            }
+            Any::LoadRows(request) => {
+                let task = Task::new(self, id, &request);
+                task.finish(load::rows(&task, &request.file, &files).await);
+            }
+            Any::Corrupt(request) => {
+                self.answer(id, &request, |session| {
+                    session.corrupt(&request.plan, request.seed)?;
+                    session.corrupted_view()
+                });
+            }
+            Any::ViewTensor(request) => {
+                let ViewTensor { name, model, max_tiles } = &request;
+                self.answer(id, &request, |session| damage::tensor(session, name, *model, *max_tiles));
+            }
+            Any::Classify(request) => {
+                self.answer(id, &request, |session| inspect::classify(session, &request.texts, &request.models));
+            }
+            Any::ViewAttention(request) => {
+                let ViewAttention { text, layer_idx, head_idx, models } = &request;
+                self.answer(id, &request, |session| inspect::attention(session, text, *layer_idx, *head_idx, models));
+            }
+            Any::MeasureDrift(request) => {
+                self.answer(id, &request, |session| inspect::drift(session, &request.source, &request.models));
+            }
+            Any::Attribute(request) => {
+                let Attribute { text, target, models } = &request;
+                self.answer(id, &request, |session| inspect::attribution(session, text, *target, models));
+            }
+            Any::Fingerprint(request) => self.answer(id, &request, |session| session.fingerprint(request.model)),
+            Any::Evaluate(request) => evaluate::start(Task::new(self, id, &request), &request.models),
+            Any::Heal(settings) => healing::start(Task::new(self, id, &settings), settings),
+            Any::MakeControl(request) => control::start(Task::new(self, id, &request)),
+            Any::ListMoments(request) => Task::new(self, id, &request).finish(Ok(moments::list(self).await)),
+            Any::SelectMoment(request) => {
+                Task::new(self, id, &request).finish(moments::select(self, &request.id).await);
+            }
+            Any::LookUpStorage(request) => Task::new(self, id, &request).finish(Ok(moments::storage(self).await)),
+            Any::Purge(request) => Task::new(self, id, &request).finish(Ok(self.purge(request).await)),
+            // They do not queue.
+            Any::SteerHealing(_) | Any::Cancel(_) => {}
+        }
+    }
+
+    /// Answers a request that needs the models and no waiting.
+    fn answer<R: Request>(
+        self: &Rc<Self>,
+        id: RequestId,
+        request: &R,
+        answer: impl FnOnce(&mut Session) -> Result<R::Answer, Failure>,
+    ) {
+        Task::new(self, id, request).finish(self.with_session(answer).map_err(Interruption::from));
     }
 
     /// Runs `use_session` on the models.
@@ -189,16 +223,16 @@ impl Worker {
         moments::storage(self).await
     }
 
-    /// Sends a reply that others follow.
-    fn tell(&self, id: RequestId, response: Response) {
-        (self.reply)(&Reply { id: Some(id), response });
+    /// Sends a reply.
+    fn reply(&self, reply: &Reply) {
+        (self.reply)(reply);
     }
 
     /// Sends the final reply to a call; a second one is not sent.
-    fn finish(&self, id: RequestId, response: Response) {
+    fn finish(&self, id: RequestId, reply: &Reply) {
         self.cancelled.borrow_mut().remove(&id);
         if self.open.borrow_mut().remove(&id) {
-            self.tell(id, response);
+            self.reply(reply);
         }
     }
 }

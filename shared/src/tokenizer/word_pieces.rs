@@ -208,5 +208,6 @@ fn around(file: &Value) -> Result<[u32; 2]> {
     }
 }
 
-#[cfg(test)]
+// What it is compared with is native.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;

@@ -12,8 +12,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 const STYLE: &str = include_str!("report.css");
 
 /// The page.
-pub(super) fn page(document: &Document) -> anyhow::Result<String> {
-    let sections: Vec<Markup> = document.sections.iter().map(section).collect::<anyhow::Result<_>>()?;
+pub(super) fn page(document: &Document) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -23,7 +22,7 @@ pub(super) fn page(document: &Document) -> anyhow::Result<String> {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (document.title) " · bert-heal" }
-                style { (PreEscaped(STYLE)) (PreEscaped(plots::STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(plots::style())) }
             }
             body {
                 header.failed[document.is_failed] {
@@ -34,41 +33,39 @@ pub(super) fn page(document: &Document) -> anyhow::Result<String> {
                         @for section in &document.sections { a href={ "#" (section.id) } { (section.title) } " " }
                     }
                 }
-                main { @for section in &sections { (section) } }
+                main { @for section in &document.sections { (self::section(section)) } }
                 footer { p { "Made by bert-heal from the run's record and files alone." } }
             }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
-fn section(section: &Section) -> anyhow::Result<Markup> {
-    let blocks: Vec<Markup> = section.blocks.iter().map(block).collect::<anyhow::Result<_>>()?;
-    Ok(html! {
+fn section(section: &Section) -> Markup {
+    html! {
         section id=(section.id) aria-labelledby={ (section.id) "-title" } {
             h2 id={ (section.id) "-title" } { (section.title) }
-            @for block in &blocks { (block) }
+            @for block in &section.blocks { (self::block(block)) }
         }
-    })
+    }
 }
 
-fn block(block: &Block) -> anyhow::Result<Markup> {
-    Ok(match block {
+fn block(block: &Block) -> Markup {
+    match block {
         Block::Text(text) => html! { p { (text) } },
         Block::Note(text) => html! { p.note role="note" { (text) } },
         Block::Command(text) => html! { pre { code { (text) } } },
         Block::Cards(cards) => html! { dl.cards { @for card in cards { (self::card(card)) } } },
         Block::Table { caption, table } => html! { div.scroll { (self::table(Some(caption), table)) } },
         Block::Figures(figures) => {
-            let figures: Vec<Markup> = figures.iter().map(figure).collect::<anyhow::Result<_>>()?;
             let n_columns = match figures.len() {
                 // Two rows of two rather than three and one.
                 4 => 2,
                 n => n.min(3),
             };
-            html! { div class={ "figures n" (n_columns) } { @for figure in &figures { (figure) } } }
+            html! { div class={ "figures n" (n_columns) } { @for figure in figures { (self::figure(figure)) } } }
         }
-    })
+    }
 }
 
 fn card(card: &Card) -> Markup {
@@ -85,19 +82,19 @@ fn card(card: &Card) -> Markup {
     }
 }
 
-fn figure(figure: &Figure) -> anyhow::Result<Markup> {
+fn figure(figure: &Figure) -> Markup {
     let title_id = format!("{}-title", figure.id);
-    Ok(html! {
+    html! {
         figure id=(figure.id) aria-labelledby=(title_id) {
             h3 id=(title_id) { (figure.title) }
-            (PreEscaped(plots::inline(figure)?))
+            (PreEscaped(plots::inline(figure)))
             figcaption { (figure.caption) }
             details {
                 summary { "Data" }
                 div.scroll { (table(None, &figure.chart.table())) }
             }
         }
-    })
+    }
 }
 
 /// A table whose first column names the rows.

@@ -8,7 +8,7 @@ use super::document::{Block, Document};
 use super::{MARKDOWN, plots};
 
 /// Every file by its path in the report's folder.
-pub(super) fn files(document: &Document) -> anyhow::Result<Vec<(String, String)>> {
+pub(super) fn files(document: &Document) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut text = String::new();
     push(&mut text, &format!("# {}", escaped(&document.title)));
@@ -37,14 +37,14 @@ pub(super) fn files(document: &Document) -> anyhow::Result<Vec<(String, String)>
                     for figure in figures {
                         let name = format!("plots/{}.svg", figure.id);
                         push(&mut text, &figure_text(figure, &name));
-                        files.push((name, plots::stand_alone(figure)?));
+                        files.push((name, plots::stand_alone(figure)));
                     }
                 }
             }
         }
     }
     files.push((MARKDOWN.to_owned(), text));
-    Ok(files)
+    files
 }
 
 fn push(text: &mut String, block: &str) {

@@ -1,17 +1,24 @@
 //! The whole page.
 
+use super::attention::AttentionPanel;
+use super::attribution::AttributionPanel;
+use super::damage_panel::DamagePanel;
 use super::dialogue::Failures;
+use super::drift::DriftPanel;
 use super::evidence_view::EvidenceView;
-use super::inside_view::InsideView;
+use super::heal_panel::HealPanel;
 use super::lesson_card::LessonCard;
 use super::measure_view::MeasureView;
+use super::model_card::ModelCard;
 use super::model_status::ModelStatus;
 use super::model_view::ModelView;
-use super::operate_view::OperateView;
+use super::sentence::SentencePanel;
+use super::tensor_view::TensorPanel;
 use super::top_bar::{Tabs, TopBar};
-use crate::state::{Theme, View, Word as _};
+use crate::state::{Panel, Theme, View, Word as _};
 use crate::store::Store;
 use leptos::prelude::*;
+use shared::Condition;
 
 /// Mounts the page and starts its worker.
 #[component]
@@ -33,7 +40,7 @@ pub fn App() -> impl IntoView {
             // The address's fragment is the page's state, so the focus is moved by hand.
             event.prevent_default();
             focus("main");
-        }>"Skip to the content"</a>
+        }>"Skip to content"</a>
         <TopBar />
         <Tabs />
         <main id="main" tabindex="-1">
@@ -51,6 +58,47 @@ pub fn App() -> impl IntoView {
             <Failures />
             <p class="visually-hidden" role="status" aria-live="polite">{move || store.announcement.get()}</p>
         </main>
+    }
+}
+
+/// The page's first view: a sentence, three models, the damage and the healing.
+#[component]
+fn OperateView() -> impl IntoView {
+    let store = Store::get();
+    let shows_healed = store.select(|state| !state.hides(Panel::Healed));
+    let shows_healing = store.select(|state| !state.hides(Panel::Healing));
+    view! {
+        <div class="operate">
+            <SentencePanel />
+            <section class="models" aria-label="What each model says">
+                <ModelCard model=Condition::Healthy />
+                <ModelCard model=Condition::Corrupted />
+                <Show when=move || shows_healed.get()>
+                    <ModelCard model=Condition::Healed />
+                </Show>
+            </section>
+            <DamagePanel />
+            <Show when=move || shows_healing.get()>
+                <HealPanel />
+            </Show>
+        </div>
+    }
+}
+
+/// The page's second view: weights, attention, drift and attribution; the damage panel stays at hand.
+#[component]
+fn InsideView() -> impl IntoView {
+    view! {
+        <div class="operate inside">
+            <SentencePanel />
+            <DamagePanel />
+            <div class="models wide stack">
+                <DriftPanel />
+                <AttentionPanel />
+                <AttributionPanel />
+                <TensorPanel />
+            </div>
+        </div>
     }
 }
 

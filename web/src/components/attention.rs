@@ -35,7 +35,7 @@ pub(super) fn AttentionPanel() -> impl IntoView {
             let tables = view.models.iter().map(|model| table(&view, model)).collect_view();
             let n_left_out = view.tokens.len().saturating_sub(MAX_TOKENS);
             let note = (n_left_out > 0).then(|| {
-                view! { <p class="notice">{format!("The last {n_left_out} word pieces are left out here.")}</p> }
+                view! { <p class="notice">{format!("The last {n_left_out} word pieces are not shown.")}</p> }
             });
             view! { <div class="three">{tables}</div>{note} }.into_any()
         }
@@ -43,7 +43,7 @@ pub(super) fn AttentionPanel() -> impl IntoView {
     view! {
         <section class="panel stack" aria-labelledby="attention-title" data-testid="attention">
             <div class="row apart">
-                <h2 id="attention-title">"Where a head looks"</h2>
+                <h2 id="attention-title">"What a head attends to"</h2>
                 <div class="row">
                     <label for="layer">"Layer"</label>
                     <select
@@ -67,7 +67,7 @@ pub(super) fn AttentionPanel() -> impl IntoView {
                     >{move || options(store.anatomy.get().map_or(0, |anatomy| anatomy.n_heads), |place| place.1)}</select>
                 </div>
             </div>
-            <p class="small quiet">"Each row is a word piece; the stronger a cell, the more that piece looks at the piece of the column."</p>
+            <p class="small quiet">"Each row is a word piece: the stronger a cell, the more that piece attends to the column's."</p>
             {tables}
         </section>
     }

@@ -19,7 +19,7 @@ pub(super) fn AttributionPanel() -> impl IntoView {
             view! {
                 <p class="small quiet">
                     {format!(
-                        "What each word piece adds to or takes from “{target}”, the healthy model's class; by {}, in logits.",
+                        "How much each word piece speaks for or against “{target}”, the healthy model's class, in logits: {}.",
                         view.method
                     )}
                 </p>
@@ -31,7 +31,7 @@ pub(super) fn AttributionPanel() -> impl IntoView {
     };
     view! {
         <section class="panel stack" aria-labelledby="attribution-title" data-testid="attribution">
-            <h2 id="attribution-title">"What the answer rests on"</h2>
+            <h2 id="attribution-title">"What the answer is based on"</h2>
             {body}
         </section>
     }
@@ -53,7 +53,7 @@ fn tokens(view: &Arc<Attribution>, model: &ModelAttribution) -> impl IntoView + 
     let condition = model.model;
     let number = |value: Option<f32>| value.map_or("not finite".to_owned(), |value| format!("{value:.2}"));
     let gap = format!(
-        "Margin {}; the scores' sum misses it by {}.",
+        "Margin {}; completeness gap of the scores {}.",
         number(model.margin),
         number(model.completeness_gap.map(f32::abs))
     );

@@ -35,16 +35,16 @@ pub(super) fn ControlPanel() -> impl IntoView {
         }
         if let Some((_, progress)) = store.controlling.get() {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
-            let cancel = button("Cancel the control".to_owned(), "control-cancel", |store, _| store.cancel_control());
-            return view! { <progress aria-label="Steps of the control" value=done max=total />{cancel} }.into_any();
+            let cancel = button("Cancel".to_owned(), "control-cancel", |store, _| store.cancel(store.controlling));
+            return view! { <progress aria-label="Control steps" value=done max=total />{cancel} }.into_any();
         }
         match store.control_steps() {
-            Some(n) => button(format!("Make the control ({n} steps)"), "control-make", |store, is_shown| {
+            Some(n) => button(format!("Train the control ({n} steps)"), "control-make", |store, is_shown| {
                 is_shown.set(true);
                 store.make_control();
             })
             .into_any(),
-            None => "There is no control at this budget.".into_any(),
+            None => "There is no control with this budget.".into_any(),
         }
     };
     view! {
@@ -58,8 +58,8 @@ fn facts(control: &Control) -> String {
     let accuracy = control.accuracy;
     let answers = control.answers.in_words(accuracy.n).map_or(String::new(), |words| format!("; {words}"));
     format!(
-        "The healthy model {}, never damaged: fine-tuned as often as the healed one. {:.1} % of {} held-out sentences \
-         right (95 % interval {:.1} to {:.1} %){answers}.",
+        "The healthy model {}, never damaged: it has had as much fine-tuning as the healed one. {:.1} % of {} held-out \
+         sentences correct (95 % interval {:.1} to {:.1} %){answers}.",
         control.budget,
         100.0 * accuracy.value,
         accuracy.n,
@@ -74,10 +74,10 @@ fn deficit(store: &Store, control: &Control) -> String {
         (found.control.of == control.of).then_some(found.deficit)
     });
     found.map_or_else(
-        || "Evaluate all models to see what the healed one lacks against it.".to_owned(),
+        || "Evaluate all models to see how far the healed one falls short of it.".to_owned(),
         |found| {
             format!(
-                "Deficit, control less healed: {:.1} points (95 % interval {:.1} to {:.1}, the same sentences, one seed).",
+                "Deficit (control minus healed): {:.1} points (95 % interval {:.1} to {:.1}; same sentences, one seed).",
                 found.points, found.low, found.high
             )
         },

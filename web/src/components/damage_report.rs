@@ -46,8 +46,8 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
     let warning = (totals.n_non_finite > 0).then(|| {
         view! {
             <span class="chip warn">{match totals.n_non_finite {
-                1 => "1 value is no finite number any more".to_owned(),
-                n => format!("{} values are no finite numbers any more", count(n)),
+                1 => "1 value is no longer finite".to_owned(),
+                n => format!("{} values are no longer finite", count(n)),
             }}</span>
         }
     });

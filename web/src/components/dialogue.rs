@@ -30,7 +30,7 @@ pub(super) fn Failures() -> impl IntoView {
                         <Show when=move || is_stopped.get()>
                             <button type="button" class="compact primary" data-testid="restart" on:click=move |_| {
                                 store.restart();
-                            }>"Start it again"</button>
+                            }>"Restart"</button>
                         </Show>
                         <button type="button" class="compact" on:click=move |_| store.failure.set(None)>"Dismiss"</button>
                     </div>

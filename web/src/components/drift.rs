@@ -21,9 +21,9 @@ pub(super) fn DriftPanel() -> impl IntoView {
     };
     view! {
         <section class="panel stack" aria-labelledby="drift-title" data-testid="drift">
-            <h2 id="drift-title">"Where the signal dies"</h2>
+            <h2 id="drift-title">"Where the signal is lost"</h2>
             <p class="small quiet">
-                "What each layer hands on, against the healthy model's: 1 is the same. The embeddings are place 0, layer 0 is place 1."
+                "How similar each layer's output is to the healthy model's: 1 means identical. The embeddings are at position 0, layer 0 at position 1."
             </p>
             {figures}
         </section>
@@ -59,7 +59,7 @@ fn figures(drift: &Arc<DriftView>) -> Vec<Figure> {
             description: format!("{title} from the embeddings to the top: {}.", ends.join(", ")),
             chart: Chart::Lines(LineChart {
                 x: Axis {
-                    label: "place, from the bottom".to_owned(),
+                    label: "position, from the bottom".to_owned(),
                     low: 0.0,
                     high: n_layers as f64,
                     unit: Unit::Count,
@@ -71,14 +71,14 @@ fn figures(drift: &Arc<DriftView>) -> Vec<Figure> {
         }
     };
     let cosine =
-        "Mean over the tokens of the cosine between a token's hidden state and the healthy model's.".to_owned();
+        "Cosine similarity between a token's hidden state and the healthy model's, averaged over tokens.".to_owned();
     let few = if drift.n_tokens < 200 {
-        " With so few tokens it is biased towards 1: read its shape, not its height."
+        " With so few tokens it is biased towards 1: look at the shape of the curve, not its height."
     } else {
         ""
     };
     let cka = format!(
-        "Linear centred kernel alignment (Kornblith et al. 2019) over {} tokens: 1 is the same up to rotation and scale.{few}",
+        "Linear centred kernel alignment (Kornblith et al. 2019) over {} tokens: 1 means identical up to rotation and scale.{few}",
         drift.n_tokens
     );
     vec![

@@ -1,6 +1,7 @@
 //! Recorded runs as charts, with what they allow to be said.
 
 use super::figure_card::{FigureCard, Table};
+use super::files::{DropZone, chosen};
 use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
@@ -11,7 +12,6 @@ use shared::record::{Protocol, RunStatus};
 use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
 use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 use std::sync::Arc;
-use wasm_bindgen::JsCast as _;
 use web_sys::File;
 
 /// The records that come with the page.
@@ -24,7 +24,6 @@ const MAX_BYTES: usize = 64 << 20;
 #[component]
 pub(super) fn EvidenceView() -> impl IntoView {
     let store = Store::get();
-    let is_over = RwSignal::new(false);
     if store.results.with_untracked(Option::is_none) {
         leptos::task::spawn_local(async move {
             match fetch::bytes(BUNDLED).await {
@@ -42,13 +41,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
             }
         });
     };
-    let choose = move |event: ev::Event| {
-        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-        take(input.and_then(|input| input.files()).and_then(|files| files.get(0)));
-    };
     let drop_file = move |event: ev::DragEvent| {
-        event.prevent_default();
-        is_over.set(false);
         take(event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)));
     };
     let body = move || store.results.get().map(|(results, name)| body(&results, &name));
@@ -57,25 +50,22 @@ pub(super) fn EvidenceView() -> impl IntoView {
             <h2 id="evidence-title">"Recorded runs"</h2>
             <p class="small quiet">
                 {format!(
-                    "What this page shows is one seed at a time. Evidence needs many: each run of bert-heal is a record. One \
-                     rule decides what they allow to be said: an exact sign-flip test over pairs of seeds, adjusted for \
-                     the number of claims (Holm), says worse or better; two one-sided tests against a margin say \
-                     equivalent; else it is undecided, as it always is with fewer than {MIN_SEEDS_FOR_A_CLAIM} seeds."
+                    "This page shows one seed at a time. Evidence needs many, and every run of bert-heal leaves a record. One \
+                     rule decides what the records allow us to say: an exact sign-flip test over pairs of seeds, adjusted \
+                     for the number of claims (Holm), says worse or better; two one-sided tests against a margin say \
+                     equivalent; otherwise it is undecided, as it always is with fewer than {MIN_SEEDS_FOR_A_CLAIM} seeds."
                 )}
             </p>
-            <div
-                class="drop"
-                class:over=move || is_over.get()
-                on:dragover=move |event: ev::DragEvent| {
-                    event.prevent_default();
-                    is_over.set(true);
-                }
-                on:dragleave=move |_| is_over.set(false)
-                on:drop=drop_file
-            >
-                <label for="results">"Drop a results.jsonl of your own runs here, or choose it: "</label>
-                <input type="file" id="results" data-testid="load-results" accept=".jsonl,application/jsonl" on:change=choose />
-            </div>
+            <DropZone on_drop=drop_file>
+                <label for="results">"Drop the results.jsonl of your own runs here, or choose it: "</label>
+                <input
+                    type="file"
+                    id="results"
+                    data-testid="load-results"
+                    accept=".jsonl,application/jsonl"
+                    on:change=move |event| take(chosen(&event).into_iter().next())
+                />
+            </DropZone>
             {body}
         </section>
     }
@@ -83,7 +73,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
 
 fn show(store: Store, name: &str, bytes: &[u8]) {
     if bytes.len() > MAX_BYTES {
-        let reason = format!("it is larger than {} MiB: split it, or take fewer runs", MAX_BYTES >> 20);
+        let reason = format!("it is larger than {} MiB: split it, or use fewer runs", MAX_BYTES >> 20);
         store.fail(Failure::WrongFile { file: name.to_owned(), reason });
         return;
     }
@@ -95,9 +85,9 @@ fn show(store: Store, name: &str, bytes: &[u8]) {
 fn body(results: &Results, name: &str) -> impl IntoView + use<> {
     let n_failed = results.records.iter().filter(|record| record.status != RunStatus::Ok).count();
     let summary = match results.records.len() {
-        0 if name == BUNDLED => "This page brings no recorded runs yet: drop the results.jsonl of your own.".to_owned(),
-        0 => format!("{name} holds no run."),
-        n => format!("{name}: {n} runs, {n_failed} of them broke off."),
+        0 if name == BUNDLED => "This page comes without recorded runs: add the results.jsonl of your own.".to_owned(),
+        0 => format!("{name} contains no runs."),
+        n => format!("{name}: {n} runs, {n_failed} of which failed."),
     };
     let problems =
         results.problems.iter().map(|problem| view! { <li>{format!("{name} {problem}.")}</li> }).collect_view();
@@ -115,7 +105,7 @@ fn body(results: &Results, name: &str) -> impl IntoView + use<> {
         {today}
         {has_before.then(|| view! {
             <p class="notice" data-testid="superseded-runs">
-                "Runs of earlier versions of bert-heal follow, as they were recorded. They are never put together with those of today."
+                "Below are runs of earlier versions of bert-heal, as they were recorded. They are never pooled with today's."
             </p>
         })}
         {before}
@@ -136,15 +126,15 @@ fn with_differences(experiments: Vec<Experiment>) -> impl IntoView {
 fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView + use<> {
     let common = &experiment.common;
     let apart = (!differences.is_empty())
-        .then(|| format!("Not put together with the runs above, from which it differs in {}.", differences.join("; ")));
+        .then(|| format!("Not pooled with the runs above, from which it differs in {}.", differences.join("; ")));
     let protocol = match common.protocol {
         Protocol::Pretrained => "pre-trained, damaged, fine-tuned (the corrupted model has an untrained head)",
         Protocol::Finetuned => "fine-tuned, damaged, fine-tuned again",
     };
     let against = match common.reference {
-        Condition::Control => "the control, the healthy model with the healing's budget",
+        Condition::Control => "the control: the healthy model, fine-tuned with the healing's budget",
         _ if common.protocol == Protocol::Finetuned => {
-            "the healthy model, which has had one fine-tuning less: these runs have no control"
+            "the healthy model, which has had one round of fine-tuning less: these runs have no control"
         }
         _ => "the healthy model",
     };
@@ -161,12 +151,12 @@ fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView +
             <ul class="stack">{said}</ul>
             <div class="two">{cards}</div>
             <details>
-                <summary>"Every plan"</summary>
-                <Table name="Every plan".to_owned() table=plans_table(&experiment) />
+                <summary>"All plans"</summary>
+                <Table name="All plans".to_owned() table=plans_table(&experiment) />
             </details>
             <details>
-                <summary>"Every run"</summary>
-                <Table name="Every run".to_owned() table=runs_table(&experiment) />
+                <summary>"All runs"</summary>
+                <Table name="All runs".to_owned() table=runs_table(&experiment) />
             </details>
         </section>
     }

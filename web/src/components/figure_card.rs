@@ -1,12 +1,9 @@
-//! A figure with its words, its table, and its files.
+//! A figure: its drawing with its words, its table, and its files.
 
-use crate::charts::view::Drawing;
-use crate::charts::{draw, file};
-use crate::download;
-use crate::failure::Failure;
-use crate::store::Store;
+use crate::download::{self, csv};
 use leptos::prelude::*;
-use shared::figure::{DataTable, Figure};
+use shared::figure::draw::{draw, svg};
+use shared::figure::{Chart, DataTable, Figure};
 
 /// As wide as drawings are made: they shrink with their place, and are made narrower for a phone so that their words
 /// stay readable.
@@ -15,31 +12,49 @@ pub(super) fn drawing_width() -> f64 {
     if window_width < 640.0 { 340.0 } else { 560.0 }
 }
 
+/// A chart, shrinking with its place; colours come from the style sheet.
+#[component]
+pub(super) fn Drawing(
+    chart: Chart,
+    /// What there is to see, for those who cannot see it.
+    description: String,
+    /// How wide it is at most, in pixels.
+    width: f64,
+) -> impl IntoView {
+    let scene = draw(&chart, width);
+    view! {
+        <svg
+            class="plot"
+            role="img"
+            aria-label=description
+            viewBox=format!("0 0 {} {}", scene.width, scene.height)
+            width=scene.width.to_string()
+            height=scene.height.to_string()
+            inner_html=svg::elements(&scene)
+        />
+    }
+}
+
 /// The figure; its table and downloads fold out below it.
 #[component]
 pub(super) fn FigureCard(figure: Figure) -> impl IntoView {
-    let store = Store::get();
     let width = drawing_width();
     let table = figure.chart.table();
-    let saved = move |result: Result<(), download::DownloadError>| {
-        if let Err(error) = result {
-            store.fail(Failure::WrongFile { file: "The chart".to_owned(), reason: error.to_string() });
-        }
-    };
     let kept = StoredValue::new(figure.clone());
-    let svg = move || kept.with_value(|figure| (figure.id.clone(), file::svg(figure, &draw(&figure.chart, 640.0))));
+    let svg_file =
+        move || kept.with_value(|figure| (figure.id.clone(), svg::file(figure, &draw(&figure.chart, 640.0), "")));
     let save_svg = move |_| {
-        let (id, svg) = svg();
-        saved(download::save_text(&format!("{id}.svg"), "image/svg+xml", &svg));
+        let (id, svg) = svg_file();
+        download::save_text(&format!("{id}.svg"), "image/svg+xml", &svg);
     };
     let save_png = move |_| {
-        let (id, svg) = svg();
+        let (id, svg) = svg_file();
         let scene = kept.with_value(|figure| draw(&figure.chart, 640.0));
-        saved(download::save_png(&format!("{id}.png"), &svg, scene.width, scene.height));
+        download::save_png(&format!("{id}.png"), &svg, scene.width, scene.height);
     };
     let save_csv = move |_| {
-        let (id, csv) = kept.with_value(|figure| (figure.id.clone(), file::csv(&figure.chart.table())));
-        saved(download::save_text(&format!("{id}.csv"), "text/csv", &csv));
+        let (id, table) = kept.with_value(|figure| (figure.id.clone(), csv(&figure.chart.table())));
+        download::save_text(&format!("{id}.csv"), "text/csv", &table);
     };
     let Figure { id, title, caption, description, chart } = figure;
     let name = title.clone();
@@ -49,7 +64,7 @@ pub(super) fn FigureCard(figure: Figure) -> impl IntoView {
             <Drawing chart=chart description=description width=width />
             <figcaption>{caption}</figcaption>
             <details>
-                <summary>{format!("{name}: as a table and as files")}</summary>
+                <summary>{format!("{name}: table and downloads")}</summary>
                 <div class="stack">
                     <Table name=name.clone() table=table />
                     <div class="downloads">

@@ -9,7 +9,7 @@ use shared::model::Architecture;
 use shared::words;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
+use web_sys::{File, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
 
 /// The most files of a dropped folder: a run's folder has dozens, a home directory would have millions.
 const MAX_FILES: usize = 500;
@@ -18,31 +18,27 @@ const MAX_FILES: usize = 500;
 #[component]
 pub(super) fn OwnModel() -> impl IntoView {
     let store = Store::get();
-    let is_over = RwSignal::new(false);
     let take = move |files: Vec<(FileEntry, File)>| {
         if !files.is_empty() {
-            store.load_files(&files);
+            store.load_files(files);
         }
     };
     let choose = move |event: ev::Event| {
-        take(input_of(&event).and_then(|input| input.files()).map(|files| listed(&files)).unwrap_or_default());
+        take(listed(chosen(&event)));
     };
     let choose_rows = move |event: ev::Event| {
-        let files = input_of(&event).and_then(|input| input.files()).map(|files| listed(&files)).unwrap_or_default();
-        if let Some((entry, file)) = files.into_iter().next() {
+        if let Some((entry, file)) = listed(chosen(&event)).into_iter().next() {
             store.load_rows(entry, &file);
         }
     };
     let drop_files = move |event: ev::DragEvent| {
-        event.prevent_default();
-        is_over.set(false);
         let Some(data) = event.data_transfer() else { return };
         // Entries have to be taken before this event is over.
         let items = data.items();
         let entries: Vec<FileSystemEntry> = (0..items.length())
             .filter_map(|i| items.get(i).and_then(|item| item.webkit_get_as_entry().ok().flatten()))
             .collect();
-        let plain = data.files().map(|files| listed(&files)).unwrap_or_default();
+        let plain = listed(all(data.files()));
         leptos::task::spawn_local(async move {
             let mut files = Vec::new();
             for entry in entries {
@@ -58,18 +54,9 @@ pub(super) fn OwnModel() -> impl IntoView {
         <section class="panel stack" aria-labelledby="own-title">
             <h2 id="own-title">"Your own model"</h2>
             <p class="small quiet">
-                "Any small "{words::listed(&Architecture::ALL.map(|known| known.family().name), "or")}" in Hugging Face layout: config.json, model.safetensors and tokenizer.json (or vocab.txt). Also a folder of a bert-heal run, or a bundle. Names and sizes are checked before anything is read, and nothing leaves this machine."
+                "Any small "{words::listed(&Architecture::ALL.map(|known| known.family().name), "or")}" in Hugging Face format: config.json, model.safetensors and tokenizer.json (or vocab.txt). The folder of a bert-heal run, or a bundle, works as well. Names and sizes are checked before anything is read, and nothing leaves your machine."
             </p>
-            <div
-                class="drop stack"
-                class:over=move || is_over.get()
-                on:dragover=move |event: ev::DragEvent| {
-                    event.prevent_default();
-                    is_over.set(true);
-                }
-                on:dragleave=move |_| is_over.set(false)
-                on:drop=drop_files
-            >
+            <DropZone on_drop=drop_files>
                 <p>"Drop a folder or files here, or choose them:"</p>
                 <div class="field">
                     <label for="load-files">"Files"</label>
@@ -86,33 +73,62 @@ pub(super) fn OwnModel() -> impl IntoView {
                     />
                 </div>
                 <div class="field">
-                    <label for="load-rows">{format!("Labelled texts for healing and measuring ({})", unpacked_endings())}</label>
+                    <label for="load-rows">{format!("Labelled texts for healing and evaluation ({})", unpacked_endings())}</label>
                     <input type="file" id="load-rows" data-testid="load-rows" on:change=choose_rows />
                 </div>
-            </div>
+            </DropZone>
             <details>
                 <summary>"Where to get one"</summary>
                 <p class="small quiet">
-                    "On huggingface.co, open the “Files” of a small text classifier (such as a fine-tuned MiniLM, BERT-mini or DistilBERT) and download these three files. A model without a classifier gets a random one, and the page says so."
+                    "On huggingface.co, open “Files and versions” of a small text classifier (such as a fine-tuned MiniLM, BERT-mini or DistilBERT) and download these three files. A model without a classification head gets a random one, and the page says so."
                 </p>
             </details>
         </section>
     }
 }
 
-fn input_of(event: &ev::Event) -> Option<web_sys::HtmlInputElement> {
-    event.target().and_then(|target| target.dyn_into().ok())
+/// A place that files are dropped on.
+#[component]
+pub(super) fn DropZone(on_drop: impl Fn(ev::DragEvent) + 'static, children: Children) -> impl IntoView {
+    let is_over = RwSignal::new(false);
+    view! {
+        <div
+            class="drop stack"
+            class:over=move || is_over.get()
+            on:dragover=move |event: ev::DragEvent| {
+                event.prevent_default();
+                is_over.set(true);
+            }
+            on:dragleave=move |_| is_over.set(false)
+            on:drop=move |event: ev::DragEvent| {
+                event.prevent_default();
+                is_over.set(false);
+                on_drop(event);
+            }
+        >
+            {children()}
+        </div>
+    }
+}
+
+/// The files that were chosen in the `<input>` of an event.
+pub(super) fn chosen(event: &ev::Event) -> Vec<File> {
+    all(event_target::<web_sys::HtmlInputElement>(event).files())
+}
+
+fn all(files: Option<web_sys::FileList>) -> Vec<File> {
+    let files = files.map(gloo_file::FileList::from);
+    files.iter().flat_map(|files| files.iter()).map(|file| AsRef::<File>::as_ref(file).clone()).collect()
 }
 
 /// Files with their paths in the folder that was chosen, or their names.
-fn listed(files: &FileList) -> Vec<(FileEntry, File)> {
-    let file = |i: u32| {
-        let file = files.get(i)?;
+fn listed(files: Vec<File>) -> Vec<(FileEntry, File)> {
+    let file = |file: File| {
         let path = js_sys::Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
         let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name());
-        Some((FileEntry { path, size_bytes: file.size() as u64 }, file))
+        (FileEntry { path, size_bytes: file.size() as u64 }, file)
     };
-    (0..files.length()).take(MAX_FILES).filter_map(file).collect()
+    files.into_iter().take(MAX_FILES).map(file).collect()
 }
 
 /// Adds the files below an entry that was dropped.
@@ -120,7 +136,7 @@ async fn walk(root: FileSystemEntry, files: &mut Vec<(FileEntry, File)>) -> Resu
     let mut waiting = vec![root];
     while let Some(entry) = waiting.pop() {
         if files.len() >= MAX_FILES {
-            return Err(format!("it holds more than {MAX_FILES} files: drop the model's own folder"));
+            return Err(format!("it contains more than {MAX_FILES} files: drop only the model's own folder"));
         }
         let path = entry.full_path().trim_start_matches('/').to_owned();
         if entry.is_file() {

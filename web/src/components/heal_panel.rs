@@ -1,15 +1,14 @@
 //! Healing under the visitor's hand.
 
-use super::heal_charts::HealCharts;
+use super::heal_charts::{HealCharts, Watched};
 use super::time_lapse::TimeLapse;
-use super::watched::Watched;
-use crate::protocol::Request;
+use crate::protocol::{HealState, SteerHealing};
 use crate::state::{BATCH_SIZES, LEARNING_RATES, STEPS, Trained, Word as _};
 use crate::store::{HealPhase, Store};
 use leptos::prelude::*;
 
 const TRAINED: [(Trained, &str); 3] = [
-    (Trained::Damaged, "what was damaged, and the head"),
+    (Trained::Damaged, "the damaged parts and the head"),
     (Trained::Head, "the head only"),
     (Trained::All, "everything"),
 ];
@@ -24,8 +23,8 @@ pub(super) fn HealPanel() -> impl IntoView {
         is_damaged && matches!(phase.get(), HealPhase::Idle | HealPhase::Done)
     };
     let is_under_way = move || matches!(phase.get(), HealPhase::Running | HealPhase::Paused);
-    let button = move |id: &'static str, name: &'static str, request: Request, on: fn(HealPhase) -> bool| {
-        let press = move |_| store.steer_healing(request.clone());
+    let button = move |id: &'static str, name: &'static str, steer: SteerHealing, on: fn(HealPhase) -> bool| {
+        let press = move |_| store.steer_healing(steer);
         view! {
             <button type="button" data-testid=id disabled=move || !on(phase.get()) on:click=press>{name}</button>
         }
@@ -34,11 +33,12 @@ pub(super) fn HealPanel() -> impl IntoView {
         move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
     let story = move || match n_train() {
         Some(n) => format!(
-            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to judge it. Moments are \
-             kept on the way, so you can go back."
+            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to evaluate it. Snapshots \
+             are kept along the way, so you can go back."
         ),
-        None => "Fine-tuning needs labelled sentences, and this model came without: hand over a table under “Model”."
-            .to_owned(),
+        None => {
+            "Fine-tuning needs labelled sentences, which this model came without: add a table under “Model”.".to_owned()
+        }
     };
     view! {
         <section
@@ -62,35 +62,35 @@ pub(super) fn HealPanel() -> impl IntoView {
                     class="primary"
                     data-testid="heal-start"
                     disabled=move || !can_start() || n_train().is_none()
-                    on:click=move |_| store.start_healing(false)
+                    on:click=move |_| store.start_healing(HealState::Running)
                 >"Heal"</button>
-                {button("heal-pause", "Pause", Request::HealPause, |phase| phase == HealPhase::Running)}
-                {button("heal-resume", "Go on", Request::HealResume, |phase| phase == HealPhase::Paused)}
+                {button("heal-pause", "Pause", SteerHealing::Pause, |phase| phase == HealPhase::Running)}
+                {button("heal-resume", "Resume", SteerHealing::Resume, |phase| phase == HealPhase::Paused)}
                 <button
                     type="button"
                     data-testid="heal-step"
                     disabled=move || n_train().is_none() || !(can_start() || phase.get() == HealPhase::Paused)
                     on:click=move |_| {
                         if phase.get_untracked() == HealPhase::Paused {
-                            store.steer_healing(Request::HealStep);
+                            store.steer_healing(SteerHealing::Step);
                         } else {
-                            store.start_healing(true);
+                            store.start_healing(HealState::Paused);
                         }
                     }
-                >{move || if can_start() { "Step by step" } else { "One step" }}</button>
-                {button("heal-stop", "Stop and keep", Request::HealStop, |phase| {
+                >{move || if can_start() { "Start paused" } else { "Single step" }}</button>
+                {button("heal-stop", "Stop and keep", SteerHealing::Stop, |phase| {
                     matches!(phase, HealPhase::Running | HealPhase::Paused)
                 })}
                 <button
                     type="button"
                     data-testid="heal-reset"
                     disabled=move || phase.get() == HealPhase::Idle
-                    on:click=move |_| store.reset_healing()
+                    on:click=move |_| store.steer_healing(SteerHealing::Reset)
                 >"Reset"</button>
             </div>
             <Show when=is_under_way>
                 <progress
-                    aria-label="Steps of the healing"
+                    aria-label="Healing steps"
                     max=move || store.heal.with(|heal| heal.n_steps.max(1).to_string())
                     value=move || store.heal.with(|heal| heal.step().to_string())
                 />
@@ -142,7 +142,7 @@ fn HealSettingsFields() -> impl IntoView {
                 />
             </div>
             <div class="field">
-                <label for="trained">"What learns"</label>
+                <label for="trained">"Train"</label>
                 <select
                     id="trained"
                     on:change=move |event| {
@@ -169,7 +169,7 @@ fn HealSettingsFields() -> impl IntoView {
                 />
             </div>
             <div class="field">
-                <label for="batch">"Sentences a step"</label>
+                <label for="batch">"Batch size"</label>
                 <input
                     type="number"
                     id="batch"
@@ -191,12 +191,12 @@ fn HealSettingsFields() -> impl IntoView {
 fn words(store: &Store) -> String {
     store.heal.with(|heal| {
         let Some(last) = heal.last() else { return "Not started".to_owned() };
-        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s a step"));
+        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s per step"));
         // At its end all held-out sentences were looked at, on the way the first ones only.
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
         let accuracy = accuracy.map_or(String::new(), |held_out| {
-            format!(" · held-out {:.1} % of {}", 100.0 * held_out.value, held_out.rows())
+            format!(" · held-out accuracy {:.1} % on {}", 100.0 * held_out.value, held_out.rows())
         });
         let state = match heal.phase {
             HealPhase::Idle => "",

@@ -23,7 +23,7 @@ pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl Into
     let canvas = NodeRef::<leptos::html::Canvas>::new();
     let n_broken = tiles.means.iter().filter(|mean| mean.is_none()).count();
     let broken =
-        if n_broken > 0 { format!("; {n_broken} tiles hold values that are no finite number") } else { String::new() };
+        if n_broken > 0 { format!("; {n_broken} tiles contain values that are not finite") } else { String::new() };
     let label = format!("{name}, {} by {} tiles{broken}", tiles.n_rows, tiles.n_columns);
     let is_wide = tiles.n_rows == 1;
     let (width, height) = (tiles.n_columns, tiles.n_rows);

@@ -1,5 +1,6 @@
 //! The sentences that were tried: pinned, compared, imported, exported.
 
+use super::files::chosen;
 use super::model_card::{confidence, percent, prediction};
 use super::sign::{Sign, title};
 use crate::download;
@@ -9,7 +10,6 @@ use crate::history::{Entry, History, texts_of};
 use crate::store::{MODELS, Store};
 use leptos::prelude::*;
 use shared::Condition;
-use wasm_bindgen::JsCast as _;
 
 /// The most bytes of an imported file.
 const MAX_BYTES: f64 = 1e6;
@@ -19,13 +19,11 @@ const MAX_BYTES: f64 = 1e6;
 pub(super) fn HistoryPanel() -> impl IntoView {
     let store = Store::get();
     let import = move |event: leptos::ev::Event| {
-        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-        let file = input.as_ref().and_then(web_sys::HtmlInputElement::files).and_then(|files| files.get(0));
-        let Some(file) = file else { return };
+        let Some(file) = chosen(&event).into_iter().next() else { return };
         leptos::task::spawn_local(async move {
             let wrong = |reason: String| Failure::WrongFile { file: file.name(), reason };
             if file.size() > MAX_BYTES {
-                store.fail(wrong(format!("it is larger than {:.0} MB; take fewer sentences", MAX_BYTES / 1e6)));
+                store.fail(wrong(format!("it is larger than {:.0} MB; use fewer sentences", MAX_BYTES / 1e6)));
                 return;
             }
             let texts = match fetch::file_bytes(&file).await {
@@ -43,15 +41,11 @@ pub(super) fn HistoryPanel() -> impl IntoView {
             }
         });
         // So that the same file can be chosen again.
-        if let Some(input) = input {
-            input.set_value("");
-        }
+        event_target::<web_sys::HtmlInputElement>(&event).set_value("");
     };
     let export = move |_| {
         let csv = store.history.with_untracked(|history| history.to_csv(&store.labels.get_untracked()));
-        if let Err(error) = download::save_text("sentences.csv", "text/csv", &csv) {
-            store.fail(Failure::WrongFile { file: "sentences.csv".to_owned(), reason: error.to_string() });
-        }
+        download::save_text("sentences.csv", "text/csv", &csv);
     };
     let clear = move |_| store.history.update(|history| history.entries.retain(|entry| entry.is_pinned));
     let head =
@@ -75,13 +69,13 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                     </label>
                     <button type="button" class="compact" disabled=is_empty on:click=export>"Export as CSV"</button>
                     <button type="button" class="compact" disabled=is_empty on:click=move |_| store.ask_history()>
-                        "Ask all again"
+                        "Classify all again"
                     </button>
-                    <button type="button" class="compact" disabled=is_empty on:click=clear>"Forget those without a pin"</button>
+                    <button type="button" class="compact" disabled=is_empty on:click=clear>"Remove unpinned"</button>
                 </div>
             </div>
             <p class="small quiet">
-                "Import one sentence a line, or a CSV with a column “text”. Pinned sentences stay, and are watched while the model heals. They are kept in this browser only."
+                "Import one sentence per line, or a CSV file with a “text” column. Pinned sentences stay, and are watched while the model heals. All of them are kept in this browser only."
             </p>
             <Show when=move || !is_empty()>
                 <div class="scroll" tabindex="0" role="region" aria-label="Table of the sentences you tried">

@@ -48,8 +48,8 @@ pub(super) fn LessonCard() -> impl IntoView {
                     data-testid="next-lesson"
                     disabled=move || number.get() == LESSONS.len()
                     on:click=move |_| go((number.get_untracked() + 1).min(LESSONS.len()))
-                >"Next step"</button>
-                <button type="button" class="plain" on:click=again>"Set this step up again"</button>
+                >"Next"</button>
+                <button type="button" class="plain" on:click=again>"Reset this step"</button>
                 <button type="button" class="plain" on:click=end>"Leave the tour"</button>
             </div>
         </section>

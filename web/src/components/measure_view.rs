@@ -1,8 +1,7 @@
 //! Held-out sentences, and the history of tried ones.
 
-use super::confusion::{Confusion, accuracy_figure};
 use super::control::ControlPanel;
-use super::differing_rows::DifferingRows;
+use super::evaluation::{Confusion, DifferingRows, accuracy_figure};
 use super::figure_card::FigureCard;
 use super::history_panel::HistoryPanel;
 use crate::protocol::Evaluation;
@@ -16,24 +15,32 @@ use std::sync::Arc;
 pub(super) fn MeasureView() -> impl IntoView {
     let store = Store::get();
     let rows = move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows));
-    let story = move || {
-        match rows() {
+    let story = move || match rows() {
         Some(rows) => format!(
-            "{} labelled sentences that no model here has learned from. Each of the three answers all of them, on your machine.",
+            "{} labelled sentences that none of these models was trained on. Each of the three classifies all of them, on your machine.",
             rows.n_held_out
         ),
-        None => "This model came without labelled sentences: hand over a table with a text and a label in each row under “Model”."
-            .to_owned(),
-    }
+        None => {
+            "This model came without labelled sentences: add a table with a text and a label in each row under “Model”."
+                .to_owned()
+        }
     };
     let is_stale = move || {
         let now = store.damage_name();
         store.evaluation.with(|evaluation| evaluation.as_ref().is_some_and(|(_, damage)| *damage != now))
     };
     let bar = move || {
-        store.evaluating.get().map(|progress| {
+        store.evaluating.get().map(|(_, progress)| {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
-            view! { <progress aria-label="Sentences answered" value=done max=total /> }
+            view! {
+                <progress aria-label="Sentences classified" value=done max=total />
+                <button
+                    type="button"
+                    class="compact"
+                    data-testid="cancel-evaluation"
+                    on:click=move |_| store.cancel(store.evaluating)
+                >"Cancel"</button>
+            }
         })
     };
     let results = move || {
@@ -66,7 +73,7 @@ pub(super) fn MeasureView() -> impl IntoView {
             <p class="small quiet">{story}</p>
             {bar}
             <Show when=is_stale>
-                <p class="notice">"The damage has changed since: evaluate again."</p>
+                <p class="notice">"The damage has changed since then. Evaluate again."</p>
             </Show>
             <ul class="row">{accuracies}</ul>
             <ControlPanel />
@@ -91,7 +98,7 @@ fn accuracy_line(evaluation: Option<&Arc<Evaluation>>, model: Condition) -> impl
                 data-correct=n_correct.to_string()
             >
                 {format!(
-                    "{model}: {n_correct} of {} right, macro-F1 {:.1} %{answers}",
+                    "{model}: {n_correct} of {} correct, macro-F1 {:.1} %{answers}",
                     accuracy.n,
                     100.0 * found.macro_f1
                 )}

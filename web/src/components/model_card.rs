@@ -32,7 +32,7 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
     let subtitle = move || match model {
         Condition::Healthy | Condition::Control => "Fine-tuned, not damaged".to_owned(),
         Condition::Corrupted => store.damage.with(|damage| match damage {
-            Some(damage) if damage.totals.n_changed == 0 => "No value is changed yet".to_owned(),
+            Some(damage) if damage.totals.n_changed == 0 => "Nothing has changed yet".to_owned(),
             Some(damage) => format!("{} · seed {}", damage.plan, damage.seed.0),
             None => store.state.with(|state| format!("{} · seed {}", state.plan, state.seed.0)),
         }),
@@ -53,7 +53,7 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         }
         let reason = match model {
             Condition::Healed if store.loaded.with(Option::is_some) && store.healed.with(Option::is_none) => {
-                "Nothing is healed yet: press “Heal” below."
+                "Not healed yet: press “Heal” below."
             }
             _ if text.get().trim().is_empty() => "Type a sentence.",
             _ => "Waiting for the model…",
@@ -85,10 +85,10 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             </div>
             {body}
             <Show when=is_precomputed>
-                <p class="small quiet">"Computed when this page was made; your own follows when the model is here."</p>
+                <p class="small quiet">"Computed when this page was built; a live answer follows once the model has loaded."</p>
             </Show>
             <Show when=is_other_damage>
-                <p class="notice">"This one was healed from another damage than the one beside it. Press “Heal” to heal this damage."</p>
+                <p class="notice">"This model was healed from different damage than the one beside it has. Press “Heal” to heal the current damage."</p>
             </Show>
         </article>
     }
@@ -107,7 +107,7 @@ fn answer_view(prediction: &ModelPrediction, labels: &[String], differs: bool) -
         Some(label) => labels.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}")),
         None => "no answer".to_owned(),
     };
-    let sure = confidence(prediction).map_or("its numbers are not finite".to_owned(), percent);
+    let sure = confidence(prediction).map_or("its scores are not finite".to_owned(), percent);
     let bars = prediction.probabilities.iter().enumerate().map(|(label, share)| {
         let is_top = prediction.label == Some(label as u32);
         let width = share.unwrap_or(0.0).clamp(0.0, 1.0).to_string();

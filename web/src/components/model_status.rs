@@ -17,7 +17,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
             "ready"
         } else if store.failure.with(Option::is_some) {
             "failed"
-        } else if store.bundles.with(Vec::is_empty) {
+        } else if store.bundles.with(Vec::is_empty) || store.health.get() == Health::Ready {
             "none"
         } else {
             "loading"
@@ -26,24 +26,24 @@ pub(super) fn ModelStatus() -> impl IntoView {
     let name = move || store.loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.model.name.clone()));
     let words = move || match (store.loading.get(), store.loaded.get()) {
         (None, Some(loaded)) => ready(&loaded),
-        (Some(progress), _) => match progress.stage {
+        (Some((_, progress)), _) => match progress.stage {
             Stage::Transfer if progress.total > 0 => format!(
-                "The model is on its way: {} of {}. What you see meanwhile was computed with it before.",
+                "Loading the model: {} of {}. Until it is here, you see answers that it gave earlier.",
                 megabytes(progress.done),
                 megabytes(progress.total)
             ),
-            Stage::Transfer => format!("The model is on its way: {}.", megabytes(progress.done)),
-            Stage::Unpack => "The model is being checked and unpacked.".to_owned(),
-            Stage::Rows | Stage::Steps => "Labelled sentences are being read.".to_owned(),
+            Stage::Transfer => format!("Loading the model: {}.", megabytes(progress.done)),
+            Stage::Unpack => "Checking and unpacking the model.".to_owned(),
+            Stage::Rows | Stage::Steps => "Reading the labelled sentences.".to_owned(),
         },
         (None, None) => match store.health.get() {
-            Health::Starting => "The program that computes for this page is starting.".to_owned(),
-            Health::Ready => "No model is loaded yet: choose one under “Model”.".to_owned(),
-            Health::Stopped(_) => "The program that computes for this page has stopped.".to_owned(),
+            Health::Starting => "The program behind this page is starting.".to_owned(),
+            Health::Ready => "No model is loaded yet. Choose one under “Model”.".to_owned(),
+            Health::Stopped(_) => "The program behind this page has stopped.".to_owned(),
         },
     };
     let bar = move || {
-        store.loading.get().map(|progress| {
+        store.loading.get().map(|(_, progress)| {
             let stage = match progress.stage {
                 Stage::Transfer => "transfer",
                 Stage::Unpack => "unpack",
@@ -52,6 +52,12 @@ pub(super) fn ModelStatus() -> impl IntoView {
             let (done, total) = (progress.done.to_string(), progress.total.max(1).to_string());
             view! {
                 <progress data-testid="load-progress" data-stage=stage value=done max=total aria-label="Loading the model" />
+                <button
+                    type="button"
+                    class="compact"
+                    data-testid="cancel-load"
+                    on:click=move |_| store.cancel(store.loading)
+                >"Cancel loading"</button>
             }
         })
     };
@@ -66,13 +72,13 @@ pub(super) fn ModelStatus() -> impl IntoView {
 fn ready(loaded: &Arc<Loaded>) -> String {
     let model = &loaded.model;
     let source = match &loaded.source {
-        ModelSource::Bundle { is_cached: true, .. } => "from this browser's store",
+        ModelSource::Bundle { is_cached: true, .. } => "from this browser's cache",
         ModelSource::Bundle { .. } => "from this page",
         ModelSource::Files { .. } => "from your files",
-        ModelSource::Run { .. } => "from a run's folder",
+        ModelSource::Run { .. } => "from a run folder",
     };
     format!(
-        "{}: {} layers with {} heads, {} million numbers, {source}. It runs on your machine; nothing is sent anywhere.",
+        "{}: {} layers with {} heads, {} million parameters, {source}. It runs on your machine; nothing is sent anywhere.",
         model.name,
         model.n_layers,
         model.n_heads,

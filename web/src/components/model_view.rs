@@ -2,8 +2,7 @@
 
 use super::files::OwnModel;
 use super::model_status::megabytes;
-use super::storage_panel::StoragePanel;
-use crate::protocol::Loaded;
+use crate::protocol::{Loaded, Purge, Storage};
 use crate::store::Store;
 use leptos::prelude::*;
 use shared::bundle::IndexEntry;
@@ -29,7 +28,7 @@ pub(super) fn ModelView() -> impl IntoView {
             <section class="panel stack" aria-labelledby="model-title">
                 <h2 id="model-title">"This model"</h2>
                 <dl class="facts">{facts}{terms}</dl>
-                <h3>"Models of this page"</h3>
+                <h3>"Models on this page"</h3>
                 <ul class="stack">{bundles}</ul>
             </section>
             <OwnModel />
@@ -70,7 +69,7 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
     let mut rows = vec![
         ("Name", model.name.clone()),
         ("Shape", format!("{} layers, {} heads, width {}", model.n_layers, model.n_heads, model.hidden_size)),
-        ("Numbers", count(model.n_parameters)),
+        ("Parameters", count(model.n_parameters)),
         (
             "Memory",
             format!(
@@ -79,7 +78,7 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
                 megabytes(model.healing_bytes)
             ),
         ),
-        ("Reads", format!("up to {} word pieces of {} it knows", model.max_length, count(model.vocab_size))),
+        ("Input", format!("up to {} word pieces, from a vocabulary of {}", model.max_length, count(model.vocab_size))),
         ("Classes", model.labels.join(", ")),
     ];
     if let Some(bundle) = &loaded.bundle {
@@ -87,16 +86,16 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
             rows.push((
                 "Version",
                 format!(
-                    "superseded (numerics {numerics}): made by an earlier arithmetic, whose figures are not to be put \
-                     together with those of today"
+                    "superseded (numerics {numerics}): made with an earlier version of the arithmetic, whose figures \
+                     must not be pooled with today's"
                 ),
             ));
         }
-        rows.push(("Transferred", megabytes(bundle.transfer_bytes)));
+        rows.push(("Download", megabytes(bundle.transfer_bytes)));
         rows.push((
             "Accuracy",
             format!(
-                "{} as it is here, {} before its weights were made smaller",
+                "{} with the quantised weights used here, {} with the original ones",
                 percent(bundle.accuracy_quantized),
                 percent(bundle.accuracy_f32)
             ),
@@ -111,4 +110,62 @@ fn facts(loaded: &Arc<Loaded>) -> impl IntoView + use<> {
     let notes = loaded.notes.iter().map(|note| view! { <dt>"Note"</dt><dd>{note.clone()}</dd> }).collect_view();
     let rows = rows.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd>{value}</dd> }).collect_view();
     view! { {rows}{notes} }
+}
+
+/// What the page keeps in this browser, and how to get rid of it.
+#[component]
+fn StoragePanel() -> impl IntoView {
+    let store = Store::get();
+    store.refresh_storage();
+    let data = move |read: fn(&Storage) -> u64| {
+        move || store.storage.with(|storage| storage.as_ref().map(|storage| read(storage).to_string()))
+    };
+    let words = move || {
+        store.storage.with(|storage| match storage {
+            None => "Checking…".to_owned(),
+            Some(storage) if !storage.is_available => {
+                "This browser stores nothing for this page (a private window, or no HTTPS): everything is downloaded again \
+                 each time, and snapshots last until the tab is closed."
+                    .to_owned()
+            }
+            Some(storage) => {
+                let quota = storage.quota_bytes.map_or(String::new(), |quota| format!(" of {} allowed", megabytes(quota)));
+                format!(
+                    "{} of models in {} files and {} of healing in {} snapshots; {} in all{quota}.",
+                    megabytes(storage.models_bytes),
+                    storage.n_model_files,
+                    megabytes(storage.moments_bytes),
+                    storage.n_moments,
+                    storage.usage_bytes.map_or("an unknown amount".to_owned(), megabytes)
+                )
+            }
+        })
+    };
+    let button = move |id: &'static str, name: &'static str, what: Purge| {
+        view! {
+            <button type="button" class="compact" data-testid=id on:click=move |_| store.purge(what)>{name}</button>
+        }
+    };
+    view! {
+        <section
+            class="panel stack"
+            aria-labelledby="storage-title"
+            data-testid="storage"
+            data-models-bytes=data(|storage| storage.models_bytes)
+            data-moments-bytes=data(|storage| storage.moments_bytes)
+        >
+            <h2 id="storage-title">"Stored in this browser"</h2>
+            <p class="small numbers">{words}</p>
+            <p class="small quiet">
+                "After the first visit, the page and its models work offline. Stored files are versioned and checked against their hash. For a classroom without any network: "
+                <a href="bert-heal-class.zip" download data-testid="class-zip">"download everything for class"</a>
+                " (a zip file; START.txt in it says how to open it)."
+            </p>
+            <div class="row">
+                {button("purge-models", "Delete models", Purge::Models)}
+                {button("purge-moments", "Delete snapshots", Purge::Moments)}
+                {button("purge", "Delete everything", Purge::Everything)}
+            </div>
+        </section>
+    }
 }

@@ -3,8 +3,8 @@
 //! One stop of the Tab key leads into the drawing, arrow keys lead around in it (the pattern of a toolbar in WAI-ARIA's
 //! authoring practices), Enter and Space damage or spare.
 
+use super::damage_panel::Editor;
 use super::network_part::{Cell, LayerPart, PlainPart};
-use super::operating_table::Editor;
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
@@ -53,13 +53,13 @@ pub(super) fn Network() -> impl IntoView {
             view! { <LayerPart layer_idx=layer_idx n_heads=anatomy.n_heads row=row focus=focus pointed=pointed /> }
         });
         Some(view! {
-            <PlainPart part=Part::Classifier name="Classifier" hint="names the class" row=0 focus=focus pointed=pointed />
-            <PlainPart part=Part::Pooler name="Pooler" hint="reads the first piece" row=1 focus=focus pointed=pointed />
+            <PlainPart part=Part::Classifier name="Classifier" hint="chooses the class" row=0 focus=focus pointed=pointed />
+            <PlainPart part=Part::Pooler name="Pooler" hint="reads the first word piece" row=1 focus=focus pointed=pointed />
             {layers.collect_view()}
             <PlainPart
                 part=Part::Embeddings
                 name="Embeddings"
-                hint="word pieces become numbers"
+                hint="turn word pieces into vectors"
                 row={2 + n_layers}
                 focus=focus
                 pointed=pointed
@@ -67,7 +67,7 @@ pub(super) fn Network() -> impl IntoView {
         })
     };
     let readout = move || match pointed.get() {
-        None => "Point at a part, click it to damage or spare it.".to_owned(),
+        None => "Point at a part to see its size, click it to damage or restore it.".to_owned(),
         Some(cell) => describe(&store, cell),
     };
     let pieces = move || store.said.with(|said| said.as_ref().map_or(String::new(), |said| said.tokens.join(" ")));
@@ -84,7 +84,7 @@ pub(super) fn Network() -> impl IntoView {
         <div
             class="network"
             role="group"
-            aria-label="The network, input at the bottom. Arrow keys move, Enter damages or spares."
+            aria-label="The network, input at the bottom. Arrow keys move, Enter damages or restores."
             data-testid="network"
             node_ref=container
             on:keydown=move_focus
@@ -94,7 +94,7 @@ pub(super) fn Network() -> impl IntoView {
         </div>
         <p class="flow">
             <span aria-hidden="true">"↑"</span>
-            <code>{move || if pieces().is_empty() { "a sentence in pieces".to_owned() } else { pieces() }}</code>
+            <code>{move || if pieces().is_empty() { "a sentence in word pieces".to_owned() } else { pieces() }}</code>
         </p>
         <p class="readout">{readout}</p>
     }
@@ -131,7 +131,7 @@ fn describe(store: &Store, cell: Cell) -> String {
     });
     let count = |n: usize| shared::figure::Unit::Count.format(n as f64);
     let share = 100.0 * n_changed as f64 / n_values as f64;
-    format!("{name}: {} numbers, {} changed ({share:.1} %)", count(n_values), count(n_changed))
+    format!("{name}: {} values, {} changed ({share:.1} %)", count(n_values), count(n_changed))
 }
 
 /// The editor and the focus behind one cell of the drawing.

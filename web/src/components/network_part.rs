@@ -1,7 +1,7 @@
 //! One row of the drawing: an encoder layer with its insides, or a part without any.
 
+use super::damage_panel::Editor;
 use super::network::{Focus, is_pressed};
-use super::operating_table::Editor;
 use crate::plan_edit::{Component, Part};
 use crate::protocol::PartKind;
 use crate::store::Store;
@@ -74,13 +74,13 @@ pub(super) fn word(component: Component) -> String {
 /// For those who hear it; what stands on the button comes first, so that it can be said to a voice control as well.
 fn spoken(component: Component) -> String {
     match component {
-        Component::Query => "Q: query of the attention".to_owned(),
-        Component::Key => "K: key of the attention".to_owned(),
-        Component::Value => "V: value of the attention".to_owned(),
-        Component::Output => "Out: output of the attention".to_owned(),
+        Component::Query => "Q: attention query".to_owned(),
+        Component::Key => "K: attention key".to_owned(),
+        Component::Value => "V: attention value".to_owned(),
+        Component::Output => "Out: attention output".to_owned(),
         Component::Head(head_idx) => format!("attention head {head_idx}"),
-        Component::FfnIn => "FFN in: first half of the feed-forward network".to_owned(),
-        Component::FfnOut => "FFN out: second half of the feed-forward network".to_owned(),
+        Component::FfnIn => "FFN in: first feed-forward layer".to_owned(),
+        Component::FfnOut => "FFN out: second feed-forward layer".to_owned(),
         Component::LayerNorm => "Norm: both LayerNorms".to_owned(),
         Component::Weight => "weights".to_owned(),
         Component::Bias => "biases".to_owned(),

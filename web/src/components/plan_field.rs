@@ -44,7 +44,7 @@ pub(super) fn PlanField() -> impl IntoView {
             }
         >
             <div class="field">
-                <label for="plan">"The plan in words"</label>
+                <label for="plan">"Corruption plan"</label>
                 <div class="row">
                     <input
                         type="text"

@@ -42,8 +42,8 @@ pub(super) fn SeedField() -> impl IntoView {
             />
             <button type="button" data-testid="roll-seed" on:click=roll>
                 <svg class="die" viewBox="0 0 12 12" aria-hidden="true">
-                    <path class="fill-none stroke-ink" d="M1.5 1.5h9v9h-9z" />
-                    <path class="fill-ink" d="M3 3h1.6v1.6H3zM7.4 3h1.6v1.6H7.4zM5.2 5.2h1.6v1.6H5.2zM3 7.4h1.6v1.6H3zM7.4 7.4h1.6v1.6H7.4z" />
+                    <path fill="none" stroke="currentColor" d="M1.5 1.5h9v9h-9z" />
+                    <path fill="currentColor" d="M3 3h1.6v1.6H3zM7.4 3h1.6v1.6H7.4zM5.2 5.2h1.6v1.6H5.2zM3 7.4h1.6v1.6H3zM7.4 7.4h1.6v1.6H7.4z" />
                 </svg>
                 "Roll the dice"
             </button>

@@ -58,13 +58,13 @@ pub(super) fn SentencePanel() -> impl IntoView {
     view! {
         <section class="ask panel stack" aria-labelledby="ask-title">
             <div class="row apart">
-                <h2 id="ask-title"><label for="text">"A sentence"</label></h2>
+                <h2 id="ask-title"><label for="text">"Sentence"</label></h2>
                 <button
                     type="button"
                     class="compact"
                     data-testid="classify"
                     on:click=move |_| submit()
-                >"Ask and remember"</button>
+                >"Classify and remember"</button>
             </div>
             <textarea
                 id="text"
@@ -85,7 +85,7 @@ pub(super) fn SentencePanel() -> impl IntoView {
                 }
             />
             <Show when=is_cut>
-                <p class="notice">"The models read only the beginning of this text: the rest is beyond their length."</p>
+                <p class="notice">"The models read only the beginning of this text: the rest exceeds their maximum length."</p>
             </Show>
             <ul class="samples" aria-label="Sentences to try">{samples}</ul>
         </section>

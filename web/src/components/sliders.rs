@@ -1,6 +1,6 @@
 //! How many layers from either end.
 
-use super::operating_table::Editor;
+use super::damage_panel::Editor;
 use crate::store::Store;
 use leptos::prelude::*;
 
@@ -19,7 +19,7 @@ pub(super) fn Sliders() -> impl IntoView {
     view! {
         <div class="stack">
             <div class="slider">
-                <label for="bottom">"From bottom"</label>
+                <label for="bottom">"From the bottom"</label>
                 <input
                     type="range"
                     id="bottom"
@@ -38,7 +38,7 @@ pub(super) fn Sliders() -> impl IntoView {
                 <output for="bottom">{move || words(ends.get().0)}</output>
             </div>
             <div class="slider">
-                <label for="top">"From top"</label>
+                <label for="top">"From the top"</label>
                 <input
                     type="range"
                     id="top"

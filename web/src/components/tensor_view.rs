@@ -44,7 +44,7 @@ pub(super) fn TensorPanel() -> impl IntoView {
             <h2 id="tensor-title">"The weights themselves"</h2>
             <div class="row">
                 <div class="field grow">
-                    <label for="tensor">"Tensor (● is touched by the plan)"</label>
+                    <label for="tensor">"Tensor (● = touched by the plan)"</label>
                     <select
                         id="tensor"
                         class="mono"
@@ -52,7 +52,7 @@ pub(super) fn TensorPanel() -> impl IntoView {
                     >{options}</select>
                 </div>
                 <div class="field">
-                    <label for="against">"Healthy against"</label>
+                    <label for="against">"Compare healthy with"</label>
                     <select
                         id="against"
                         on:change=move |event| {
@@ -79,13 +79,13 @@ fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> 
     let largest = tensor.change.means.iter().flatten().copied().fold(0.0, f32::max);
     let n_non_finite = tensor.histogram.after.n_non_finite;
     let warning = (n_non_finite > 0).then(|| {
-        view! { <p><span class="chip warn">{format!("{n_non_finite} values are no finite number")}</span></p> }
+        view! { <p><span class="chip warn">{format!("{n_non_finite} values are not finite")}</span></p> }
     });
     let number = |x: f64| Unit::Number.format(x);
     view! {
         <p class="small quiet">
             {format!(
-                "[{}]. Each tile is the mean of a block of weights; colours reach their strongest at ±{}.",
+                "[{}]. Each tile is the mean of a block of weights; colours saturate at ±{}.",
                 shape.join(" × "),
                 number(f64::from(tensor.scale))
             )}
@@ -99,7 +99,7 @@ fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> 
             <HeatMap name="Healthy".to_owned() tiles=tensor.before.clone() palette=Palette::Signed(tensor.scale) />
             <HeatMap name=capitalised(other) tiles=tensor.after.clone() palette=Palette::Signed(tensor.scale) />
             <HeatMap
-                name=format!("Size of the difference, up to {}", number(f64::from(largest)))
+                name=format!("Absolute difference, up to {}", number(f64::from(largest)))
                 tiles=tensor.change.clone()
                 palette=Palette::Magnitude(largest)
             />
@@ -126,7 +126,11 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
     let (other, role) =
         if is_healed { ("healed", Some(Condition::Healed)) } else { ("corrupted", Some(Condition::Corrupted)) };
     let tell = |histogram: &WeightHistogram| {
-        format!("mean {}, spread {}", Unit::Number.format(histogram.mean), Unit::Number.format(histogram.std))
+        format!(
+            "mean {}, standard deviation {}",
+            Unit::Number.format(histogram.mean),
+            Unit::Number.format(histogram.std)
+        )
     };
     let said = format!("healthy {}; {other} {}", tell(&change.before), tell(&change.after));
     Figure {

@@ -46,7 +46,7 @@ pub(super) fn TimeLapse() -> impl IntoView {
         None => String::new(),
         Some(moment) => {
             let accuracy = moment.held_out.map_or(String::new(), |held_out| {
-                format!(", held-out accuracy {:.1} % of {}", 100.0 * held_out.value, held_out.rows())
+                format!(", held-out accuracy {:.1} % on {}", 100.0 * held_out.value, held_out.rows())
             });
             let kept = if moment.is_saved { "" } else { "; kept only until this tab is closed" };
             format!("Step {} of {}{accuracy}{kept}", moment.step, moment.n_steps)
@@ -59,7 +59,7 @@ pub(super) fn TimeLapse() -> impl IntoView {
         <Show when=move || !moments.with(Vec::is_empty)>
             <div class="stack">
                 <div class="row">
-                    <label for="moments" class="grow">"Time-lapse: take the healed model back to a moment"</label>
+                    <label for="moments" class="grow">"Time-lapse: take the healed model back to a snapshot"</label>
                     <Show when=move || healings.with(|healings| healings.len() > 1)>
                         <select
                             class="grow"

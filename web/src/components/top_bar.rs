@@ -6,7 +6,7 @@ use crate::store::Store;
 use leptos::prelude::*;
 
 const VIEWS: [(View, &str); 5] = [
-    (View::Operate, "Operate"),
+    (View::Operate, "Damage and heal"),
     (View::Inside, "Look inside"),
     (View::Measure, "Measure"),
     (View::Evidence, "Evidence"),
@@ -23,7 +23,7 @@ pub(super) fn TopBar() -> impl IntoView {
         // Where the browser forbids it, the link is in its address bar all the same.
         let _ = window().navigator().clipboard().write_text(&href);
         is_copied.set(true);
-        store.announcement.set("The link is copied: it rebuilds this very damage on any machine.".to_owned());
+        store.announcement.set("Link copied. It recreates exactly this damage on any machine.".to_owned());
         set_timeout(move || is_copied.set(false), std::time::Duration::from_secs(2));
     };
     let theme = store.select(|state| state.theme);
@@ -57,13 +57,13 @@ pub(super) fn TopBar() -> impl IntoView {
             <div class="brand">
                 <h1>
                     <svg viewBox="0 0 24 24" aria-hidden="true">
-                        <path class="fill-healthy" d="M3 17h18v4H3z" />
-                        <path class="fill-corrupted" d="M3 10h7l2 4 2-4h7v4H3z" />
-                        <path class="fill-healed" d="M3 3h18v4H3z" />
+                        <path fill="var(--healthy)" d="M3 17h18v4H3z" />
+                        <path fill="var(--corrupted)" d="M3 10h7l2 4 2-4h7v4H3z" />
+                        <path fill="var(--healed)" d="M3 3h18v4H3z" />
                     </svg>
                     "bert-heal"
                 </h1>
-                <p>"Break part of a language model, watch it fail, heal it. All of it in your browser."</p>
+                <p>"Break part of a language model, watch it fail, heal it: all in your browser."</p>
             </div>
             <div class="tools">
                 <Show when=move || shows_lessons.get()>

@@ -1,6 +1,6 @@
 //! A damage in the grammar, as a person would type it.
 
-use super::{Component, Extent, Group, Part};
+use super::{Component, Coverage, Group, Part};
 use shared::corruption::Anatomy;
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ pub(super) fn write(groups: &[Group], anatomy: Anatomy) -> String {
 
 /// One step for each set of components that parts have in common, in the order of their first part.
 fn steps(group: &Group, anatomy: Anatomy) -> Vec<String> {
-    let mut by_extent: BTreeMap<&Extent, Vec<Part>> = BTreeMap::new();
-    for (part, extent) in &group.parts {
-        by_extent.entry(extent).or_default().push(*part);
+    let mut by_coverage: BTreeMap<&Coverage, Vec<Part>> = BTreeMap::new();
+    for (part, coverage) in &group.parts {
+        by_coverage.entry(coverage).or_default().push(*part);
     }
-    let mut steps: Vec<(Part, String)> = by_extent
+    let mut steps: Vec<(Part, String)> = by_coverage
         .into_iter()
-        .map(|(extent, parts)| {
-            let components = match extent {
-                Extent::Whole => String::new(),
-                Extent::Components(components) => format!("/{}", Component::words(components)),
+        .map(|(coverage, parts)| {
+            let components = match coverage {
+                Coverage::Whole => String::new(),
+                Coverage::Components(components) => format!("/{}", Component::words(components)),
             };
             (parts[0], format!("{}@{}{components}", group.scheme, selection(&parts, anatomy.n_layers)))
         })

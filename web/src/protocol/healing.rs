@@ -1,10 +1,10 @@
-//! Healing: fine-tuning the damaged model step by step, and the moments one can go back to.
+//! Healing: fine-tuning the damaged model step by step, the moments one can go back to, and what is kept in the browser.
 
 use super::{Accuracy, Classification};
 use serde::{Deserialize, Serialize};
 use shared::seed::Seed;
 
-/// How to heal.
+/// Fine-tune the corrupted model: progress is told after every step. Other requests are answered between steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HealSettings {
     /// Peak learning rate of AdamW.
@@ -66,8 +66,7 @@ pub enum Trained {
 pub enum HealState {
     /// Steps follow one another.
     Running,
-    /// It waits for [`Request::HealResume`](super::Request::HealResume) or
-    /// [`Request::HealStep`](super::Request::HealStep).
+    /// It waits to be [steered](super::SteerHealing).
     Paused,
 }
 
@@ -147,4 +146,35 @@ pub struct Moment {
     pub size_bytes: u64,
     /// Whether it survives closing the tab; if not, the browser had no room or no cache.
     pub is_saved: bool,
+}
+
+/// What is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Whether the browser lets the page keep anything; not without HTTPS or on some private windows.
+    pub is_available: bool,
+    /// Bytes of models' files.
+    pub models_bytes: u64,
+    /// Files of models.
+    pub n_model_files: usize,
+    /// Bytes of moments.
+    pub moments_bytes: u64,
+    /// Moments.
+    pub n_moments: usize,
+    /// What the browser says all of this origin takes; `None` when it does not say.
+    pub usage_bytes: Option<u64>,
+    /// What the browser says this origin may take; `None` when it does not say.
+    pub quota_bytes: Option<u64>,
+}
+
+/// What to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purge {
+    /// The files of models, which are fetched again when they are needed.
+    Models,
+    /// The moments of healings, which are lost.
+    Moments,
+    /// Both, and the page itself, which then needs the network again.
+    Everything,
 }

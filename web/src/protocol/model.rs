@@ -220,3 +220,12 @@ pub struct RowCounts {
     /// For evaluation, none of them among those for healing.
     pub n_held_out: usize,
 }
+
+/// Labelled texts were taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsLoaded {
+    /// How many.
+    pub rows: RowCounts,
+    /// What was left out of the table, as a sentence.
+    pub note: Option<String>,
+}

@@ -1,32 +1,31 @@
 use super::*;
 use shared::Condition;
+use shared::seed::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;
-
-fn call(request: Request) -> Call {
-    Call { id: RequestId(7), request }
-}
 
 #[wasm_bindgen_test]
 fn decode_of_encode_is_the_identity_also_for_seeds_beyond_javascript_numbers() {
-    for request in [
-        Request::Corrupt { seed: Seed(u64::MAX), plan: "kaiming@all".to_owned() },
-        Request::LoadFiles { files: vec![FileEntry { path: "run/spec.json".to_owned(), size_bytes: 1 << 40 }] },
-        Request::HealStart(HealSettings {
-            pinned: vec!["so <b>good</b> “é”".to_owned()], ..HealSettings::default()
-        }),
-        Request::HealStart(HealSettings {
-            trained: Trained::AllBut("embeddings".to_owned()),
-            ..HealSettings::default()
-        }),
-        Request::Drift { source: DriftSource::HeldOut { n_rows: 8 }, models: vec![Condition::Healed] },
-        Request::SelectMoment { id: MomentId("a/1".to_owned()) },
-        Request::Purge(Purge::Everything),
-        Request::HealStop,
-        Request::Cancel { id: RequestId(u32::MAX) },
-    ] {
-        let call = call(request);
+    let requests: [AnyRequest; 9] = [
+        Corrupt { seed: Seed(u64::MAX), plan: "kaiming@all".to_owned() }.into(),
+        Load::Files(vec![FileEntry { path: "run/spec.json".to_owned(), size_bytes: 1 << 40 }]).into(),
+        HealSettings { pinned: vec!["so <b>good</b> “é”".to_owned()], ..HealSettings::default() }.into(),
+        HealSettings { trained: Trained::AllBut("embeddings".to_owned()), ..HealSettings::default() }.into(),
+        MeasureDrift { source: DriftSource::HeldOut { n_rows: 8 }, models: vec![Condition::Healed] }.into(),
+        SelectMoment { id: MomentId("a/1".to_owned()) }.into(),
+        Purge::Everything.into(),
+        SteerHealing::Stop.into(),
+        Cancel { id: RequestId(u32::MAX) }.into(),
+    ];
+    for request in requests {
+        let call = Call { id: RequestId(7), request };
         assert_eq!(encode(&call).and_then(|text| decode(&text)), Ok(call));
     }
+}
+
+/// The reply as it arrives.
+fn posted(reply: &Reply) -> Reply {
+    let [header, body] = reply.encode().unwrap();
+    Reply::decode(&header, body).unwrap()
 }
 
 #[wasm_bindgen_test]
@@ -74,28 +73,31 @@ fn answers_keep_every_bit_of_their_numbers() {
         tokens: vec!["a".to_owned()],
         models: vec![ModelAttention { model: Condition::Healthy, probabilities: vec![None, Some(f32::MIN_POSITIVE)] }],
     };
-    for response in [
-        Response::Ready,
-        Response::Progress(Progress { stage: Stage::Transfer, done: 1, total: u64::MAX }),
-        Response::Classified(vec![classification]),
-        Response::HealProgress(Box::new(progress)),
-        Response::Moments(vec![moment]),
-        Response::Attention(view),
-        Response::Failed(Failure::NoModel),
-    ] {
-        let reply = Reply { id: Some(RequestId(1)), response };
-        assert_eq!(encode(&reply).and_then(|text| decode(&text)), Ok(reply));
-    }
+    let id = Some(RequestId(1));
+    let answer = posted(&Reply::new(id, ReplyKind::Answer, &vec![classification.clone()]));
+    assert!(matches!(answer.response::<Classify>(), Response::Answer(said) if said == [classification]));
+    let told = posted(&Reply::new(id, ReplyKind::Progress, &progress));
+    assert!(matches!(told.response::<HealSettings>(), Response::Progress(told) if told == progress));
+    let answer = posted(&Reply::new(id, ReplyKind::Answer, &vec![moment.clone()]));
+    assert!(matches!(answer.response::<ListMoments>(), Response::Answer(moments) if moments == [moment]));
+    let answer = posted(&Reply::new(id, ReplyKind::Answer, &view));
+    assert!(matches!(answer.response::<ViewAttention>(), Response::Answer(seen) if seen == view));
+    let transfer = Progress { stage: Stage::Transfer, done: 1, total: u64::MAX };
+    let told = posted(&Reply::new(id, ReplyKind::Progress, &transfer));
+    assert!(matches!(told.response::<Load>(), Response::Progress(told) if told == transfer));
 }
 
 #[wasm_bindgen_test]
-fn only_progress_is_followed_by_more() {
-    let progress = Response::Progress(Progress { stage: Stage::Rows, done: 0, total: 0 });
-    assert!(!progress.is_final());
-    for response in [Response::Done, Response::Cancelled, Response::Failed(Failure::NoModel), Response::Moments(vec![])]
-    {
-        assert!(response.is_final(), "{response:?}");
-    }
+fn failures_and_cancellations_are_read_whatever_was_asked_and_another_answer_is_a_failure() {
+    let id = Some(RequestId(1));
+    let failed = posted(&Reply::failed(id, &Failure::NoModel));
+    assert_eq!(failed.failure(), Some(Failure::NoModel));
+    assert!(matches!(failed.response::<Load>(), Response::Failed(Failure::NoModel)));
+    let cancelled = posted(&Reply::bare(id, ReplyKind::Cancelled));
+    assert!(matches!(cancelled.response::<Evaluate>(), Response::Cancelled) && cancelled.kind.is_final());
+    let answer = posted(&Reply::new(id, ReplyKind::Answer, &7));
+    assert!(matches!(answer.response::<Classify>(), Response::Failed(Failure::MalformedMessage { .. })));
+    assert!(!ReplyKind::Progress.is_final());
 }
 
 #[wasm_bindgen_test]
@@ -106,7 +108,7 @@ fn message_of_another_version_is_refused_even_when_its_body_is_unknown() {
 
 #[wasm_bindgen_test]
 fn text_that_is_no_message_is_a_failure_not_a_panic() {
-    for text in ["", "7", "{}", r#"{"version":3}"#, r#"{"version":3,"body":"corrupt"}"#] {
+    for text in ["", "7", "{}", r#"{"version":4}"#, r#"{"version":4,"body":"corrupt"}"#] {
         assert!(matches!(decode::<Call>(text), Err(Failure::MalformedMessage { .. })), "{text}");
     }
 }

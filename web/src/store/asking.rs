@@ -1,17 +1,58 @@
-//! What the models say and what goes on inside them, asked for when the visitor looks at it.
+//! The damage, what the models say, and what goes on inside them: asked for when the visitor looks at it.
 
-use super::lanes::Lane;
+use super::newest::Lane;
 use super::{MODELS, Store};
-use crate::protocol::{DriftSource, Progress, Request, Response, Stage};
+use crate::protocol::{
+    Attribute, Classify, Corrupt, DriftSource, Evaluate, Fingerprint, MeasureDrift, Stage, ViewAttention, ViewTensor,
+};
 use crate::state::View;
 use leptos::prelude::*;
 use shared::Condition;
+use shared::seed::Seed;
 use std::sync::Arc;
 
 /// Tiles of a heat map in each direction: one or two pixels of a screen each.
 const MAX_TILES: usize = 96;
 
 impl Store {
+    /// Damages the model whenever the plan or the seed changes and the plan can be used.
+    pub(super) fn follow_damage(&self) {
+        let store = *self;
+        let wanted = Memo::new(move |_| {
+            let model = store.loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.model.name.clone()))?;
+            // A plan that is wrong is told at its field and changes nothing.
+            store.plan.with(|plan| plan.as_ref().is_some_and(Result::is_ok)).then_some(())?;
+            Some((model, store.state.with(|state| (state.plan.clone(), state.seed))))
+        });
+        // Also when the same plan meets a model that was loaded anew.
+        Effect::new(move |_| {
+            store.loaded.track();
+            if let Some((_, (plan, seed))) = wanted.get() {
+                store.corrupt(plan, seed);
+            }
+        });
+    }
+
+    fn corrupt(&self, plan: String, seed: Seed) {
+        let store = *self;
+        self.ask_latest(Lane::Damage, Corrupt { plan, seed }, move |damage| {
+            batch(|| {
+                store.failure.set(None);
+                store.fingerprint.set(None);
+                store.healed.set(damage.healed.clone());
+                store.announcement.set(damage.description.clone());
+                store.damage.set(Some(Arc::new(damage)));
+            });
+            store.raise_revision();
+        });
+    }
+
+    /// Asks for the fingerprint of the corrupted weights.
+    pub fn ask_fingerprint(&self) {
+        let store = *self;
+        self.ask(Fingerprint { model: Condition::Corrupted }, move |digits| store.fingerprint.set(Some(digits)));
+    }
+
     /// Asks all models about the sentence whenever it or a model changes.
     pub(super) fn follow_sentence(&self) {
         let store = *self;
@@ -23,11 +64,9 @@ impl Store {
             if text.trim().is_empty() || !is_ready {
                 return;
             }
-            let request = Request::Classify { texts: vec![text], models: MODELS.to_vec() };
-            store.ask_latest(Lane::Sentence, request, move |response| {
-                if let Response::Classified(mut said) = response
-                    && let Some(said) = said.pop()
-                {
+            let request = Classify { texts: vec![text], models: MODELS.to_vec() };
+            store.ask_latest(Lane::Sentence, request, move |mut said| {
+                if let Some(said) = said.pop() {
                     let damage = store.damage_name();
                     store.history.update(|history| history.update(vec![said.clone()], &damage));
                     store.said.set(Some(said));
@@ -57,11 +96,9 @@ impl Store {
         if texts.is_empty() {
             return;
         }
-        self.ask(Request::Classify { texts, models: MODELS.to_vec() }, move |response| {
-            if let Response::Classified(said) = response {
-                let damage = store.damage_name();
-                store.history.update(|history| history.update(said, &damage));
-            }
+        self.ask(Classify { texts, models: MODELS.to_vec() }, move |said| {
+            let damage = store.damage_name();
+            store.history.update(|history| history.update(said.clone(), &damage));
         });
     }
 
@@ -79,12 +116,8 @@ impl Store {
             store.revision.track();
             let (Some(name), true) = (store.tensor_name(&tensor.get()), is_inside.get()) else { return };
             let model = store.compared_model();
-            let request = Request::Tensor { name, model, max_tiles: MAX_TILES };
-            store.ask_latest(Lane::Tensor, request, move |response| {
-                if let Response::Tensor(view) = response {
-                    store.tensor.set(Some(Arc::new(*view)));
-                }
-            });
+            let request = ViewTensor { name, model, max_tiles: MAX_TILES };
+            store.ask_latest(Lane::Tensor, request, move |view| store.tensor.set(Some(Arc::new(view))));
         });
         Effect::new(move |_| {
             store.revision.track();
@@ -94,12 +127,8 @@ impl Store {
             };
             let layer_idx = layer_idx.min(anatomy.n_layers.saturating_sub(1));
             let head_idx = Some(head_idx.min(anatomy.n_heads.saturating_sub(1)));
-            let request = Request::Attention { text, layer_idx, head_idx, models: MODELS.to_vec() };
-            store.ask_latest(Lane::Attention, request, move |response| {
-                if let Response::Attention(view) = response {
-                    store.attention.set(Some(Arc::new(view)));
-                }
-            });
+            let request = ViewAttention { text, layer_idx, head_idx, models: MODELS.to_vec() };
+            store.ask_latest(Lane::Attention, request, move |view| store.attention.set(Some(Arc::new(view))));
         });
         Effect::new(move |_| {
             store.revision.track();
@@ -108,18 +137,10 @@ impl Store {
                 return;
             }
             let models = vec![Condition::Corrupted, Condition::Healed];
-            let request = Request::Drift { source: DriftSource::Text(text.clone()), models };
-            store.ask_latest(Lane::Drift, request, move |response| {
-                if let Response::Drift(view) = response {
-                    store.drift.set(Some(Arc::new(view)));
-                }
-            });
-            let request = Request::Attribution { text, target: None, models: MODELS.to_vec() };
-            store.ask_latest(Lane::Attribution, request, move |response| {
-                if let Response::Attribution(view) = response {
-                    store.attribution.set(Some(Arc::new(view)));
-                }
-            });
+            let request = MeasureDrift { source: DriftSource::Text(text.clone()), models };
+            store.ask_latest(Lane::Drift, request, move |view| store.drift.set(Some(Arc::new(view))));
+            let request = Attribute { text, target: None, models: MODELS.to_vec() };
+            store.ask_latest(Lane::Attribution, request, move |view| store.attribution.set(Some(Arc::new(view))));
         });
     }
 
@@ -153,26 +174,10 @@ impl Store {
     /// Evaluates all models on the held-out rows.
     pub fn evaluate(&self) {
         let store = *self;
-        if self.evaluating.with_untracked(Option::is_some) {
-            return;
-        }
         let damage = self.damage_name();
-        // Under way from the click on: the first row may be long in coming.
-        self.evaluating.set(Some(Progress { stage: Stage::Rows, done: 0, total: 0 }));
-        self.bridge.with_value(|bridge| {
-            bridge.ask(Request::Evaluate { models: MODELS.to_vec() }, move |response| match response {
-                Response::Progress(progress) => store.evaluating.set(Some(progress)),
-                Response::Evaluated(evaluation) => {
-                    store.evaluating.set(None);
-                    store.announcement.set("The evaluation is done.".to_owned());
-                    store.evaluation.set(Some((Arc::new(evaluation), damage.clone())));
-                }
-                Response::Failed(failure) => {
-                    store.evaluating.set(None);
-                    store.fail(failure);
-                }
-                _ => store.evaluating.set(None),
-            });
+        self.ask_long(self.evaluating, Stage::Rows, Evaluate { models: MODELS.to_vec() }, move |evaluation| {
+            store.announcement.set("Evaluation finished.".to_owned());
+            store.evaluation.set(Some((Arc::new(evaluation), damage.clone())));
         });
     }
 }

@@ -1,7 +1,7 @@
 //! The control: what the healed model is compared with, shown and made on demand.
 
 use super::{HealPhase, Store};
-use crate::protocol::{Control, HealedOrigin, Healing, Progress, Request, Response, Stage};
+use crate::protocol::{Control, HealedOrigin, Healing, MakeControl, Stage};
 use leptos::prelude::*;
 
 impl Store {
@@ -31,36 +31,9 @@ impl Store {
     /// Makes the control of the healed model.
     pub fn make_control(&self) {
         let store = *self;
-        if self.controlling.with_untracked(Option::is_some) {
-            return;
-        }
-        let id = self.bridge.with_value(|bridge| {
-            bridge.ask(Request::Control, move |response| match response {
-                Response::Progress(now) => store.controlling.update(|making| {
-                    if let Some((_, progress)) = making {
-                        *progress = now;
-                    }
-                }),
-                response => {
-                    store.controlling.set(None);
-                    match response {
-                        Response::Controlled(control) => {
-                            store.announcement.set("The control is there.".to_owned());
-                            store.control.set(Some(*control));
-                        }
-                        Response::Failed(failure) => store.fail(failure),
-                        _ => {}
-                    }
-                }
-            })
+        self.ask_long(self.controlling, Stage::Steps, MakeControl, move |control| {
+            store.announcement.set("The control is ready.".to_owned());
+            store.control.set(Some(control));
         });
-        self.controlling.set(Some((id, Progress { stage: Stage::Steps, done: 0, total: 0 })));
-    }
-
-    /// Gives up the control that is being made.
-    pub fn cancel_control(&self) {
-        if let Some((id, _)) = self.controlling.get_untracked() {
-            self.bridge.with_value(|bridge| bridge.cancel(id));
-        }
     }
 }

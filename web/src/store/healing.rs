@@ -1,9 +1,10 @@
 //! Healing: the panel's side of it.
 
 use super::Store;
-use super::lanes::Lane;
+use super::newest::Lane;
 use crate::protocol::{
-    Classification, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, Request, Response,
+    Classification, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, ListMoments, Moment, Response,
+    SelectMoment, SteerHealing,
 };
 use crate::state::Trained;
 use leptos::prelude::*;
@@ -66,9 +67,10 @@ impl Heal {
 }
 
 impl Store {
-    /// Starts to heal the corrupted model; `starts_paused` for stepping by hand.
-    pub fn start_healing(&self, starts_paused: bool) {
+    /// Starts to heal the corrupted model, running, or paused for stepping by hand.
+    pub fn start_healing(&self, state: HealState) {
         let store = *self;
+        let starts_paused = state == HealState::Paused;
         let (healing, text, seed) = self.state.with_untracked(|state| (state.healing, state.text.clone(), state.seed));
         let mut pinned = vec![text];
         pinned.extend(self.history.with_untracked(crate::history::History::pinned));
@@ -87,14 +89,14 @@ impl Store {
         let phase = if starts_paused { HealPhase::Paused } else { HealPhase::Running };
         self.heal.set(Heal { phase, n_steps: healing.steps, ..Heal::default() });
         self.bridge.with_value(|bridge| {
-            bridge.ask(Request::HealStart(settings), move |response| store.hear_healing(response));
+            bridge.ask(settings, &[], move |response| store.hear_healing(response));
         });
     }
 
-    fn hear_healing(&self, response: Response) {
+    fn hear_healing(&self, response: Response<HealSettings>) {
         match response {
-            Response::HealProgress(progress) => self.hear_step(*progress),
-            Response::Healed(summary) => {
+            Response::Progress(progress) => self.hear_step(progress),
+            Response::Answer(summary) => {
                 let damage = self.damage.get_untracked();
                 if let Some(damage) = damage {
                     let (plan, seed, step) = (damage.plan.clone(), damage.seed, summary.step);
@@ -102,7 +104,7 @@ impl Store {
                     let healing = summary.moment.as_ref().map(|moment| moment.healing.clone()).unwrap_or_default();
                     self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));
                 }
-                self.announcement.set(format!("Healing has ended after {} steps.", summary.step));
+                self.announcement.set(format!("Healing ended after {} steps.", summary.step));
                 self.heal.update(|heal| {
                     heal.phase = HealPhase::Done;
                     heal.summary = Some(summary);
@@ -117,15 +119,16 @@ impl Store {
                 });
                 self.fail(failure);
             }
-            // Thrown away: what was there before stands again.
-            Response::Cancelled => {
-                self.heal.set(Heal::default());
-                self.healed.set(self.loaded.with_untracked(|loaded| loaded.as_ref()?.healed.clone()));
-                self.raise_revision();
-                self.refresh_moments();
-            }
-            _ => {}
+            Response::Cancelled => self.forget_healing(),
         }
+    }
+
+    /// It was thrown away: what was there before stands again.
+    fn forget_healing(&self) {
+        self.heal.set(Heal::default());
+        self.healed.set(self.loaded.with_untracked(|loaded| loaded.as_ref()?.healed.clone()));
+        self.raise_revision();
+        self.refresh_moments();
     }
 
     fn hear_step(&self, progress: HealProgress) {
@@ -169,59 +172,42 @@ impl Store {
         });
     }
 
-    /// Holds, goes on, steps, ends or throws away.
-    pub fn steer_healing(&self, request: Request) {
+    /// Pauses, resumes, steps, ends or throws away.
+    pub fn steer_healing(&self, steer: SteerHealing) {
         let store = *self;
-        let is_resumed = request == Request::HealResume;
-        let is_paused = request == Request::HealPause;
-        self.ask(request, move |_| {
-            store.heal.update(|heal| match heal.phase {
-                HealPhase::Running if is_paused => heal.phase = HealPhase::Paused,
-                HealPhase::Paused if is_resumed => heal.phase = HealPhase::Running,
+        let is_over = self.heal.with_untracked(|heal| !matches!(heal.phase, HealPhase::Running | HealPhase::Paused));
+        self.ask(steer, move |()| match steer {
+            // One that is under way says itself that it has ended.
+            SteerHealing::Reset if is_over => store.forget_healing(),
+            SteerHealing::Pause | SteerHealing::Resume => store.heal.update(|heal| match (heal.phase, steer) {
+                (HealPhase::Running, SteerHealing::Pause) => heal.phase = HealPhase::Paused,
+                (HealPhase::Paused, SteerHealing::Resume) => heal.phase = HealPhase::Running,
                 _ => {}
-            });
-        });
-    }
-
-    /// Throws a finished healing away as well.
-    pub fn reset_healing(&self) {
-        let is_under_way =
-            self.heal.with_untracked(|heal| matches!(heal.phase, HealPhase::Running | HealPhase::Paused));
-        let store = *self;
-        self.ask(Request::HealReset, move |_| {
-            if !is_under_way {
-                store.hear_healing(Response::Cancelled);
-            }
+            }),
+            _ => {}
         });
     }
 
     /// Looks up the moments that can be gone back to.
     pub fn refresh_moments(&self) {
         let store = *self;
-        self.ask(Request::Moments, move |response| {
-            if let Response::Moments(moments) = response {
-                store.moments.set(moments);
-            }
-        });
+        self.ask(ListMoments, move |moments| store.moments.set(moments));
     }
 
     /// Makes the healed model what it was at a moment.
     pub fn select_moment(&self, moment: &Moment) {
         let store = *self;
-        self.ask_latest(Lane::Moment, Request::SelectMoment { id: moment.id.clone() }, move |response| {
-            if let Response::MomentSelected(moment) = response {
-                let (plan, seed) = (moment.plan.clone(), moment.seed);
-                let origin =
-                    HealedOrigin::Live { plan: plan.clone(), seed, healing: moment.healing.clone(), step: moment.step };
-                store.healed.set(Some(origin));
-                let is_other_damage = store.damage.with_untracked(|damage| {
-                    damage.as_ref().is_none_or(|damage| damage.plan != plan || damage.seed != seed)
-                });
-                if is_other_damage {
-                    store.choose(|state| (state.plan, state.seed) = (plan, seed));
-                }
-                store.raise_revision();
+        self.ask_latest(Lane::Moment, SelectMoment { id: moment.id.clone() }, move |moment| {
+            let (plan, seed) = (moment.plan.clone(), moment.seed);
+            let origin = HealedOrigin::Live { plan: plan.clone(), seed, healing: moment.healing, step: moment.step };
+            store.healed.set(Some(origin));
+            let is_other_damage = store.damage.with_untracked(|damage| {
+                damage.as_ref().is_none_or(|damage| damage.plan != plan || damage.seed != seed)
+            });
+            if is_other_damage {
+                store.choose(|state| (state.plan, state.seed) = (plan, seed));
             }
+            store.raise_revision();
         });
     }
 }

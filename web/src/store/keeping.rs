@@ -1,4 +1,7 @@
 //! The address and the browser's own store: what outlives a reload.
+//!
+//! The store is the browser's own and not gloo-storage, which throws where a visitor forbids a page to keep anything:
+//! here the page then works all the same.
 
 use super::Store;
 use crate::history::History;

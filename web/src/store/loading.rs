@@ -4,9 +4,9 @@ use super::newest::{Newest, Turn};
 use super::{Heal, Preview, Store};
 use crate::failure::Failure;
 use crate::fetch;
-use crate::protocol::{FileEntry, Loaded, Purge, Request, Response};
+use crate::protocol::{FileEntry, Load, LoadRows, Loaded, LookUpStorage, Progress, Purge, Response, RowsLoaded, Stage};
 use leptos::prelude::*;
-use shared::bundle::BundleIndex;
+use shared::bundle::{self, BundleIndex};
 use std::sync::Arc;
 use web_sys::File;
 
@@ -53,92 +53,100 @@ impl Store {
         if !wanted.is_empty() && entry.name != wanted {
             let title = &entry.title;
             self.refusals.update(|refusals| {
-                refusals.push(format!("This page has no bundle called “{wanted}”: “{title}” is used."));
+                refusals.push(format!("This page has no bundle called “{wanted}”: using “{title}” instead."));
             });
         }
         let url = format!("{BUNDLES}/{}", entry.name);
-        // The worker fetches the weights while the page already shows what the manifest tells.
-        let turn = self.load(Request::LoadBundle { url: url.clone() }, &[]);
+        let turn = self.begin_load();
+        let file = format!("{url}/{}", bundle::MANIFEST);
         // Of another model's manifest nothing must be shown, nor its damage taken, should it arrive after this one's.
-        let manifest = turn.unless_outdated(fetch::bytes(&format!("{url}/manifest.json"))).await;
-        if let Some(Ok(Some(manifest))) = manifest {
-            match Preview::read(&manifest) {
-                Ok(preview) => {
-                    if let Some((plan, seed)) = preview.damage.clone().filter(|_| !is_plan_kept) {
-                        self.state.update(|state| (state.plan, state.seed) = (plan, seed));
-                    }
-                    let first = preview.samples.first().map(|sample| sample.text.clone());
-                    let is_untouched = self.state.with_untracked(|state| {
-                        state.text == crate::state::State::default().text && preview.sample(&state.text).is_none()
-                    });
-                    if let Some(text) = first.filter(|_| is_untouched) {
-                        self.state.update(|state| state.text = text);
-                    }
-                    self.preview.set(Some(Arc::new(preview)));
-                }
-                Err(reason) => self.fail(Failure::Transfer { file: format!("{url}/manifest.json"), reason }),
+        let Some(manifest) = turn.unless_outdated(fetch::bytes(&file)).await else { return };
+        let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(manifest) = &manifest {
+            match Preview::read(manifest.as_bytes()) {
+                Ok(preview) => self.show_preview(preview, is_plan_kept),
+                Err(reason) => self.fail(Failure::Transfer { file, reason }),
             }
         }
+        // The worker fetches the weights while the page already shows what the manifest tells.
+        self.load(turn, Load::Bundle { url, manifest }, &[]);
+    }
+
+    fn show_preview(&self, preview: Preview, is_plan_kept: bool) {
+        if let Some((plan, seed)) = preview.damage.clone().filter(|_| !is_plan_kept) {
+            self.state.update(|state| (state.plan, state.seed) = (plan, seed));
+        }
+        let first = preview.samples.first().map(|sample| sample.text.clone());
+        let is_untouched = self.state.with_untracked(|state| {
+            state.text == crate::state::State::default().text && preview.sample(&state.text).is_none()
+        });
+        if let Some(text) = first.filter(|_| is_untouched) {
+            self.state.update(|state| state.text = text);
+        }
+        self.preview.set(Some(Arc::new(preview)));
     }
 
     /// Loads files of the visitor: a checkpoint, a bundle or a run.
-    pub fn load_files(&self, files: &[(FileEntry, File)]) {
-        let entries = files.iter().map(|(entry, _)| entry.clone()).collect();
-        let files: Vec<File> = files.iter().map(|(_, file)| file.clone()).collect();
-        self.load(Request::LoadFiles { files: entries }, &files);
+    pub fn load_files(&self, files: Vec<(FileEntry, File)>) {
+        let (entries, files): (Vec<FileEntry>, Vec<File>) = files.into_iter().unzip();
+        self.load(self.begin_load(), Load::Files(entries), &files);
     }
 
     /// Takes a table of labelled texts for healing and evaluation.
     pub fn load_rows(&self, entry: FileEntry, file: &File) {
         let store = *self;
         let name = entry.path.clone();
-        self.bridge.with_value(|bridge| {
-            bridge.ask_with_files(Request::LoadRows { file: entry }, std::slice::from_ref(file), move |response| {
-                match response {
-                    Response::RowsLoaded { rows, note } => {
-                        store.loaded.update(|loaded| {
-                            if let Some(loaded) = loaded {
-                                Arc::make_mut(loaded).rows = Some(rows);
-                            }
-                        });
-                        store
-                            .announcement
-                            .set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
-                        // What was left out is worth being seen as well.
-                        store.refusals.update(|notes| notes.extend(note));
-                    }
-                    Response::Failed(failure) => store.fail(failure),
-                    _ => {}
+        let on_answer = self.answered::<LoadRows>(move |RowsLoaded { rows, note }| {
+            store.loaded.update(|loaded| {
+                if let Some(loaded) = loaded {
+                    Arc::make_mut(loaded).rows = Some(rows);
                 }
             });
+            store.announcement.set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
+            // What was left out is worth being seen as well.
+            store.refusals.update(|notes| notes.extend(note));
         });
+        self.bridge.with_value(|bridge| bridge.ask(LoadRows { file: entry }, std::slice::from_ref(file), on_answer));
     }
 
-    fn load(&self, request: Request, files: &[File]) -> Turn {
-        let store = *self;
+    /// A model was chosen: the one that is on its way is no longer wanted.
+    fn begin_load(&self) -> Turn {
         self.failure.set(None);
-        let turn = self.loads.with_value(Newest::begin);
-        let of_request = turn.clone();
-        self.bridge.with_value(|bridge| {
-            bridge.ask_with_files(request, files, move |response| match response {
+        self.cancel(self.loading);
+        self.loading.set(None);
+        self.loads.with_value(Newest::begin)
+    }
+
+    fn load(&self, turn: Turn, request: Load, files: &[File]) {
+        let store = *self;
+        let id = self.bridge.with_value(|bridge| {
+            bridge.ask(request, files, move |response| match response {
                 // It is what the worker has, until the next one arrives.
-                Response::Loaded(loaded) => store.take_over(*loaded),
-                _ if !of_request.is_newest() => {}
-                Response::Progress(progress) => store.loading.set(Some(progress)),
+                Response::Answer(loaded) => {
+                    if turn.is_newest() {
+                        store.loading.set(None);
+                    }
+                    store.take_over(loaded);
+                }
+                _ if !turn.is_newest() => {}
+                Response::Progress(now) => store.loading.update(|loading| {
+                    if let Some((_, progress)) = loading {
+                        *progress = now;
+                    }
+                }),
+                Response::Cancelled => store.loading.set(None),
                 Response::Failed(failure) => {
                     store.loading.set(None);
                     store.fail(failure);
                 }
-                _ => store.loading.set(None),
-            });
+            })
         });
-        turn
+        self.loading.set(Some((id, Progress { stage: Stage::Transfer, done: 0, total: 0 })));
     }
 
     /// A model is there: forget what belonged to the one before.
     fn take_over(&self, loaded: Loaded) {
         batch(|| {
-            self.loading.set(None);
             self.failure.set(None);
             self.damage.set(None);
             self.said.set(None);
@@ -154,7 +162,7 @@ impl Store {
             if let Some((plan, seed)) = loaded.damage.clone() {
                 self.state.update(|state| (state.plan, state.seed) = (plan, seed));
             }
-            self.announcement.set(format!("{} is loaded.", loaded.model.name));
+            self.announcement.set(format!("{} has loaded.", loaded.model.name));
             self.loaded.set(Some(Arc::new(loaded)));
         });
         self.raise_revision();
@@ -176,22 +184,16 @@ impl Store {
     /// Looks up what is kept in the browser.
     pub fn refresh_storage(&self) {
         let store = *self;
-        self.ask(Request::Storage, move |response| {
-            if let Response::Storage(storage) = response {
-                store.storage.set(Some(storage));
-            }
-        });
+        self.ask(LookUpStorage, move |storage| store.storage.set(Some(storage)));
     }
 
     /// Deletes what is kept in the browser.
     pub fn purge(&self, what: Purge) {
         let store = *self;
-        self.ask(Request::Purge(what), move |response| {
-            if let Response::Storage(storage) = response {
-                store.storage.set(Some(storage));
-                store.refresh_moments();
-                store.announcement.set("What was kept in this browser is deleted.".to_owned());
-            }
+        self.ask(what, move |storage| {
+            store.storage.set(Some(storage));
+            store.refresh_moments();
+            store.announcement.set("What was stored in this browser has been deleted.".to_owned());
         });
     }
 }

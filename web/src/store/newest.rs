@@ -1,7 +1,56 @@
-//! Of several waits for the same thing only the newest counts.
+//! Of several requests for the same thing only the newest counts.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// A kind of request, of which one is under way at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    Damage,
+    Sentence,
+    Tensor,
+    Attention,
+    Drift,
+    Attribution,
+    Moment,
+}
+
+/// Says that a request has ended.
+type Ended = Box<dyn Fn()>;
+
+/// Sends a request, and calls what it is given when that has ended.
+type Start = Box<dyn FnOnce(Ended)>;
+
+/// What is under way and what waits. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Lanes {
+    /// A lane is here while a request of it is under way, with the one that waits.
+    waiting: Rc<RefCell<BTreeMap<Lane, Option<Start>>>>,
+}
+
+impl Lanes {
+    /// Calls `send` now, or when the request before has ended; one that was still waiting is dropped.
+    pub(super) fn ask(&self, lane: Lane, send: impl FnOnce(Ended) + 'static) {
+        if let Some(waiting) = self.waiting.borrow_mut().get_mut(&lane) {
+            *waiting = Some(Box::new(send));
+            return;
+        }
+        self.begin(lane, Box::new(send));
+    }
+
+    fn begin(&self, lane: Lane, send: Start) {
+        self.waiting.borrow_mut().insert(lane, None);
+        let lanes = self.clone();
+        send(Box::new(move || {
+            // No borrow is held while sending.
+            let next = lanes.waiting.borrow_mut().remove(&lane).flatten();
+            if let Some(send) = next {
+                lanes.begin(lane, send);
+            }
+        }));
+    }
+}
 
 /// Counts what was begun. Clones share it.
 #[derive(Clone, Default)]
@@ -38,15 +87,37 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasm_bindgen_futures::JsFuture;
+    use gloo_timers::future::TimeoutFuture;
     use wasm_bindgen_test::wasm_bindgen_test;
 
-    async fn arrives_after(ms: i32, what: &'static str) -> &'static str {
-        let promise = js_sys::Promise::new(&mut |resolve, _| {
-            web_sys::window().unwrap().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).unwrap();
-        });
-        JsFuture::from(promise).await.unwrap();
+    async fn arrives_after(ms: u32, what: &'static str) -> &'static str {
+        TimeoutFuture::new(ms).await;
         what
+    }
+
+    #[wasm_bindgen_test]
+    fn of_requests_that_wait_only_the_newest_is_sent() {
+        let (lanes, sent) = (Lanes::default(), Rc::new(RefCell::new(Vec::new())));
+        let ends: Rc<RefCell<Vec<Ended>>> = Rc::default();
+        let ask = |lane, what: &'static str| {
+            let (sent, ends) = (Rc::clone(&sent), Rc::clone(&ends));
+            lanes.ask(lane, move |ended| {
+                sent.borrow_mut().push(what);
+                ends.borrow_mut().push(ended);
+            });
+        };
+        for what in ["first", "second", "third"] {
+            ask(Lane::Damage, what);
+        }
+        ask(Lane::Drift, "of another lane");
+        assert_eq!(*sent.borrow(), ["first", "of another lane"]);
+        let first = ends.borrow_mut().remove(0);
+        first();
+        assert_eq!(*sent.borrow(), ["first", "of another lane", "third"]);
+        let third = ends.borrow_mut().remove(1);
+        third();
+        ask(Lane::Damage, "fourth");
+        assert_eq!(sent.borrow().last(), Some(&"fourth"));
     }
 
     #[wasm_bindgen_test]

@@ -6,9 +6,10 @@
 //! until the browser has compiled it with all its optimisations.
 
 use super::browser::{global, now_ms, property};
-use crate::bridge::describe;
 use crate::failure::Failure;
+use crate::fetch::reason;
 use candle_core::{DType, Device, Tensor};
+use gloo_events::EventListener;
 use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -52,16 +53,15 @@ pub fn serve() -> Result<(), Failure> {
         .map_err(|_| Failure::WorkerStopped { reason: "it was not started as a dedicated worker".to_owned() })?;
     console_error_panic_hook::set_once();
     let page = scope.clone();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let figures = measure(&event.data(), &|what| tell(&page, "progress", what));
-        match figures {
+    // The worker listens until the page ends it.
+    EventListener::new(&scope, "message", move |event| {
+        let data = event.unchecked_ref::<MessageEvent>().data();
+        match measure(&data, &|what| tell(&page, "progress", what)) {
             Ok(figures) => tell(&page, "figures", &figures.to_string()),
             Err(failure) => tell(&page, "failure", &failure),
         }
-    });
-    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    // The worker listens until the page ends it.
-    on_message.forget();
+    })
+    .forget();
     tell(&scope, "ready", "");
     Ok(())
 }
@@ -71,7 +71,7 @@ fn tell(page: &DedicatedWorkerGlobalScope, key: &str, text: &str) {
     let sent = Reflect::set(&message, &key.into(), &text.into()).and_then(|_| page.post_message(&message));
     if let Err(error) = sent {
         // Thrown, it reaches the page through the worker's error event.
-        wasm_bindgen::throw_str(&describe(&error));
+        wasm_bindgen::throw_str(&reason(&error));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the browser gives to a worker and to a page alike, looked up by name: tests run in a page.
 
-use crate::bridge::describe;
+use crate::fetch::reason;
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -31,9 +31,9 @@ pub(super) fn call(object: &JsValue, method: &str, argument: &JsValue) -> Result
 pub(super) async fn settled(promise: Result<JsValue, JsValue>) -> Result<JsValue, String> {
     let promise: Promise = match promise.and_then(JsCast::dyn_into) {
         Ok(promise) => promise,
-        Err(error) => return Err(describe(&error)),
+        Err(error) => return Err(reason(&error)),
     };
-    JsFuture::from(promise).await.map_err(|error| describe(&error))
+    JsFuture::from(promise).await.map_err(|error| reason(&error))
 }
 
 /// Milliseconds on a clock that only runs forwards.
@@ -42,37 +42,27 @@ pub(super) fn now_ms() -> f64 {
     now.and_then(|now| now.as_f64()).unwrap_or_else(js_sys::Date::now)
 }
 
-/// Waits, and so lets messages in; 0 is as short as the browser makes it, about 4 ms when it is done again and again.
-pub(super) async fn sleep(ms: i32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        let set_timeout: Function = global("setTimeout").map(JsCast::unchecked_into).unwrap_or_default();
-        // Without a timer there would be no browser.
-        let _ = set_timeout.call2(&JsValue::UNDEFINED, &resolve, &ms.into());
-    });
-    let _ = JsFuture::from(promise).await;
-}
-
 /// Gigabytes of the machine, rounded and at most 8, where the browser tells.
 pub(super) fn device_memory_gb() -> Option<f64> {
     property(&global("navigator")?, "deviceMemory")?.as_f64()
 }
 
-/// Waits until somebody calls [`Bell::ring`].
+/// Waits until somebody calls [`Waker::wake`].
 #[derive(Clone, Default)]
-pub(super) struct Bell {
+pub(super) struct Waker {
     resolve: std::rc::Rc<std::cell::RefCell<Option<Function>>>,
 }
 
-impl Bell {
+impl Waker {
     /// Wakes whoever waits, if anybody does.
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         if let Some(resolve) = self.resolve.take() {
             // A promise's own function does not throw.
             let _ = resolve.call0(&JsValue::UNDEFINED);
         }
     }
 
-    /// Waits for the next ring.
+    /// Waits to be woken.
     pub(super) async fn wait(&self) {
         let promise = Promise::new(&mut |resolve, _| {
             self.resolve.replace(Some(resolve));

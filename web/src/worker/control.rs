@@ -8,10 +8,11 @@ use super::evaluate::logits;
 use super::healing::{diverged, fine_tuning};
 use super::rows::{Rows, accuracy};
 use super::session::{Model, Session, computation};
-use super::task::{Interruption, Task};
+use super::task::{Interruption, Pending, Task};
 use crate::failure::Failure;
 use crate::protocol::{
-    Accuracy, Control, ControlComparison, Difference, HealSettings, HealedOrigin, Healing, RequestId, Response, Stage,
+    Accuracy, Control, ControlComparison, Difference, HealSettings, HealedOrigin, Healing, MakeControl, RequestId,
+    Stage,
 };
 use shared::bundle::{Answers, Manifest};
 use shared::dataset::EncodedExample;
@@ -126,21 +127,20 @@ struct Job {
 }
 
 /// Starts a control beside the queue.
-pub(super) fn start(task: Task) {
+pub(super) fn start(task: Task<MakeControl>) {
     let job = match task.worker().with_session(|session| begin(session, task.id())) {
         Ok(job) => job,
-        Err(failure) => return task.finish(Response::Failed(failure)),
+        Err(failure) => return task.finish(Err(failure.into())),
     };
     spawn_local(async move {
-        let response =
-            run(&task, job).await.map_or_else(Response::from, |control| Response::Controlled(Box::new(control)));
+        let control = run(&task, job).await;
         if let Some(session) = task.worker().session.borrow_mut().as_mut()
             && session.control_run == Some(task.id())
         {
             session.control_run = None;
         }
         shared::nn::free_buffers();
-        task.finish(response);
+        task.finish(control);
     });
 }
 
@@ -150,7 +150,7 @@ fn begin(session: &mut Session, id: RequestId) -> Result<Job, Failure> {
     }
     let none = || Failure::NoSuchModel {
         model: "control".to_owned(),
-        remedy: "heal the damaged one here first; of a healing of an earlier visit the settings are not known"
+        remedy: "heal the damaged one here first; the settings of a healing from an earlier visit are not known"
             .to_owned(),
     };
     let origin = &session.healed.as_ref().ok_or_else(none)?.origin;
@@ -175,7 +175,7 @@ fn begin(session: &mut Session, id: RequestId) -> Result<Job, Failure> {
 }
 
 /// Runs it to its end, unless the page or a healing wants the thread for itself.
-async fn run(task: &Task, mut job: Job) -> Result<Control, Interruption> {
+async fn run(task: &Task<MakeControl>, mut job: Job) -> Result<Control, Interruption> {
     for step in 0..job.n_steps {
         task.progress(Stage::Steps, step as u64, job.n_steps as u64);
         still_wanted(task).await?;
@@ -220,7 +220,7 @@ async fn run(task: &Task, mut job: Job) -> Result<Control, Interruption> {
 ///
 /// # Errors
 /// [`Interruption::Cancelled`] when the page does not want it any more, a healing began or another model was loaded.
-async fn still_wanted(task: &Task) -> Result<(), Interruption> {
+async fn still_wanted(task: &Pending) -> Result<(), Interruption> {
     task.give_way().await?;
     let session = task.worker().session.borrow();
     let is_wanted = session.as_ref().is_some_and(|session| session.control_run == Some(task.id()));

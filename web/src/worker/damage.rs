@@ -1,6 +1,6 @@
 //! What a damage did, reduced to what the page shows.
 
-use super::session::{Patient, Session, computation};
+use super::session::{Damaged, Session, computation};
 use super::summary::part_of;
 use super::tiles::tiles;
 use crate::failure::Failure;
@@ -24,13 +24,13 @@ const MAX_SAMPLE: usize = 1 << 16;
 /// A parameter and its values, row by row.
 type Values = (ParameterPath, Vec<f32>);
 
-/// The damage of a patient.
-pub(super) fn view(session: &Session, patient: &Patient, healed: Option<HealedOrigin>) -> Result<Corrupted, Failure> {
+/// What the damage of a model did.
+pub(super) fn view(session: &Session, damaged: &Damaged, healed: Option<HealedOrigin>) -> Result<Corrupted, Failure> {
     let config = &session.config;
-    let damage = &patient.damage;
+    let damage = &damaged.damage;
     let touched = damage.resolved.touched();
     let before = values(&session.healthy.parameters, &touched)?;
-    let after = values(&patient.model.parameters, &touched)?;
+    let after = values(&damaged.model.parameters, &touched)?;
     let histograms = weight_changes(&before, &after);
     let differences = histograms.iter().map(|change| difference_of_group(&before, &after, change.group)).collect();
 

@@ -3,9 +3,9 @@
 use super::inspect::BATCH_SIZE;
 use super::rows::{Rows, accuracy};
 use super::session::{Model, computation};
-use super::task::{Interruption, Task};
+use super::task::{Interruption, Pending, Task};
 use crate::failure::Failure;
-use crate::protocol::{Accuracy, Evaluation, ModelEvaluation, Response, RowVerdict, Stage};
+use crate::protocol::{Accuracy, Evaluate, Evaluation, ModelEvaluation, RowVerdict, Stage};
 use shared::Condition;
 use shared::bundle::Answers;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
@@ -25,7 +25,7 @@ struct Job {
 }
 
 /// Starts an evaluation beside the queue.
-pub(super) fn start(task: Task, conditions: &[Condition]) {
+pub(super) fn start(task: Task<Evaluate>, conditions: &[Condition]) {
     let job = task.worker().with_session(|session| {
         let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
         Ok(Job {
@@ -38,15 +38,15 @@ pub(super) fn start(task: Task, conditions: &[Condition]) {
     });
     let job = match job {
         Ok(job) => job,
-        Err(failure) => return task.finish(Response::Failed(failure)),
+        Err(failure) => return task.finish(Err(failure.into())),
     };
     spawn_local(async move {
-        let response = run(&task, &job).await.map_or_else(Response::from, Response::Evaluated);
-        task.finish(response);
+        let evaluation = run(&task, &job).await;
+        task.finish(evaluation);
     });
 }
 
-async fn run(task: &Task, job: &Job) -> Result<Evaluation, Interruption> {
+async fn run(task: &Task<Evaluate>, job: &Job) -> Result<Evaluation, Interruption> {
     let mut models = Vec::new();
     let mut predicted = Vec::new();
     let hashes = job.rows.held_out_hashes();
@@ -133,7 +133,7 @@ fn verdict(
 /// # Errors
 /// [`Interruption::Cancelled`] when the task is no longer wanted.
 pub(super) async fn measure(
-    task: &Task,
+    task: &Pending,
     model: &Model,
     examples: &[EncodedExample],
     pad_token_id: u32,
@@ -159,7 +159,7 @@ pub(super) fn accuracy_of<'a>(
 
 /// Logits of all examples in their order, giving way after every batch; `on_rows` hears how many are done.
 pub(super) async fn logits(
-    task: &Task,
+    task: &Pending,
     model: &Model,
     examples: &[EncodedExample],
     pad_token_id: u32,

@@ -1,6 +1,6 @@
 //! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
 
-use super::browser::{self, Bell};
+use super::browser::{self, Waker};
 use super::control::Budget;
 use super::evaluate::{accuracy_of, measure};
 use super::inspect::{classify_by, logits};
@@ -8,10 +8,10 @@ use super::moments;
 use super::rows::Rows;
 use super::session::{Healed, Model, Session, computation};
 use super::summary::healing_bytes;
-use super::task::{Interruption, Task};
+use super::task::{Interruption, Pending, Task};
 use crate::failure::Failure;
 use crate::protocol::{
-    Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Response, Trained,
+    Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Trained,
 };
 use candle_core::Device;
 use shared::Condition;
@@ -29,16 +29,6 @@ const LEARNING_RATES: std::ops::RangeInclusive<f64> = 1e-7..=1e-1;
 const STEPS: std::ops::RangeInclusive<usize> = 1..=10_000;
 const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1..=64;
 
-/// How the page steers a healing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Pause,
-    Resume,
-    Step,
-    Stop,
-    Reset,
-}
-
 /// A moment and its weights, before they are kept.
 type UnkeptMoment = (Moment, Vec<u8>);
 
@@ -51,8 +41,8 @@ pub(super) struct Healing {
     pub(super) n_single_steps: usize,
     /// It ends after the step it is in, and its model stands.
     pub(super) is_stopping: bool,
-    /// Rung when any of these changes.
-    pub(super) bell: Bell,
+    /// Woken when any of these changes.
+    pub(super) waker: Waker,
     fine_tuning: FineTuning,
     settings: HealSettings,
     /// Names it among the moments.
@@ -72,23 +62,23 @@ impl Healing {
 }
 
 /// Starts a healing beside the queue.
-pub(super) fn start(task: Task, settings: HealSettings) {
+pub(super) fn start(task: Task<HealSettings>, settings: HealSettings) {
     let begun = task.worker().with_session(|session| begin(session, task.id(), settings));
     if let Err(failure) = begun {
-        return task.finish(Response::Failed(failure));
+        return task.finish(Err(failure.into()));
     }
     spawn_local(async move {
-        let response = run(&task).await;
+        let summary = run(&task).await;
         // Cancelled or failed, its weights are not needed any more; ended well, they are the healed model's.
         if let Some(session) = task.worker().session.borrow_mut().as_mut()
-            && session.bell_of(task.id()).is_some()
+            && session.is_healing(task.id())
         {
             session.stop_healing();
         }
         // What steps handed from one to the next is of no use to anyone any more, and the page's memory never shrinks: what
         // is not given back here is not there for the next model.
         shared::nn::free_buffers();
-        task.finish(response.map_or_else(Response::from, Response::Healed));
+        task.finish(summary);
     });
 }
 
@@ -98,19 +88,19 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
         return Err(Failure::AlreadyHealing);
     }
     check(&settings)?;
-    let Some(patient) = &session.corrupted else {
+    let Some(damaged) = &session.corrupted else {
         return Err(Failure::NoSuchModel {
             model: "corrupted".to_owned(),
             remedy: "damage the healthy one first, then heal it".to_owned(),
         });
     };
-    let damage = &patient.damage;
+    let damage = &damaged.damage;
     if let Some(problem) = damage.report.as_ref().and_then(non_finite) {
         return Err(problem);
     }
     let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "healing".to_owned() })?;
     let trained = trained(session, &damage.resolved, &settings.trained)?;
-    let fine_tuning = fine_tuning(session, &patient.model, &rows, &settings, &trained)?;
+    let fine_tuning = fine_tuning(session, &damaged.model, &rows, &settings, &trained)?;
     let n_trained = fine_tuning.parameters().trained().map(|(_, var)| var.elem_count()).sum();
     // Milliseconds tell healings of one browser apart, and sort them.
     let name = format!("{:.0}", js_sys::Date::now());
@@ -123,7 +113,7 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
         state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
         n_single_steps: 0,
         is_stopping: false,
-        bell: Bell::default(),
+        waker: Waker::default(),
         fine_tuning,
         name,
         plan,
@@ -186,8 +176,8 @@ fn check(settings: &HealSettings) -> Result<(), Failure> {
 fn non_finite(report: &Report) -> Option<Failure> {
     let n = report.totals.n_non_finite;
     (n > 0).then(|| Failure::Diverged {
-        reason: format!("{n} of the damaged weights are infinite or no numbers, and so is every loss"),
-        remedy: "Choose a plan that leaves numbers (fewer flipped exponent bits), or another seed".to_owned(),
+        reason: format!("{n} of the damaged weights are infinite or NaN, and so is every loss"),
+        remedy: "Choose a plan that keeps the weights finite (fewer flipped exponent bits), or another seed".to_owned(),
     })
 }
 
@@ -209,12 +199,12 @@ fn trained(session: &Session, damage: &ResolvedPlan, which: &Trained) -> Result<
 }
 
 /// Runs a healing to its end.
-async fn run(task: &Task) -> Result<HealSummary, Interruption> {
+async fn run(task: &Task<HealSettings>) -> Result<HealSummary, Interruption> {
     let mut last_moment = look(task, None).await?;
     loop {
         task.give_way().await?;
         match next(task)? {
-            Next::Wait(bell) => bell.wait().await,
+            Next::Wait(waker) => waker.wait().await,
             Next::End => break,
             Next::Step => {
                 let (report, secs) = with_healing(task, step)?;
@@ -228,12 +218,12 @@ async fn run(task: &Task) -> Result<HealSummary, Interruption> {
 
 /// What comes next.
 enum Next {
-    Wait(Bell),
+    Wait(Waker),
     Step,
     End,
 }
 
-fn next(task: &Task) -> Result<Next, Interruption> {
+fn next(task: &Pending) -> Result<Next, Interruption> {
     with_healing(task, |session| {
         let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
         let is_done = healing.fine_tuning.steps_done() >= healing.settings.n_steps;
@@ -247,7 +237,7 @@ fn next(task: &Task) -> Result<Next, Interruption> {
             healing.n_single_steps -= 1;
             return Ok(Next::Step);
         }
-        Ok(Next::Wait(healing.bell.clone()))
+        Ok(Next::Wait(healing.waker.clone()))
     })
 }
 
@@ -256,12 +246,12 @@ fn next(task: &Task) -> Result<Next, Interruption> {
 /// # Errors
 /// [`Interruption::Cancelled`] when it was reset, or another model was loaded.
 fn with_healing<T>(
-    task: &Task,
+    task: &Pending,
     use_session: impl FnOnce(&mut Session) -> Result<T, Failure>,
 ) -> Result<T, Interruption> {
     task.check()?;
     let mut session = task.worker().session.borrow_mut();
-    match session.as_mut().filter(|session| session.bell_of(task.id()).is_some()) {
+    match session.as_mut().filter(|session| session.is_healing(task.id())) {
         Some(session) => Ok(use_session(session)?),
         None => Err(Interruption::Cancelled),
     }
@@ -282,14 +272,14 @@ pub(super) fn diverged(error: shared::Error) -> Failure {
     match error {
         shared::Error::Diverged { what, value, step, .. } => Failure::Diverged {
             reason: format!("the {what} became {value} at step {step}"),
-            remedy: "Lower the learning rate, or choose a milder damage, and start again".to_owned(),
+            remedy: "Lower the learning rate, or choose milder damage, and start again".to_owned(),
         },
         other => computation(&other),
     }
 }
 
 /// Looks at what a step did, or at what there is before the first, tells it, and keeps a moment where one is due.
-async fn look(task: &Task, done: Option<(StepReport, f64)>) -> Result<Option<Moment>, Interruption> {
+async fn look(task: &Task<HealSettings>, done: Option<(StepReport, f64)>) -> Result<Option<Moment>, Interruption> {
     let (mut progress, moment) = with_healing(task, |session| see(session, done))?;
     if let Some((moment, weights)) = moment {
         progress.moment = Some(moments::keep(task.worker(), moment, weights).await);
@@ -300,7 +290,7 @@ async fn look(task: &Task, done: Option<(StepReport, f64)>) -> Result<Option<Mom
         })?;
     }
     let moment = progress.moment.clone();
-    task.tell(Response::HealProgress(Box::new(progress)));
+    task.tell(&progress);
     Ok(moment)
 }
 
@@ -373,7 +363,7 @@ impl Healing {
 }
 
 /// Makes the healed model of what was reached, and measures it on all held-out rows if the healing came to its end.
-async fn end(task: &Task, last_moment: Option<Moment>) -> Result<HealSummary, Interruption> {
+async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary, Interruption> {
     let (mut summary, unkept) = with_healing(task, |session| {
         let healing = session.healing.take().ok_or(Failure::NoHealing)?;
         let step = healing.fine_tuning.steps_done();

@@ -24,7 +24,8 @@ const MAX_DRIFT_TOKENS: usize = 384;
 const N_POINTS: usize = 24;
 
 /// What [`attribution`] does, in the field's words.
-const METHOD: &str = "integrated gradients of the class's margin, from a padded text, 24 Gauss-Legendre points";
+const METHOD: &str =
+    "integrated gradients of the class margin, from a baseline of padding, with 24 Gauss-Legendre points";
 
 /// Classes and probabilities of each text.
 pub(super) fn classify(

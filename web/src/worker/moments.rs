@@ -8,7 +8,7 @@ use super::session::{Healed, Model, Session, UnsavedMoment, computation};
 use super::store::{Shelf, estimate};
 use super::task::Interruption;
 use crate::failure::Failure;
-use crate::protocol::{HealedOrigin, Moment, MomentId, Response, Storage};
+use crate::protocol::{HealedOrigin, Moment, MomentId, Storage};
 use shared::checkpoint::overlay_weights;
 use std::rc::Rc;
 
@@ -73,7 +73,7 @@ pub(super) async fn list(worker: &Worker) -> Vec<Moment> {
 }
 
 /// Makes the healed model what it was at a moment.
-pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Response, Interruption> {
+pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Moment, Interruption> {
     let (identity, unsaved) = worker.with_session(|session| {
         if session.healing.is_some() {
             return Err(Failure::AlreadyHealing);
@@ -92,19 +92,19 @@ pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Response, I
         (moment, Rc::new(weights))
     };
     worker.with_session(|session| restore(session, &moment, &weights))?;
-    Ok(Response::MomentSelected(Box::new(moment)))
+    Ok(moment)
 }
 
 fn restore(session: &mut Session, moment: &Moment, weights: &[u8]) -> Result<(), Failure> {
     let is_same = |session: &Session| {
-        let damage = session.corrupted.as_ref().map(|patient| &patient.damage);
+        let damage = session.corrupted.as_ref().map(|damaged| &damaged.damage);
         damage.is_some_and(|damage| damage.plan == moment.plan && damage.seed == moment.seed)
     };
     if !is_same(session) {
         session.corrupt(&moment.plan, moment.seed)?;
     }
-    let patient = session.corrupted.as_ref().ok_or(Failure::NoSuchMoment)?;
-    let mut parameters = patient.model.parameters.fork().map_err(|e| computation(&e))?;
+    let damaged = session.corrupted.as_ref().ok_or(Failure::NoSuchMoment)?;
+    let mut parameters = damaged.model.parameters.fork().map_err(|e| computation(&e))?;
     overlay_weights(&mut parameters, &moment.id.0, weights).map_err(|e| computation(&e))?;
     let (plan, healing) = (moment.plan.clone(), moment.healing.clone());
     let origin = HealedOrigin::Live { plan, seed: moment.seed, healing, step: moment.step };

@@ -3,13 +3,12 @@
 //! The three share every tensor that is the same in them ([`Parameters::fork`]): damage costs the tensors it touches,
 //! a healed model those that learned.
 
-use super::browser::Bell;
 use super::control::{Budget, KnownControl};
-use super::healing::{Healing, Wish};
+use super::healing::Healing;
 use super::rows::Rows;
-use super::{damage, inspect, summary};
+use super::{damage, summary};
 use crate::failure::Failure;
-use crate::protocol::{Corrupted, HealState, HealedOrigin, ModelSummary, Moment, Request, RequestId, Response};
+use crate::protocol::{Corrupted, HealState, HealedOrigin, ModelSummary, Moment, RequestId, SteerHealing};
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use shared::Condition;
@@ -49,7 +48,7 @@ pub(super) struct Damage {
 }
 
 /// A damaged model.
-pub(super) struct Patient {
+pub(super) struct Damaged {
     pub(super) damage: Damage,
     pub(super) model: Rc<Model>,
 }
@@ -75,7 +74,7 @@ pub(super) struct Session {
     pub(super) tokenizer: Tokenizer,
     pub(super) summary: ModelSummary,
     pub(super) healthy: Rc<Model>,
-    pub(super) corrupted: Option<Patient>,
+    pub(super) corrupted: Option<Damaged>,
     pub(super) healed: Option<Healed>,
     /// The healed model that came along, for when a live healing is thrown away.
     pub(super) healed_natively: Option<Healed>,
@@ -126,34 +125,7 @@ impl Session {
         })
     }
 
-    /// Answers what needs no waiting.
-    ///
-    /// # Errors
-    /// What is wrong with the request or the weights.
-    pub(super) fn answer(&mut self, request: Request) -> Result<Response, Failure> {
-        match request {
-            Request::Corrupt { plan, seed } => {
-                self.corrupt(&plan, seed)?;
-                self.corrupted_view().map(|view| Response::Corrupted(Box::new(view)))
-            }
-            Request::Tensor { name, model, max_tiles } => {
-                damage::tensor(self, &name, model, max_tiles).map(|view| Response::Tensor(Box::new(view)))
-            }
-            Request::Classify { texts, models } => inspect::classify(self, &texts, &models).map(Response::Classified),
-            Request::Attention { text, layer_idx, head_idx, models } => {
-                inspect::attention(self, &text, layer_idx, head_idx, &models).map(Response::Attention)
-            }
-            Request::Drift { source, models } => inspect::drift(self, &source, &models).map(Response::Drift),
-            Request::Attribution { text, target, models } => {
-                inspect::attribution(self, &text, target, &models).map(Response::Attribution)
-            }
-            Request::Fingerprint { model } => self.fingerprint(model).map(Response::Fingerprint),
-            // The worker's own business; it does not come here.
-            other => Err(Failure::MalformedMessage { reason: format!("no model answers {other:?}") }),
-        }
-    }
-
-    /// Damages the healthy model anew; a healing under way ends.
+    /// Damages the healthy model, unless it has that very damage already; a healing under way ends.
     ///
     /// # Errors
     /// When the plan is mistyped or does not fit the model. Everything stays as it was then.
@@ -166,19 +138,29 @@ impl Session {
         }
         let plan = Plan::parse(plan).map_err(bad_plan)?;
         let resolved = plan.resolve(self.config.anatomy()).map_err(bad_plan)?;
+        let text = plan.to_string();
+        // A bundle's damage was made to open its healed model; a run's weights came without a report.
+        let has_it = self.corrupted.as_ref().is_some_and(|Damaged { damage, .. }| {
+            damage.report.is_some() && damage.plan == text && damage.seed == seed
+        });
+        if has_it {
+            self.stop_healing();
+            return Ok(());
+        }
         let mut parameters = self.healthy.parameters.fork().map_err(|e| computation(&e))?;
         let report = parameters.corrupt(&resolved, seed).map_err(|e| computation(&e))?;
         let model = Model::new(&self.config, parameters)?;
         self.stop_healing();
-        let damage = Damage { plan: plan.to_string(), seed, resolved, report: Some(report) };
-        self.corrupted = Some(Patient { damage, model });
+        let damage = Damage { plan: text, seed, resolved, report: Some(report) };
+        self.corrupted = Some(Damaged { damage, model });
         Ok(())
     }
 
-    fn corrupted_view(&self) -> Result<Corrupted, Failure> {
+    /// What the damage did, if there is any.
+    pub(super) fn corrupted_view(&self) -> Result<Corrupted, Failure> {
         let healed = self.healed.as_ref().map(|healed| healed.origin.clone());
         match &self.corrupted {
-            Some(patient) => damage::view(self, patient, healed),
+            Some(damaged) => damage::view(self, damaged, healed),
             None => Ok(damage::none(healed)),
         }
     }
@@ -193,7 +175,7 @@ impl Session {
             Condition::Healthy => Some(Rc::clone(&self.healthy)),
             // Its answers are kept, its weights are not.
             Condition::Control => None,
-            Condition::Corrupted => self.corrupted.as_ref().map(|patient| Rc::clone(&patient.model)),
+            Condition::Corrupted => self.corrupted.as_ref().map(|damaged| Rc::clone(&damaged.model)),
             Condition::Healed => match &self.healing {
                 Some(healing) => Some(Model::new(&self.config, healing.copied_parameters()?)?),
                 None => self.healed.as_ref().map(|healed| Rc::clone(&healed.model)),
@@ -237,8 +219,8 @@ impl Session {
         [Some(Condition::Healthy), corrupted, healed].into_iter().flatten().collect()
     }
 
-    /// See [`Response::Fingerprint`].
-    fn fingerprint(&mut self, condition: Condition) -> Result<String, Failure> {
+    /// See [`Fingerprint`](crate::protocol::Fingerprint).
+    pub(super) fn fingerprint(&mut self, condition: Condition) -> Result<String, Failure> {
         let model = self.existing_model(condition)?;
         let mut whole = Sha256::new();
         for path in self.config.parameters() {
@@ -260,49 +242,49 @@ impl Session {
         Ok(hex::encode(whole.finalize()))
     }
 
-    /// Does as the page wishes with the healing.
+    /// Changes the course of the healing.
     ///
     /// # Errors
     /// [`Failure::NoHealing`].
-    pub(super) fn steer(&mut self, wish: Wish) -> Result<(), Failure> {
-        if let (Wish::Reset, None) = (wish, &self.healing) {
+    pub(super) fn steer(&mut self, steer: SteerHealing) -> Result<(), Failure> {
+        if let (SteerHealing::Reset, None) = (steer, &self.healing) {
             // After its end, it is the healed model that is thrown away.
             self.healed = self.healed_natively.clone();
             return Ok(());
         }
         let healing = self.healing.as_mut().ok_or(Failure::NoHealing)?;
-        match wish {
-            Wish::Pause => healing.state = HealState::Paused,
-            Wish::Resume => healing.state = HealState::Running,
-            Wish::Step => healing.n_single_steps += 1,
-            Wish::Stop => healing.is_stopping = true,
-            Wish::Reset => {
+        match steer {
+            SteerHealing::Pause => healing.state = HealState::Paused,
+            SteerHealing::Resume => healing.state = HealState::Running,
+            SteerHealing::Step => healing.n_single_steps += 1,
+            SteerHealing::Stop => healing.is_stopping = true,
+            SteerHealing::Reset => {
                 self.stop_healing();
                 self.healed = self.healed_natively.clone();
                 return Ok(());
             }
         }
-        healing.bell.ring();
+        healing.waker.wake();
         Ok(())
     }
 
     /// Ends a healing and drops its weights; whoever runs it notices.
     pub(super) fn stop_healing(&mut self) {
         if let Some(healing) = self.healing.take() {
-            healing.bell.ring();
+            healing.waker.wake();
         }
     }
 
     /// Wakes the healing of this call, if it is there.
     pub(super) fn wake_healing(&mut self, id: RequestId) {
         if let Some(healing) = self.healing.as_ref().filter(|healing| healing.id == id) {
-            healing.bell.ring();
+            healing.waker.wake();
         }
     }
 
-    /// The bell of the healing of this call, if it still goes on.
-    pub(super) fn bell_of(&self, id: RequestId) -> Option<Bell> {
-        self.healing.as_ref().filter(|healing| healing.id == id).map(|healing| healing.bell.clone())
+    /// Whether the healing of this call still goes on.
+    pub(super) fn is_healing(&self, id: RequestId) -> bool {
+        self.healing.as_ref().is_some_and(|healing| healing.id == id)
     }
 
     pub(super) fn forget_moments(&mut self) {

@@ -5,7 +5,6 @@
 //! new build never gets an old file.
 
 use super::browser;
-use super::transfer::body;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Cache, CacheStorage, Headers, Request, Response, ResponseInit};
@@ -51,7 +50,7 @@ impl Store {
     pub(super) async fn get(&self, shelf: Shelf, key: &str) -> Option<Vec<u8>> {
         let cache = self.cache(shelf).await.ok()?;
         let found = browser::settled(Ok(cache.match_with_str(&url(key)).into())).await.ok()?;
-        body(found.dyn_ref::<Response>()?).await.ok()
+        gloo_net::http::Response::from(found.dyn_into::<Response>().ok()?).binary().await.ok()
     }
 
     /// Keeps `bytes` under `key`.
@@ -60,7 +59,7 @@ impl Store {
     /// The reason why the browser does not, such as a full quota.
     pub(super) async fn put(&self, shelf: Shelf, key: &str, bytes: &[u8]) -> Result<(), String> {
         let cache = self.cache(shelf).await?;
-        let response = response(bytes).map_err(|error| crate::bridge::describe(&error))?;
+        let response = response(bytes).map_err(|error| crate::fetch::reason(&error))?;
         browser::settled(Ok(cache.put_with_str(&url(key), &response).into())).await.map(drop)
     }
 

@@ -14,7 +14,7 @@ use shared::corruption::Scheme;
 
 /// The left half of the page.
 #[component]
-pub(super) fn OperatingTable() -> impl IntoView {
+pub(super) fn DamagePanel() -> impl IntoView {
     let store = Store::get();
     // An empty plan has no scheme; the last one chosen comes back with the first click.
     let scheme = RwSignal::new(Scheme::Kaiming);
@@ -39,9 +39,9 @@ pub(super) fn OperatingTable() -> impl IntoView {
     view! {
         <section class="table panel stack" aria-labelledby="table-title">
             <div class="row apart">
-                <h2 id="table-title">"What is destroyed"</h2>
+                <h2 id="table-title">"Damage"</h2>
                 <button type="button" class="compact" on:click=move |_| store.choose(|state| state.plan = String::new())>
-                    "Nothing"
+                    "Clear"
                 </button>
             </div>
             <Show when=move || network.get()><Network /></Show>
@@ -63,9 +63,9 @@ pub(super) struct Editor {
 }
 
 impl Editor {
-    /// The editor that the operating table provides.
+    /// The editor that the damage panel provides.
     pub(super) fn get() -> Self {
-        use_context().expect("the operating table provides the editor")
+        use_context().expect("the damage panel provides the editor")
     }
 
     /// Reads the plan, changes it and writes it back. A plan that cannot be read is replaced.

@@ -1,6 +1,6 @@
 //! What a drawing consists of: outlines and words, each with an ink.
 
-use shared::Condition;
+use crate::Condition;
 use std::fmt::Write as _;
 
 /// Letters of a sans-serif font are a little over half as wide as they are high; capitals are wider.
@@ -8,10 +8,10 @@ const LETTER_ASPECT: f64 = 0.58;
 const CAPITAL_ASPECT: f64 = 0.74;
 
 /// Size of names and legends, in pixels.
-pub const LABEL: f64 = 13.0;
+pub(super) const LABEL: f64 = 13.0;
 
 /// Size of the numbers at axes, in pixels.
-pub const SMALL: f64 = 11.5;
+pub(super) const SMALL: f64 = 11.5;
 
 /// A drawing, in pixels from its upper left corner.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,12 +21,12 @@ pub struct Scene {
     /// How high it is.
     pub height: f64,
     /// Drawn one over another.
-    pub shapes: Vec<Shape>,
+    pub(super) shapes: Vec<Shape>,
 }
 
 /// One thing that is drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
+pub(super) enum Shape {
     /// An outline in SVG's path language.
     Path {
         /// The outline.
@@ -61,7 +61,7 @@ pub enum Shape {
 
 /// A colour by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub(super) enum Ink {
     /// What a role is drawn in.
     Role(Option<Condition>),
     /// Words.
@@ -76,7 +76,7 @@ pub enum Ink {
 
 /// Which point of a word its place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Anchor {
+pub(super) enum Anchor {
     /// Its left end.
     Start,
     /// Its middle.
@@ -87,8 +87,7 @@ pub enum Anchor {
 
 impl Anchor {
     /// SVG's word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Middle => "middle",
@@ -97,77 +96,66 @@ impl Anchor {
     }
 }
 
-impl Ink {
-    /// Its name in the style sheet.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Role(Some(Condition::Healthy)) => "healthy",
-            Self::Role(Some(Condition::Control)) => "control",
-            Self::Role(Some(Condition::Corrupted)) => "corrupted",
-            Self::Role(Some(Condition::Healed)) => "healed",
-            Self::Role(None) | Self::Faint => "faint",
-            Self::Text => "ink",
-            Self::Grid => "grid",
-            Self::Paper => "paper",
-        }
-    }
-}
-
 impl Scene {
     /// An empty drawing.
-    #[must_use]
-    pub fn new(width: f64, height: f64) -> Self {
+    pub(super) fn new(width: f64, height: f64) -> Self {
         Self { width, height, shapes: Vec::new() }
     }
 
     /// A straight line.
-    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink, width: f64) {
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink, width: f64) {
         self.path(outline(&[from, to]), None, Some((ink, width)));
     }
 
     /// A straight line in dashes.
-    pub fn dashes(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink) {
+    pub(super) fn dashes(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink) {
         let d = outline(&[from, to]);
         self.shapes.push(Shape::Path { d, fill: None, stroke: Some((ink, 1.5)), dashed: true });
     }
 
     /// Lines through places.
-    pub fn polyline(&mut self, places: &[(f64, f64)], ink: Ink, width: f64) {
+    pub(super) fn polyline(&mut self, places: &[(f64, f64)], ink: Ink, width: f64) {
         self.path(outline(places), None, Some((ink, width)));
     }
 
     /// A filled rectangle.
-    pub fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), fill: Option<(Ink, f64)>, edge: Option<Ink>) {
+    pub(super) fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), fill: Option<(Ink, f64)>, edge: Option<Ink>) {
         let d = format!("M{} {}h{}v{}h{}Z", short(x), short(y), short(w), short(h), short(-w));
         self.path(d, fill, edge.map(|ink| (ink, 1.0)));
     }
 
     /// Any outline.
-    pub fn path(&mut self, d: String, fill: Option<(Ink, f64)>, stroke: Option<(Ink, f64)>) {
+    pub(super) fn path(&mut self, d: String, fill: Option<(Ink, f64)>, stroke: Option<(Ink, f64)>) {
         self.shapes.push(Shape::Path { d, fill, stroke, dashed: false });
     }
 
     /// Words.
-    pub fn text(&mut self, (x, y): (f64, f64), content: impl Into<String>, anchor: Anchor, ink: Ink, size: f64) {
+    pub(super) fn text(&mut self, (x, y): (f64, f64), content: impl Into<String>, anchor: Anchor, ink: Ink, size: f64) {
         let content = content.into();
         self.shapes.push(Shape::Text { x, y, content, size, anchor, ink, bold: false, upright: false });
     }
 
     /// Bold words.
-    pub fn bold(&mut self, (x, y): (f64, f64), content: impl Into<String>, anchor: Anchor, ink: Ink, size: f64) {
+    pub(super) fn bold(&mut self, (x, y): (f64, f64), content: impl Into<String>, anchor: Anchor, ink: Ink, size: f64) {
         let content = content.into();
         self.shapes.push(Shape::Text { x, y, content, size, anchor, ink, bold: true, upright: false });
     }
 
     /// Words that stand upright.
-    pub fn upright(&mut self, (x, y): (f64, f64), content: impl Into<String>, anchor: Anchor, ink: Ink, size: f64) {
+    pub(super) fn upright(
+        &mut self,
+        (x, y): (f64, f64),
+        content: impl Into<String>,
+        anchor: Anchor,
+        ink: Ink,
+        size: f64,
+    ) {
         let content = content.into();
         self.shapes.push(Shape::Text { x, y, content, size, anchor, ink, bold: false, upright: true });
     }
 
     /// A sign for a role that is told apart without colour: a circle, a diamond, a triangle or a square.
-    pub fn sign(&mut self, (x, y): (f64, f64), role: Option<Condition>, r: f64) {
+    pub(super) fn sign(&mut self, (x, y): (f64, f64), role: Option<Condition>, r: f64) {
         let d = match role {
             Some(Condition::Healthy) | None => {
                 let d = short(2.0 * r);
@@ -190,15 +178,13 @@ impl Scene {
 }
 
 /// About how wide `content` is.
-#[must_use]
-pub fn text_width(content: &str, size: f64) -> f64 {
+pub(super) fn text_width(content: &str, size: f64) -> f64 {
     let aspect = |c: char| if c.is_uppercase() { CAPITAL_ASPECT } else { LETTER_ASPECT };
     content.chars().map(aspect).sum::<f64>() * size
 }
 
 /// A name in at most so many pixels.
-#[must_use]
-pub fn shortened(name: &str, width: f64, size: f64) -> String {
+pub(super) fn shortened(name: &str, width: f64, size: f64) -> String {
     if text_width(name, size) <= width {
         return name.to_owned();
     }
@@ -207,8 +193,7 @@ pub fn shortened(name: &str, width: f64, size: f64) -> String {
 }
 
 /// The path through places.
-#[must_use]
-pub fn outline(places: &[(f64, f64)]) -> String {
+pub(super) fn outline(places: &[(f64, f64)]) -> String {
     let mut d = String::new();
     for (i, (x, y)) in places.iter().enumerate() {
         write!(d, "{}{} {}", if i == 0 { 'M' } else { 'L' }, short(*x), short(*y))
@@ -218,22 +203,21 @@ pub fn outline(places: &[(f64, f64)]) -> String {
 }
 
 /// A coordinate with two decimals at most.
-fn short(value: f64) -> f64 {
+pub(super) fn short(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasm_bindgen_test::wasm_bindgen_test;
 
-    #[wasm_bindgen_test]
+    #[test]
     fn names_are_shortened_to_what_fits_and_others_are_kept() {
         assert_eq!(shortened("healthy", 200.0, 13.0), "healthy");
         assert_eq!(shortened("a very long name of a class", 53.0, 13.0), "a very…");
     }
 
-    #[wasm_bindgen_test]
+    #[test]
     fn each_role_has_a_shape_of_its_own() {
         let shapes = Condition::ALL.map(|role| {
             let mut scene = Scene::new(10.0, 10.0);

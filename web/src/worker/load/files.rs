@@ -1,0 +1,268 @@
+//! Files of the visitor: a checkpoint, a bundle, or the folder of a run.
+
+use super::super::files::{CheckpointFiles, Found, sort};
+use super::super::rows::Rows;
+use super::super::session::{Damage, Damaged, Model, Parts, Session, computation};
+use super::super::task::{Interruption, Task};
+use super::bundle::open_bundle;
+use super::{check_memory, install, read, read_rows, set_native, wrong_file};
+use crate::failure::Failure;
+use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
+use candle_core::Device;
+use shared::Condition;
+use shared::bundle::{self, Manifest};
+use shared::checkpoint::{Checkpoint, LoadOptions, Treatment, WeightFile};
+use shared::corruption::Plan;
+use shared::model::ModelConfig;
+use shared::seed::Seed;
+use shared::tokenizer::{Tokenizer, TokenizerFiles};
+use web_sys::File;
+
+/// Tokens that a text is cut to where nobody says otherwise: as long as sentences get, and quick to compute.
+const MAX_LENGTH: usize = 128;
+
+/// Seed of a head that has to be created.
+const HEAD_SEED: Seed = Seed(0);
+
+/// Loads the model among the visitor's files.
+pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File]) -> Result<Loaded, Interruption> {
+    if entries.len() != files.len() {
+        let reason = format!("{} files were announced and {} came", entries.len(), files.len());
+        return Err(Failure::MalformedMessage { reason }.into());
+    }
+    let handed = sort(entries)?;
+    let mut reader = Reader::new(task, entries, files, &handed.found, handed.rows);
+    match handed.found {
+        Found::Bundle { manifest, weights, tokenizer, healed } => {
+            let manifest = Manifest::parse(&reader.read(manifest).await?);
+            let manifest = manifest.map_err(|error| wrong_file(bundle::MANIFEST, &error))?;
+            let (tokenizer, weights) = (reader.read(tokenizer).await?, reader.read(weights).await?);
+            let healed = match healed {
+                Some(healed) => Some(reader.read(healed).await?),
+                None if manifest.files.healed.is_some() => {
+                    return Err(Failure::MissingFile {
+                        missing: bundle::HEALED.to_owned(),
+                        n_files: entries.len(),
+                        remedy: "the manifest names it: choose all files of the bundle's folder".to_owned(),
+                    }
+                    .into());
+                }
+                None => None,
+            };
+            let mut notes = Vec::new();
+            let rows = reader.rows(&manifest.task.label_names, &mut notes).await?;
+            let source = ModelSource::Files { name: handed.name };
+            open_bundle(task, manifest, weights, &tokenizer, healed, rows, source, notes).await
+        }
+        Found::Checkpoint(checkpoint) => {
+            let mut notes = Vec::new();
+            let (loaded, tokenizer) = reader.checkpoint(&checkpoint).await?;
+            notes.extend(loaded.notes.iter().cloned());
+            let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
+            let session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
+            Ok(install(task, session, ModelSource::Files { name: handed.name }, None, notes))
+        }
+        Found::Run { healthy, corrupted, healed } => {
+            let mut notes = Vec::new();
+            let (loaded, tokenizer) = reader.checkpoint(&healthy).await?;
+            let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
+            let mut session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
+            for (which, checkpoint) in [(Condition::Corrupted, corrupted), (Condition::Healed, healed)] {
+                let Some(checkpoint) = checkpoint else { continue };
+                let (loaded, _) = reader.checkpoint(&checkpoint).await?;
+                add_condition(&mut session, which, &loaded)?;
+                task.give_way().await?;
+            }
+            Ok(install(task, session, ModelSource::Run { name: handed.name }, None, notes))
+        }
+    }
+}
+
+/// Makes a session of a checkpoint.
+fn session_of(name: String, loaded: Checkpoint, tokenizer: Tokenizer, rows: Option<Rows>) -> Result<Session, Failure> {
+    let max_length = loaded.config.max_positions.min(MAX_LENGTH);
+    Session::new(Parts {
+        name,
+        identity: loaded.weights_hash,
+        config: loaded.config,
+        tokenizer,
+        max_length,
+        healthy: loaded.parameters,
+        rows,
+    })
+}
+
+/// Adds a run's corrupted or healed checkpoint. What is the same as in the healthy one is shared with it.
+fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoint) -> Result<(), Failure> {
+    let wrong = |reason: &str| Failure::WrongFile {
+        file: format!("checkpoint/{}", condition.as_str()),
+        reason: reason.to_owned(),
+    };
+    if loaded.config.parameters() != session.config.parameters()
+        || loaded.config.label_names.len() != session.config.label_names.len()
+    {
+        return Err(wrong("its shape differs from checkpoint/healthy's; is it from the same run?"));
+    }
+    let damage = loaded.config.history.treatments().iter().rev().find_map(|treatment| match treatment {
+        Treatment::Corrupted { plan, seed } => Some((plan.clone(), *seed)),
+        Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
+    });
+    let (plan, seed) = damage.ok_or_else(|| wrong("it does not say what damage it had (bert_heal in config.json)"))?;
+    let mut parameters = session.healthy.parameters.fork().map_err(|e| computation(&e))?;
+    for path in session.config.parameters() {
+        let values = loaded.parameters.to_vec(path).map_err(|e| computation(&e))?;
+        let healthy = parameters.to_vec(path).map_err(|e| computation(&e))?;
+        let is_same = values.iter().zip(&healthy).all(|(a, b)| a.to_bits() == b.to_bits());
+        if !is_same {
+            parameters.set(path, values).map_err(|e| computation(&e))?;
+        }
+    }
+    if condition == Condition::Healed {
+        return set_native(session, plan, seed, parameters);
+    }
+    let bad_plan = |error: shared::corruption::PlanError| Failure::BadPlan { message: error.to_string() };
+    let parsed = Plan::parse(&plan).map_err(bad_plan)?;
+    let resolved = parsed.resolve(session.config.anatomy()).map_err(bad_plan)?;
+    let model = Model::new(&session.config, parameters)?;
+    // What the plan did is in the run's own report; the weights are those of the run all the same.
+    let damage = Damage { plan: parsed.to_string(), seed, resolved, report: None };
+    session.corrupted = Some(Damaged { damage, model });
+    Ok(())
+}
+
+/// Reads the visitor's files one after the other and tells of the bytes.
+struct Reader<'a> {
+    task: &'a Task<Load>,
+    entries: &'a [FileEntry],
+    files: &'a [File],
+    rows: Option<usize>,
+    done: u64,
+    total: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn new(
+        task: &'a Task<Load>,
+        entries: &'a [FileEntry],
+        files: &'a [File],
+        found: &Found,
+        rows: Option<usize>,
+    ) -> Self {
+        let of_checkpoint = |checkpoint: &CheckpointFiles| {
+            let tokenizer =
+                [Some(checkpoint.tokenizer.pieces), checkpoint.tokenizer.config].into_iter().flatten().collect();
+            [vec![checkpoint.config], checkpoint.weights.clone(), tokenizer].concat()
+        };
+        let used: Vec<usize> = match found {
+            Found::Bundle { manifest, weights, tokenizer, healed } => {
+                [Some(*manifest), Some(*weights), Some(*tokenizer), *healed].into_iter().flatten().collect()
+            }
+            Found::Checkpoint(checkpoint) => of_checkpoint(checkpoint),
+            Found::Run { healthy, corrupted, healed } => {
+                // Of further checkpoints the tokenizer is not read again.
+                let others = [corrupted, healed].into_iter().flatten();
+                let others = others.flat_map(|other| [vec![other.config], other.weights.clone()].concat());
+                of_checkpoint(healthy).into_iter().chain(others).collect()
+            }
+        };
+        let total = used.iter().chain(&rows).map(|at| entries[*at].size_bytes).sum();
+        Self { task, entries, files, rows, done: 0, total }
+    }
+
+    async fn read(&mut self, at: usize) -> Result<Vec<u8>, Interruption> {
+        self.task.check()?;
+        let bytes = read(&self.files[at]).await?;
+        self.done += bytes.len() as u64;
+        self.task.progress(Stage::Transfer, self.done.min(self.total), self.total);
+        Ok(bytes)
+    }
+
+    async fn rows(&mut self, labels: &[String], notes: &mut Vec<String>) -> Result<Option<Rows>, Interruption> {
+        let Some(at) = self.rows else { return Ok(None) };
+        let bytes = self.read(at).await?;
+        let (rows, note) = read_rows(&self.entries[at].path, &bytes, labels)?;
+        notes.extend(note);
+        Ok(Some(rows))
+    }
+
+    /// A checkpoint and its tokenizer, checked for size before a byte of its weights is read.
+    async fn checkpoint(&mut self, files: &CheckpointFiles) -> Result<(Checkpoint, Tokenizer), Interruption> {
+        let config_file = &self.entries[files.config].path;
+        let config = ModelConfig::from_json(&self.read(files.config).await?);
+        let config = config.map_err(|error| wrong_file(config_file, &error))?;
+        let file_bytes: u64 = files.weights.iter().map(|at| self.entries[*at].size_bytes).sum();
+        // The file, its values, and a copy of the largest tensor while it becomes a variable.
+        check_memory((file_bytes + 5 * config.n_parameters() as u64) / 1_000_000)?;
+
+        let pieces = self.read(files.tokenizer.pieces).await?;
+        let tokenizer_config = match files.tokenizer.config {
+            Some(at) => Some(self.read(at).await?),
+            None => None,
+        };
+        let (json, vocabulary) = if files.tokenizer.is_json { (Some(&*pieces), None) } else { (None, Some(&*pieces)) };
+        let tokenizer_files = TokenizerFiles {
+            json,
+            vocabulary,
+            config: tokenizer_config.as_deref(),
+            are_our_own: !config.history.is_empty(),
+        };
+        let (tokenizer, note) = Tokenizer::from_files(&tokenizer_files, config.vocab_size)
+            .map_err(|e| wrong_file(&self.entries[files.tokenizer.pieces].path, &e))?;
+        let mut weights = Vec::new();
+        for at in &files.weights {
+            let name = self.entries[*at].path.clone();
+            weights.push(WeightFile { name, bytes: self.read(*at).await? });
+        }
+        self.task.progress(Stage::Unpack, 0, file_bytes);
+        self.task.give_way().await?;
+        let mut loaded = load_checkpoint(&config, weights)?;
+        loaded.notes.extend(note);
+        self.task.progress(Stage::Unpack, file_bytes, file_bytes);
+        Ok((loaded, tokenizer))
+    }
+}
+
+/// A checkpoint with its own head, or with a new one where it has none.
+fn load_checkpoint(config: &ModelConfig, weights: Vec<WeightFile>) -> Result<Checkpoint, Failure> {
+    let has_head = weights.iter().any(|file| has_classifier(&file.bytes));
+    // What is not fine-tuned can still be looked into, and healed into something.
+    let label_names = (!has_head).then(|| {
+        if config.label_names.len() >= 2 { config.label_names.clone() } else { shared::dataset::default_label_names(2) }
+    });
+    let options = LoadOptions { label_names, head_seed: HEAD_SEED, device: Device::Cpu };
+    let mut loaded =
+        Checkpoint::load(config, weights, &options).map_err(|error| wrong_file("the checkpoint", &error))?;
+    if !has_head {
+        loaded.notes.push("It was never fine-tuned to classify, so its answers mean nothing until it is".to_owned());
+    }
+    if loaded.config.label_names.len() < 2 {
+        return Err(Failure::WrongFile {
+            file: "config.json".to_owned(),
+            reason: format!("the model has {} class, and a classifier needs two", loaded.config.label_names.len()),
+        });
+    }
+    Ok(loaded)
+}
+
+/// Whether a safetensors file holds a classifier; its header is JSON behind its length.
+fn has_classifier(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
+    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let header = rest.get(..length).unwrap_or_default();
+    header.windows(20).any(|window| window == b"\"classifier.weight\":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn a_head_is_found_without_parsing_all_of_a_file() {
+        let file = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), b"123"].concat();
+        assert!(has_classifier(&file(r#"{"classifier.weight":{"dtype":"F32"}}"#)));
+        assert!(!has_classifier(&file(r#"{"pre_classifier.weight":{"dtype":"F32"}}"#)));
+        assert!(!has_classifier(&u64::MAX.to_le_bytes()));
+        assert!(!has_classifier(b""));
+    }
+}
