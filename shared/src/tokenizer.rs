@@ -278,8 +278,8 @@ impl Tokenizer {
 /// The id of a token that a `tokenizer.json` names.
 fn id_in_file(file: &Value, token: &str) -> Option<u32> {
     let added = file.get("added_tokens").and_then(Value::as_array).into_iter().flatten();
-    let added = added.filter(|added| added.get("content").is_some_and(|content| content == token));
-    let id = added.filter_map(|added| added.get("id")).next().or_else(|| file.pointer("/model/vocab")?.get(token))?;
+    let mut added = added.filter(|added| added.get("content").is_some_and(|content| content == token));
+    let id = added.find_map(|added| added.get("id")).or_else(|| file.pointer("/model/vocab")?.get(token))?;
     u32::try_from(id.as_u64()?).ok()
 }
 
