@@ -1,5 +1,8 @@
 //! The page's tokenizer gives the ids of the general one, on texts that were written to be hard and on any others.
 
+// What it is compared with is native.
+#![cfg(not(target_arch = "wasm32"))]
+
 use super::super::general::General;
 use super::*;
 use proptest::prelude::*;
