@@ -9,9 +9,6 @@
 //!
 //! Groups of flags are flattened without a doc comment of their own: clap would take it for the command's description.
 
-#![expect(rustdoc::broken_intra_doc_links, reason = "what clap prints as help holds brackets that are no links")]
-#![expect(rustdoc::invalid_html_tags, reason = "and placeholders that are no tags")]
-
 mod device_flags;
 mod flag_values;
 mod input_flags;

@@ -195,7 +195,7 @@ impl RunDir {
         atomic::write_json(&self.path.join(RECORD), record)
     }
 
-    /// Adds the record to [`results::RESULTS`] of the folder that this one lies in, unless it is there.
+    /// Adds the record to `results.jsonl` of the folder that this one lies in, unless it is there.
     pub fn append_to_results(&self, record: &RunRecord) -> anyhow::Result<()> {
         if let Some(runs) = results::runs_of(&self.path)? {
             results::append(&runs, record)?;
