@@ -1,7 +1,7 @@
 //! Everything the page knows: what the visitor chose, and what the worker answered.
 //!
 //! Components read signals and call the functions here; only this module talks to the worker. Of requests of one kind
-//! ([`newest::Lane`]) one is under way and only the newest waits, so a slider that is dragged never builds up a queue.
+//! (`newest::Lane`) one is under way and only the newest waits, so a slider that is dragged never builds up a queue.
 //! Nothing is asked that the current view does not show.
 
 mod asking;
