@@ -16,7 +16,7 @@ use crate::record::{RunId, RunRecord};
 
 pub use experiment::{Cell, Experiment, SeedOutcome, experiments};
 pub use figures::figures;
-pub use tables::{plans_table, runs_table};
+pub use tables::{plans_caption, plans_table, runs_table};
 
 /// What a results file holds.
 #[derive(Clone, Debug, Default, PartialEq)]

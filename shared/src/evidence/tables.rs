@@ -34,8 +34,7 @@ pub fn runs_table(experiment: &Experiment) -> DataTable {
 pub fn plans_table(experiment: &Experiment) -> DataTable {
     let models = models(experiment);
     let header = ["plan", "seeds", "failed"].into_iter().chain(models.iter().map(|which| which.as_str()));
-    let deficit = format!("deficit, points (95 % interval {})", experiment.deficits_are_over());
-    let mut table = DataTable::new(header.chain([deficit.as_str(), "recovery", "kept", "full recovery"]));
+    let mut table = DataTable::new(header.chain(["deficit, points", "recovery", "kept", "full recovery"]));
     for cell in &experiment.cells {
         let of_model = |which: &Condition| {
             let accuracy = |seed: &SeedOutcome| match which {
@@ -59,6 +58,16 @@ pub fn plans_table(experiment: &Experiment) -> DataTable {
         table.push(first.into_iter().chain(models.iter().map(of_model)).chain(last));
     }
     table
+}
+
+/// What the cells of [`plans_table`] are.
+#[must_use]
+pub fn plans_caption(experiment: &Experiment) -> String {
+    format!(
+        "Means over seeds. Deficits are against the {}, with their 95 % interval {}.",
+        experiment.common.reference,
+        experiment.deficits_are_over()
+    )
 }
 
 /// The models whose accuracies mean something here, in the order of their columns.

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 use shared::Condition;
 use shared::evaluation::Prediction;
-use shared::evidence::{Experiment, Problem, Results, experiments, figures, plans_table, runs_table};
-use shared::figure::DataTable;
+use shared::evidence::{Experiment, Problem, Results, experiments, figures, plans_caption, plans_table, runs_table};
+use shared::figure::{Chart, DataTable};
 use shared::record::{RunRecord, RunStatus};
 use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 
@@ -158,14 +158,13 @@ impl Runs {
     }
 }
 
-/// Means over seeds with their charts.
+/// Means over seeds with their charts; the deficits, whose rows have long names, across the whole page.
 fn of_experiment(experiment: &Experiment) -> Vec<Block> {
-    let figures = figures(experiment);
-    let mut blocks = vec![table(experiment, plans_table(experiment))];
-    if !figures.is_empty() {
-        blocks.push(Block::Figures(figures));
-    }
-    blocks
+    let (deficits, levels): (Vec<_>, Vec<_>) =
+        figures(experiment).into_iter().partition(|figure| matches!(figure.chart, Chart::Intervals(_)));
+    let means = [table(experiment, plans_table(experiment)), Block::Text(plans_caption(experiment))];
+    let charts = [levels, deficits].into_iter().filter(|figures| !figures.is_empty()).map(Block::Figures);
+    means.into_iter().chain(charts).collect()
 }
 
 fn table(experiment: &Experiment, table: DataTable) -> Block {

@@ -7,7 +7,7 @@ use crate::fetch;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
-use shared::evidence::{Experiment, Results, experiments, figures, plans_table, runs_table};
+use shared::evidence::{Experiment, Results, experiments, figures, plans_caption, plans_table, runs_table};
 use shared::record::{Protocol, RunStatus};
 use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
 use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
@@ -152,6 +152,7 @@ fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView +
             <div class="two">{cards}</div>
             <details>
                 <summary>"All plans"</summary>
+                <p class="small quiet">{plans_caption(&experiment)}</p>
                 <Table name="All plans".to_owned() table=plans_table(&experiment) />
             </details>
             <details>
