@@ -53,8 +53,8 @@ mod chance;
 mod cursor;
 mod describe;
 mod elementwise;
-mod error;
 mod grammar;
+mod parameters;
 mod permute;
 mod plan;
 mod report;
@@ -63,16 +63,16 @@ mod scheme;
 mod selection;
 mod shuffle;
 mod statistics;
-mod weights;
+mod tensor;
 
-pub use apply::TensorMut;
-pub use error::{ApplyError, PlanError};
+pub use crate::error::{ApplyError, PlanError};
+pub use crate::model::Anatomy;
 pub use plan::{Plan, Step};
 pub use report::{Report, TensorReport, Totals};
-pub use resolve::{Anatomy, ResolvedPlan, ResolvedSelection};
+pub use resolve::{ResolvedPlan, ResolvedSelection};
 pub use scheme::{BitField, Scheme};
 pub use selection::Selection;
-pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};
+pub use tensor::TensorMut;
 
 #[cfg(test)]
 mod tests;

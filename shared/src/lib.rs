@@ -5,6 +5,7 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod claims;
 mod condition;
 pub mod corruption;
 pub mod dataset;
@@ -12,9 +13,10 @@ mod error;
 pub mod evaluation;
 pub mod evidence;
 pub mod figure;
+pub mod inspection;
+mod instruction_set;
 pub mod model;
 pub mod nn;
-mod parameters;
 pub mod record;
 pub mod seed;
 pub mod statistics;
@@ -23,4 +25,4 @@ pub mod training;
 
 pub use condition::Condition;
 pub use error::{Error, Result};
-pub use parameters::Parameters;
+pub use model::Parameters;

@@ -6,8 +6,8 @@ use shared::Condition;
 use shared::model::Architecture;
 use shared::record::{
     BenchThroughput, BenchTime, BenchTrain, Comparison, CorruptionSummary, DatasetSpec, Environment, Hashes,
-    ModelResult, ModelSpec, Numerics, PhaseSummary, Prediction, Protocol, Provenance, ReportSplit, ResultHashes,
-    RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TrainSummary,
+    ModelResult, ModelSpec, Numerics, PhaseSummary, Protocol, Provenance, ReportSplit, ResultHashes, RunRecord,
+    RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind, SplitRows, TextPrediction, TrainSummary,
 };
 use shared::statistics::{Deficit, Interval, Recovery};
 use shared::training::{Precision, TrainingArgs};
@@ -131,8 +131,8 @@ pub(crate) fn record() -> RunRecord {
     }
 }
 
-fn prediction(model: Option<&str>) -> Prediction {
-    Prediction {
+fn prediction(model: Option<&str>) -> TextPrediction {
+    TextPrediction {
         model: model.map(str::to_owned),
         text: "Who wrote Hamlet?".into(),
         label: Some("human".into()),
@@ -237,7 +237,7 @@ fn predictions_of_one_model_and_of_several_are_valid() {
     assert!(!violations("predict", &json!([{ "text": "no label" }])).is_empty());
     let logits = vec![f32::NAN, 0.5, 0.5, 0.5];
     let probabilities = vec![f32::NAN; 4];
-    let not_finite = Prediction { label: None, label_id: None, probabilities, logits, ..prediction(None) };
+    let not_finite = TextPrediction { label: None, label_id: None, probabilities, logits, ..prediction(None) };
     assert_eq!(violations("predict", &serde_json::to_value([not_finite]).unwrap()), Vec::<String>::new());
 }
 

@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
 use super::bits::{self, GROUP};
-use super::error::BundleError;
+use crate::error::BundleError;
 
 /// Fewest bits of a code: below, a code could only be zero or negative.
 pub const MIN_BITS: u32 = 2;

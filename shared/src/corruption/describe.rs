@@ -1,11 +1,14 @@
 //! A plan in words.
 
+use super::plan::Plan;
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
 use super::scheme::{BitField, Decimal, Scheme};
 use super::selection::Component;
+use crate::error::PlanError;
+use crate::model::Anatomy;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
-pub(super) fn plan(plan: &ResolvedPlan) -> String {
+fn plan(plan: &ResolvedPlan) -> String {
     let steps: Vec<String> = plan.steps.iter().map(step).collect();
     let mut sentence = steps.join("; then ");
     if let Some(first) = sentence.get_mut(..1) {
@@ -133,5 +136,23 @@ fn listed(items: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [init @ .., last] => format!("{} and {last}", init.join(", ")),
+    }
+}
+
+impl ResolvedPlan {
+    /// What the plan does, as a sentence for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        plan(self)
+    }
+}
+
+impl Plan {
+    /// What the plan does to a certain model, as a sentence for people.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn describe(&self, anatomy: Anatomy) -> Result<String, PlanError> {
+        Ok(self.resolve(anatomy)?.describe())
     }
 }

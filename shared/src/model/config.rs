@@ -1,11 +1,12 @@
 //! `config.json` of a BERT or `DistilBERT`.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Architecture, LayerModule, Module, ParameterPath};
-use crate::checkpoint::{CheckpointError, HISTORY_KEY, History};
-use crate::corruption::Anatomy;
+use super::history::{HISTORY_KEY, History};
+use super::parameter_path::{Architecture, LayerModule, Module, ParameterPath};
+use crate::error::CheckpointError;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
 const MAX_SIZE: usize = 1 << 24;
@@ -49,6 +50,17 @@ pub struct ModelConfig {
     pub history: History,
     /// The file as it was read, so that saving keeps fields this crate does not know.
     raw: Map<String, Value>,
+}
+
+/// What a plan must know of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anatomy {
+    /// It decides the parameters' names, which key the random numbers.
+    pub architecture: Architecture,
+    /// Number of encoder layers.
+    pub n_layers: usize,
+    /// Attention heads a layer.
+    pub n_heads: usize,
 }
 
 impl ModelConfig {

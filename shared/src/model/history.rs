@@ -7,11 +7,12 @@
 //!
 //! It holds only what a run's spec decides, so equal specs still write equal bytes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Condition;
-use crate::record::{Protocol, RunId, RunSpec};
+use crate::condition::Condition;
 use crate::seed::Seed;
 
 /// The key in `config.json` and in the metadata of weight files.
@@ -46,6 +47,35 @@ pub enum Treatment {
     },
 }
 
+/// The short name of a run: the first twelve hexadecimal digits of the SHA-256 of its spec's canonical JSON, see
+/// [`RunSpec::id`](crate::record::RunSpec::id).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Twelve digits are 48 bits: among a million runs the chance of any collision is below 0.2 %.
+    const LEN: usize = 12;
+
+    /// The name of a spec whose canonical JSON has this digest, in hexadecimal digits.
+    pub(crate) fn of_digest(mut digest: String) -> Self {
+        digest.truncate(Self::LEN);
+        Self(digest)
+    }
+
+    /// The twelve digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl History {
     /// Nothing was done yet.
     #[must_use]
@@ -63,32 +93,6 @@ impl History {
     #[must_use]
     pub fn then(&self, treatment: Treatment) -> Self {
         Self { treatments: self.treatments.iter().cloned().chain([treatment]).collect() }
-    }
-
-    /// What has been done to one of a run's models when this had been done to the model that the run started from.
-    #[must_use]
-    pub fn after_run(&self, spec: &RunSpec, condition: Condition) -> Self {
-        let healthy = Treatment::FineTuned { run: spec.healthy().id() };
-        match condition {
-            Condition::Healthy => return self.then(healthy),
-            Condition::Control => {
-                return self.then(healthy).then(Treatment::FineTunedAgain { run: spec.healthy().id() });
-            }
-            Condition::Corrupted | Condition::Healed => {}
-        }
-        let before = match spec.protocol {
-            Protocol::Pretrained => self.clone(),
-            Protocol::Finetuned => self.then(healthy),
-        };
-        let corrupted = match &spec.corruption {
-            Some(plan) => before.then(Treatment::Corrupted { plan: plan.clone(), seed: spec.seeds.corruption }),
-            None => before,
-        };
-        if condition == Condition::Corrupted {
-            corrupted
-        } else {
-            corrupted.then(Treatment::FineTuned { run: spec.id() })
-        }
     }
 
     /// What the treatments make of the model.

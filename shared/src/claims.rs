@@ -4,7 +4,7 @@
 //! percentage points, and one outcome:
 //!
 //! - *worse* or *better*: the exact sign-flip p-value over the pairs, adjusted by Holm within the family, is at most α;
-//! - else *equivalent*: with at least [`MIN_SEEDS_FOR_A_CLAIM`](super::MIN_SEEDS_FOR_A_CLAIM) pairs, the p-value of two
+//! - else *equivalent*: with at least [`MIN_SEEDS_FOR_A_CLAIM`](crate::statistics::MIN_SEEDS_FOR_A_CLAIM) pairs, the p-value of two
 //!   one-sided tests against the claim's margin, adjusted by Holm within the family, is at most α;
 //! - else *undecided*.
 //!
@@ -14,7 +14,7 @@
 //! outcome out. Runs are put together only within one [`Experiment`].
 //!
 //! ```
-//! use shared::statistics::claims::{ClaimsFile, judge};
+//! use shared::claims::{ClaimsFile, judge};
 //! let file = ClaimsFile::parse("[[claim]]\nname = \"heals\"\nfamily = \"primary\"\nquestion = \"full-recovery\"")?;
 //! assert!(judge(&file, &[])?.is_empty()); // no runs, so nothing to say
 //! # Ok::<(), Box<dyn std::error::Error>>(())

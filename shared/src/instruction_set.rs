@@ -14,7 +14,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// What multiplies matrices and runs the loops between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,11 @@ impl InstructionSet {
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
-            Self::Avx512 => super::kernels::has_avx512(),
+            // The tiles, and the loops beside them.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has_avx512() && matches!(pulp::Arch::new(), pulp::Arch::V4(_)),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 => false,
             Self::Gemm | Self::Scalar => cfg!(not(target_arch = "wasm32")),
             Self::Wasm => cfg!(target_arch = "wasm32"),
         }
@@ -105,6 +109,17 @@ impl InstructionSet {
             _ => pulp::Arch::new(),
         }
     }
+}
+
+/// Whether this processor has all the instructions that AVX-512 code is compiled with; asked once by the standard library.
+///
+/// Rust takes `avx512f` to include the other three, but what hides one feature of a processor need not hide the others.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("f16c")
 }
 
 /// The name of products by gemm, which takes the widest vectors of the processor that `pulp` finds.

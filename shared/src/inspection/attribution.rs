@@ -8,9 +8,9 @@
 
 use candle_core::{Tensor, Var};
 
-use super::{Encoder, ForwardMode, TextClassifier};
 use crate::dataset::{Batch, EncodedExample};
 use crate::error::{Error, Result};
+use crate::model::{Encoder, ForwardMode, TextClassifier};
 
 /// The scores of one text's tokens. They are NaN when the model's logits are not finite, on the text, the baseline or
 /// anywhere between.

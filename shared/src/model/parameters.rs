@@ -4,17 +4,13 @@
 //! for every variable, so only a plain tensor costs nothing. Iteration is always in forward order, so that norms and
 //! files do not depend on a hash.
 
-mod lend;
-
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 
-use crate::corruption::{Report, ResolvedPlan, TensorMut};
+use super::parameter_path::{Architecture, Module, ParameterPath};
 use crate::error::{Error, Result};
-use crate::model::{Architecture, ParameterPath};
-use crate::nn::Changes;
-use crate::seed::Seed;
+use crate::nn::{Changes, Collector, Pair, WeightCache};
 
 /// One parameter's storage.
 #[derive(Clone, Debug)]
@@ -121,45 +117,6 @@ impl Parameters {
         Ok(())
     }
 
-    /// Damages the parameters as `plan` says: trained ones where they lie, so that models built on them see it. Frozen ones
-    /// that the plan touches are replaced by damaged copies, as [`Parameters::set`] does.
-    ///
-    /// # Errors
-    /// When the plan was resolved for another model.
-    pub fn corrupt(&mut self, plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
-        let touched = plan.touched();
-        let variables: Option<Vec<(ParameterPath, &Var)>> = touched
-            .iter()
-            .map(|path| match self.entries.get(path) {
-                Some(Entry::Trained(var)) if var.device().is_cpu() => Some((*path, var)),
-                _ => None,
-            })
-            .collect();
-        let report = match variables {
-            Some(variables) => lend::with_values(&variables, |tensors| plan.apply(seed, tensors))??,
-            // Frozen tensors may share their memory with another model's, and other devices have none to lend.
-            None => self.corrupt_copies(&touched, plan, seed)?,
-        };
-        self.changes.record();
-        Ok(report)
-    }
-
-    fn corrupt_copies(&mut self, touched: &[ParameterPath], plan: &ResolvedPlan, seed: Seed) -> Result<Report> {
-        let mut copies = touched
-            .iter()
-            .map(|path| Ok((*path, self.get(*path)?.dims().to_vec(), self.to_vec(*path)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let mut tensors: Vec<TensorMut<'_>> = copies
-            .iter_mut()
-            .map(|(path, shape, data)| TensorMut { path: *path, shape: shape.clone(), data })
-            .collect();
-        let report = plan.apply(seed, &mut tensors)?;
-        for (path, _, data) in copies {
-            self.set(path, data)?;
-        }
-        Ok(report)
-    }
-
     /// A copy that shares no memory with this one (a clone of a candle variable would).
     pub fn snapshot(&self) -> Result<Self> {
         let entries = self
@@ -218,10 +175,55 @@ impl Parameters {
     }
 }
 
+/// The parameters that a model is assembled from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    parameters: &'a Parameters,
+    purpose: Purpose,
+    /// Where gradients go.
+    pub(super) collector: &'a Collector,
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    Training,
+    Evaluation,
+}
+
+impl<'a> Source<'a> {
+    /// Tensors that are tracked for `backward`; nothing is kept of weights, which change with every step.
+    pub(super) fn for_training(parameters: &'a Parameters, collector: &'a Collector) -> Self {
+        Self { parameters, purpose: Purpose::Training, collector }
+    }
+
+    /// Tensors without a graph, whose packed form may be kept.
+    pub(super) fn for_evaluation(parameters: &'a Parameters, collector: &'a Collector) -> Self {
+        Self { parameters, purpose: Purpose::Evaluation, collector }
+    }
+
+    pub(super) fn tensor(self, path: ParameterPath) -> Result<Tensor> {
+        match self.purpose {
+            Purpose::Training => self.parameters.get(path),
+            Purpose::Evaluation => self.parameters.get_detached(path),
+        }
+    }
+
+    /// Weight and bias of a module that has both.
+    pub(super) fn pair(self, module: Module) -> Result<Pair> {
+        Ok(Pair {
+            weight: self.tensor(ParameterPath::weight(module))?,
+            bias: self.tensor(ParameterPath::bias(module))?,
+            cache: match self.purpose {
+                Purpose::Training => WeightCache::default(),
+                Purpose::Evaluation => WeightCache::for_evaluation(self.parameters.changes()),
+            },
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Module;
 
     #[test]
     fn a_fork_and_its_origin_do_not_see_each_other_whichever_is_changed_and_frozen() {

@@ -296,7 +296,7 @@ fn the_sentence_names_everything() {
 
 #[test]
 fn the_committed_claims_file_is_read_and_mistakes_are_named() {
-    let file = ClaimsFile::parse(include_str!("../../../tests/golden/claims.toml")).unwrap();
+    let file = ClaimsFile::parse(include_str!("../../tests/golden/claims.toml")).unwrap();
     assert_eq!((file.claims.len(), file.alpha), (4, 0.05));
     assert_eq!(file.claims[3].measure, Some(Measure::Recovery));
     let message = |more: &str| {

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::contrast::{Contrast, Pair, groups};
 use super::{ClaimsError, ClaimsFile, Experiment, Family, Measure, Question, Run};
-use crate::statistics::wilson::normal_quantile;
 use crate::statistics::{
     Estimate, Interval, MAX_EXACT_PAIRS, MIN_SEEDS_FOR_A_CLAIM, Method, Scores, StatisticsError, crossed_mean, holm,
-    paired_tost, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value, student_mean,
+    normal_quantile, paired_tost, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value,
+    student_mean,
 };
 
 /// Confidence of the intervals beside outcomes.

@@ -5,7 +5,7 @@ use super::*;
 
 fn products() -> Vec<(&'static str, ProductFn)> {
     let mut products: Vec<(&'static str, ProductFn)> =
-        vec![("current", matmul), ("gemm", super::super::gemm_product), ("scalar", product::<ScalarTile>)];
+        vec![("current", matmul), ("gemm", gemm_product), ("scalar", product::<ScalarTile>)];
     if InstructionSet::Avx512.is_available() || InstructionSet::Wasm.is_available() {
         products.push(("native", product::<NativeTile>));
     } else {
@@ -20,14 +20,14 @@ fn product_with_strides_and_transpose_equals_the_definition() {
         for (m, k, n) in [(5, 7, 3), (1, 7, 3), (5, 7, 1), (1, 1, 1), (2, 0, 3), (1, 0, 1), (2, 1030, 3)] {
             // a: rows k + 2 apart; b stored as [n, k], rows k + 1 apart
             let (a, b) = (ramp(m * (k + 2)), ramp(n * (k + 1)));
-            for (mode, start) in [(Accumulate::Add, 1.0), (Accumulate::Set, 0.0)] {
+            for (start, first) in [(Start::Out, 1.0), (Start::Zero, 0.0)] {
                 let mut out = vec![1.0; m * (n + 1)];
                 let b_ref = MatrixRef::new(&b, n, k, k + 1).t();
-                product(MatrixMut::new(&mut out, m, n, n + 1), MatrixRef::new(&a, m, k, k + 2), b_ref, mode);
+                product(MatrixMut::new(&mut out, m, n, n + 1), MatrixRef::new(&a, m, k, k + 2), b_ref, start);
                 for i in 0..m {
                     for j in 0..n {
                         let dot: f32 = (0..k).map(|l| a[i * (k + 2) + l] * b[j * (k + 1) + l]).sum();
-                        assert_eq!(out[i * (n + 1) + j], start + dot, "{name}, {m}×{k}×{n} at {i}, {j}");
+                        assert_eq!(out[i * (n + 1) + j], first + dot, "{name}, {m}×{k}×{n} at {i}, {j}");
                     }
                     assert_eq!(out[i * (n + 1) + n], 1.0, "{name} wrote between rows");
                 }
@@ -70,13 +70,13 @@ fn a_row_has_the_same_bits_in_blocks_of_any_number_of_rows() {
             let b =
                 if b_is_transposed { MatrixRef::new(&b_data, n, k, k).t() } else { MatrixRef::new(&b_data, k, n, n) };
             for (name, product) in products() {
-                for mode in [Accumulate::Set, Accumulate::Add] {
+                for start in [Start::Zero, Start::Out] {
                     let in_blocks = |n_rows: usize| {
                         let mut out = wave(m * n, 0.11);
                         for (block, out) in out.chunks_mut(n_rows * n).enumerate() {
                             let n_rows_here = out.len() / n;
                             let out = MatrixMut::new(out, n_rows_here, n, n);
-                            product(out, a_rows(block * n_rows, n_rows_here), b, mode);
+                            product(out, a_rows(block * n_rows, n_rows_here), b, start);
                         }
                         out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
                     };

@@ -1,13 +1,13 @@
-//! Looking inside a model: hidden states and attention of every layer.
+//! Hidden states and attention of every layer.
 //!
-//! A separate tool on top of the encoder, so that the training path neither knows nor pays for it. For a batch of `b`
+//! For a batch of `b`
 //! rows and `s` tokens it keeps `(layers + 1)·b·s·hidden + layers·b·heads·s²` numbers and computes queries and keys twice.
 
 use candle_core::Tensor;
 
-use super::{ForwardMode, TextClassifier};
 use crate::dataset::Batch;
 use crate::error::Result;
+use crate::model::{ForwardMode, TextClassifier};
 
 /// Everything a forward pass in evaluation mode passes through.
 #[derive(Debug)]
