@@ -76,12 +76,6 @@ impl Stream {
         u64::from(block[lane]) | u64::from(block[lane + 1]) << 32
     }
 
-    /// Uniform in [0, 1), a multiple of 2^-24, so exact in f32.
-    #[must_use]
-    pub fn unit_at(&self, index: u64) -> f32 {
-        unit(self.u32_at(index))
-    }
-
     /// A standard normal sample (Box-Muller over elements `2·index` and `2·index + 1`), in f64.
     #[must_use]
     pub fn normal_at(&self, index: u64) -> f64 {
@@ -106,12 +100,6 @@ impl Stream {
             items.swap(i, self.below_at(i as u64, i as u64 + 1) as usize);
         }
     }
-}
-
-/// Maps 32 random bits to [0, 1) by the upper 24 bits.
-#[must_use]
-pub fn unit(bits: u32) -> f32 {
-    (bits >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
 /// Maps two times 32 random bits to a standard normal sample (the cosine half of Box-Muller).

@@ -69,16 +69,6 @@ impl Encoding {
         }
     }
 
-    /// Bits a value takes, scales included.
-    #[must_use]
-    pub fn bits_per_value(self) -> f64 {
-        match self {
-            Self::F32 => 32.0,
-            Self::F16 => 16.0,
-            Self::Blocks { bits, block } => f64::from(bits) + 16.0 / block as f64,
-        }
-    }
-
     /// Reads values into `values`, whose length says how many there are.
     ///
     /// # Errors

@@ -15,12 +15,6 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether 0 lies in the interval, its ends included.
-    #[must_use]
-    pub fn includes_zero(&self) -> bool {
-        self.low <= 0.0 && 0.0 <= self.high
-    }
-
     /// The same interval in another unit.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {

@@ -108,7 +108,7 @@ pub(super) unsafe trait Microkernel: Sized {
     /// `height` is from 1 to `TALLEST`. For `k` of the tile these elements lie inside of live slices of f32:
     /// - `a + r·a_row + l·a_step` for every `r < height` and `l < k`;
     /// - the `k · PANEL` from `b` on;
-    /// - the `PANEL` of a bias, which is not shorter;
+    /// - the `PANEL` of a bias that the sums begin with;
     /// - the `PANEL` from `out + r·out_stride` on for every `r < height`, which may be written and which nothing else
     ///   refers to while this runs; rows do not overlap.
     #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
