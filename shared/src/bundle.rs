@@ -31,9 +31,7 @@
 
 mod bits;
 mod control;
-mod delta;
 mod encoding;
-mod error;
 mod index;
 mod manifest;
 mod open;
@@ -41,35 +39,14 @@ mod quantise;
 mod rows;
 mod write;
 
-pub use control::{Answers, ControlEntry};
-pub use delta::Delta;
+pub use crate::error::BundleError;
+pub use control::{Answers, ControlEntry, FineTuned};
 pub use encoding::{Encoding, MAX_BITS, MAX_BLOCK, MIN_BITS};
-pub use error::BundleError;
 pub use index::{BundleIndex, IndexEntry};
 pub use manifest::{
-    BaseModel, Comparison, FileEntry, Files, FineTuned, HealedEntry, Manifest, Outcome, Quality, RowHashes, Sample,
-    Task, TensorEntry,
+    BUNDLE_VERSION, BaseModel, Comparison, FileEntry, Files, HEALED, HealedEntry, INDEX, MANIFEST, Manifest, NOTICE,
+    OLDEST_BUNDLE_VERSION, Outcome, Quality, ROWS, RowHashes, Sample, TOKENIZER, Task, TensorEntry, WEIGHTS,
 };
-pub use open::Bundle;
+pub use open::{Bundle, Delta};
 pub use rows::{MIN_HELD_OUT_SHARE, ServedRows};
 pub use write::{BitMix, EncodedTensors, encode_delta, encode_parameters};
-
-/// The version of the manifest and of the tensors' layout; raised whenever either changes its meaning.
-pub const BUNDLE_VERSION: u32 = 2;
-/// The oldest version that is still read. Version 1 has no control and does not count rows that are not finite.
-pub const OLDEST_BUNDLE_VERSION: u32 = 1;
-
-/// The manifest's name in a bundle's folder.
-pub const MANIFEST: &str = "manifest.json";
-/// The healthy weights' name.
-pub const WEIGHTS: &str = "weights.bin";
-/// The healed model's name.
-pub const HEALED: &str = "healed.bin";
-/// The tokenizer's name.
-pub const TOKENIZER: &str = "tokenizer.json";
-/// The licence notice's name.
-pub const NOTICE: &str = "NOTICE.txt";
-/// The rows to heal with and to judge on, next to a bundle that is served; see [`ServedRows`].
-pub const ROWS: &str = "rows.json";
-/// The list of bundles, next to their folders.
-pub const INDEX: &str = "index.json";

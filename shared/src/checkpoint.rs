@@ -4,21 +4,18 @@
 //! browser. Reading accepts what `transformers` has written over the years (with or without the `bert.` prefix,
 //! `gamma`/`beta`, buffers and pre-training heads, f32, f16, bf16, shards); writing produces one current form.
 
-mod error;
-mod history;
 mod load;
 mod names;
 mod overlay;
 mod save;
-mod write;
 
-pub use error::CheckpointError;
-pub use history::{HISTORY_KEY, History, Treatment};
+pub use crate::error::CheckpointError;
+pub use crate::model::{HISTORY_KEY, History, Treatment};
 pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
 pub use names::{NameMatch, match_name};
 pub use overlay::overlay_weights;
+pub(crate) use save::{LazyTensor, Values, safetensors_file};
 pub use save::{save_weights, save_weights_with_history};
-pub(crate) use write::{LazyTensor, Values, safetensors_file};
 
 /// Tokenizer files that travel with a checkpoint, where they exist.
 pub const TOKENIZER_FILES: [&str; 4] =

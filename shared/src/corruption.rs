@@ -55,9 +55,9 @@ mod chance;
 mod cursor;
 mod describe;
 mod elementwise;
-mod error;
 mod grammar;
 mod parameter;
+mod parameters;
 mod permute;
 mod plan;
 mod report;
@@ -66,18 +66,18 @@ mod scheme;
 mod selection;
 mod shuffle;
 mod statistics;
-mod weights;
+mod tensor;
 
-pub use apply::TensorMut;
+pub use crate::error::{ApplyError, PlanError};
+pub use crate::model::Anatomy;
 pub use bit_field::BitField;
-pub use error::{ApplyError, PlanError};
 pub use parameter::{Parameter, ParameterKind};
 pub use plan::{Plan, Step};
 pub use report::{Report, TensorReport, Totals};
-pub use resolve::{Anatomy, ResolvedPlan, ResolvedSelection};
+pub use resolve::{ResolvedPlan, ResolvedSelection};
 pub use scheme::{Scheme, SchemeEntry};
 pub use selection::Selection;
-pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};
+pub use tensor::TensorMut;
 
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,9 @@
 
 mod batch;
 mod columns;
-mod content;
 mod csv;
 mod error;
+mod example;
 mod format;
 mod json;
 mod labels;
@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, EncodedExample};
 pub use columns::{ColumnChoice, Columns, join_texts};
-pub use content::row_hash;
 pub use csv::read_csv;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
+pub use example::{Example, LabelCell, Split, row_hash};
 pub use format::{
     Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
 };
@@ -33,54 +33,12 @@ pub use labels::{default_label_names, parse_label_names};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
 pub use rows::{
-    LabelCell, LabelRange, LabelScheme, MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble,
+    LabelRange, LabelScheme, MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble,
 };
 pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
 pub use tsv::{parse_tsv, read_tsv};
 
 use crate::seed::Seed;
-
-/// One text with its class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Example {
-    /// The text as it stands in the file, leading and trailing spaces included.
-    pub text: String,
-    /// The class, an index into [`Dataset::label_names`].
-    pub label: u32,
-}
-
-/// A part of a dataset, by what it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// Rows that gradients are computed on.
-    Train,
-    /// Rows to look at while developing.
-    Validation,
-    /// Rows to report on.
-    Test,
-}
-
-impl Split {
-    /// All splits, in the order of reports and hashes.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// The name used in files and records: `train`, `validation` or `test`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
-
-impl std::fmt::Display for Split {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The most rows to take of each split; `None` takes all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,7 +168,7 @@ impl Dataset {
     /// class names are left out: they change no result.
     #[must_use]
     pub fn content_hash(&self) -> String {
-        content::content_hash(Split::ALL.into_iter().map(|split| (split.name(), self.split(split))))
+        example::content_hash(Split::ALL.into_iter().map(|split| (split.name(), self.split(split))))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Many runs put together: what a `results.jsonl` holds, in tables and charts, and what it allows to be said.
 //!
-//! Every number here comes from a record, and what may be said is [`crate::statistics::claims`]' to say, so the command
+//! Every number here comes from a record, and what may be said is [`crate::claims`]' to say, so the command
 //! line's report and the page show the same. Intervals of mean accuracies over seeds are Student's; a single seed has the
 //! Wilson interval over its test rows, which says nothing about other seeds, and the captions say which it is. A deficit has
 //! the interval of its judgement.

@@ -2,11 +2,34 @@
 //!
 //! This crate is bytes in, bytes out: it knows no files, network, clock or screen, so the native trainer and the
 //! browser page stand on the same code; `clippy.toml` beside it forbids them.
+//!
+//! The modules in an order in which they can be read: each uses only those above it, and within a folder it is the same.
+//!
+//! 1. [`Condition`]: the four models that an experiment compares.
+//! 2. [`Error`]: what can go wrong with the files, plans and models that this crate is handed.
+//! 3. [`InstructionSet`](nn::InstructionSet): which instructions the operations on a CPU are made of.
+//! 4. [`seed`]: random numbers, from counters.
+//! 5. [`dataset`]: labelled texts, from bytes to batches.
+//! 6. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
+//! 7. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
+//! 8. [`corruption`]: plans of damage, parsed, resolved and applied.
+//! 9. [`inspection`]: weights, hidden states, attention and attribution, looked at.
+//! 10. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
+//! 11. [`statistics`]: intervals and tests over rows and seeds.
+//! 12. [`checkpoint`]: Hugging Face's files as bytes.
+//! 13. [`training`]: fine-tuning as a sequence of steps, and its state.
+//! 14. [`record`]: what a run was asked and what came of it.
+//! 15. [`tokenizer`]: texts to token ids.
+//! 16. [`bundle`]: a model for the page, as files.
+//! 17. [`claims`]: what a set of runs allows to be said.
+//! 18. [`figure`]: charts and tables as data.
+//! 19. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod claims;
 mod condition;
 pub mod corruption;
 pub mod dataset;
@@ -14,9 +37,10 @@ mod error;
 pub mod evaluation;
 pub mod evidence;
 pub mod figure;
+pub mod inspection;
+mod instruction_set;
 pub mod model;
 pub mod nn;
-mod parameters;
 pub mod record;
 pub mod seed;
 pub mod statistics;
@@ -26,4 +50,4 @@ pub mod words;
 
 pub use condition::Condition;
 pub use error::{Error, Result};
-pub use parameters::Parameters;
+pub use model::Parameters;

@@ -4,19 +4,18 @@
 //! The two share one encoder: embeddings, then post-norm layers of self-attention and a feed-forward network. They
 //! differ in parameter names, token types, where dropout sits, and the activation of the head: in their [`Family`].
 
-mod attribution;
 mod classifier;
 mod config;
 mod encoder;
 mod family;
+mod history;
 mod parameter_path;
-mod source;
-mod trace;
+mod parameters;
 
-pub use attribution::{Attribution, integrated_gradients};
 pub use classifier::{RowOutput, TextClassifier};
-pub use config::{ModelConfig, shape_config};
+pub use config::{Anatomy, ModelConfig, shape_config};
 pub use encoder::{Encoder, EncoderLayer, ForwardMode};
 pub use family::{Architecture, ConfigKeys, Family, HeadActivation, LayerNames};
+pub use history::{HISTORY_KEY, History, RunId, Treatment};
 pub use parameter_path::{Kind, LayerModule, Module, ParameterPath};
-pub use trace::Trace;
+pub use parameters::Parameters;

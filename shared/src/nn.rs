@@ -18,7 +18,7 @@ mod encoder_layer;
 mod gelu;
 mod gradient;
 mod host;
-mod instruction_set;
+mod kernel_choice;
 pub(crate) mod kernels;
 mod layer_norm;
 mod linear;
@@ -27,6 +27,7 @@ mod optimizer;
 mod tests;
 mod weight_cache;
 
+pub use crate::instruction_set::InstructionSet;
 pub use attention::{AttentionMask, attention, attention_probabilities};
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
@@ -34,14 +35,13 @@ pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
 pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
-pub use instruction_set::InstructionSet;
+pub use kernel_choice::{Kernel, Kernels};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 pub use weight_cache::{Changes, WeightCache};
 
 pub(crate) use host::slice_mut;
-pub(crate) use instruction_set::arch;
 
 use candle_core::Device;
 
@@ -62,60 +62,4 @@ pub fn n_pooled_values() -> usize {
 /// once. So who calls many in a row does it in here.
 pub fn on_pool<R: Send>(device: &Device, f: impl FnOnce() -> R + Send) -> R {
     if device.is_cpu() { rayon::scope(|_| f()) } else { f() }
-}
-
-/// Which form of an operation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
-    /// One hand-written pass over f32 slices; CPU and wasm32.
-    Fused,
-    /// Differentiable candle operations; every device and number format.
-    Composite,
-}
-
-/// The form of every operation, so that a test can turn each fused one off in turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernels {
-    /// A whole encoder layer as one operation; otherwise it is spelled out in those below.
-    pub encoder_layer: Kernel,
-    /// `x·Wᵀ + b`
-    pub linear: Kernel,
-    /// LayerNorm.
-    pub layer_norm: Kernel,
-    /// Attention with its mask, softmax and dropout.
-    pub attention: Kernel,
-    /// The exact GELU.
-    pub gelu: Kernel,
-    /// Dropout of hidden states.
-    pub dropout: Kernel,
-    /// Look-up tables.
-    pub embedding: Kernel,
-    /// Softmax cross-entropy.
-    pub cross_entropy: Kernel,
-    /// The optimiser's update.
-    pub adamw: Kernel,
-}
-
-impl Kernels {
-    /// Every operation in the same form.
-    #[must_use]
-    pub fn all(kernel: Kernel) -> Self {
-        Self {
-            encoder_layer: kernel,
-            linear: kernel,
-            layer_norm: kernel,
-            attention: kernel,
-            gelu: kernel,
-            dropout: kernel,
-            embedding: kernel,
-            cross_entropy: kernel,
-            adamw: kernel,
-        }
-    }
-
-    /// Fused on a CPU, composite elsewhere.
-    #[must_use]
-    pub fn for_device(device: &Device) -> Self {
-        Self::all(if device.is_cpu() { Kernel::Fused } else { Kernel::Composite })
-    }
 }

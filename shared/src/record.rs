@@ -6,32 +6,28 @@
 //! resume and reuse and make up one set of healthy, control, corrupted and healed; and only runs of one numerics are seeds
 //! of one experiment. Fractions are 0–1; a number that is not finite is written as `null`, never as a default.
 
-mod damage;
 mod difference;
 mod measurement;
 mod numerics;
 mod outcome;
-mod prediction;
 mod provenance;
 mod spec;
+mod text;
 
-pub use damage::{CorruptionDetail, TextLine};
+pub use crate::model::RunId;
 pub use difference::{SpecDifference, first_difference};
-pub use measurement::{BenchThroughput, BenchTime, BenchTrain, MetricsLine};
+pub use measurement::{BenchThroughput, BenchTime, BenchTrain, CorruptionDetail, MetricsLine};
 pub use numerics::Numerics;
 pub use outcome::{
     Comparison, CorruptionSummary, Environment, Hashes, ModelResult, PhaseSummary, ResultHashes, RunRecord, RunStatus,
     TrainSummary, rows_in_words,
 };
-pub use prediction::Prediction;
 pub use provenance::{Provenance, Source, SourceFile, SourceKind};
-pub use spec::{DatasetSpec, ModelSpec, Protocol, ReportSplit, RunId, RunSpec, Seeds, SplitRows, canonical_json};
-
-/// The version of the layout of specs and records; raised when a field changes its name or meaning.
-pub const SCHEMA_VERSION: u32 = 2;
-
-/// The version of the arithmetic; raised when the same spec may give other results than before.
-pub const NUMERICS_VERSION: u32 = 5;
+pub use spec::{
+    DatasetSpec, ModelSpec, NUMERICS_VERSION, Protocol, ReportSplit, RunSpec, SCHEMA_VERSION, Seeds, SplitRows,
+    canonical_json,
+};
+pub use text::{TextLine, TextPrediction};
 
 /// JSON has no NaN and no infinities: they are written as `null`, and `null` is read as NaN.
 mod null_if_not_finite {

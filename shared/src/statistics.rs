@@ -5,209 +5,25 @@
 
 mod aggregate;
 mod bootstrap;
-pub mod claims;
 mod crossed;
 mod equivalence;
+mod estimate;
 mod headline;
 mod holm;
-mod macro_f1;
 mod scores;
 mod sign_flip;
 mod student;
 mod wilson;
 
-use serde::{Deserialize, Serialize};
-
 pub use aggregate::{interquartile_mean, performance_profile};
 pub use bootstrap::{Bootstrap, MIN_RESAMPLES, Resampling, difference};
 pub use crossed::{crossed_accuracy, crossed_difference, crossed_mean};
 pub use equivalence::{DEFAULT_MARGIN, Tost, paired_tost};
+pub use estimate::{Estimate, Interval, MAX_EXACT_PAIRS, Method, StatisticsError};
 pub use headline::{Deficit, MIN_SEEDS_FOR_A_CLAIM, Recovery, deficit, recovery, share_kept};
 pub use holm::holm;
-pub use macro_f1::{macro_f1, macro_f1_difference};
 pub use scores::Scores;
-pub use sign_flip::{
-    MAX_EXACT_PAIRS, claims_within_reach, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value,
-};
+pub use sign_flip::{claims_within_reach, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value};
 pub use student::{student_mean, student_quantile, student_upper_tail};
+pub(crate) use wilson::normal_quantile;
 pub use wilson::wilson;
-
-/// A range that holds the true value with probability `level`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Interval {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-    /// Confidence, such as 0.95.
-    pub level: f64,
-}
-
-impl Interval {
-    /// Whether 0 lies in the interval, its ends included.
-    #[must_use]
-    pub fn includes_zero(&self) -> bool {
-        self.low <= 0.0 && 0.0 <= self.high
-    }
-
-    /// The same interval in another unit.
-    #[must_use]
-    pub fn scaled(self, factor: f64) -> Self {
-        Self { low: self.low * factor, high: self.high * factor, ..self }
-    }
-}
-
-/// A figure with the interval it lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The figure itself, from all the data.
-    pub value: f64,
-    /// Where the true value lies.
-    pub interval: Interval,
-    /// How the interval was made.
-    pub method: Method,
-}
-
-impl Estimate {
-    /// The same figure in another unit.
-    #[must_use]
-    pub(crate) fn scaled(self, factor: f64) -> Self {
-        Self { value: self.value * factor, interval: self.interval.scaled(factor), ..self }
-    }
-}
-
-/// How an interval was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Percentiles over resampled rows (Efron & Tibshirani 1993).
-    PairedBootstrap,
-    /// Percentiles over resampled seeds and rows (arXiv:2106.16163).
-    MultiBootstrap,
-    /// The score interval of a proportion (Wilson 1927).
-    Wilson,
-    /// Student's t over seeds, so on these rows.
-    Student,
-    /// Student's t over the rows of one seed.
-    Rows,
-    /// Random effects of seeds and rows; see [`crossed_mean`].
-    Crossed,
-}
-
-/// Why something cannot be computed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StatisticsError {
-    /// No seeds or no rows.
-    #[error("expected at least one seed and one row, got {n_seeds} seeds and {n_rows} rows")]
-    Empty {
-        /// Seeds.
-        n_seeds: usize,
-        /// Rows.
-        n_rows: usize,
-    },
-    /// Runs that were not evaluated on the same number of rows.
-    #[error("seed {seed_index}: expected {expected} rows as for the first seed, got {got}")]
-    RowCount {
-        /// The seed's place, from 0.
-        seed_index: usize,
-        /// Rows of the first seed.
-        expected: usize,
-        /// Its rows.
-        got: usize,
-    },
-    /// Runs of one condition that were evaluated on other rows, or in another order.
-    #[error("seed {seed_index}, row {row}: expected the row {expected} as for the first seed, got {got}")]
-    OtherRow {
-        /// The seed's place, from 0.
-        seed_index: usize,
-        /// The row, from 0.
-        row: usize,
-        /// The first seed's row hash.
-        expected: String,
-        /// Its row hash.
-        got: String,
-    },
-    /// A true or predicted class that is no class.
-    #[error("row {row}: expected a class below {n_labels}, got {got}")]
-    Class {
-        /// The row, from 0.
-        row: usize,
-        /// The number of classes.
-        n_labels: usize,
-        /// The class.
-        got: u32,
-    },
-    /// Conditions that cannot be paired.
-    #[error("expected conditions with the same seeds and rows, got {first} and {second}")]
-    Unpaired {
-        /// The shape of the first.
-        first: String,
-        /// The shape of the other.
-        second: String,
-    },
-    /// A score or difference that is NaN or infinite.
-    #[error("expected finite numbers, got {got} at index {index}")]
-    NotFinite {
-        /// Where.
-        index: usize,
-        /// What.
-        got: String,
-    },
-    /// Too few resamples for percentiles in the tails.
-    #[error("expected at least {} resamples, got {got}", MIN_RESAMPLES)]
-    TooFewResamples {
-        /// The number asked for.
-        got: usize,
-    },
-    /// A confidence level that is none.
-    #[error("expected a confidence level between 0 and 1, got {got}")]
-    Level {
-        /// The level.
-        got: String,
-    },
-    /// A score that is neither right nor wrong.
-    #[error("expected scores of 0 and 1, got {got}")]
-    NotBinary {
-        /// The score.
-        got: String,
-    },
-    /// Degrees of freedom that are none.
-    #[error("expected degrees of freedom above 0, got {got}")]
-    DegreesOfFreedom {
-        /// The number.
-        got: String,
-    },
-    /// A margin of equivalence that is none.
-    #[error("expected a margin from a lower to a higher number, got {got}")]
-    Margin {
-        /// The margin.
-        got: String,
-    },
-    /// More successes than trials, or no trials.
-    #[error("expected at least one trial and at most as many successes, got {successes} of {n}")]
-    Proportion {
-        /// Successes.
-        successes: u64,
-        /// Trials.
-        n: u64,
-    },
-    /// Too few pairs for a test, or too many to enumerate.
-    #[error("expected 2 pairs or more for a t-test and 1 to {} for an exact one, got {got}", MAX_EXACT_PAIRS)]
-    PairCount {
-        /// Pairs.
-        got: usize,
-    },
-    /// A p-value outside 0..=1.
-    #[error("expected p-values from 0 to 1, got {got} at index {index}")]
-    PValue {
-        /// Where.
-        index: usize,
-        /// What.
-        got: String,
-    },
-}
-
-pub(crate) fn check_level(level: f64) -> Result<(), StatisticsError> {
-    if level > 0.0 && level < 1.0 { Ok(()) } else { Err(StatisticsError::Level { got: level.to_string() }) }
-}

@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
 use shared::Condition;
+use shared::claims::{ClaimsFile, Outcome, Run, judge};
 use shared::evaluation::Prediction;
 use shared::evidence::Results;
 use shared::record::{RunRecord, Seeds};
 use shared::statistics::Method;
-use shared::statistics::claims::{ClaimsFile, Outcome, Run, judge};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -41,7 +41,7 @@ fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
 #[test]
 fn a_step_without_batches_is_an_error_and_counts_for_nothing() {
     let mut fine_tuning = fine_tuning(1.0, 1.0, Kernel::Fused);
-    let error = fine_tuning.step_on(Vec::new()).unwrap_err();
+    let error = fine_tuning.step_on(Vec::new(), &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "training: an optimiser step needs at least one batch, got none");
     assert_eq!(fine_tuning.steps_done(), 0);
 }

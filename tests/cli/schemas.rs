@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use shared::Condition;
 use shared::model::Architecture;
 use shared::record::{
-    CorruptionSummary, DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, PhaseSummary, Prediction,
-    Protocol, Provenance, ReportSplit, ResultHashes, RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile,
-    SourceKind, SplitRows, TrainSummary,
+    CorruptionSummary, DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, PhaseSummary, Protocol,
+    Provenance, ReportSplit, ResultHashes, RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind,
+    SplitRows, TextPrediction, TrainSummary,
 };
 use shared::statistics::{Deficit, Interval, Recovery};
 use shared::training::{Precision, TrainingArgs};
@@ -179,7 +179,7 @@ fn the_schema_of_a_run_refuses_what_is_missing_unknown_or_out_of_range() {
 /// What models say is checked where commands print it; a model that is not finite is rare.
 #[test]
 fn a_prediction_that_is_not_finite_is_valid_and_one_without_a_label_is_not() {
-    let not_finite = Prediction {
+    let not_finite = TextPrediction {
         model: None,
         text: "Who wrote Hamlet?".into(),
         label: None,

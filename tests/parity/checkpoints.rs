@@ -5,9 +5,8 @@ use shared::checkpoint::{Checkpoint, CheckpointError, HeadOrigin, WeightFile, sa
 use shared::model::{ForwardMode, Module, ParameterPath};
 use shared::nn::{Kernel, Kernels};
 
-use crate::golden::{
-    Expected, FORWARD_TOLERANCE, MODELS, assert_close, config, floats, load, model, options, weight_files,
-};
+use crate::files::{options, weight_files};
+use crate::harness::{Expected, FORWARD_TOLERANCE, MODELS, assert_close, config, floats, load, model};
 
 fn logits(checkpoint: &Checkpoint) -> Vec<f32> {
     let batch = Expected::read("tiny-bert/expected.safetensors").batch("", checkpoint.config.architecture);
@@ -59,7 +58,7 @@ fn a_missing_head_or_pooler_is_created_from_the_seed_and_said() {
         pretraining.notes
     );
     assert!(pretraining.notes.iter().any(|note| note.contains("position_ids")), "{:?}", pretraining.notes);
-    let plain = crate::golden::load("tiny-bert");
+    let plain = crate::harness::load("tiny-bert");
     for path in plain.parameters.paths().filter(|path| !matches!(path.module, Module::Classifier)) {
         let expected = plain.parameters.to_vec(path).unwrap();
         assert_eq!(pretraining.parameters.to_vec(path).unwrap(), expected, "{path}");
@@ -113,7 +112,7 @@ fn damaged_weights_are_refused_with_the_tensor_and_both_shapes() {
     assert!(matches!(load(huge), CheckpointError::Safetensors { .. }));
 
     let wider = shared::model::ModelConfig::from_json(
-        &String::from_utf8(crate::golden::read("tiny-bert/config.json"))
+        &String::from_utf8(crate::files::read("tiny-bert/config.json"))
             .unwrap()
             .replace("\"intermediate_size\": 64", "\"intermediate_size\": 65")
             .into_bytes(),
@@ -123,7 +122,7 @@ fn damaged_weights_are_refused_with_the_tensor_and_both_shapes() {
     assert!(error.contains("intermediate.dense") && error.contains("[65]") && error.contains("[64]"), "{error}");
 
     let shallow = shared::model::ModelConfig::from_json(
-        &String::from_utf8(crate::golden::read("tiny-bert/config.json"))
+        &String::from_utf8(crate::files::read("tiny-bert/config.json"))
             .unwrap()
             .replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1")
             .into_bytes(),

@@ -12,7 +12,8 @@ use shared::dataset::Batch;
 use shared::model::{Architecture, ForwardMode, Kind, Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
 
-use crate::golden::{MODELS, floats, kernel_sets, load, model, read};
+use crate::files::{kernel_sets, read};
+use crate::harness::{MODELS, floats, load, model};
 
 /// Relative to the row's largest logit. The script that makes the file refuses rows whose logits move by more than 3e-5
 /// when every operation is disturbed by an error as large as one of f32; the rest is for another order of adding.

@@ -4,10 +4,9 @@
 
 mod checkpoints;
 mod damaged;
-mod forward;
-mod golden;
-mod gradients;
+mod files;
+mod harness;
+mod models;
 mod page;
 mod pickled;
 mod tokenizer;
-mod training;

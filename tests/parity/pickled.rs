@@ -10,7 +10,8 @@ use shared::nn::{Kernel, Kernels};
 use shared::seed::Seed;
 use trainer::open_model::{ModelSource, Weights};
 
-use crate::golden::{self, Expected, FORWARD_TOLERANCE, assert_close, floats};
+use crate::files;
+use crate::harness::{self, Expected, FORWARD_TOLERANCE, assert_close, floats};
 
 const PICKLED: &str = "variants/tiny-bert-pickled";
 
@@ -21,7 +22,7 @@ fn open(folder: &Path) -> anyhow::Result<Checkpoint> {
 /// A folder with the golden pickle's config and these bytes as weights.
 fn folder_with(bytes: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("config.json"), golden::read(&format!("{PICKLED}/config.json"))).unwrap();
+    fs::write(folder.path().join("config.json"), files::read(&format!("{PICKLED}/config.json"))).unwrap();
     fs::write(folder.path().join("pytorch_model.bin"), bytes).unwrap();
     folder
 }
@@ -29,11 +30,11 @@ fn folder_with(bytes: &[u8]) -> tempfile::TempDir {
 #[test]
 fn a_pickled_checkpoint_is_the_same_as_its_safetensors() {
     let expected = Expected::read("tiny-bert/expected.safetensors");
-    let checkpoint = open(&golden::path(PICKLED)).unwrap();
-    assert_eq!(checkpoint.weights_hash, golden::load("tiny-bert").weights_hash);
+    let checkpoint = open(&files::path(PICKLED)).unwrap();
+    assert_eq!(checkpoint.weights_hash, harness::load("tiny-bert").weights_hash);
     assert_eq!(checkpoint.notes, Vec::<String>::new());
     let batch = expected.batch("", checkpoint.config.architecture);
-    let model = golden::model(&checkpoint.config, &checkpoint.parameters, &Kernels::all(Kernel::Fused));
+    let model = harness::model(&checkpoint.config, &checkpoint.parameters, &Kernels::all(Kernel::Fused));
     let logits = floats(&model.forward(&batch, ForwardMode::Evaluation).unwrap());
     assert_close("logits", &logits, &expected.floats("logits"), FORWARD_TOLERANCE);
 }
@@ -41,8 +42,8 @@ fn a_pickled_checkpoint_is_the_same_as_its_safetensors() {
 /// Every other tensor is f16, the rest bf16, as `make_golden.py` deals them out.
 #[test]
 fn shards_and_half_precision_hold_the_rounded_weights() {
-    let mixed = open(&golden::path("variants/tiny-bert-pickled-sharded")).unwrap();
-    let halves = ["f16", "bf16"].map(|format| golden::load(&format!("variants/tiny-bert-{format}")));
+    let mixed = open(&files::path("variants/tiny-bert-pickled-sharded")).unwrap();
+    let halves = ["f16", "bf16"].map(|format| harness::load(&format!("variants/tiny-bert-{format}")));
     let mut n_of = [0, 0];
     for path in mixed.parameters.paths() {
         let values = mixed.parameters.to_vec(path).unwrap();
@@ -55,14 +56,14 @@ fn shards_and_half_precision_hold_the_rounded_weights() {
 #[test]
 fn safetensors_are_taken_where_both_are() {
     let folder = folder_with(b"not read");
-    fs::write(folder.path().join("model.safetensors"), golden::read("tiny-bert/model.safetensors")).unwrap();
+    fs::write(folder.path().join("model.safetensors"), files::read("tiny-bert/model.safetensors")).unwrap();
     open(folder.path()).unwrap();
 }
 
 /// The pickle and the zip's directory, every byte changed; the numbers between them are not looked at.
 #[test]
 fn no_single_changed_byte_takes_the_program_down() {
-    let good = golden::read(&format!("{PICKLED}/pytorch_model.bin"));
+    let good = files::read(&format!("{PICKLED}/pytorch_model.bin"));
     let pickle_ends = good.windows(4).enumerate().skip(1).find(|(_, window)| window == b"PK\x03\x04").unwrap().0;
     let directory = good.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     let mut n_refused = 0;

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::tokenizer::{Tokenizer, TokenizerFiles};
 
-use crate::golden::{MODELS, config, read};
+use crate::files::read;
+use crate::harness::{MODELS, config};
 
 #[derive(Deserialize)]
 struct Case {

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
 use shared::Condition;
-use shared::corruption::{Report, ResolvedPlan, weight_changes};
+use shared::corruption::{Report, ResolvedPlan};
+use shared::inspection::weight_changes;
 use shared::model::ParameterPath;
 use shared::record::{
     Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,

@@ -1,12 +1,25 @@
 //! The control of a bundle: what a healed model is compared with, as figures without weights.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::error::BundleError;
-use super::manifest::FineTuned;
+use crate::error::BundleError;
+use crate::model::RunId;
 
 /// A model that gives so large a share of its rows one class says little of their texts, and it is worth being told.
 const STUCK_SHARE: f64 = 0.9;
+
+/// A fine-tuning that made a model of the bundle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FineTuned {
+    /// The run.
+    pub run_id: RunId,
+    /// Its [`crate::record::RunSpec`], as the version that wrote it has it: model, data, recipe and seeds.
+    pub spec: Value,
+    /// Version and commit of the program.
+    pub program: String,
+}
 
 /// The healthy model fine-tuned once more, undamaged, with the healing's budget, data order, seeds and trained parameters:
 /// against it the damage is all that differs.

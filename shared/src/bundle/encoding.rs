@@ -4,7 +4,7 @@ use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
 use super::bits::{self, GROUP};
-use super::error::BundleError;
+use crate::error::BundleError;
 
 /// Fewest bits of a code: below, a code could only be zero or negative.
 pub const MIN_BITS: u32 = 2;
@@ -66,16 +66,6 @@ impl Encoding {
                 let scales = n.div_ceil(block as u64).checked_mul(2)?;
                 bits::packed_len(n, bits)?.checked_add(scales)
             }
-        }
-    }
-
-    /// Bits a value takes, scales included.
-    #[must_use]
-    pub fn bits_per_value(self) -> f64 {
-        match self {
-            Self::F32 => 32.0,
-            Self::F16 => 16.0,
-            Self::Blocks { bits, block } => f64::from(bits) + 16.0 / block as f64,
         }
     }
 

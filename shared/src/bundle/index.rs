@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::BundleError;
 use super::manifest::is_name;
+use crate::error::BundleError;
 
 /// The list of bundles of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,14 +4,34 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::control::{Answers, ControlEntry};
-use super::error::BundleError;
-use super::{BUNDLE_VERSION, Encoding, OLDEST_BUNDLE_VERSION};
+use super::control::{Answers, ControlEntry, FineTuned};
+use super::encoding::Encoding;
 use crate::Condition;
 use crate::checkpoint::Treatment;
+use crate::error::BundleError;
 use crate::model::ModelConfig;
-use crate::record::{NUMERICS_VERSION, RunId};
+use crate::record::NUMERICS_VERSION;
 use crate::seed::Seed;
+
+/// The version of the manifest and of the tensors' layout; raised whenever either changes its meaning.
+pub const BUNDLE_VERSION: u32 = 2;
+/// The oldest version that is still read. Version 1 has no control and does not count rows that are not finite.
+pub const OLDEST_BUNDLE_VERSION: u32 = 1;
+
+/// The manifest's name in a bundle's folder.
+pub const MANIFEST: &str = "manifest.json";
+/// The healthy weights' name.
+pub const WEIGHTS: &str = "weights.bin";
+/// The healed model's name.
+pub const HEALED: &str = "healed.bin";
+/// The tokenizer's name.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// The licence notice's name.
+pub const NOTICE: &str = "NOTICE.txt";
+/// The rows to heal with and to judge on, next to a bundle that is served; see [`ServedRows`](super::ServedRows).
+pub const ROWS: &str = "rows.json";
+/// The list of bundles, next to their folders.
+pub const INDEX: &str = "index.json";
 
 /// No manifest is longer; it is read before anything is known of it.
 const MAX_MANIFEST_BYTES: usize = 16 << 20;
@@ -121,18 +141,6 @@ pub struct TensorEntry {
     pub mean_abs_error: f64,
 }
 
-/// A fine-tuning that made a model of the bundle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FineTuned {
-    /// The run.
-    pub run_id: RunId,
-    /// Its [`crate::record::RunSpec`], as the version that wrote it has it: model, data, recipe and seeds.
-    pub spec: Value,
-    /// Version and commit of the program.
-    pub program: String,
-}
-
 /// The model that was corrupted and healed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,7 +238,7 @@ impl Manifest {
         // First, since the fields of another version need not be readable.
         let Version { version } = serde_json::from_slice(bytes).map_err(not_json)?;
         if !(OLDEST_BUNDLE_VERSION..=BUNDLE_VERSION).contains(&version) {
-            return Err(BundleError::Version { got: version });
+            return Err(BundleError::Version { got: version, oldest: OLDEST_BUNDLE_VERSION, newest: BUNDLE_VERSION });
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(not_json)?;
         manifest.check()?;

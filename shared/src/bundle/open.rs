@@ -3,14 +3,10 @@
 use crate::Condition;
 use candle_core::{Device, Tensor};
 
-use super::delta::Delta;
-use super::error::BundleError;
-use super::manifest::{Manifest, TensorEntry};
-use super::{HEALED, WEIGHTS};
+use super::manifest::{HEALED, Manifest, TensorEntry, WEIGHTS};
 use crate::corruption::{Plan, Report, ResolvedPlan};
-use crate::error::Result;
-use crate::model::{ModelConfig, ParameterPath};
-use crate::parameters::Parameters;
+use crate::error::{BundleError, Result};
+use crate::model::{ModelConfig, ParameterPath, Parameters};
 use crate::tokenizer::Tokenizer;
 
 /// A bundle whose files were checked; tensors are decoded when they are asked for.
@@ -154,8 +150,49 @@ impl Bundle {
     }
 }
 
+/// `healed.bin`, checked: what to add to the corrupted model.
+#[derive(Debug)]
+pub struct Delta {
+    tensors: Vec<(ParameterPath, TensorEntry)>,
+    bytes: Vec<u8>,
+}
+
+impl Delta {
+    fn new(tensors: Vec<(ParameterPath, TensorEntry)>, bytes: Vec<u8>) -> Self {
+        Self { tensors, bytes }
+    }
+
+    /// The parameters that healing moved, in forward order.
+    pub fn paths(&self) -> impl Iterator<Item = ParameterPath> + '_ {
+        self.tensors.iter().map(|(path, _)| *path)
+    }
+
+    /// Turns the corrupted parameters into the healed ones: `xᵢ + dᵢ` in f32, in place.
+    ///
+    /// # Errors
+    /// When `parameters` are another model's, or a sum is not finite.
+    pub fn apply(&self, parameters: &mut Parameters) -> Result<()> {
+        for (path, entry) in &self.tensors {
+            let mut values = parameters.to_vec(*path)?;
+            let difference = decode(entry, &self.bytes)?;
+            if values.len() != difference.len() {
+                let problem = format!("expected {} values, got {}", difference.len(), values.len());
+                return Err(BundleError::Encoding { tensor: entry.name.clone(), problem }.into());
+            }
+            for (at, (value, difference)) in values.iter_mut().zip(difference).enumerate() {
+                *value += difference;
+                if !value.is_finite() {
+                    return Err(BundleError::NotFinite { tensor: entry.name.clone(), at, value: *value }.into());
+                }
+            }
+            parameters.set(*path, values)?;
+        }
+        Ok(())
+    }
+}
+
 /// The values of a tensor whose place was checked.
-pub(super) fn decode(entry: &TensorEntry, file: &[u8]) -> Result<Vec<f32>, BundleError> {
+fn decode(entry: &TensorEntry, file: &[u8]) -> Result<Vec<f32>, BundleError> {
     let bytes = &file[entry.offset as usize..(entry.offset + entry.size_bytes) as usize];
     let mut values = vec![0.0; entry.shape.iter().product()];
     entry.encoding.decode(&entry.name, bytes, &mut values)?;

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 
 use super::bits;
 use super::encoding::Encoding;
-use super::error::BundleError;
+use crate::error::BundleError;
 
 /// Steps of the search to either side.
 const N_STEPS: i32 = 9;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::BundleError;
 use super::manifest::Manifest;
 use crate::dataset::{Example, row_hash};
+use crate::error::BundleError;
 
 /// How many of a bundle's held-out rows have to be there. Copies of a dataset differ in a few rows, by a character that one of
 /// them lost: such rows have other hashes and are left out.

@@ -3,12 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoding::Encoding;
-use super::error::BundleError;
 use super::manifest::TensorEntry;
 use super::quantise::encode;
-use crate::error::Result;
-use crate::model::{Kind, LayerModule, Module, ParameterPath};
-use crate::parameters::Parameters;
+use crate::error::{BundleError, Result};
+use crate::model::{Kind, LayerModule, Module, ParameterPath, Parameters};
 
 /// How many bits which part of a model gets. Biases, LayerNorms and the classifier always stay f32: together they are a
 /// fraction of a percent of the weights.

@@ -9,12 +9,9 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::CheckpointError;
-use super::history::{HISTORY_KEY, History};
 use super::names::{NameMatch, Names};
-use crate::error::Result;
-use crate::model::{Kind, ModelConfig, Module, ParameterPath};
-use crate::parameters::Parameters;
+use crate::error::{CheckpointError, Result};
+use crate::model::{HISTORY_KEY, History, Kind, ModelConfig, Module, ParameterPath, Parameters};
 use crate::seed::Seed;
 
 /// One file of weights.

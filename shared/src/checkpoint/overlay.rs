@@ -2,10 +2,8 @@
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::CheckpointError;
-use crate::error::Result;
-use crate::model::ParameterPath;
-use crate::parameters::Parameters;
+use crate::error::{CheckpointError, Result};
+use crate::model::{ParameterPath, Parameters};
 
 /// Replaces the parameters that a safetensors file holds, such as
 /// [`StatePart::Parameters`](crate::training::StatePart) of a fine-tuning, and leaves all others as they are. Names are

@@ -1,11 +1,15 @@
-//! Writing weights.
+//! Writing weights: one safetensors file of f32 tensors, made tensor by tensor, so that only the file itself is held a second
+//! time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
-use super::history::{HISTORY_KEY, History};
-use super::write::{LazyTensor, Values, safetensors_file};
-use crate::error::Result;
-use crate::parameters::Parameters;
+use candle_core::{DType, Tensor};
+use safetensors::{Dtype, View};
+
+use crate::error::{CheckpointError, Error, Result};
+use crate::model::{HISTORY_KEY, History, Parameters};
 
 /// All parameters as one safetensors file with Hugging Face's names, f32 and the metadata `format: pt`, which
 /// `transformers` insists on. The same parameters give the same bytes.
@@ -35,4 +39,87 @@ pub fn save_weights_with_history(parameters: &Parameters, history: &History) -> 
         metadata.insert(HISTORY_KEY, history.to_json().to_string());
     }
     safetensors_file(tensors, &metadata)
+}
+
+/// Where a tensor's values are.
+pub(crate) enum Values<'a> {
+    /// In a candle tensor.
+    Tensor(Tensor),
+    /// In host memory.
+    Host(&'a [f32]),
+}
+
+/// A tensor that becomes bytes when it is written.
+pub(crate) struct LazyTensor<'a> {
+    shape: Vec<usize>,
+    values: Values<'a>,
+}
+
+impl<'a> LazyTensor<'a> {
+    pub(crate) fn new(shape: &[usize], values: Values<'a>) -> Self {
+        Self { shape: shape.to_vec(), values }
+    }
+}
+
+impl View for LazyTensor<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let to_bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        Cow::Owned(match &self.values {
+            Values::Tensor(tensor) => {
+                let values = tensor.flatten_all().and_then(|flat| flat.to_dtype(DType::F32)?.to_vec1::<f32>());
+                to_bytes(&values.expect("parameters and moments are float tensors that can be read"))
+            }
+            Values::Host(values) => to_bytes(values),
+        })
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.shape.iter().product::<usize>()
+    }
+}
+
+/// The file; tensors are sorted by name and metadata by key, so the same content gives the same bytes.
+pub(crate) fn safetensors_file(
+    tensors: Vec<(String, LazyTensor<'_>)>,
+    metadata: &BTreeMap<&str, String>,
+) -> Result<Vec<u8>> {
+    let unordered = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let mut bytes = safetensors::serialize(tensors, Some(unordered)).map_err(|e| unwritable(&e))?;
+    if metadata.len() > 1 {
+        sort_metadata(&mut bytes, metadata)?;
+    }
+    Ok(bytes)
+}
+
+/// The crate takes metadata as a hash map and writes its entries in another order in every process. In another order
+/// they are as long, so they can be put in place.
+fn sort_metadata(bytes: &mut [u8], metadata: &BTreeMap<&str, String>) -> Result<()> {
+    let sorted = serde_json::to_vec(metadata).map_err(|e| unwritable(&e))?;
+    // The header is `{"__metadata__":{…},…` after the eight bytes of its length.
+    let start = size_of::<u64>() + r#"{"__metadata__":"#.len();
+    let slot = bytes.get_mut(start..start + sorted.len());
+    let is_metadata = |slot: &[u8]| {
+        serde_json::from_slice::<BTreeMap<String, String>>(slot).is_ok_and(|found| {
+            found.iter().map(|(key, value)| (key.as_str(), value)).eq(metadata.iter().map(|(k, v)| (*k, v)))
+        })
+    };
+    match slot {
+        Some(slot) if is_metadata(slot) => {
+            slot.copy_from_slice(&sorted);
+            Ok(())
+        }
+        _ => Err(unwritable(&"its header does not begin with the metadata")),
+    }
+}
+
+fn unwritable(reason: &impl Display) -> Error {
+    CheckpointError::Safetensors { file: "model.safetensors".into(), reason: reason.to_string() }.into()
 }

@@ -2,13 +2,16 @@
 
 use super::bit_field::BitField;
 use super::parameter::Decimal;
+use super::plan::Plan;
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
 use super::scheme::SchemeEntry;
 use super::selection::Component;
+use crate::error::PlanError;
+use crate::model::Anatomy;
 use crate::words::listed;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
-pub(super) fn plan(plan: &ResolvedPlan) -> String {
+fn plan(plan: &ResolvedPlan) -> String {
     let steps: Vec<String> = plan.steps.iter().map(step).collect();
     let mut sentence = steps.join("; then ");
     if let Some(first) = sentence.get_mut(..1) {
@@ -100,4 +103,22 @@ fn layers(layer_indices: &[usize], n_layers: usize) -> String {
         .collect();
     let noun = if layer_indices.len() == 1 { "layer" } else { "layers" };
     format!("{noun} {} of {n_layers}", listed(&runs, "and"))
+}
+
+impl ResolvedPlan {
+    /// What the plan does, as a sentence for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        plan(self)
+    }
+}
+
+impl Plan {
+    /// What the plan does to a certain model, as a sentence for people.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn describe(&self, anatomy: Anatomy) -> Result<String, PlanError> {
+        Ok(self.resolve(anatomy)?.describe())
+    }
 }

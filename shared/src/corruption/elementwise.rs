@@ -3,10 +3,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::apply::{Key, Region, TensorMut};
 use super::chance::Chance;
 use super::scheme::Scheme;
 use super::statistics::{self, CHUNK, Tally};
+use super::tensor::{Key, Region, TensorMut};
 use crate::model::Kind;
 use crate::seed::{Stream, normal};
 
@@ -36,7 +36,7 @@ enum Operation {
 /// Damages the values of a tensor that lie in `region`, or all of them.
 pub(super) fn apply(scheme: Scheme, key: Key, tensor: &mut TensorMut<'_>, region: Option<&Region>) -> Tally {
     let operation = Operation::new(scheme, key, tensor);
-    let arch = crate::nn::arch();
+    let arch = crate::instruction_set::arch();
     let chunks: Vec<Tally> = tensor
         .data
         .par_chunks_mut(CHUNK)

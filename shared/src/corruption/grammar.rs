@@ -1,12 +1,14 @@
 //! Reads a plan: one function for each rule of the grammar in the [parent module](super).
 
+use serde::{Deserialize, Deserializer, de::Error as _};
+
 use super::bit_field::BitField;
-use super::cursor::{Cursor, Percent};
-use super::error::{PlanError, Typed};
+use super::cursor::{Cursor, Percent, Typed};
 use super::parameter::Parameter;
 use super::plan::{Plan, Step};
 use super::scheme::{Scheme, SchemeEntry};
 use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+use crate::error::PlanError;
 use crate::words::listed;
 
 const PLACES: &str = "all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier";
@@ -14,7 +16,7 @@ const COMPONENTS: &str = "attention, attention.query, attention.key, attention.v
      attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, weight or bias";
 
 /// `step *( ";" step )`
-pub(super) fn plan(input: &str) -> Result<Plan, PlanError> {
+fn plan(input: &str) -> Result<Plan, PlanError> {
     let cursor = &mut Cursor::new(input);
     let mut steps = vec![step(cursor)?];
     while cursor.eat(';') {
@@ -83,7 +85,7 @@ fn bit_field(cursor: &mut Cursor<'_>) -> Result<BitField, PlanError> {
 }
 
 /// `part *( "," part ) [ "/" component *( "," component ) ]`
-pub(super) fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
+fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
     let mut parts = vec![part(cursor)?];
     while cursor.eat(',') {
         parts.push(part(cursor)?);
@@ -209,5 +211,61 @@ fn component(cursor: &mut Cursor<'_>) -> Result<Component, PlanError> {
         ("bias", _) => Ok(Component::Bias),
         ("", _) => Err(cursor.expected(COMPONENTS)),
         _ => Err(cursor.error(at, format!("unknown component {word:?}: expected {COMPONENTS}"))),
+    }
+}
+
+impl Plan {
+    /// Reads a plan. Spaces between tokens, percentages and capital letters are fine.
+    ///
+    /// # Errors
+    /// [`PlanError`], which points at the character.
+    pub fn parse(input: &str) -> Result<Self, PlanError> {
+        plan(input)
+    }
+}
+
+impl Selection {
+    /// Reads a selection on its own, such as the value of `--freeze`: whole parameters, so no single heads.
+    ///
+    /// # Errors
+    /// [`PlanError`], which points at the character.
+    pub fn parse(input: &str) -> Result<Self, PlanError> {
+        let mut cursor = Cursor::new(input);
+        let selection = selection(&mut cursor)?;
+        if !cursor.is_at_end() {
+            return Err(cursor.expected("\",\", \"/\" or the end"));
+        }
+        if let Some(heads) = selection.heads().next() {
+            return Err(cursor.error(heads.at.0, "single heads are a part of a tensor; expected whole ones"));
+        }
+        Ok(selection)
+    }
+}
+
+impl std::str::FromStr for Plan {
+    type Err = PlanError;
+
+    fn from_str(input: &str) -> Result<Self, PlanError> {
+        Self::parse(input)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl std::str::FromStr for Selection {
+    type Err = PlanError;
+
+    fn from_str(input: &str) -> Result<Self, PlanError> {
+        Self::parse(input)
+    }
+}
+
+impl<'de> Deserialize<'de> for Selection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

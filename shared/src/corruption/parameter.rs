@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent};
-use super::error::PlanError;
 use super::scheme::Scheme;
+use crate::error::PlanError;
 
 /// The number of a scheme.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
 //! The scheme that moves layers.
 
-use super::apply::{Change, TensorMut, stream};
-use super::error::ApplyError;
-use super::resolve::{Anatomy, Extent, ResolvedSelection};
+use super::resolve::{Coverage, ResolvedSelection};
 use super::scheme::Scheme;
 use super::statistics;
-use crate::model::{Kind, LayerModule, Module, ParameterPath};
+use super::tensor::{Change, TensorMut, stream};
+use crate::error::ApplyError;
+use crate::model::{Anatomy, Kind, LayerModule, Module, ParameterPath};
 use crate::seed::Seed;
 
 /// The tensors that change places: for each parameter of a layer, where it is among the tensors, layer by layer.
@@ -15,7 +15,7 @@ fn groups(selection: &ResolvedSelection, tensors: &[TensorMut<'_>]) -> Vec<Vec<u
     kinds
         .map(|(module, kind)| {
             let path = |layer_idx: &usize| ParameterPath { module: Module::Layer(*layer_idx, module), kind };
-            let paths = layer_indices.iter().map(path).filter(|path| selection.extent(*path) == Extent::Whole);
+            let paths = layer_indices.iter().map(path).filter(|path| selection.extent(*path) == Coverage::Whole);
             paths.filter_map(|path| tensors.iter().position(|tensor| tensor.path == path)).collect()
         })
         .collect()

@@ -2,17 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Serialize, Serializer};
 
-use super::apply::TensorMut;
-use super::error::{ApplyError, PlanError, Typed};
-use super::grammar;
-use super::report::Report;
-use super::resolve::{Anatomy, ResolvedPlan};
+use super::cursor::Typed;
 use super::scheme::Scheme;
 use super::selection::Selection;
-use crate::model::ParameterPath;
-use crate::seed::Seed;
 
 /// What is damaged and how: one or more steps, applied in order.
 ///
@@ -51,59 +45,10 @@ pub struct Step {
 }
 
 impl Plan {
-    /// Reads a plan. Spaces between tokens, percentages and capital letters are fine.
-    ///
-    /// # Errors
-    /// [`PlanError`], which points at the character.
-    pub fn parse(input: &str) -> Result<Self, PlanError> {
-        grammar::plan(input)
-    }
-
     /// The steps, in the order in which they are applied.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
-    }
-
-    /// Works out which parameters of a certain model the plan means.
-    ///
-    /// # Errors
-    /// [`PlanError`] when the model has not got a layer or a head that the plan names.
-    pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedPlan, PlanError> {
-        ResolvedPlan::new(self, anatomy)
-    }
-
-    /// Checks that the plan fits a model.
-    ///
-    /// # Errors
-    /// As [`Plan::resolve`].
-    pub fn validate(&self, anatomy: Anatomy) -> Result<(), PlanError> {
-        self.resolve(anatomy).map(drop)
-    }
-
-    /// What the plan does to a certain model, as a sentence for people.
-    ///
-    /// # Errors
-    /// As [`Plan::resolve`].
-    pub fn describe(&self, anatomy: Anatomy) -> Result<String, PlanError> {
-        Ok(self.resolve(anatomy)?.describe())
-    }
-
-    /// The parameters of a certain model that any step selects, in the order of a forward pass: those that a caller has
-    /// to hand to [`Plan::apply`].
-    ///
-    /// # Errors
-    /// As [`Plan::resolve`].
-    pub fn touched(&self, anatomy: Anatomy) -> Result<Vec<ParameterPath>, PlanError> {
-        Ok(self.resolve(anatomy)?.touched())
-    }
-
-    /// Damages `tensors` in place; see [`ResolvedPlan::apply`].
-    ///
-    /// # Errors
-    /// [`ApplyError`]; nothing has been changed then.
-    pub fn apply(&self, seed: Seed, anatomy: Anatomy, tensors: &mut [TensorMut<'_>]) -> Result<Report, ApplyError> {
-        self.resolve(anatomy)?.apply(seed, tensors)
     }
 }
 
@@ -136,22 +81,8 @@ impl fmt::Display for Step {
     }
 }
 
-impl std::str::FromStr for Plan {
-    type Err = PlanError;
-
-    fn from_str(input: &str) -> Result<Self, PlanError> {
-        Self::parse(input)
-    }
-}
-
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Plan {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

@@ -2,24 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
-
-use super::error::PlanError;
 use super::plan::Plan;
 use super::scheme::Scheme;
 use super::selection::{Amount, Component, IndexRange, Place, Selection};
-use crate::model::{Architecture, Kind, LayerModule, Module, ParameterPath};
-
-/// What a plan must know of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Anatomy {
-    /// It decides the parameters' names, which key the random numbers.
-    pub architecture: Architecture,
-    /// Number of encoder layers.
-    pub n_layers: usize,
-    /// Attention heads a layer.
-    pub n_heads: usize,
-}
+use crate::error::PlanError;
+use crate::model::{Anatomy, Kind, LayerModule, Module, ParameterPath};
 
 /// A plan that fits a certain model.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,15 +34,52 @@ pub struct ResolvedSelection {
 
 /// How much of a parameter is selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum Coverage {
     Nothing,
     Whole,
     /// Rows, or for the attention's output weight columns, of these heads.
     Heads(Vec<RangeInclusive<usize>>),
 }
 
+impl Plan {
+    /// Works out which parameters of a certain model the plan means.
+    ///
+    /// # Errors
+    /// [`PlanError`] when the model has not got a layer or a head that the plan names.
+    pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedPlan, PlanError> {
+        ResolvedPlan::new(self, anatomy)
+    }
+
+    /// Checks that the plan fits a model.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn validate(&self, anatomy: Anatomy) -> Result<(), PlanError> {
+        self.resolve(anatomy).map(drop)
+    }
+
+    /// The parameters of a certain model that any step selects, in the order of a forward pass: those that a caller has
+    /// to hand to [`Plan::apply`].
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn touched(&self, anatomy: Anatomy) -> Result<Vec<ParameterPath>, PlanError> {
+        Ok(self.resolve(anatomy)?.touched())
+    }
+}
+
+impl Selection {
+    /// Works out which layers are meant in a certain model.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a layer or a head is out of range.
+    pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedSelection, PlanError> {
+        ResolvedSelection::new(self, anatomy)
+    }
+}
+
 impl ResolvedPlan {
-    pub(super) fn new(plan: &Plan, anatomy: Anatomy) -> Result<Self, PlanError> {
+    fn new(plan: &Plan, anatomy: Anatomy) -> Result<Self, PlanError> {
         let mut steps = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             let selection = step.selection.resolve(anatomy)?;
@@ -84,9 +108,9 @@ impl ResolvedPlan {
         let mut is_touched = vec![false; self.anatomy.n_heads];
         for step in &self.steps {
             match step.selection.extent(path) {
-                Extent::Nothing => {}
-                Extent::Whole => return 1.0,
-                Extent::Heads(ranges) => ranges.into_iter().for_each(|heads| is_touched[heads].fill(true)),
+                Coverage::Nothing => {}
+                Coverage::Whole => return 1.0,
+                Coverage::Heads(ranges) => ranges.into_iter().for_each(|heads| is_touched[heads].fill(true)),
             }
         }
         is_touched.iter().filter(|is_touched| **is_touched).count() as f64 / self.anatomy.n_heads.max(1) as f64
@@ -98,16 +122,10 @@ impl ResolvedPlan {
         let Anatomy { architecture, n_layers, .. } = self.anatomy;
         ParameterPath::all(architecture, n_layers).into_iter().filter(|path| self.touches(*path)).collect()
     }
-
-    /// What the plan does, as a sentence for people.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        super::describe::plan(self)
-    }
 }
 
 impl ResolvedSelection {
-    pub(super) fn new(selection: &Selection, anatomy: Anatomy) -> Result<Self, PlanError> {
+    fn new(selection: &Selection, anatomy: Anatomy) -> Result<Self, PlanError> {
         let error =
             |position: usize, message: String| PlanError { message, position, input: selection.input.0.clone() };
         let Anatomy { n_layers, n_heads, .. } = anatomy;
@@ -155,7 +173,7 @@ impl ResolvedSelection {
     /// Whether the parameter, or a part of it, is selected.
     #[must_use]
     pub fn contains(&self, path: ParameterPath) -> bool {
-        self.extent(path) != Extent::Nothing
+        self.extent(path) != Coverage::Nothing
     }
 
     /// The selected encoder layers, from the bottom.
@@ -164,7 +182,7 @@ impl ResolvedSelection {
         (0..self.layers.len()).filter(|layer_idx| self.layers[*layer_idx]).collect()
     }
 
-    pub(super) fn extent(&self, path: ParameterPath) -> Extent {
+    pub(super) fn extent(&self, path: ParameterPath) -> Coverage {
         let is_in_parts = match path.module {
             Module::WordEmbeddings
             | Module::PositionEmbeddings
@@ -175,13 +193,13 @@ impl ResolvedSelection {
             Module::Classifier => self.classifier,
         };
         if !is_in_parts {
-            return Extent::Nothing;
+            return Coverage::Nothing;
         }
         if self.components.is_empty() || self.components.iter().any(|component| component.contains(path)) {
-            return Extent::Whole;
+            return Coverage::Whole;
         }
         let heads: Vec<_> = self.components.iter().filter_map(Component::heads).map(|r| r.first..=r.last).collect();
-        if has_heads(path) && !heads.is_empty() { Extent::Heads(heads) } else { Extent::Nothing }
+        if has_heads(path) && !heads.is_empty() { Coverage::Heads(heads) } else { Coverage::Nothing }
     }
 }
 

@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Serialize, Serializer};
 
-use super::cursor::Cursor;
-use super::error::{PlanError, Typed};
-use super::grammar;
+use super::cursor::Typed;
 use super::parameter::Decimal;
-use super::resolve::{Anatomy, ResolvedSelection};
 
 /// Which parameters a step damages, or which ones stay frozen: `part[,part…][/component[,component…]]`.
 ///
@@ -100,30 +97,6 @@ pub(super) enum Component {
 }
 
 impl Selection {
-    /// Reads a selection on its own, such as the value of `--freeze`: whole parameters, so no single heads.
-    ///
-    /// # Errors
-    /// [`PlanError`], which points at the character.
-    pub fn parse(input: &str) -> Result<Self, PlanError> {
-        let mut cursor = Cursor::new(input);
-        let selection = grammar::selection(&mut cursor)?;
-        if !cursor.is_at_end() {
-            return Err(cursor.expected("\",\", \"/\" or the end"));
-        }
-        if let Some(heads) = selection.heads().next() {
-            return Err(cursor.error(heads.at.0, "single heads are a part of a tensor; expected whole ones"));
-        }
-        Ok(selection)
-    }
-
-    /// Works out which layers are meant in a certain model.
-    ///
-    /// # Errors
-    /// [`PlanError`] when a layer or a head is out of range.
-    pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedSelection, PlanError> {
-        ResolvedSelection::new(self, anatomy)
-    }
-
     /// Brings parts and components into their canonical order.
     pub(super) fn new(parts: Vec<Part>, mut components: Vec<Component>, input: String) -> Self {
         let (mut negated, mut added): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.is_negated);
@@ -317,23 +290,9 @@ impl fmt::Display for Component {
     }
 }
 
-impl std::str::FromStr for Selection {
-    type Err = PlanError;
-
-    fn from_str(input: &str) -> Result<Self, PlanError> {
-        Self::parse(input)
-    }
-}
-
 /// As its canonical form.
 impl Serialize for Selection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Selection {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

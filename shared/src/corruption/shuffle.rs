@@ -1,8 +1,8 @@
 //! The scheme that moves values within a tensor.
 
-use super::apply::{Key, Region, TensorMut};
 use super::chance::Chance;
 use super::statistics::Tally;
+use super::tensor::{Key, Region, TensorMut};
 
 /// Permutes the chosen values that lie in `region`, or in the whole tensor. It takes about 16 bytes of memory a value.
 pub(super) fn apply(fraction: f64, key: Key, tensor: &mut TensorMut<'_>, region: Option<&Region>) -> Tally {

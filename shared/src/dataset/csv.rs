@@ -8,8 +8,8 @@ use ::csv::{ByteRecord, ReaderBuilder};
 
 use super::columns::join_texts;
 use super::error::excerpt;
-use super::rows::{LabelCell, RawTable};
-use super::{BadRowReason, ColumnChoice, Columns, DatasetError, Place};
+use super::rows::RawTable;
+use super::{BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, Place};
 
 /// Reads the bytes of a CSV file without judging its labels; `file` is what messages call it.
 ///

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::error::excerpt;
-use super::{BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, Place};
+use super::{BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, LabelCell, Place};
 
 /// The highest label that is believed when no file says how many classes there are, and so one below the most classes
 /// that are.
@@ -38,31 +38,6 @@ pub enum LabelRange {
     Below(usize),
     /// Not known: any label up to 9,999, above which it is more likely a wrong column than a class.
     Unknown,
-}
-
-/// A label as it stands in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LabelCell {
-    /// A whole number, as such or in a string.
-    Integer(i64),
-    /// Any other string.
-    Name(String),
-}
-
-impl LabelCell {
-    /// Reads a cell of a format that knows only strings.
-    #[must_use]
-    pub fn from_text(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Integer)
-    }
-
-    /// The place of the label among `names`.
-    fn position(&self, names: &[String]) -> Option<usize> {
-        match self {
-            Self::Integer(id) => names.iter().position(|name| *name == id.to_string()),
-            Self::Name(text) => names.iter().position(|name| name == text),
-        }
-    }
 }
 
 /// One row of a file before its label is judged.

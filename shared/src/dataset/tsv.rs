@@ -4,8 +4,10 @@
 //! quotation marks mean nothing here. Lines end in LF or CRLF; a byte order mark is tolerated.
 
 use super::error::excerpt;
-use super::rows::{LabelCell, RawTable, assemble};
-use super::{BadRowReason, ColumnChoice, Columns, DatasetError, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place};
+use super::rows::{RawTable, assemble};
+use super::{
+    BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place,
+};
 
 /// The columns of every such file.
 const COLUMNS: [&str; 2] = ["label", "text"];

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Prediction, softmax};
+use super::prediction::{Prediction, softmax};
 
 /// The number of bins of [`expected_calibration_error`], as in Guo et al. 2017.
 pub const CALIBRATION_BINS: usize = 15;

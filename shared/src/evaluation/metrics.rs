@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationError, Prediction, cross_entropy, expected_calibration_error};
+use super::calibration::expected_calibration_error;
+use super::prediction::{Prediction, cross_entropy};
 
 /// Counts of rows by true class (outer) and predicted class (inner): `[n_labels][n_labels]`. Rows without a predicted
 /// class are in none, so it sums to `n − n_non_finite`.
@@ -61,7 +62,7 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
             return Err(EvaluationError::Label { index, n_labels, got: prediction.label });
         }
         let predicted = prediction.predicted();
-        counts.add(prediction.label, predicted, 1);
+        counts.add(prediction.label, predicted);
         if let Some(predicted) = predicted {
             confusion[label][predicted as usize] += 1;
             loss += cross_entropy(&prediction.logits, label);
@@ -79,47 +80,76 @@ pub fn evaluate(predictions: &[Prediction], n_labels: usize) -> Result<Metrics, 
         expected_calibration_error: expected_calibration_error(predictions),
         n_non_finite,
         n_saturated: predictions.iter().filter(|prediction| prediction.is_saturated).count(),
-        largest_class_share: (n_non_finite < n).then(|| counts.most_called() as f64 / n as f64),
+        largest_class_share: (n_non_finite < n).then(|| counts.most_predicted() as f64 / n as f64),
         confusion,
     })
 }
 
-/// Counts from which macro-F1 follows: by class, rows that are of it, rows that are called it, and both.
-pub(crate) struct ClassCounts {
+/// Counts from which macro-F1 follows: by class, rows that are of it, rows that are predicted as it, and both.
+struct ClassCounts {
     labelled: Vec<u64>,
-    called: Vec<u64>,
-    hits: Vec<u64>,
+    predicted: Vec<u64>,
+    true_positives: Vec<u64>,
 }
 
 impl ClassCounts {
-    pub(crate) fn new(n_labels: usize) -> Self {
-        Self { labelled: vec![0; n_labels], called: vec![0; n_labels], hits: vec![0; n_labels] }
+    fn new(n_labels: usize) -> Self {
+        Self { labelled: vec![0; n_labels], predicted: vec![0; n_labels], true_positives: vec![0; n_labels] }
     }
 
-    /// Counts `times` rows of the class `label`; a row without a predicted class is nobody's.
-    pub(crate) fn add(&mut self, label: u32, predicted: Option<u32>, times: u64) {
-        self.labelled[label as usize] += times;
+    /// Counts a row of the class `label`; one without a predicted class counts for no class as predicted.
+    fn add(&mut self, label: u32, predicted: Option<u32>) {
+        self.labelled[label as usize] += 1;
         if let Some(predicted) = predicted {
-            self.called[predicted as usize] += times;
-            self.hits[label as usize] += if predicted == label { times } else { 0 };
+            self.predicted[predicted as usize] += 1;
+            self.true_positives[label as usize] += u64::from(predicted == label);
         }
     }
 
-    /// Rows of the class that most rows are called; 0 when none is called anything.
-    fn most_called(&self) -> u64 {
-        self.called.iter().copied().max().unwrap_or(0)
+    /// Rows given the class that is predicted most often; 0 when none has a class.
+    fn most_predicted(&self) -> u64 {
+        self.predicted.iter().copied().max().unwrap_or(0)
     }
 
     /// The mean F1 over the classes that occur, see [`evaluate`].
-    pub(crate) fn macro_f1(&self) -> f64 {
+    fn macro_f1(&self) -> f64 {
         // 2·tp + fp + fn is the number of true rows of the class plus the number of predicted ones.
-        let f1_of = |((&labelled, &called), &hits): ((&u64, &u64), &u64)| {
-            let rows = labelled + called;
-            (rows > 0).then(|| 2.0 * hits as f64 / rows as f64)
+        let f1_of = |((&labelled, &predicted), &true_positives): ((&u64, &u64), &u64)| {
+            let rows = labelled + predicted;
+            (rows > 0).then(|| 2.0 * true_positives as f64 / rows as f64)
         };
-        let f1: Vec<f64> = self.labelled.iter().zip(&self.called).zip(&self.hits).filter_map(f1_of).collect();
+        let classes = self.labelled.iter().zip(&self.predicted).zip(&self.true_positives);
+        let f1: Vec<f64> = classes.filter_map(f1_of).collect();
         f1.iter().sum::<f64>() / f1.len() as f64
     }
+}
+
+/// Why predictions cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    /// No rows, so no mean.
+    #[error("expected at least one prediction, got none")]
+    Empty,
+    /// A row with another number of logits than there are classes.
+    #[error("prediction {index}: expected {expected} logits, got {got}")]
+    LogitCount {
+        /// The row, from 0.
+        index: usize,
+        /// The number of classes.
+        expected: usize,
+        /// The number of logits.
+        got: usize,
+    },
+    /// A true class that is no class.
+    #[error("prediction {index}: expected a label below {n_labels}, got {got}")]
+    Label {
+        /// The row, from 0.
+        index: usize,
+        /// The number of classes.
+        n_labels: usize,
+        /// The label.
+        got: u32,
+    },
 }
 
 #[cfg(test)]

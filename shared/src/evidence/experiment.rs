@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::mean::{Mean, over_seeds};
 use crate::Condition;
+use crate::claims::{self, Damage, Judgement, Question, Run};
 use crate::record::Seeds;
-use crate::statistics::claims::{self, Damage, Judgement, Question, Run};
 use crate::statistics::{Interval, Method};
 
 /// Runs that may be put together, by plan, and what they allow to be said.

@@ -4,10 +4,10 @@ use super::mean::of_accuracies;
 use super::tables::verdict;
 use super::{Cell, Experiment, SeedOutcome};
 use crate::Condition;
+use crate::claims::{self, Damage, End};
 use crate::figure::{Axis, Chart, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit};
 use crate::record::Protocol;
 use crate::statistics::Interval;
-use crate::statistics::claims::{self, Damage, End};
 
 /// Every chart of an experiment: accuracy against level from both ends, and the deficit of every plan.
 #[must_use]

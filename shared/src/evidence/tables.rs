@@ -3,9 +3,9 @@
 use super::mean::of_accuracies;
 use super::{Experiment, SeedOutcome};
 use crate::Condition;
+use crate::claims::Judgement;
 use crate::figure::DataTable;
 use crate::record::{Protocol, RunStatus};
-use crate::statistics::claims::Judgement;
 
 /// One row for each run.
 #[must_use]

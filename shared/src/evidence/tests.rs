@@ -1,8 +1,8 @@
 use super::*;
 use crate::Condition;
+use crate::claims::{self, ClaimsFile, Judgement, Run, judge};
 use crate::figure::Chart;
 use crate::record::{Numerics, Protocol, ReportSplit, RunSpec};
-use crate::statistics::claims::{self, ClaimsFile, Judgement, Run, judge};
 use crate::training::Precision;
 
 /// A finished run, its control as good as the healthy model; accuracies in whole percent of 1,000 rows.

@@ -70,7 +70,7 @@ mod tests {
     use super::super::Chart;
     use super::*;
     use crate::corruption::{Plan, TensorReport, Totals};
-    use crate::parameters::Parameters;
+    use crate::model::Parameters;
     use crate::seed::Seed;
     use candle_core::{Device, Tensor};
 

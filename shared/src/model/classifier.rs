@@ -3,12 +3,11 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::encoder::{SITE_HEAD, linear};
-use super::source::Source;
-use super::{Encoder, ForwardMode, HeadActivation, ModelConfig, Module};
+use super::parameters::Source;
+use super::{Encoder, ForwardMode, HeadActivation, ModelConfig, Module, Parameters};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{Collector, Kernels, Linear, dropout};
-use crate::parameters::Parameters;
 
 /// `BertForSequenceClassification` or `DistilBertForSequenceClassification`.
 ///

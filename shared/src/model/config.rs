@@ -1,11 +1,13 @@
 //! `config.json` of a BERT or `DistilBERT`.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Architecture, Family, LayerModule, Module, ParameterPath};
-use crate::checkpoint::{CheckpointError, HISTORY_KEY, History};
-use crate::corruption::Anatomy;
+use super::family::{Architecture, Family};
+use super::history::{HISTORY_KEY, History};
+use super::parameter_path::{LayerModule, Module, ParameterPath};
+use crate::error::CheckpointError;
 use crate::words::listed;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
@@ -53,6 +55,17 @@ pub struct ModelConfig {
     pub history: History,
     /// The file as it was read, so that saving keeps fields this crate does not know.
     raw: Map<String, Value>,
+}
+
+/// What a plan must know of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anatomy {
+    /// It decides the parameters' names, which key the random numbers.
+    pub architecture: Architecture,
+    /// Number of encoder layers.
+    pub n_layers: usize,
+    /// Attention heads a layer.
+    pub n_heads: usize,
 }
 
 impl ModelConfig {

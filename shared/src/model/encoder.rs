@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::source::Source;
+use super::parameters::Source;
 use super::{LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, D, DType, Device, Layout, Result, Shape, Tensor};
 
+use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
+use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::{self, AttentionShape, RowFlags, n_keys};
-use super::{Dropout, Kernel, Kernels};
 
 /// Which tokens may be attended to: `[batch, seq]`, 1 or 0; and what attention under it had to note about the rows.
 ///

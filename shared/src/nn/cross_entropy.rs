@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::host::{HostSlice, slice};
-use super::{Kernel, Kernels};
+use super::kernel_choice::{Kernel, Kernels};
 
 /// The mean over rows of log Σⱼ exp(xⱼ) − x at the label, a scalar in f32, for logits `[rows, labels]`.
 ///

@@ -7,8 +7,8 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::host::slice;
+use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::{self, DropoutMask};
-use super::{Kernel, Kernels};
 use crate::seed::Stream;
 
 /// One place in the network where elements are dropped during one forward pass.

@@ -6,8 +6,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::gradient::{Collector, Gradient, RowGradient};
 use super::host::{HostSlice, slice};
+use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::gather_rows;
-use super::{Kernel, Kernels};
 
 /// Rows `ids` of `table` `[rows, hidden]`, as `[ids.len(), hidden]`. The table's gradient goes to `collector`.
 ///

@@ -15,61 +15,11 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use self::forward::Saved;
-use self::weights::HostWeights;
+use self::weights::{Geometry, HostWeights};
+pub use self::weights::{LayerParameters, Pair};
+use super::attention::AttentionMask;
+use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
-use super::kernels::{AttentionShape, DropoutMask};
-use super::{AttentionMask, Collector, Dropout, WeightCache};
-
-/// A dense layer's or a LayerNorm's two tensors.
-#[derive(Clone, Debug)]
-pub struct Pair {
-    /// `[out, in]`, or a gain `[hidden]`.
-    pub weight: Tensor,
-    /// `[out]`, or `[hidden]`.
-    pub bias: Tensor,
-    /// What is kept of a dense layer's weight.
-    pub cache: WeightCache,
-}
-
-/// The tensors of one encoder layer.
-#[derive(Clone, Debug)]
-pub struct LayerParameters {
-    /// `[hidden, hidden]`
-    pub query: Pair,
-    /// `[hidden, hidden]`
-    pub key: Pair,
-    /// `[hidden, hidden]`
-    pub value: Pair,
-    /// `[hidden, hidden]`
-    pub attention_output: Pair,
-    /// `[hidden]`
-    pub attention_layer_norm: Pair,
-    /// `[intermediate, hidden]`
-    pub ffn_in: Pair,
-    /// `[hidden, intermediate]`
-    pub ffn_out: Pair,
-    /// `[hidden]`
-    pub ffn_layer_norm: Pair,
-    /// Where the gradients of all of them go.
-    pub collector: Collector,
-}
-
-impl LayerParameters {
-    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        [
-            &self.query,
-            &self.key,
-            &self.value,
-            &self.attention_output,
-            &self.attention_layer_norm,
-            &self.ffn_in,
-            &self.ffn_out,
-            &self.ffn_layer_norm,
-        ]
-        .into_iter()
-        .flat_map(|pair| [&pair.weight, &pair.bias])
-    }
-}
 
 /// Where a layer drops elements during one forward pass.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,16 +70,6 @@ struct FusedLayer {
     geometry: Geometry,
     is_tracked: bool,
     saved: OnceLock<Saved>,
-}
-
-/// What a layer is besides its weights.
-struct Geometry {
-    attention: AttentionShape,
-    attention_output_mask: Option<DropoutMask>,
-    ffn_mask: Option<DropoutMask>,
-    eps: f32,
-    hidden_size: usize,
-    intermediate_size: usize,
 }
 
 impl CustomOp2 for FusedLayer {

@@ -3,7 +3,8 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::host::{HostSlice, slice};
-use super::{Kernel, Kernels, kernels};
+use super::kernel_choice::{Kernel, Kernels};
+use super::kernels;
 
 /// x·Φ(x) with Φ the normal distribution function (erf form, as Hugging Face's `gelu`), same shape as `x`.
 ///

@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor
 
 use super::gradient::{Collector, Gradient};
 use super::host::{HostSlice, slice};
+use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::{layer_norm, layer_norm_backward};
-use super::{Kernel, Kernels};
 
 /// y = (x − mean) / √(var + eps) · weight + bias, with the variance from squared deviations (two passes).
 ///

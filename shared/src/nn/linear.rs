@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::gradient::{Collector, Gradient};
 use super::host::{HostSlice, slice};
-use super::kernels::{Accumulate, column_sums, linear, linear_input_gradient, linear_weight_gradient};
-use super::{Kernel, Kernels};
+use super::kernel_choice::{Kernel, Kernels};
+use super::kernels::{Start, column_sums, linear, linear_input_gradient, linear_weight_gradient};
 
 /// A dense layer with Hugging Face's weight layout, `[out, in]`.
 #[derive(Clone, Debug)]
@@ -110,7 +110,7 @@ impl CustomOp3 for FusedLinear {
         let dx = if x.track_op() {
             let mut dx = vec![0.0; x.elem_count()];
             let weight = HostSlice::new(weight)?;
-            linear_input_gradient(dy_slice.as_slice(), weight.as_slice(), n_out, &mut dx, Accumulate::Set);
+            linear_input_gradient(dy_slice.as_slice(), weight.as_slice(), n_out, &mut dx, Start::Zero);
             Some(Tensor::from_vec(dx, x.shape(), x.device())?)
         } else {
             None

@@ -6,9 +6,8 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
 use super::gradient::{Gradient, RowGradient};
 use super::host::{HostSlice, slice_mut};
+use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::{AdamWStep, adamw, adamw_rows};
-use super::{Kernel, Kernels};
-use crate::training::TrainingArgs;
 
 /// One parameter's running means of the gradient (m) and of its square (v), both with the parameter's shape.
 ///
@@ -76,16 +75,10 @@ impl AdamW {
     /// √`f32::MAX`: the square of a larger gradient is infinite.
     pub const GRADIENT_BOUND: f64 = 1.844_674_352_395_373e19;
 
-    /// An optimiser with the recipe's constants.
+    /// An optimiser with these constants: β₁ and β₂, ε and the weight decay.
     #[must_use]
-    pub fn new(args: &TrainingArgs, kernels: &Kernels) -> Self {
-        Self {
-            beta1: args.adam_beta1,
-            beta2: args.adam_beta2,
-            epsilon: args.adam_epsilon,
-            weight_decay: args.weight_decay,
-            kernel: kernels.adamw,
-        }
+    pub fn new(betas: (f64, f64), epsilon: f64, weight_decay: f64, kernels: &Kernels) -> Self {
+        Self { beta1: betas.0, beta2: betas.1, epsilon, weight_decay, kernel: kernels.adamw }
     }
 
     /// Zero moments for a parameter.

@@ -205,10 +205,15 @@ fn collected_gradients_are_those_of_a_plain_backward_pass() {
     }
 }
 
+fn adamw(args: &crate::training::TrainingArgs) -> AdamW {
+    let betas = (args.adam_beta1, args.adam_beta2);
+    AdamW::new(betas, args.adam_epsilon, args.weight_decay, &Kernels::all(Kernel::Fused))
+}
+
 #[test]
 fn adamw_on_rows_is_adamw_on_the_dense_gradient() {
     let args = crate::training::TrainingArgs { weight_decay: 0.1, ..Default::default() };
-    let optimizer = AdamW::new(&args, &Kernels::all(Kernel::Fused));
+    let optimizer = adamw(&args);
     let (by_row, dense) = (var("table", &[7, 3]), var("table", &[7, 3]));
     let mut states = [optimizer.initial_state(&by_row).unwrap(), optimizer.initial_state(&dense).unwrap()];
     for step in 1..=4 {
@@ -230,7 +235,7 @@ fn adamw_on_rows_is_adamw_on_the_dense_gradient() {
 #[test]
 fn moments_of_adamw_agree_with_f64_to_the_last_digits() {
     let args = crate::training::TrainingArgs::default();
-    let optimizer = AdamW::new(&args, &Kernels::all(Kernel::Fused));
+    let optimizer = adamw(&args);
     let parameter = var("w", &[40]);
     let gradients = random("gradient", &[3, 40]);
     let mut state = optimizer.initial_state(&parameter).unwrap();
@@ -258,7 +263,7 @@ fn moments_of_adamw_agree_with_f64_to_the_last_digits() {
 #[test]
 fn a_table_row_with_a_tiny_gradient_goes_on_the_same_after_restoring() {
     let args = crate::training::TrainingArgs { adam_epsilon: 1e-30, ..Default::default() };
-    let optimizer = AdamW::new(&args, &Kernels::all(Kernel::Fused));
+    let optimizer = adamw(&args);
     let (through, resumed) = (var("table", &[3, 2]), var("table", &[3, 2]));
     let mut state = optimizer.initial_state(&through).unwrap();
     let scale = |step| UpdateScale { learning_rate: 1e-6, gradient_scale: 1.0, step };

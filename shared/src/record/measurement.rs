@@ -1,8 +1,26 @@
-//! What is measured while a model trains.
+//! What is measured while a model is damaged and trains.
 
-use super::{Environment, null_if_not_finite};
-use crate::Condition;
+use super::null_if_not_finite;
+use super::outcome::Environment;
+use crate::condition::Condition;
+use crate::corruption::Report;
+use crate::inspection::WeightChange;
 use serde::{Deserialize, Serialize};
+
+/// What the corruption of a run did in detail: `corruption.json`.
+///
+/// The weights before it are nowhere on disk under protocol `pretrained` (they are the pre-trained model's, with the
+/// run's new head), so what is to be shown of them is counted when they are there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorruptionDetail {
+    /// What the plan does to this model, in words.
+    pub sentence: String,
+    /// What each step did to each tensor.
+    pub report: Report,
+    /// The values of the touched tensors before and after.
+    pub weights: Vec<WeightChange>,
+}
 
 /// One optimiser step: a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

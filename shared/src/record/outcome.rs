@@ -1,7 +1,11 @@
 //! What came of a run: `run.json`.
 
-use super::{Numerics, Provenance, RunId, RunSpec, null_if_not_finite};
-use crate::Condition;
+use super::null_if_not_finite;
+use super::numerics::Numerics;
+use super::provenance::Provenance;
+use super::spec::RunSpec;
+use crate::condition::Condition;
+use crate::model::RunId;
 use crate::statistics::{Deficit, Recovery};
 use crate::training::Precision;
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,18 @@
 //! The canonical description of a run and the short hash that names it.
 
-use super::{NUMERICS_VERSION, SCHEMA_VERSION};
-use crate::model::Architecture;
+use crate::condition::Condition;
+use crate::model::{Architecture, History, RunId, Treatment};
 use crate::seed::Seed;
 use crate::training::TrainingArgs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fmt;
+
+/// The version of the layout of specs and records; raised when a field changes its name or meaning.
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// The version of the arithmetic; raised when the same spec may give other results than before.
+pub const NUMERICS_VERSION: u32 = 5;
 
 /// When the damage is done, relative to fine-tuning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,9 +180,7 @@ impl RunSpec {
     #[must_use]
     pub fn id(&self) -> RunId {
         let value = serde_json::to_value(self).expect("a spec has string keys only");
-        let mut digest = hex::encode(Sha256::digest(canonical_json(&value)));
-        digest.truncate(RunId::LEN);
-        RunId(digest)
+        RunId::of_digest(hex::encode(Sha256::digest(canonical_json(&value))))
     }
 }
 
@@ -229,25 +232,31 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// The short name of a [`RunSpec`]: the first twelve hexadecimal digits of the SHA-256 of its canonical JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(String);
-
-impl RunId {
-    /// Twelve digits are 48 bits: among a million runs the chance of any collision is below 0.2 %.
-    const LEN: usize = 12;
-
-    /// The twelve digits.
+impl History {
+    /// What has been done to one of a run's models when this had been done to the model that the run started from.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    pub fn after_run(&self, spec: &RunSpec, condition: Condition) -> Self {
+        let healthy = Treatment::FineTuned { run: spec.healthy().id() };
+        match condition {
+            Condition::Healthy => return self.then(healthy),
+            Condition::Control => {
+                return self.then(healthy).then(Treatment::FineTunedAgain { run: spec.healthy().id() });
+            }
+            Condition::Corrupted | Condition::Healed => {}
+        }
+        let before = match spec.protocol {
+            Protocol::Pretrained => self.clone(),
+            Protocol::Finetuned => self.then(healthy),
+        };
+        let corrupted = match &spec.corruption {
+            Some(plan) => before.then(Treatment::Corrupted { plan: plan.clone(), seed: spec.seeds.corruption }),
+            None => before,
+        };
+        if condition == Condition::Corrupted {
+            corrupted
+        } else {
+            corrupted.then(Treatment::FineTuned { run: spec.id() })
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Summaries over several runs and tasks that one outlier does not rule, as *Deep Reinforcement Learning at the Edge of the
 //! Statistical Precipice* recommends (Agarwal et al. 2021, arXiv:2108.13264).
 
-use super::StatisticsError;
-use super::scores::check_finite;
+use super::estimate::{StatisticsError, check_finite};
 
 /// The interquartile mean: the mean of what is left after ⌊n/4⌋ of the smallest and ⌊n/4⌋ of the largest values are left out
 /// (`SciPy`'s `trim_mean(values, 0.25)`), in the unit of the values.

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Interval, Method, Scores, StatisticsError, check_level};
+use super::estimate::{Estimate, Interval, Method, StatisticsError, check_level};
+use super::scores::Scores;
 use crate::seed::Seed;
 
 /// The fewest resamples that percentiles in the tails are read from.
@@ -92,7 +93,7 @@ pub(super) fn resample(conditions: &[&Scores], bootstrap: &Bootstrap) -> Result<
 
 /// Draws seeds and rows `n_resamples` times and takes of each draw what `take` makes of it, given each seed's weight
 /// (they sum to the number of seeds) and how often each kind of row was drawn.
-pub(super) fn draws<T>(
+fn draws<T>(
     bootstrap: &Bootstrap,
     n_seeds: usize,
     kinds: &RowKinds,
@@ -100,7 +101,7 @@ pub(super) fn draws<T>(
 ) -> Result<(Vec<T>, Method), StatisticsError> {
     check_level(bootstrap.level)?;
     if bootstrap.n_resamples < MIN_RESAMPLES {
-        return Err(StatisticsError::TooFewResamples { got: bootstrap.n_resamples });
+        return Err(StatisticsError::TooFewResamples { at_least: MIN_RESAMPLES, got: bootstrap.n_resamples });
     }
     let over_seeds = bootstrap.resampling == Resampling::SeedsAndRows && n_seeds > 1;
     let mut times_drawn = vec![0_u32; kinds.example_rows.len()];
@@ -125,7 +126,7 @@ pub(super) fn draws<T>(
 
 /// Rows by what all conditions and seeds say of them. Scores of 0 and 1 give few kinds, and a mean over drawn rows is
 /// then a short sum: on 25,000 rows this leaves little but the drawing itself.
-pub(super) struct RowKinds {
+struct RowKinds {
     /// The kind of each row: `[n_rows]`.
     of_row: Vec<u32>,
     /// One row of each kind: `[n_kinds]`.
@@ -134,7 +135,7 @@ pub(super) struct RowKinds {
 
 impl RowKinds {
     /// Rows that `compare` calls equal are of one kind.
-    pub(super) fn new(n_rows: usize, compare: impl Fn(usize, usize) -> Ordering) -> Self {
+    fn new(n_rows: usize, compare: impl Fn(usize, usize) -> Ordering) -> Self {
         let mut rows: Vec<usize> = (0..n_rows).collect();
         rows.sort_by(|&a, &b| compare(a, b));
         let mut kinds = Self { of_row: vec![0; n_rows], example_rows: Vec::new() };
@@ -154,20 +155,6 @@ impl RowKinds {
                 |row: usize| conditions.iter().flat_map(move |scores| scores.of_row(row)).map(|score| score.to_bits());
             bits(a).cmp(bits(b))
         })
-    }
-
-    /// One row of each kind: `[n_kinds]`.
-    pub(super) fn example_rows(&self) -> &[usize] {
-        &self.example_rows
-    }
-
-    /// How many rows there are of each kind: `[n_kinds]`.
-    pub(super) fn sizes(&self) -> Vec<u32> {
-        let mut sizes = vec![0; self.example_rows.len()];
-        for &kind in &self.of_row {
-            sizes[kind as usize] += 1;
-        }
-        sizes
     }
 
     /// Draws as many rows as there are, with replacement, and counts how often each kind was drawn.
@@ -201,7 +188,7 @@ impl RowKinds {
 
 /// The central interval of `values` that holds the share `level`, by linear interpolation between order statistics
 /// (`numpy.percentile`'s default, type 7 of Hyndman & Fan 1996).
-pub(super) fn percentile_interval(mut values: Vec<f64>, level: f64) -> (f64, f64) {
+fn percentile_interval(mut values: Vec<f64>, level: f64) -> (f64, f64) {
     values.sort_unstable_by(f64::total_cmp);
     let quantile = |p: f64| {
         let position = p * (values.len() - 1) as f64;

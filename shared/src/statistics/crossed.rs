@@ -19,8 +19,10 @@
 //!
 //! How well the intervals hold their level is measured by `shared/examples/coverage.rs`; its table is `docs/statistics.md`.
 
+use super::estimate::{Estimate, Interval, Method, StatisticsError, check_finite, check_level};
+use super::scores::Scores;
 use super::student::quantile;
-use super::{Estimate, Interval, Method, Scores, StatisticsError, check_level, wilson};
+use super::wilson::wilson;
 
 /// The mean accuracy with its interval over new seeds and new rows; scores are 1 where a row is right and 0 where it is not.
 ///
@@ -74,7 +76,7 @@ pub fn crossed_accuracy(scores: &Scores, level: f64) -> Result<Estimate, Statist
 /// When there are fewer than two rows, a weight is not finite, or `level` is not between 0 and 1.
 pub fn crossed_mean(scores: &Scores, weights: &[f64], level: f64) -> Result<Estimate, StatisticsError> {
     check_level(level)?;
-    super::scores::check_finite(weights)?;
+    check_finite(weights)?;
     let crossed = Crossed::of(scores, level)?;
     let squares = weights.iter().map(|weight| weight * weight).sum::<f64>();
     let half_width = libm::sqrt(crossed.half_width_square + crossed.k * crossed.k * squares / 4.0);

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StatisticsError;
-use super::scores::check_finite;
+use super::estimate::{StatisticsError, check_finite};
 use super::student::upper_tail;
 
 /// The difference in accuracy that does not matter: ±0.5 percentage points.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{difference, resample};
-use super::{Bootstrap, Interval, Scores, StatisticsError};
+use super::bootstrap::{Bootstrap, difference, resample};
+use super::estimate::{Interval, StatisticsError};
+use super::scores::Scores;
 use crate::Condition;
 
 /// The fewest seeds that a claim about one pair of conditions may rest on: the exact sign-flip test with n pairs cannot

@@ -1,6 +1,6 @@
 //! Correction of p-values within a family of claims.
 
-use super::StatisticsError;
+use super::estimate::StatisticsError;
 
 /// Holm's adjusted p-values (Holm 1979), in the order given: with `p_(1) ≤ … ≤ p_(m)`,
 /// `adjusted_(i) = max_{j ≤ i} min(1, (m − j + 1) · p_(j))`. A claim holds at level α when its adjusted value is ≤ α.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::StatisticsError;
+use super::estimate::{StatisticsError, check_finite};
 use crate::evaluation::Prediction;
 
 /// Scores of one condition (healthy, corrupted or healed): `[n_seeds, n_rows]`, such as 1 where a row is right.
@@ -121,13 +121,6 @@ impl Scores {
         let shape = |scores: &Self| format!("{} seeds × {} rows", scores.n_seeds, scores.n_rows);
         let second = format!("{}{}", shape(other), if other_rows { " of other texts" } else { "" });
         Err(StatisticsError::Unpaired { first: shape(self), second })
-    }
-}
-
-pub(super) fn check_finite(numbers: &[f64]) -> Result<(), StatisticsError> {
-    match numbers.iter().position(|number| !number.is_finite()) {
-        None => Ok(()),
-        Some(index) => Err(StatisticsError::NotFinite { index, got: numbers[index].to_string() }),
     }
 }
 

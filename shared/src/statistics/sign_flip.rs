@@ -1,11 +1,7 @@
 //! The exact test of a few paired differences.
 
-use super::StatisticsError;
-use super::scores::check_finite;
+use super::estimate::{MAX_EXACT_PAIRS, StatisticsError, check_finite};
 use crate::seed::Seed;
-
-/// The most pairs whose sign patterns are all visited: 2^23 sums.
-pub const MAX_EXACT_PAIRS: usize = 24;
 
 /// The exact two-sided p-value of paired differences being symmetric around 0 (Fisher's randomisation test of paired
 /// data): the share of the 2^n patterns of signs whose `|Σ ± d_i|` is at least the observed `|Σ d_i|`.
@@ -41,7 +37,7 @@ pub fn sign_flip_floor(n_pairs: usize) -> f64 {
 /// each: `⌊alpha · 2^(n−1)⌋`.
 ///
 /// ```
-/// use shared::statistics::claims_within_reach;
+/// use shared::claims_within_reach;
 /// assert_eq!([5, 6, 7, 8, 9, 10].map(|n| claims_within_reach(n, 0.05)), [0, 1, 3, 6, 12, 25]);
 /// ```
 #[must_use]

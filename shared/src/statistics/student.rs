@@ -1,7 +1,6 @@
 //! Student's t: its upper tail and its quantiles, for any positive number of degrees of freedom.
 
-use super::scores::check_finite;
-use super::{Estimate, Interval, Method, StatisticsError, check_level};
+use super::estimate::{Estimate, Interval, Method, StatisticsError, check_finite, check_level};
 
 /// P(T > t) of Student's t with `df` degrees of freedom, 0–1.
 ///

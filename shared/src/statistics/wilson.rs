@@ -1,6 +1,6 @@
 //! The interval of one accuracy, and the normal quantile it needs.
 
-use super::{Estimate, Interval, Method, StatisticsError, check_level};
+use super::estimate::{Estimate, Interval, Method, StatisticsError, check_level};
 
 /// Wilson's score interval of a proportion (Wilson 1927), with z the normal quantile of `(1 + level)/2`:
 /// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`. Unlike `p ± z·√(p(1−p)/n)` it stays in 0–1 and holds its level
@@ -26,7 +26,7 @@ pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Estimate, Statistics
 }
 
 /// The z with Φ(z) = `p`, for `p` in 0.5..1, by bisection of `Φ(z) = erfc(−z/√2)/2`.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     let (mut low, mut high) = (0.0, 40.0);
     // 64 halvings of 40 go below the spacing of f64 near any z that matters.
     for _ in 0..64 {

@@ -11,11 +11,10 @@ use super::{LinearSchedule, MicroBatch, Precision, StepPart, StepReport, Trainin
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::evaluation::predicted_class;
-use crate::model::{ForwardMode, ModelConfig, ParameterPath, TextClassifier};
+use crate::model::{ForwardMode, ModelConfig, ParameterPath, Parameters, TextClassifier};
 use crate::nn::{
     AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy, on_pool,
 };
-use crate::parameters::Parameters;
 use crate::seed::Seed;
 
 /// The seeds a fine-tuning draws from.
@@ -109,7 +108,8 @@ impl FineTuning {
             Precision::Bf16 => return Err(Error::Training("bf16 needs a CUDA device, this is a CPU".into())),
         };
         let model = TextClassifier::for_training(&config, &parameters, &kernels, dtype)?;
-        let optimizer = AdamW::new(args, &kernels);
+        let betas = (args.adam_beta1, args.adam_beta2);
+        let optimizer = AdamW::new(betas, args.adam_epsilon, args.weight_decay, &kernels);
         let moments =
             parameters.trained().map(|(path, var)| Ok((path, optimizer.initial_state(var)?))).collect::<Result<_>>()?;
         Ok(Self {
@@ -173,33 +173,26 @@ impl FineTuning {
     /// # Errors
     /// As [`FineTuning::step_on`].
     pub fn step(&mut self) -> Result<StepReport> {
-        self.watched_step(&mut |_| {})
+        let batches = self.next_batches();
+        self.step_on(batches, &mut |_| {})
     }
 
-    /// As [`FineTuning::step`]; `on_end` hears each part as it ends. Forward and backward come once a micro-batch.
-    ///
-    /// # Errors
-    /// As [`FineTuning::step_on`].
-    pub fn watched_step(&mut self, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
+    /// The micro-batches that the data seed puts into the next step.
+    pub fn next_batches(&mut self) -> Vec<Batch> {
         let (epoch, step_in_epoch) = (self.step / self.steps_per_epoch(), self.step % self.steps_per_epoch());
         let per_step = self.args.gradient_accumulation_steps;
         let groups: Vec<Vec<usize>> =
             self.batches_of_epoch(epoch).chunks(per_step).nth(step_in_epoch).map(<[_]>::to_vec).unwrap_or_default();
-        let batches = groups.iter().map(|rows| Batch::new(&self.examples, rows, self.config.pad_token_id)).collect();
-        on_end(StepPart::Data);
-        self.run_step(batches, on_end)
+        groups.iter().map(|rows| Batch::new(&self.examples, rows, self.config.pad_token_id)).collect()
     }
 
-    /// Runs the next optimiser step on these batches, whose gradients are averaged.
+    /// Runs the next optimiser step on these micro-batches, whose gradients are averaged; `on_end` hears each part as it
+    /// ends, forward and backward once a micro-batch.
     ///
     /// # Errors
     /// Without a batch; [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite, or the square of a
     /// clipped gradient is. The parameters are then those of the step before.
-    pub fn step_on(&mut self, inputs: Vec<Batch>) -> Result<StepReport> {
-        self.run_step(inputs, &mut |_| {})
-    }
-
-    fn run_step(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
+    pub fn step_on(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
         if inputs.is_empty() {
             return Err(Error::Training("an optimiser step needs at least one batch, got none".into()));
         }

@@ -10,9 +10,8 @@ use safetensors::SafeTensors;
 
 use crate::checkpoint::{LazyTensor, Values, safetensors_file};
 use crate::error::{Error, Result};
-use crate::model::{Architecture, ParameterPath};
+use crate::model::{Architecture, ParameterPath, Parameters};
 use crate::nn::AdamWState;
-use crate::parameters::Parameters;
 
 /// One file of a saved state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,9 @@
 
 use crate::dataset::Batch;
 
-/// A part of a step, for those who time it: this crate knows no clock.
+/// A part of a step on given batches, for those who time it: this crate knows no clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepPart {
-    /// Choosing rows and padding them into rectangles.
-    Data,
     /// From token ids to the loss.
     Forward,
     /// From the loss to every gradient.

@@ -12,7 +12,7 @@ use shared::dataset::EncodedExample;
 use shared::evaluation::{predicted_class, softmax};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
-use shared::record::Prediction;
+use shared::record::TextPrediction;
 use shared::seed::Seed;
 use shared::training::logits;
 
@@ -72,7 +72,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         .models
         .iter()
         .map(|model| predict(model, args, &texts, &device))
-        .collect::<anyhow::Result<Vec<Vec<Prediction>>>>()?;
+        .collect::<anyhow::Result<Vec<Vec<TextPrediction>>>>()?;
     // Texts outermost, so that what the models say of one text stands together.
     let by_text = (0..texts.len()).map(|i| columns.iter().map(|column| &column[i]).collect::<Vec<_>>());
     if args.json {
@@ -91,14 +91,14 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn say(prediction: &Prediction) -> String {
+fn say(prediction: &TextPrediction) -> String {
     match (&prediction.label, prediction.label_id.and_then(|id| prediction.probabilities.get(id))) {
         (Some(label), Some(p)) => format!("{label} {:.1} %", 100.0 * p),
         _ => "not finite".into(),
     }
 }
 
-fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<Prediction>> {
+fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<TextPrediction>> {
     let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
@@ -123,7 +123,7 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
             let logits = output.logits;
             let label_id = predicted_class(&logits).map(|label| label as usize);
             let probabilities = if label_id.is_some() { softmax(&logits) } else { vec![f64::NAN; logits.len()] };
-            Prediction {
+            TextPrediction {
                 model: is_one_of_several.then(|| name.to_owned()),
                 text: (*text).to_owned(),
                 label: label_id.map(|id| config.label_names[id].clone()),

@@ -154,8 +154,8 @@ pub(super) fn network(evidence: &Evidence) -> Option<Figure> {
 /// Weights before and after the corruption, by kind of parameter.
 pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
     let Some(detail) = &evidence.corruption else { return Vec::new() };
-    let figure = |change: &shared::corruption::WeightChange| {
-        let series = |label: &str, role, histogram: &shared::corruption::WeightHistogram| HistogramSeries {
+    let figure = |change: &shared::inspection::WeightChange| {
+        let series = |label: &str, role, histogram: &shared::inspection::WeightHistogram| HistogramSeries {
             label: label.to_owned(),
             role,
             counts: histogram.counts.clone(),
@@ -167,7 +167,7 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
         };
         let label = change.group.label();
         let (before, after) = (&change.before, &change.after);
-        let describe = |histogram: &shared::corruption::WeightHistogram| {
+        let describe = |histogram: &shared::inspection::WeightHistogram| {
             let number = |x: f64| Unit::Number.format(x);
             format!("mean {}, standard deviation {}", number(histogram.mean), number(histogram.std))
         };

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde_json::json;
 use shared::Condition;
+use shared::claims::{ClaimsFile, Judgement, Run, judge};
 use shared::evaluation::Prediction;
 use shared::evidence::{Experiment, Problem, Results, experiments, figures, plans_caption, plans_table, runs_table};
 use shared::figure::{Chart, DataTable};
 use shared::record::{RunRecord, RunStatus};
-use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 
 use super::document::{Block, Document, Section};
 use crate::exit_code::bad_input;

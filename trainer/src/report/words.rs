@@ -1,9 +1,9 @@
 //! Sentences about a run.
 
 use shared::Condition;
+use shared::claims::{ClaimsFile, Run, judge};
 use shared::record::{ModelResult, NUMERICS_VERSION, Protocol, RunRecord, RunStatus, SCHEMA_VERSION};
 use shared::statistics::Interval;
-use shared::statistics::claims::{ClaimsFile, Run, judge};
 use shared::training::TrainingArgs;
 
 /// A share 0–1 as percent.

@@ -7,10 +7,10 @@ use crate::fetch;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
+use shared::claims::{ClaimsFile, Judgement, Run, judge};
 use shared::evidence::{Experiment, Results, experiments, figures, plans_caption, plans_table, runs_table};
 use shared::record::{Protocol, RunStatus};
 use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
-use shared::statistics::claims::{ClaimsFile, Judgement, Run, judge};
 use std::sync::Arc;
 use web_sys::File;
 

@@ -6,8 +6,8 @@ use crate::protocol::TensorView;
 use crate::store::Store;
 use leptos::prelude::*;
 use shared::Condition;
-use shared::corruption::WeightHistogram;
 use shared::figure::{Axis, Chart, Figure, HistogramChart, HistogramSeries, Outside, Unit};
+use shared::inspection::WeightHistogram;
 use std::sync::Arc;
 
 /// Choose a tensor; the healthy model's stands beside the corrupted or the healed one's.

@@ -2,7 +2,8 @@
 
 use super::HealedOrigin;
 use serde::{Deserialize, Serialize};
-use shared::corruption::{Totals, WeightChange};
+use shared::corruption::Totals;
+use shared::inspection::WeightChange;
 use shared::seed::Seed;
 
 /// What a plan did.

@@ -174,7 +174,7 @@ fn heal_step_times(checkpoint: &Checkpoint, which: Trained) -> shared::Result<Va
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     let kernels = Kernels::for_device(&Device::Cpu);
     let mut fine_tuning = FineTuning::new(config, parameters, rows, &args, seeds, kernels, &Device::Cpu)?;
-    times(|| fine_tuning.step_on(vec![batch(config, n_rows, n_tokens)]).map(drop))
+    times(|| fine_tuning.step_on(vec![batch(config, n_rows, n_tokens)], &mut |_| {}).map(drop))
 }
 
 /// The rate of a dense layer with its packing, as in training: minimum and median time as GFLOP/s.

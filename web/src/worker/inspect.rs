@@ -9,8 +9,9 @@ use crate::protocol::{
 use candle_core::Tensor;
 use shared::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Gram, mean_cosine, predicted_class, softmax};
-use shared::model::{ForwardMode, TextClassifier, Trace, integrated_gradients};
+use shared::evaluation::{predicted_class, softmax};
+use shared::inspection::{Gram, Trace, integrated_gradients, mean_cosine};
+use shared::model::{ForwardMode, TextClassifier};
 use shared::tokenizer::Tokenizer;
 use std::rc::Rc;
 

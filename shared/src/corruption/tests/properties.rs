@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::error::Typed;
+use super::super::cursor::Typed;
 use super::super::parameter::Number;
 use super::super::plan::{Plan, Step};
 use super::super::selection::{Amount, Component, IndexRange, Part, Place, Selection};

@@ -5,12 +5,11 @@ use rayon::prelude::*;
 
 use super::super::gradient::{Collector, Gradient, HostGradient};
 use super::super::kernels::{
-    Accumulate, Buffer, NormGradient, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
+    Buffer, NormGradient, Start, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
     layer_norm_backward_block, linear_weight_gradient_rows, rows_per_block,
 };
 use super::forward::Saved;
-use super::weights::{HostWeights, Weights};
-use super::{Geometry, LayerParameters, Pair};
+use super::weights::{Geometry, HostWeights, LayerParameters, Pair, Weights};
 
 /// Whether the gradient of the layer's input is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,14 +111,14 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, d
             let (first_row, gain) = (index * rows, weights.ffn_layer_norm.weight);
             let ffn_norm = layer_norm_backward_block(summed, gain, eps, dy, first_row, &mut dmiddle);
             dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
-            weights.ffn_out.operand.product(dffn_out, Accumulate::Set, dinner);
+            weights.ffn_out.operand.product(dffn_out, Start::Zero, dinner);
             gelu_backward_in_place(inner, dinner);
-            weights.ffn_in.operand.product(dinner, Accumulate::Add, &mut dmiddle);
+            weights.ffn_in.operand.product(dinner, Start::Out, &mut dmiddle);
 
             let gain = weights.attention_layer_norm.weight;
             let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, first_row, dx);
             dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
-            weights.attention_output.operand.product(dattention_output, Accumulate::Set, dcontext);
+            weights.attention_output.operand.product(dattention_output, Start::Zero, dcontext);
             (ffn_norm, attention_norm)
         })
         .unzip();
@@ -143,7 +142,7 @@ fn add_input_gradient(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: 
         .with_max_len(1)
         .for_each(|(dx, dq, dk, dv)| {
             for (dy, affine) in [(dq, &weights.query), (dk, &weights.key), (dv, &weights.value)] {
-                affine.operand.product(dy, Accumulate::Add, dx);
+                affine.operand.product(dy, Start::Out, dx);
             }
         });
 }

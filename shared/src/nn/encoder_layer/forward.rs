@@ -3,10 +3,9 @@
 use rayon::prelude::*;
 
 use super::super::kernels::{
-    Accumulate, Buffer, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, rows_per_block,
+    Buffer, Start, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, rows_per_block,
 };
-use super::Geometry;
-use super::weights::Weights;
+use super::weights::{Geometry, Weights};
 
 /// What the backward pass reads, besides the layer's input; `[n, hidden]` unless said.
 pub(super) struct Saved {
@@ -117,14 +116,14 @@ fn behind_attention(
 ) {
     let eps = geometry.eps;
     let Block { attended, middle, inner, activated, summed } = block;
-    weights.attention_output.operand.product(context, Accumulate::Set, attended);
+    weights.attention_output.operand.product(context, Start::Zero, attended);
     bias_dropout_add(attended, weights.attention_output.bias, x, geometry.attention_output_mask, first);
     let norm = weights.attention_layer_norm;
     layer_norm_block(attended, norm.weight, norm.bias, eps, middle);
 
-    weights.ffn_in.operand.product(middle, Accumulate::Set, inner);
+    weights.ffn_in.operand.product(middle, Start::Zero, inner);
     bias_gelu(inner, weights.ffn_in.bias, activated);
-    weights.ffn_out.operand.product(activated, Accumulate::Set, summed);
+    weights.ffn_out.operand.product(activated, Start::Zero, summed);
     bias_dropout_add(summed, weights.ffn_out.bias, middle, geometry.ffn_mask, first);
     let norm = weights.ffn_layer_norm;
     layer_norm_block(summed, norm.weight, norm.bias, eps, y);

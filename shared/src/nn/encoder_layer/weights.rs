@@ -1,13 +1,74 @@
-//! A layer's tensors as slices of host memory.
+//! A layer's tensors and sizes, and the tensors as slices of host memory.
 
 use std::sync::Arc;
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 
-use super::super::WeightCache;
+use super::super::gradient::Collector;
 use super::super::host::HostSlice;
-use super::super::kernels::{Operand, PackedWeight};
-use super::{LayerParameters, Pair};
+use super::super::kernels::{AttentionShape, DropoutMask, Operand, PackedWeight};
+use super::super::weight_cache::WeightCache;
+
+/// A dense layer's or a LayerNorm's two tensors.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// `[out, in]`, or a gain `[hidden]`.
+    pub weight: Tensor,
+    /// `[out]`, or `[hidden]`.
+    pub bias: Tensor,
+    /// What is kept of a dense layer's weight.
+    pub cache: WeightCache,
+}
+
+/// The tensors of one encoder layer.
+#[derive(Clone, Debug)]
+pub struct LayerParameters {
+    /// `[hidden, hidden]`
+    pub query: Pair,
+    /// `[hidden, hidden]`
+    pub key: Pair,
+    /// `[hidden, hidden]`
+    pub value: Pair,
+    /// `[hidden, hidden]`
+    pub attention_output: Pair,
+    /// `[hidden]`
+    pub attention_layer_norm: Pair,
+    /// `[intermediate, hidden]`
+    pub ffn_in: Pair,
+    /// `[hidden, intermediate]`
+    pub ffn_out: Pair,
+    /// `[hidden]`
+    pub ffn_layer_norm: Pair,
+    /// Where the gradients of all of them go.
+    pub collector: Collector,
+}
+
+impl LayerParameters {
+    pub(super) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        [
+            &self.query,
+            &self.key,
+            &self.value,
+            &self.attention_output,
+            &self.attention_layer_norm,
+            &self.ffn_in,
+            &self.ffn_out,
+            &self.ffn_layer_norm,
+        ]
+        .into_iter()
+        .flat_map(|pair| [&pair.weight, &pair.bias])
+    }
+}
+
+/// What a layer is besides its weights.
+pub(super) struct Geometry {
+    pub attention: AttentionShape,
+    pub attention_output_mask: Option<DropoutMask>,
+    pub ffn_mask: Option<DropoutMask>,
+    pub eps: f32,
+    pub hidden_size: usize,
+    pub intermediate_size: usize,
+}
 
 /// Read guards on all tensors of a layer.
 pub(super) struct HostWeights<'a> {

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::SERIAL_BELOW;
-use super::vectorized::vectorized;
+use super::dispatch::{SERIAL_BELOW, vectorized};
 
 /// The scalars of one parameter's update.
 #[derive(Clone, Copy, Debug)]

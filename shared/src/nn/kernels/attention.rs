@@ -8,52 +8,12 @@
 
 use rayon::prelude::*;
 
+use super::attention_shape::AttentionShape;
+use super::dispatch::vectorized;
+use super::math;
+use super::matrix::{MatrixMut, MatrixRef};
+use super::pointwise::DropoutMask;
 use super::small_matmul::small_matmul;
-use super::vectorized::vectorized;
-use super::{DropoutMask, MatrixMut, MatrixRef, RowFlags, math};
-
-/// Sizes and inputs that are not differentiated.
-#[derive(Clone, Debug)]
-pub(crate) struct AttentionShape {
-    pub n_rows: usize,
-    pub n_tokens: usize,
-    pub n_heads: usize,
-    pub head_size: usize,
-    /// `[batch, seq]`: 1 for a token that may be attended to, 0 for padding.
-    pub mask: std::sync::Arc<Vec<u32>>,
-    pub dropout: Option<DropoutMask>,
-    /// Raised by [`attention`] for rows in which a token gives weight 0 to another because its score is −∞, beside a
-    /// finite one.
-    pub saturated: RowFlags,
-}
-
-impl AttentionShape {
-    fn hidden_size(&self) -> usize {
-        self.n_heads * self.head_size
-    }
-
-    pub(super) fn scale(&self) -> f32 {
-        1.0 / (self.head_size as f32).sqrt()
-    }
-
-    pub(super) fn mask_row(&self, row_idx: usize) -> &[u32] {
-        &self.mask[row_idx * self.n_tokens..(row_idx + 1) * self.n_tokens]
-    }
-
-    pub(super) fn n_keys(&self, row_idx: usize) -> usize {
-        n_keys(self.mask_row(row_idx))
-    }
-
-    fn dropout_index(&self, row_idx: usize, head_idx: usize, query_idx: usize) -> u32 {
-        (((row_idx * self.n_heads + head_idx) * self.n_tokens + query_idx) * self.n_tokens) as u32
-    }
-}
-
-/// Keys that take part, given the mask of a row: those up to the last token; all of them when there is none, as in Hugging
-/// Face, where an additive mask of `f32::MIN` everywhere leaves the softmax uniform.
-pub(crate) fn n_keys(mask: &[u32]) -> usize {
-    mask.iter().rposition(|m| *m != 0).map_or(mask.len(), |last| last + 1)
-}
 
 /// Scores and probabilities have rows of this multiple, so that products never end in a part of a vector.
 const PADDING: usize = 16;

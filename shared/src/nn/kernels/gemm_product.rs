@@ -11,15 +11,20 @@
 //! None of the three is ever met here: a single row or column is computed as two, operands of a small product are read
 //! across k, and k is divided here. What remains sums every element in the order of k, block by block.
 
-use super::{Accumulate, Buffer, MatrixMut, MatrixRef};
+use super::buffer::Buffer;
+use super::matrix::{MatrixMut, MatrixRef};
+use super::product::Start;
 
 /// Elements of a result up to which gemm would sum in lanes.
 const LANEWISE: usize = 16 * 16;
 /// Steps of k up to which gemm makes one block of them on every machine.
 const DEPTH: usize = 512;
 
-/// As [`super::matmul`].
-pub(super) fn gemm_product(mut out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
+/// As [`matmul`](super::operand::matmul).
+///
+/// # Panics
+/// When shapes do not fit, or the sums begin with a bias, which gemm does not add.
+pub(super) fn gemm_product(mut out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
     let (m, n, k) = (out.rows(), out.columns(), a.columns());
     assert_eq!((m, n, k), (a.rows(), b.columns(), b.rows()), "shapes of a matrix product");
     if m == 0 || n == 0 {
@@ -32,7 +37,7 @@ pub(super) fn gemm_product(mut out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRe
     let b_copy = (n < n_padded).then(|| by_columns(b.t(), n_padded));
     let b = b_copy.as_ref().map_or(b, |copy| MatrixRef::new(copy, k, n_padded, n_padded));
     if (m, n) == (m_padded, n_padded) {
-        return by_blocks(&mut out, a, b, mode);
+        return by_blocks(&mut out, a, b, start);
     }
     // A single row may have any stride.
     let stride = out.row_stride().max(n);
@@ -41,7 +46,7 @@ pub(super) fn gemm_product(mut out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRe
     for (padded, row) in padded.chunks_exact_mut(n_padded).zip(out.data().chunks(stride)).take(m) {
         padded[..n].copy_from_slice(&row[..n]);
     }
-    by_blocks(&mut MatrixMut::new(&mut padded, m_padded, n_padded, n_padded), a, b, mode);
+    by_blocks(&mut MatrixMut::new(&mut padded, m_padded, n_padded, n_padded), a, b, start);
     for (padded, row) in padded.chunks_exact(n_padded).zip(out.data().chunks_mut(stride)).take(m) {
         row[..n].copy_from_slice(&padded[..n]);
     }
@@ -59,21 +64,26 @@ fn by_columns(matrix: MatrixRef<'_>, n_rows: usize) -> Buffer {
 }
 
 /// Blocks of k, of equal length as far as possible, added one after the other.
-fn by_blocks(out: &mut MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
+fn by_blocks(out: &mut MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
     let k = a.columns();
     let n_blocks = k.div_ceil(DEPTH).max(1);
     let depth = k.div_ceil(n_blocks);
     for block in 0..n_blocks {
         let steps = (block * depth).min(k)..((block + 1) * depth).min(k);
-        let mode = if block == 0 { mode } else { Accumulate::Add };
+        let start = if block == 0 { start } else { Start::Out };
         let (a, b) = (a.t().some_rows(steps.clone()).t(), b.some_rows(steps));
-        gemm(out, a, b, mode);
+        gemm(out, a, b, start);
     }
 }
 
-fn gemm(out: &mut MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
+fn gemm(out: &mut MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
     let (m, n, k, row_stride) = (out.rows(), out.columns(), a.columns(), out.row_stride());
     assert_eq!((m, n, k), (a.rows(), b.columns(), b.rows()), "shapes of a matrix product");
+    let is_added = match start {
+        Start::Zero => false,
+        Start::Out => true,
+        Start::Bias(_) => unreachable!("callers write a bias into the output before"),
+    };
     // SAFETY: the invariants of `MatrixRef` and `MatrixMut`: every element of each matrix lies inside of its slice, and
     // strides fit in isize. gemm reads `[m, k]` of `a` and `[k, n]` of `b`, their shapes as just compared, and reads and
     // writes `[m, n]` of `out`, which is borrowed mutably, so it overlaps neither input, and whose rows do not overlap.
@@ -86,7 +96,7 @@ fn gemm(out: &mut MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accum
             out.data().as_mut_ptr(),
             1,
             row_stride as isize,
-            mode == Accumulate::Add,
+            is_added,
             a.data().as_ptr(),
             a.column_stride() as isize,
             a.row_stride() as isize,

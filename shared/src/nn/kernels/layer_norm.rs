@@ -5,8 +5,8 @@
 
 use rayon::prelude::*;
 
-use super::vectorized::vectorized;
-use super::{SERIAL_BELOW, math};
+use super::dispatch::{SERIAL_BELOW, vectorized};
+use super::math;
 
 /// Mean and 1/√(variance + eps) of a row; NaN when the variance is not finite, as it is when the mean is not.
 ///

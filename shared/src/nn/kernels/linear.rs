@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Accumulate, MatrixMut, MatrixRef, Operand, PackedWeight, matmul, rows_per_block};
+use super::dispatch::rows_per_block;
+use super::matrix::{MatrixMut, MatrixRef};
+use super::operand::matmul;
+use super::product::{Operand, PackedWeight, Start};
 
 /// Rows of `x` `[n, n_in]` through the layer: `[n, n_out]`.
 pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Vec<f32> {
@@ -23,7 +26,7 @@ pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Ve
 }
 
 /// dx = dy·W, set or added to `dx` `[n, n_in]`, for `dy` `[n, n_out]`.
-pub(crate) fn linear_input_gradient(dy: &[f32], weight: &[f32], n_out: usize, dx: &mut [f32], mode: Accumulate) {
+pub(crate) fn linear_input_gradient(dy: &[f32], weight: &[f32], n_out: usize, dx: &mut [f32], start: Start<'_>) {
     let (n, n_in) = (dy.len() / n_out.max(1), weight.len() / n_out.max(1));
     let rows = rows_per_block(n);
     let packed = shared(n, rows, || PackedWeight::for_input_gradient(weight, n_in));
@@ -31,7 +34,7 @@ pub(crate) fn linear_input_gradient(dy: &[f32], weight: &[f32], n_out: usize, dx
     dx.par_chunks_mut(rows * n_in)
         .zip(dy.par_chunks(rows * n_out))
         .with_max_len(1)
-        .for_each(|(dx, dy)| operand.product(dy, mode, dx));
+        .for_each(|(dx, dy)| operand.product(dy, start, dx));
 }
 
 /// A packed weight where more than one block of `n` rows uses it: a single product packs what it needs for itself.
@@ -68,6 +71,6 @@ pub(crate) fn linear_weight_gradient_rows(
         MatrixMut::new(dweight, n_rows, n_in, n_in),
         MatrixRef::new(&dy[first..], n, n_rows, n_out).t(),
         MatrixRef::new(x, n, n_in, n_in),
-        Accumulate::Set,
+        Start::Zero,
     );
 }

@@ -1,11 +1,10 @@
-//! GELU, dropout and sums over rows.
+//! GELU, dropout, rows of a look-up table and sums over rows.
 
 use rayon::prelude::*;
 
-use super::SERIAL_BELOW;
+use super::dispatch::{SERIAL_BELOW, vectorized};
 #[cfg(not(target_arch = "wasm32"))]
 use super::math;
-use super::vectorized::vectorized;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::{serial_gelu, serial_gelu_backward};
 use crate::seed::Stream;
@@ -178,6 +177,14 @@ pub(crate) fn add_rows(x: &[f32], sums: &mut [f32]) {
                 *sum += x;
             }
         }
+    });
+}
+
+/// out[i] = table[ids[i]]; ids were checked against the table by the caller.
+pub(crate) fn gather_rows(table: &[f32], n_columns: usize, ids: &[u32], out: &mut [f32]) {
+    out.par_chunks_mut(n_columns).zip(ids).with_min_len(64).for_each(|(row, id)| {
+        let start = *id as usize * n_columns;
+        row.copy_from_slice(&table[start..start + n_columns]);
     });
 }
 

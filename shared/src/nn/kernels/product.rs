@@ -2,9 +2,9 @@
 //!
 //! After Goto & van de Geijn, *Anatomy of high-performance matrix multiplication* (2008): the right operand is packed into
 //! panels of a few columns, `[k-block][panel][k][columns]`, which a caller that uses it more than once keeps
-//! ([`PackedMatrix`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
+//! ([`PackedWeight`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
 //! where it lies. The loops go k-block → row block → panel → group, so that a panel is read again from a near cache.
-//! What a tile is made of is its [`Variant`]'s: `avx512`, `wasm` and `scalar` have theirs.
+//! What a tile is made of is its [`Microkernel`]'s: `avx512`, `wasm` and `scalar` have theirs.
 //!
 //! Invariant: every element of a product is summed in the order of k, whatever the shape.
 
@@ -12,17 +12,35 @@
 pub(super) mod tests;
 
 use core::cell::RefCell;
-use core::marker::PhantomData;
 use core::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::packed_weight::{Activation, Start};
-use super::{Buffer, MatrixMut, MatrixRef, SERIAL_BELOW};
+use super::buffer::Buffer;
+use super::dispatch::SERIAL_BELOW;
+use super::matrix::{MatrixMut, MatrixRef};
 
-/// What a tile reads and writes, see [`Variant::run`].
+/// What the sums of a product begin with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start<'a> {
+    Zero,
+    /// The output's old content.
+    Out,
+    /// `[n]`, the same in every row; of a tile the `PANEL` elements of its columns.
+    Bias(&'a [f32]),
+}
+
+/// What is done to a finished sum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    None,
+    Gelu,
+}
+
+/// What a tile reads and writes, see [`Microkernel::run`].
 #[derive(Clone, Copy)]
-pub(super) struct Tile {
+pub(super) struct Tile<'a> {
     /// Length of the sums.
     pub k: usize,
     /// The first of its rows.
@@ -36,26 +54,16 @@ pub(super) struct Tile {
     /// Rows of `PANEL` elements, `out_stride` elements apart.
     pub out: *mut f32,
     pub out_stride: usize,
-    pub start: TileStart,
+    pub start: Start<'a>,
     /// Whether the result goes through GELU.
     pub has_gelu: bool,
-}
-
-/// What the sums begin with.
-#[derive(Clone, Copy)]
-pub(super) enum TileStart {
-    Zero,
-    /// What `out` holds.
-    Out,
-    /// The same `PANEL` elements in every row.
-    Bias(*const f32),
 }
 
 /// One way to multiply and add.
 ///
 /// # Safety
-/// [`multiply`] hands [`Variant::run`] pointers to slices that it has cut for `PANEL`, `TALLEST` and what
-/// [`Variant::run`] says of a [`Tile`]. An implementer promises that
+/// [`multiply`] hands [`Microkernel::run`] pointers to slices that it has cut for `PANEL`, `TALLEST` and what
+/// [`Microkernel::run`] says of a [`Tile`]. An implementer promises that
 /// - `run` accesses no memory but what is listed there, for every height from 1 to `TALLEST`, whatever the values are that
 ///   it reads there;
 /// - `run` reads `b` and a bias, and reads and writes `out`, in rows of exactly `PANEL` elements;
@@ -67,7 +75,7 @@ pub(super) enum TileStart {
 /// initialised. But they must write every element of `out`, as documented there, since its old values are those of
 /// other products; debug builds fill it with NaN before.
 #[expect(unsafe_code, reason = "implementers make a promise")]
-pub(super) unsafe trait Variant: Sized {
+pub(super) unsafe trait Microkernel: Sized {
     /// Columns of a tile.
     const PANEL: usize;
     /// Rows of the tallest tile.
@@ -80,10 +88,10 @@ pub(super) unsafe trait Variant: Sized {
     const READS_ROWS: bool;
 
     /// Packs `height` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into all of `out`
-    /// `[depth][height]`; `height` is [`Variant::PANEL`] or at most [`Variant::TALLEST`].
+    /// `[depth][height]`; `height` is [`Microkernel::PANEL`] or at most [`Microkernel::TALLEST`].
     fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]);
 
-    /// Packs groups of adjacent rows as [`Variant::pack`] does, one behind the other, which fills `out`; `groups` has the
+    /// Packs groups of adjacent rows as [`Microkernel::pack`] does, one behind the other, which fills `out`; `groups` has the
     /// first row and the height of each.
     fn pack_groups(
         source: MatrixRef<'_>,
@@ -91,38 +99,39 @@ pub(super) unsafe trait Variant: Sized {
         depth: Range<usize>,
         out: &mut [f32],
     ) {
-        pack_one_by_one::<Self>(source, groups, depth, out);
+        pack_one_by_one(Self::pack, source, groups, depth, out);
     }
 
-    /// Computes a tile of `height` rows, at most [`Variant::TALLEST`].
+    /// Computes a tile of `height` rows, at most [`Microkernel::TALLEST`].
     ///
     /// # Safety
     /// `height` is from 1 to `TALLEST`. For `k` of the tile these elements lie inside of live slices of f32:
     /// - `a + r·a_row + l·a_step` for every `r < height` and `l < k`;
     /// - the `k · PANEL` from `b` on;
-    /// - the `PANEL` of a bias from its pointer on;
+    /// - the `PANEL` of a bias that the sums begin with;
     /// - the `PANEL` from `out + r·out_stride` on for every `r < height`, which may be written and which nothing else
     ///   refers to while this runs; rows do not overlap.
     #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-    unsafe fn run(height: usize, tile: &Tile);
+    unsafe fn run(height: usize, tile: &Tile<'_>);
 }
 
 /// Elements of the largest tile of any variant.
 const MAX_TILE: usize = 512;
 
-/// The right operand of a product, `[k, n]`, packed for the tiles of `V`.
+/// A dense layer's weight as the right operand of a product, `[k, n]`, packed for the tiles of one [`Microkernel`].
 #[derive(Debug)]
-pub(super) struct PackedMatrix<V> {
+pub(crate) struct PackedWeight {
     n_rows: usize,
     n_columns: usize,
+    /// [`Microkernel::PANEL`] and [`Microkernel::DEPTH`] of the tiles it is for.
+    layout: (usize, usize),
     /// `[k-block][panel][k][PANEL]`; columns past the last are 0.
     data: Buffer,
-    variant: PhantomData<V>,
 }
 
-impl<V: Variant> PackedMatrix<V> {
+impl PackedWeight {
     /// Packs `[k, n]`, on all threads if it is large.
-    pub(super) fn new(matrix: MatrixRef<'_>) -> Self {
+    pub(super) fn pack<V: Microkernel>(matrix: MatrixRef<'_>) -> Self {
         let (n_rows, n_columns) = (matrix.rows(), matrix.columns());
         let width = n_columns.next_multiple_of(V::PANEL);
         // A matrix whose rows are one and the same may be larger than any memory.
@@ -141,31 +150,30 @@ impl<V: Variant> PackedMatrix<V> {
                 block.par_chunks_exact_mut(panel_len).enumerate().for_each(pack);
             }
         }
-        Self { n_rows, n_columns, data, variant: PhantomData }
+        Self { n_rows, n_columns, layout: (V::PANEL, V::DEPTH), data }
     }
 
-    /// k and n
-    pub(super) fn shape(&self) -> (usize, usize) {
-        (self.n_rows, self.n_columns)
-    }
-
-    fn block(&self, depth: &Range<usize>) -> &[f32] {
+    fn block<V: Microkernel>(&self, depth: &Range<usize>) -> &[f32] {
+        assert_eq!(self.layout, (V::PANEL, V::DEPTH), "a weight is packed for the tiles that read it");
         let width = self.n_columns.next_multiple_of(V::PANEL);
         &self.data[depth.start * width..depth.end * width]
     }
 }
 
-/// The right operand of a product, `[k, n]`.
-pub(super) enum Right<'a, V> {
-    Packed(&'a PackedMatrix<V>),
-    /// To be packed for this product.
+/// The right operand of products, `[k, n]`, such as those of one pass through a dense layer.
+#[derive(Clone, Debug)]
+pub(crate) enum Operand<'a> {
+    /// Packed before the first of them.
+    Packed(Arc<PackedWeight>),
+    /// Read, or packed, anew by each.
     Loose(MatrixRef<'a>),
 }
 
-impl<V: Variant> Right<'_, V> {
-    fn shape(&self) -> (usize, usize) {
+impl Operand<'_> {
+    /// k and n
+    pub(super) fn shape(&self) -> (usize, usize) {
         match self {
-            Self::Packed(matrix) => matrix.shape(),
+            Self::Packed(weight) => (weight.n_rows, weight.n_columns),
             Self::Loose(matrix) => (matrix.rows(), matrix.columns()),
         }
     }
@@ -188,10 +196,10 @@ thread_local! {
 ///
 /// # Panics
 /// When shapes do not fit.
-pub(super) fn multiply<V: Variant>(
+pub(super) fn multiply<V: Microkernel>(
     out: MatrixMut<'_>,
     a: MatrixRef<'_>,
-    b: &Right<'_, V>,
+    b: &Operand<'_>,
     start: Start<'_>,
     activation: Activation,
 ) {
@@ -208,22 +216,23 @@ pub(super) fn multiply<V: Variant>(
         return;
     }
     // The last panel reads a whole panel of it.
-    let bias = match start {
+    let padded_bias;
+    let start = match start {
         Start::Bias(bias) => {
             assert_eq!(bias.len(), out.columns(), "one bias for every column");
-            let mut padded_bias = vec![0.0; bias.len().next_multiple_of(V::PANEL)];
-            padded_bias[..bias.len()].copy_from_slice(bias);
-            Some(padded_bias)
+            let mut padded = vec![0.0; bias.len().next_multiple_of(V::PANEL)];
+            padded[..bias.len()].copy_from_slice(bias);
+            padded_bias = padded;
+            Start::Bias(&padded_bias)
         }
-        Start::Zero | Start::Out => None,
+        Start::Zero | Start::Out => start,
     };
     SCRATCH.with_borrow_mut(|scratch| {
-        let mut product =
-            Product { out, bias, is_added: matches!(start, Start::Out), has_gelu: activation == Activation::Gelu };
+        let mut product = Product { out, start, has_gelu: activation == Activation::Gelu };
         for depth in blocks::<V>(a.columns()) {
             let panels = match b {
-                Right::Packed(matrix) => matrix.block(&depth),
-                Right::Loose(matrix) => {
+                Operand::Packed(weight) => weight.block::<V>(&depth),
+                Operand::Loose(matrix) => {
                     let width = matrix.columns().next_multiple_of(V::PANEL);
                     let panels = grown(&mut scratch.b, depth.len() * width);
                     let groups = (0..matrix.columns()).step_by(V::PANEL).map(|first| (first, V::PANEL));
@@ -232,7 +241,7 @@ pub(super) fn multiply<V: Variant>(
                 }
             };
             if V::READS_ROWS && a.column_stride() == 1 {
-                product.block::<V>(0..a.rows(), depth.clone(), a.columns(), Left::Rows(a), panels);
+                product.block::<V>(0..a.rows(), depth.clone(), a.columns(), LeftOperand::Rows(a), panels);
                 continue;
             }
             let n_blocks = a.rows().div_ceil(V::ROWS);
@@ -242,7 +251,7 @@ pub(super) fn multiply<V: Variant>(
                 let groups = grown(&mut scratch.a, rows.len() * depth.len());
                 let heights = heights::<V>(rows.len()).map(|(offset, height)| (rows.start + offset, height));
                 V::pack_groups(a, heights, depth.clone(), groups);
-                product.block::<V>(rows, depth.clone(), a.columns(), Left::Groups(groups), panels);
+                product.block::<V>(rows, depth.clone(), a.columns(), LeftOperand::Groups(groups), panels);
             }
         }
     });
@@ -250,7 +259,7 @@ pub(super) fn multiply<V: Variant>(
 
 /// The left operand of a product, or of a block of it.
 #[derive(Clone, Copy)]
-enum Left<'a> {
+enum LeftOperand<'a> {
     /// The whole of it, where it lies; columns are adjacent.
     Rows(MatrixRef<'a>),
     /// The block's rows, packed.
@@ -260,31 +269,39 @@ enum Left<'a> {
 /// The output's side of a product.
 struct Product<'a> {
     out: MatrixMut<'a>,
-    bias: Option<Vec<f32>>,
-    is_added: bool,
+    /// A bias is padded to whole panels.
+    start: Start<'a>,
     has_gelu: bool,
 }
 
 impl Product<'_> {
     /// Adds one block: some rows, some steps of k, all columns.
-    fn block<V: Variant>(&mut self, rows: Range<usize>, depth: Range<usize>, k: usize, left: Left<'_>, panels: &[f32]) {
+    fn block<V: Microkernel>(
+        &mut self,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        k: usize,
+        left: LeftOperand<'_>,
+        panels: &[f32],
+    ) {
         let (n_columns, out_stride) = (self.out.columns(), self.out.row_stride());
-        let is_continued = depth.start > 0 || self.is_added;
         assert_eq!(panels.len(), n_columns.next_multiple_of(V::PANEL) * depth.len(), "size of the packed panels");
         for (panel_idx, column) in (0..n_columns).step_by(V::PANEL).enumerate() {
             let b = &panels[panel_idx * V::PANEL * depth.len()..(panel_idx + 1) * V::PANEL * depth.len()];
-            let start = match &self.bias {
-                _ if is_continued => TileStart::Out,
-                Some(bias) => TileStart::Bias(bias[column..column + V::PANEL].as_ptr()),
-                None => TileStart::Zero,
+            let start = match self.start {
+                _ if depth.start > 0 => Start::Out,
+                Start::Bias(bias) => Start::Bias(&bias[column..column + V::PANEL]),
+                start => start,
             };
             let width = V::PANEL.min(n_columns - column);
             for (offset, height) in heights::<V>(rows.len()) {
                 // The tiles check nothing: what they are handed are slices that end where their reading does.
                 let (a, a_row, a_step) = match left {
-                    Left::Groups(groups) => (&groups[offset * depth.len()..(offset + height) * depth.len()], 1, height),
-                    Left::Rows(matrix) if depth.is_empty() => (&matrix.data()[..0], matrix.row_stride(), 1),
-                    Left::Rows(matrix) => {
+                    LeftOperand::Groups(groups) => {
+                        (&groups[offset * depth.len()..(offset + height) * depth.len()], 1, height)
+                    }
+                    LeftOperand::Rows(matrix) if depth.is_empty() => (&matrix.data()[..0], matrix.row_stride(), 1),
+                    LeftOperand::Rows(matrix) => {
                         let first = (rows.start + offset) * matrix.row_stride() + depth.start;
                         let last = first + (height - 1) * matrix.row_stride() + depth.len();
                         (&matrix.data()[first..last], matrix.row_stride(), 1)
@@ -324,10 +341,10 @@ impl Product<'_> {
 /// A tile of the last panel: computed beside the output, which has only `width` of its columns.
 ///
 /// # Safety
-/// As [`Variant::run`], except for `out` of the tile, which is not used: `out` takes its place, with rows of `width`
+/// As [`Microkernel::run`], except for `out` of the tile, which is not used: `out` takes its place, with rows of `width`
 /// elements.
 #[expect(unsafe_code, reason = "tiles take raw pointers")]
-unsafe fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], width: usize) {
+unsafe fn narrow_tile<V: Microkernel>(height: usize, tile: &Tile<'_>, out: &mut [f32], width: usize) {
     assert!(height <= V::TALLEST && width <= V::PANEL, "a tile fits into its buffer");
     // A single row may have any stride.
     let stride = tile.out_stride.max(width);
@@ -347,17 +364,17 @@ unsafe fn narrow_tile<V: Variant>(height: usize, tile: &Tile, out: &mut [f32], w
 
 /// The k-blocks, of equal size as far as possible; one empty block when k is 0, so that the output is written all the same.
 ///
-/// With a [`Variant::DEPTH`] of 384, k = 1000 is cut into 0..334, 334..668 and 668..1000.
-fn blocks<V: Variant>(k: usize) -> impl Iterator<Item = Range<usize>> {
+/// With a [`Microkernel::DEPTH`] of 384, k = 1000 is cut into 0..334, 334..668 and 668..1000.
+fn blocks<V: Microkernel>(k: usize) -> impl Iterator<Item = Range<usize>> {
     let n_blocks = k.div_ceil(V::DEPTH).max(1);
     let depth = k.div_ceil(n_blocks);
     (0..n_blocks).map(move |block| (block * depth).min(k)..((block + 1) * depth).min(k))
 }
 
-/// First row and height of each group: heights differ by at most one, and none exceeds [`Variant::TALLEST`].
+/// First row and height of each group: heights differ by at most one, and none exceeds [`Microkernel::TALLEST`].
 ///
 /// With a tallest of 12, 26 rows are (0, 9), (9, 9) and (18, 8).
-fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+fn heights<V: Microkernel>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let n_groups = n_rows.div_ceil(V::TALLEST).max(1);
     let (height, n_taller) = (n_rows / n_groups, n_rows % n_groups);
     (0..n_groups).map(move |group| {
@@ -367,13 +384,14 @@ fn heights<V: Variant>(n_rows: usize) -> impl Iterator<Item = (usize, usize)> + 
 }
 
 /// One panel of one k-block, of the right operand's transpose.
-fn pack_panel<V: Variant>(columns: MatrixRef<'_>, panel_idx: usize, depth: Range<usize>, panel: &mut [f32]) {
+fn pack_panel<V: Microkernel>(columns: MatrixRef<'_>, panel_idx: usize, depth: Range<usize>, panel: &mut [f32]) {
     let first = panel_idx * V::PANEL;
     V::pack(columns, first, V::PANEL.min(columns.rows() - first), V::PANEL, depth, panel);
 }
 
-/// Packs each group as a whole before the next.
-pub(super) fn pack_one_by_one<V: Variant>(
+/// Packs each group as a whole before the next, with [`Microkernel::pack`].
+pub(super) fn pack_one_by_one(
+    pack: impl Fn(MatrixRef<'_>, usize, usize, usize, Range<usize>, &mut [f32]),
     source: MatrixRef<'_>,
     groups: impl Iterator<Item = (usize, usize)>,
     depth: Range<usize>,
@@ -381,7 +399,7 @@ pub(super) fn pack_one_by_one<V: Variant>(
 ) {
     for (first, height) in groups {
         let (group, rest) = out.split_at_mut(height * depth.len());
-        V::pack(source, first, height.min(source.rows() - first), height, depth.clone(), group);
+        pack(source, first, height.min(source.rows() - first), height, depth.clone(), group);
         out = rest;
     }
 }

@@ -2,8 +2,9 @@
 
 use core::ops::Range;
 
-use super::product::{Tile, TileStart, Variant};
-use super::{MatrixRef, math};
+use super::math;
+use super::matrix::MatrixRef;
+use super::product::{Microkernel, Start, Tile};
 
 /// Columns of a tile.
 const PANEL: usize = 8;
@@ -14,7 +15,7 @@ pub(super) struct Scalar;
 
 // SAFETY: `tile` accesses elements one by one, at the addresses that `run` lists for a tile of `R` rows, the height.
 #[expect(unsafe_code, reason = "a promise about its tiles")]
-unsafe impl Variant for Scalar {
+unsafe impl Microkernel for Scalar {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 4;
     // Short blocks, so that under Miri small products have several.
@@ -33,7 +34,7 @@ unsafe impl Variant for Scalar {
     }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(height: usize, t: &Tile) {
+    unsafe fn run(height: usize, t: &Tile<'_>) {
         // SAFETY: what `tile::<height>` accesses is what the caller promises for `height`.
         unsafe {
             match height {
@@ -50,9 +51,9 @@ unsafe impl Variant for Scalar {
 /// A tile of `R` rows.
 ///
 /// # Safety
-/// As [`Variant::run`] for a height of `R`.
+/// As [`Microkernel::run`] for a height of `R`.
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-unsafe fn tile<const R: usize>(tile: &Tile) {
+unsafe fn tile<const R: usize>(tile: &Tile<'_>) {
     let Tile { k, a, a_row, a_step, b, out, out_stride, start, has_gelu } = *tile;
     let mut sums = [[0.0; PANEL]; R];
     // SAFETY: every pointer is to one of the elements that the caller vouches for: r stays below R, c below PANEL and l
@@ -61,9 +62,9 @@ unsafe fn tile<const R: usize>(tile: &Tile) {
         for (r, sums) in sums.iter_mut().enumerate() {
             for (c, sum) in sums.iter_mut().enumerate() {
                 *sum = match start {
-                    TileStart::Zero => 0.0,
-                    TileStart::Out => *out.add(r * out_stride + c),
-                    TileStart::Bias(bias) => *bias.add(c),
+                    Start::Zero => 0.0,
+                    Start::Out => *out.add(r * out_stride + c),
+                    Start::Bias(bias) => *bias.as_ptr().add(c),
                 };
             }
         }

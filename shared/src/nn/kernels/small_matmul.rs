@@ -7,7 +7,7 @@
 
 use pulp::{Simd, WithSimd, bytemuck};
 
-use super::{MatrixMut, MatrixRef};
+use super::matrix::{MatrixMut, MatrixRef};
 
 /// Rows of `out` in a tile.
 const ROWS: usize = 2;
@@ -30,7 +30,7 @@ pub(super) fn small_matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_
     if b.column_stride() == 1 && b.columns().is_multiple_of(super::wasm::PANEL) {
         return super::wasm::small_matmul(out, a, b, scale);
     }
-    crate::nn::arch().dispatch(Product { out, a, b, scale });
+    crate::instruction_set::arch().dispatch(Product { out, a, b, scale });
 }
 
 struct Product<'a> {

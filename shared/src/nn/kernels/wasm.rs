@@ -21,10 +21,4 @@ mod tile;
 pub(super) use attention::attention;
 pub(super) use pointwise::{serial_gelu, serial_gelu_backward};
 pub(super) use small::small_matmul;
-pub(super) use tile::PANEL;
-
-/// The variant this build runs.
-#[cfg(feature = "relaxed-simd")]
-pub(super) type Variant = tile::Relaxed;
-#[cfg(not(feature = "relaxed-simd"))]
-pub(super) type Variant = tile::Plain;
+pub(super) use tile::{NativeTile, PANEL};

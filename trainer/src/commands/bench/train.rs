@@ -131,9 +131,11 @@ fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
     let started = Instant::now();
     while fine_tuning.steps_done() < fine_tuning.n_steps() {
         let mut last = Instant::now();
-        let report = fine_tuning.watched_step(&mut |part| {
+        let batches = fine_tuning.next_batches();
+        time.data_secs += last.elapsed().as_secs_f64();
+        last = Instant::now();
+        let report = fine_tuning.step_on(batches, &mut |part| {
             let secs = match part {
-                StepPart::Data => &mut time.data_secs,
                 StepPart::Forward => &mut time.forward_secs,
                 StepPart::Backward => &mut time.backward_secs,
                 StepPart::Optimizer => &mut time.optimizer_secs,

@@ -7,14 +7,16 @@ use core::arch::x86_64::{
 };
 use core::ops::Range;
 
-use super::super::MatrixRef;
+use super::super::matrix::MatrixRef;
 use super::super::product::pack_one_by_one;
-use super::tile::{Avx512, LANES};
+use crate::instruction_set::has_avx512;
 
+/// Elements of a vector.
+pub(super) const LANES: usize = 16;
 /// Steps of k that [`pack_groups`] packs at a time.
 const STEPS: usize = 16;
 
-/// As [`Variant::pack`](super::super::product::Variant::pack).
+/// As [`Microkernel::pack`](super::super::product::Microkernel::pack).
 ///
 /// # Panics
 /// When the rows or `depth` reach past `source`, `out` has another size, or the processor has no AVX-512.
@@ -31,7 +33,7 @@ pub(super) fn pack(
         "rows to pack must exist"
     );
     assert!(depth.end <= source.columns() && out.len() == depth.len() * height, "size of a packed group");
-    assert!(super::is_available(), "packing needs AVX-512");
+    assert!(has_avx512(), "packing needs AVX-512");
     if n_valid < height {
         out.fill(0.0);
     }
@@ -70,7 +72,7 @@ pub(super) fn pack(
     }
 }
 
-/// As [`Variant::pack_groups`](super::super::product::Variant::pack_groups).
+/// As [`Microkernel::pack_groups`](super::super::product::Microkernel::pack_groups).
 ///
 /// Rows that lie side by side are read a few steps at a time over all groups: neighbours share lines of the cache, which
 /// would be gone if a group's steps were all read at once, one to a line.
@@ -84,7 +86,7 @@ pub(super) fn pack_groups(
     out: &mut [f32],
 ) {
     if source.row_stride() != 1 {
-        return pack_one_by_one::<Avx512>(source, groups, depth, out);
+        return pack_one_by_one(pack, source, groups, depth, out);
     }
     let n_steps = depth.len();
     for step in (0..n_steps).step_by(STEPS) {

@@ -5,12 +5,11 @@ use core::arch::x86_64::{
 };
 use core::ops::Range;
 
-use super::super::product::{Tile, TileStart, Variant};
-use super::super::{MatrixRef, math};
-use super::pack::{pack, pack_groups};
-
-/// Elements of a vector.
-pub(super) const LANES: usize = 16;
+use super::super::math;
+use super::super::matrix::MatrixRef;
+use super::super::product::{Microkernel, Start, Tile};
+use super::pack::{LANES, pack, pack_groups};
+use crate::instruction_set::has_avx512;
 
 /// Two vectors beside each other: with twelve rows 24 multiply-adds for two loads of the right operand and twelve
 /// broadcasts of the left one.
@@ -23,7 +22,7 @@ pub(in super::super) struct Avx512;
 // SAFETY: `tile` reads `R` rows of `a` by its strides, `k · PANEL` elements of `b`, `PANEL` of a bias, and reads and writes
 // `R` rows of `PANEL` elements of `out`, with R the height; `run` panics where the processor lacks the instructions.
 #[expect(unsafe_code, reason = "a promise about its tiles")]
-unsafe impl Variant for Avx512 {
+unsafe impl Microkernel for Avx512 {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 12;
     const DEPTH: usize = 384;
@@ -44,8 +43,8 @@ unsafe impl Variant for Avx512 {
     }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(height: usize, t: &Tile) {
-        assert!(super::is_available(), "tiles need AVX-512");
+    unsafe fn run(height: usize, t: &Tile<'_>) {
+        assert!(has_avx512(), "tiles need AVX-512");
         // SAFETY: the processor has AVX-512; what `tile::<height>` accesses is what the caller promises for `height`.
         unsafe {
             match height {
@@ -70,25 +69,28 @@ unsafe impl Variant for Avx512 {
 /// A tile of `R` rows.
 ///
 /// # Safety
-/// As [`Variant::run`], on a processor with AVX-512.
+/// As [`Microkernel::run`], on a processor with AVX-512.
 #[target_feature(enable = "avx512f")]
 #[inline(never)]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-unsafe fn tile<const R: usize>(tile: &Tile) {
+unsafe fn tile<const R: usize>(tile: &Tile<'_>) {
     let Tile { k, mut a, a_row, a_step, mut b, out, out_stride, start, has_gelu } = *tile;
     let mut sums: [[__m512; 2]; R] = [[_mm512_setzero_ps(); 2]; R];
     // SAFETY: the caller vouches for every address below: `R` rows of k steps from `a` by its strides, `k · PANEL`
     // elements from `b`, `PANEL` of a bias, and `R` rows of `PANEL` elements of `out`. Loads and stores need no alignment.
     unsafe {
         match start {
-            TileStart::Zero => {}
-            TileStart::Out => {
+            Start::Zero => {}
+            Start::Out => {
                 for (r, sum) in sums.iter_mut().enumerate() {
                     let row = out.add(r * out_stride);
                     *sum = [_mm512_loadu_ps(row), _mm512_loadu_ps(row.add(LANES))];
                 }
             }
-            TileStart::Bias(bias) => sums = [[_mm512_loadu_ps(bias), _mm512_loadu_ps(bias.add(LANES))]; R],
+            Start::Bias(bias) => {
+                let bias = bias.as_ptr();
+                sums = [[_mm512_loadu_ps(bias), _mm512_loadu_ps(bias.add(LANES))]; R];
+            }
         }
         for _ in 0..k {
             let (b0, b1) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(LANES)));
@@ -109,5 +111,30 @@ unsafe fn tile<const R: usize>(tile: &Tile) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::product::tests::{check_blocked_products, check_non_finite_values, check_small_products};
+    use super::*;
+
+    #[test]
+    fn products_equal_the_definition() {
+        if !has_avx512() {
+            eprintln!("skipped: this processor has no AVX-512");
+            return;
+        }
+        check_small_products::<Avx512>();
+        check_blocked_products::<Avx512>();
+    }
+
+    #[test]
+    fn a_non_finite_value_reaches_its_own_row_or_column_only() {
+        if !has_avx512() {
+            eprintln!("skipped: this processor has no AVX-512");
+            return;
+        }
+        check_non_finite_values::<Avx512>();
     }
 }

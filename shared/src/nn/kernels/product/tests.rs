@@ -1,7 +1,9 @@
 //! What the products of every variant must fulfil; `wasm`, `avx512` and `scalar` run these on theirs.
 
-use super::super::{Accumulate, MatrixMut, MatrixRef, math};
-use super::{Activation, PackedMatrix, Right, Start, Variant, multiply};
+use std::sync::Arc;
+
+use super::super::math;
+use super::*;
 
 /// Small integers, so that every order of summation and every way of rounding gives the same bits.
 pub(in super::super) fn ramp(n: usize) -> Vec<f32> {
@@ -15,18 +17,18 @@ pub(in super::super) fn element(a: MatrixRef<'_>, b: MatrixRef<'_>, i: usize, j:
 }
 
 /// All that a product can begin with, both layouts of each operand, packed before and not.
-fn check_product<V: Variant>(m: usize, k: usize, n: usize) {
+fn check_product<V: Microkernel>(m: usize, k: usize, n: usize) {
     let (a_data, b_data, bias) = (ramp(m * k + 3 * m.max(k)), ramp(n * k + 5 * n.max(k)), ramp(n));
     let out_stride = n + 3;
     let a_layouts = [MatrixRef::new(&a_data, m, k, k + 2), MatrixRef::new(&a_data, k, m, m + 2).t()];
     let b_layouts = [MatrixRef::new(&b_data, k, n, n + 4), MatrixRef::new(&b_data, n, k, k + 4).t()];
     for (a, b) in a_layouts.into_iter().flat_map(|a| b_layouts.map(|b| (a, b))) {
-        let packed = PackedMatrix::<V>::new(b);
+        let packed = Arc::new(PackedWeight::pack::<V>(b));
         for is_packed in [false, true] {
             for start in [Start::Zero, Start::Out, Start::Bias(&bias)] {
                 for activation in [Activation::None, Activation::Gelu] {
                     let mut out = vec![99.0; m * out_stride];
-                    let right = if is_packed { Right::Packed(&packed) } else { Right::Loose(b) };
+                    let right = if is_packed { Operand::Packed(Arc::clone(&packed)) } else { Operand::Loose(b) };
                     multiply::<V>(MatrixMut::new(&mut out, m, n, out_stride), a, &right, start, activation);
                     for (i, row) in out.chunks_exact(out_stride).enumerate() {
                         for (j, value) in row.iter().enumerate() {
@@ -50,7 +52,7 @@ fn check_product<V: Variant>(m: usize, k: usize, n: usize) {
 }
 
 /// Rows that fill groups and that do not, columns that fill panels and that do not, short sums.
-pub(in super::super) fn check_small_products<V: Variant>() {
+pub(in super::super) fn check_small_products<V: Microkernel>() {
     // Miri takes a second for some thousand multiplications.
     let (rows, depths, widths): (&[usize], &[usize], &[usize]) = if cfg!(miri) {
         (&[1, 5], &[1, 3], &[8, 9])
@@ -73,7 +75,7 @@ pub(in super::super) fn check_small_products<V: Variant>() {
 }
 
 /// More than one block of rows, and of k, also with a last one that is not whole.
-pub(in super::super) fn check_blocked_products<V: Variant>() {
+pub(in super::super) fn check_blocked_products<V: Microkernel>() {
     let small = [(1, V::DEPTH + 1, 2), (V::ROWS + 1, 1, 1)];
     let large = [
         (3, V::DEPTH, 9),
@@ -89,19 +91,24 @@ pub(in super::super) fn check_blocked_products<V: Variant>() {
 }
 
 /// A matrix product that begins with nothing, or with the output.
-pub(in super::super) type ProductFn = fn(MatrixMut<'_>, MatrixRef<'_>, MatrixRef<'_>, Accumulate);
+pub(in super::super) type ProductFn = fn(MatrixMut<'_>, MatrixRef<'_>, MatrixRef<'_>, Start<'_>);
 
 /// A product by the tiles of `V`, of operands that are packed for it.
-pub(in super::super) fn product<V: Variant>(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    multiply::<V>(out, a, &Right::Loose(b), mode.into(), Activation::None);
+pub(in super::super) fn product<V: Microkernel>(
+    out: MatrixMut<'_>,
+    a: MatrixRef<'_>,
+    b: MatrixRef<'_>,
+    start: Start<'_>,
+) {
+    multiply::<V>(out, a, &Operand::Loose(b), start, Activation::None);
 }
 
 /// As [`product`], and through GELU.
-fn product_and_gelu<V: Variant>(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, mode: Accumulate) {
-    multiply::<V>(out, a, &Right::Loose(b), mode.into(), Activation::Gelu);
+fn product_and_gelu<V: Microkernel>(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
+    multiply::<V>(out, a, &Operand::Loose(b), start, Activation::Gelu);
 }
 
-pub(in super::super) fn check_non_finite_values<V: Variant>() {
+pub(in super::super) fn check_non_finite_values<V: Microkernel>() {
     check_non_finite_values_of(product::<V>);
     check_non_finite_values_of(product_and_gelu::<V>);
 }
@@ -121,7 +128,7 @@ pub(in super::super) fn check_non_finite_values_of(product: ProductFn) {
             } else {
                 (MatrixRef::new(a, m, k, k), MatrixRef::new(b, k, n, n))
             };
-            product(MatrixMut::new(&mut out, m, n, n), a, b, Accumulate::Set);
+            product(MatrixMut::new(&mut out, m, n, n), a, b, Start::Zero);
             out
         };
         for is_transposed in [false, true] {

@@ -9,12 +9,12 @@ use core::arch::wasm32::{
     f32x4_sub, i32x4_bitmask, v128, v128_and, v128_load, v128_load32_splat, v128_store,
 };
 
-use super::super::product::{Tile, TileStart, Variant as _};
-use super::super::{AttentionShape, MatrixRef};
-use super::Variant;
+use super::super::attention_shape::AttentionShape;
+use super::super::matrix::MatrixRef;
+use super::super::product::{Microkernel as _, Start, Tile};
 use super::pack::pack;
 use super::pointwise::{Exp, load, store};
-use super::tile::PANEL;
+use super::tile::{NativeTile, PANEL};
 
 /// Queries in a group: the lanes of a vector.
 const QUERIES: usize = 4;
@@ -142,14 +142,14 @@ impl Head {
                 b: panel.as_ptr(),
                 out: self.context[panel_idx * PANEL..].as_mut_ptr(),
                 out_stride: width,
-                start: TileStart::Zero,
+                start: Start::Zero,
                 has_gelu: false,
             };
             // SAFETY: `scores` has `n_keys · QUERIES` elements, `panel` has `n_keys · PANEL`, and `context` has
             // `QUERIES` rows of whole panels.
             #[expect(unsafe_code, reason = "tiles take raw pointers")]
             unsafe {
-                Variant::run(QUERIES, &tile);
+                NativeTile::run(QUERIES, &tile);
             }
         }
         for (row, inverse_sum) in self.context.chunks_exact_mut(width).zip(inverse_sums) {

@@ -5,7 +5,7 @@ use core::arch::wasm32::{
 };
 use core::ops::Range;
 
-use super::super::MatrixRef;
+use super::super::matrix::MatrixRef;
 
 /// Packs `P` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into `out` `[depth][P]`.
 ///

@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128_load, v128_load32_splat, v128_store};
 
-use super::super::{MatrixMut, MatrixRef};
+use super::super::matrix::{MatrixMut, MatrixRef};
 use super::tile::PANEL;
 
 /// Rows of the tallest tile.

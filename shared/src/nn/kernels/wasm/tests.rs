@@ -2,12 +2,13 @@
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::super::packed_weight::{Activation, Start};
+use super::super::attention_shape::{AttentionShape, RowFlags};
+use super::super::math;
+use super::super::matrix::{MatrixMut, MatrixRef};
 use super::super::product::tests::{
     check_blocked_products, check_non_finite_values, check_small_products, element, ramp,
 };
-use super::super::product::{Right, multiply};
-use super::super::{AttentionShape, MatrixMut, MatrixRef, RowFlags, math};
+use super::super::product::{Activation, Operand, Start, multiply};
 use super::tile::{Plain, Relaxed};
 use super::{pointwise, small_matmul};
 
@@ -29,7 +30,7 @@ fn sums_over_nothing_are_what_they_begin_with() {
     let empty = MatrixRef::new(&[], 2, 0, 0);
     for (start, expected) in [(Start::Zero, [0.0; 3]), (Start::Out, [9.0; 3]), (Start::Bias(&bias), bias)] {
         let mut out = [9.0; 6];
-        let b = Right::Loose(MatrixRef::new(&[], 0, 3, 3));
+        let b = Operand::Loose(MatrixRef::new(&[], 0, 3, 3));
         multiply::<Plain>(MatrixMut::new(&mut out, 2, 3, 3), empty, &b, start, Activation::None);
         assert_eq!(out, [expected, expected].concat()[..]);
     }
@@ -59,9 +60,9 @@ fn the_variants_differ_in_rounding_only() {
     let (a, b) = (MatrixRef::new(&a, m, k, k), MatrixRef::new(&b, k, n, n));
     let (mut plain, mut relaxed) = (vec![0.0; m * n], vec![0.0; m * n]);
     let out = MatrixMut::new(&mut plain, m, n, n);
-    multiply::<Plain>(out, a, &Right::Loose(b), Start::Zero, Activation::None);
+    multiply::<Plain>(out, a, &Operand::Loose(b), Start::Zero, Activation::None);
     let out = MatrixMut::new(&mut relaxed, m, n, n);
-    multiply::<Relaxed>(out, a, &Right::Loose(b), Start::Zero, Activation::None);
+    multiply::<Relaxed>(out, a, &Operand::Loose(b), Start::Zero, Activation::None);
     // Sums of 700 products below 1 reach about 20; f32 holds those to 1e-6.
     let worst = plain.iter().zip(&relaxed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 5e-5, "{worst}");

@@ -10,8 +10,8 @@ use core::arch::wasm32::{f32x4_splat, v128_load, v128_load32_splat, v128_store};
 
 use core::ops::Range;
 
-use super::super::MatrixRef;
-use super::super::product::{Tile, TileStart, Variant};
+use super::super::matrix::MatrixRef;
+use super::super::product::{Microkernel, Start, Tile};
 use super::pack::pack;
 use super::pointwise::GeluConstants;
 
@@ -32,6 +32,12 @@ pub(in super::super) struct Plain;
 #[derive(Debug)]
 pub(in super::super) struct Relaxed;
 
+/// The variant this build runs.
+#[cfg(feature = "relaxed-simd")]
+pub(in super::super) type NativeTile = Relaxed;
+#[cfg(not(feature = "relaxed-simd"))]
+pub(in super::super) type NativeTile = Plain;
+
 #[cfg(any(test, not(feature = "relaxed-simd")))]
 #[inline(always)]
 fn multiply_add(a: v128, b: v128, c: v128) -> v128 {
@@ -43,11 +49,11 @@ macro_rules! define_tile {
         /// A tile of `R` rows.
         ///
         /// # Safety
-        /// As [`Variant::run`].
+        /// As [`Microkernel::run`].
         $(#[target_feature(enable = $feature)])?
         #[inline(never)]
         #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-        unsafe fn $name<const R: usize>(tile: &Tile) {
+        unsafe fn $name<const R: usize>(tile: &Tile<'_>) {
             // Rows are packed, so their strides are 1 and R.
             let Tile { k, mut a, mut b, out, out_stride, start, has_gelu, .. } = *tile;
             let mut sums = [[f32x4_splat(0.0); 2]; R];
@@ -55,14 +61,15 @@ macro_rules! define_tile {
             // of a bias, and `R` rows of `PANEL` elements of `out`. Loads and stores need no alignment.
             unsafe {
                 match start {
-                    TileStart::Zero => {}
-                    TileStart::Out => {
+                    Start::Zero => {}
+                    Start::Out => {
                         for r in 0..R {
                             let row = out.add(r * out_stride);
                             sums[r] = [v128_load(row.cast()), v128_load(row.add(4).cast())];
                         }
                     }
-                    TileStart::Bias(bias) => {
+                    Start::Bias(bias) => {
+                        let bias = bias.as_ptr();
                         let bias = [v128_load(bias.cast()), v128_load(bias.add(4).cast())];
                         for r in 0..R {
                             sums[r] = bias;
@@ -103,7 +110,7 @@ define_tile!(relaxed, core::arch::wasm32::f32x4_relaxed_madd, "relaxed-simd");
 // `PANEL` elements of `out`, with R the height.
 #[cfg(any(test, not(feature = "relaxed-simd")))]
 #[expect(unsafe_code, reason = "a promise about its tiles")]
-unsafe impl Variant for Plain {
+unsafe impl Microkernel for Plain {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 4;
     const DEPTH: usize = DEPTH;
@@ -115,7 +122,7 @@ unsafe impl Variant for Plain {
     }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(height: usize, tile: &Tile) {
+    unsafe fn run(height: usize, tile: &Tile<'_>) {
         // SAFETY: the caller's promise is what `plain` asks for.
         unsafe {
             match height {
@@ -133,7 +140,7 @@ unsafe impl Variant for Plain {
 // `PANEL` elements of `out`, with R the height.
 #[cfg(any(test, feature = "relaxed-simd"))]
 #[expect(unsafe_code, reason = "a promise about its tiles")]
-unsafe impl Variant for Relaxed {
+unsafe impl Microkernel for Relaxed {
     const PANEL: usize = PANEL;
     const TALLEST: usize = 6;
     const DEPTH: usize = DEPTH;
@@ -145,7 +152,7 @@ unsafe impl Variant for Relaxed {
     }
 
     #[expect(unsafe_code, reason = "as declared")]
-    unsafe fn run(height: usize, tile: &Tile) {
+    unsafe fn run(height: usize, tile: &Tile<'_>) {
         // SAFETY: the caller's promise is what `relaxed` asks for. A browser that runs this module knows relaxed SIMD,
         // since it validates the module as a whole.
         unsafe {
@@ -162,7 +169,7 @@ unsafe impl Variant for Relaxed {
     }
 }
 
-/// As [`Variant::pack`], for both variants.
+/// As [`Microkernel::pack`], for both variants.
 fn pack_group(
     source: MatrixRef<'_>,
     first: usize,

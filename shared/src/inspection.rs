@@ -1,0 +1,13 @@
+//! Looking inside a model: its weights before and after, its hidden states and attention, and what a token contributes.
+//!
+//! Tools on top of a model, so that training and evaluation neither know nor pay for them.
+
+mod attribution;
+mod drift;
+mod trace;
+mod weights;
+
+pub use attribution::{Attribution, integrated_gradients};
+pub use drift::{Gram, mean_cosine};
+pub use trace::Trace;
+pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};

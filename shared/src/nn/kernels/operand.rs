@@ -1,0 +1,108 @@
+//! The matrix product, by what [`InstructionSet::current`] says, and a dense layer's weight as its right operand.
+
+use std::sync::Arc;
+
+use super::buffer::Buffer;
+use super::gemm_product::gemm_product;
+use super::matrix::{MatrixMut, MatrixRef};
+use super::pointwise::bias_gelu;
+use super::product::{Activation, Operand, PackedWeight, Start, multiply};
+use super::scalar::Scalar as ScalarTile;
+use crate::instruction_set::InstructionSet;
+
+/// The tiles made for this target's vectors.
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512 as NativeTile;
+#[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
+use super::scalar::Scalar as NativeTile;
+#[cfg(target_arch = "wasm32")]
+use super::wasm::NativeTile;
+
+/// `out = a·b`, or `out += a·b` where sums begin with the output.
+///
+/// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
+/// A row of the result has the same bits whatever block it is computed in.
+pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
+    by_current_set(out, a, &Operand::Loose(b), start, Activation::None);
+}
+
+fn by_current_set(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: Start<'_>, activation: Activation) {
+    match (InstructionSet::current(), b) {
+        (InstructionSet::Avx512 | InstructionSet::Wasm, _) => multiply::<NativeTile>(out, a, b, start, activation),
+        (InstructionSet::Scalar, _) => multiply::<ScalarTile>(out, a, b, start, activation),
+        (InstructionSet::Gemm, Operand::Loose(b)) => gemm_product(out, a, *b, start),
+        (InstructionSet::Gemm, Operand::Packed(_)) => unreachable!("nothing is packed where gemm multiplies"),
+    }
+}
+
+impl PackedWeight {
+    /// Packs Wᵀ of W `[n_out, n_in]`, for y = x·Wᵀ; `None` where the gemm crate multiplies, which packs as it goes and takes
+    /// no packed operand.
+    pub(crate) fn new(weight: &[f32], n_in: usize) -> Option<Self> {
+        Self::of(rows(weight, n_in).t())
+    }
+
+    /// Packs W `[n_out, n_in]`, for dx = dy·W.
+    pub(crate) fn for_input_gradient(weight: &[f32], n_in: usize) -> Option<Self> {
+        Self::of(rows(weight, n_in))
+    }
+
+    fn of(matrix: MatrixRef<'_>) -> Option<Self> {
+        match InstructionSet::current() {
+            InstructionSet::Avx512 | InstructionSet::Wasm => Some(Self::pack::<NativeTile>(matrix)),
+            InstructionSet::Scalar => Some(Self::pack::<ScalarTile>(matrix)),
+            InstructionSet::Gemm => None,
+        }
+    }
+}
+
+/// W `[n_out, n_in]`.
+fn rows(weight: &[f32], n_in: usize) -> MatrixRef<'_> {
+    MatrixRef::new(weight, weight.len() / n_in.max(1), n_in, n_in)
+}
+
+impl<'a> Operand<'a> {
+    /// Wᵀ of W `[n_out, n_in]`, with `packed` being [`PackedWeight::new`] of it.
+    pub(crate) fn new(weight: &'a [f32], n_in: usize, packed: Option<Arc<PackedWeight>>) -> Self {
+        packed.map_or_else(|| Self::Loose(rows(weight, n_in).t()), Self::Packed)
+    }
+
+    /// W `[n_out, n_in]`, with `packed` being [`PackedWeight::for_input_gradient`] of it.
+    pub(crate) fn for_input_gradient(weight: &'a [f32], n_in: usize, packed: Option<Arc<PackedWeight>>) -> Self {
+        packed.map_or_else(|| Self::Loose(rows(weight, n_in)), Self::Packed)
+    }
+
+    /// out = activation(start + x·B) for `x` `[m, k]` and `out` `[m, n]`; on the calling thread, like all of these.
+    fn multiply(&self, x: &[f32], start: Start<'_>, activation: Activation, out: &mut [f32]) {
+        let (k, n) = self.shape();
+        let m = x.len() / k.max(1);
+        by_current_set(MatrixMut::new(out, m, n, n), MatrixRef::new(x, m, k, k), self, start, activation);
+    }
+
+    /// out = x·B, or out + x·B.
+    pub(crate) fn product(&self, x: &[f32], start: Start<'_>, out: &mut [f32]) {
+        self.multiply(x, start, Activation::None, out);
+    }
+
+    /// out = x·B + bias.
+    pub(crate) fn affine(&self, x: &[f32], bias: &[f32], out: &mut [f32]) {
+        if let Self::Packed(_) = self {
+            return self.multiply(x, Start::Bias(bias), Activation::None, out);
+        }
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+        self.product(x, Start::Out, out);
+    }
+
+    /// out = gelu(x·B + bias), where the sum itself is not needed.
+    pub(crate) fn affine_gelu(&self, x: &[f32], bias: &[f32], out: &mut [f32]) {
+        if let Self::Packed(_) = self {
+            return self.multiply(x, Start::Bias(bias), Activation::Gelu, out);
+        }
+        let mut sum = Buffer::new(out.len());
+        self.product(x, Start::Zero, &mut sum);
+        bias_gelu(&mut sum, bias, out);
+    }
+}
+
+#[cfg(test)]
+mod tests;
