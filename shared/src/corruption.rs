@@ -71,11 +71,11 @@ mod tensor;
 pub use crate::error::{ApplyError, PlanError};
 pub use crate::model::Anatomy;
 pub use bit_field::BitField;
-pub use parameter::{Parameter, ParameterKind};
+pub use parameter::ParameterKind;
 pub use plan::{Plan, Step};
 pub use report::{Report, TensorReport, Totals};
 pub use resolve::{ResolvedPlan, ResolvedSelection};
-pub use scheme::{Scheme, SchemeEntry};
+pub use scheme::{Parameter, Scheme, SchemeEntry};
 pub use selection::Selection;
 pub use tensor::TensorMut;
 

@@ -19,7 +19,7 @@ mod text;
 use std::path::Path;
 
 pub use shared::dataset::ColumnChoice;
-use shared::dataset::{CarveOut, Dataset, Example, FileFormat, Limits, OnBadRow, RawTable, Rows, Split, carve_out};
+use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
 use shared::record::Seeds;
 use shared::seed::Seed;
 
@@ -127,14 +127,6 @@ pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDa
     let dataset = limited(dataset, options, &mut notes)?;
     notes.extend(dataset.report.warnings());
     Ok(OpenedDataset { dataset, notes, report_split, n_skipped: read.n_skipped })
-}
-
-/// Reads a file of a format that only this program reads.
-fn read_file(format: FileFormat, path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
-    match format {
-        FileFormat::Parquet => parquet::read_parquet(path, columns),
-        FileFormat::Arrow => arrow::read_arrow(path, columns),
-    }
 }
 
 /// Takes the rows of a split out, none when there is no such split or it has no labels.

@@ -26,9 +26,6 @@ pub use words::headline;
 /// The page's name in the report's folder.
 pub const PAGE: &str = "index.html";
 
-/// The Markdown file's name in the report's folder; its plots are in `plots/` beside it.
-pub const MARKDOWN: &str = "report.md";
-
 /// Where a report goes when nothing else is said: into the folder it is of, or beside the file.
 #[must_use]
 pub fn default_path(run: &Path) -> PathBuf {

@@ -4,9 +4,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent, Typed};
-use super::parameter::Parameter;
 use super::plan::{Plan, Step};
-use super::scheme::{Scheme, SchemeEntry};
+use super::scheme::{Parameter, Scheme, SchemeEntry};
 use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
 use crate::error::PlanError;
 use crate::words::listed;

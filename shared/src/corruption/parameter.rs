@@ -2,21 +2,8 @@
 
 use std::fmt;
 
-use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent};
-use super::scheme::Scheme;
 use crate::error::PlanError;
-
-/// The number of a scheme.
-#[derive(Clone, Copy, Debug)]
-pub struct Parameter {
-    /// What it means and may be.
-    pub kind: ParameterKind,
-    /// What it is.
-    pub value: f64,
-    /// The scheme with another number, on these bits.
-    pub(super) set: fn(f64, BitField) -> Scheme,
-}
 
 /// What the number of a scheme means and may be.
 #[derive(Clone, Copy, Debug)]

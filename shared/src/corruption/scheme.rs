@@ -3,7 +3,18 @@
 use std::fmt;
 
 use super::bit_field::BitField;
-use super::parameter::{Decimal, Number, Parameter, ParameterKind};
+use super::parameter::{Decimal, Number, ParameterKind};
+
+/// The number of a scheme.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// What it means and may be.
+    pub kind: ParameterKind,
+    /// What it is.
+    pub value: f64,
+    /// The scheme with another number, on these bits.
+    set: fn(f64, BitField) -> Scheme,
+}
 
 /// How the selected values are damaged. Written `keyword[:value[,value]]` in a plan.
 ///

@@ -19,10 +19,8 @@ pub mod svg;
 
 use super::Chart;
 
+pub use rows::WIDE;
 pub use scene::Scene;
-
-/// The width from which on there is room for numbers beside what is drawn, in pixels.
-pub const WIDE: f64 = 700.0;
 
 /// Draws `chart` at most `width` pixels wide.
 #[must_use]

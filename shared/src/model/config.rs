@@ -4,9 +4,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::family::{Architecture, Family};
+use super::family::{Architecture, Family, LayerModule};
 use super::history::{HISTORY_KEY, History};
-use super::parameter_path::{LayerModule, Module, ParameterPath};
+use super::parameter_path::{Module, ParameterPath};
 use crate::error::CheckpointError;
 use crate::words::listed;
 

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LayerModule;
-
 /// The families of encoders; they differ in names, in token types and in the head, not in the encoder layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -12,6 +10,41 @@ pub enum Architecture {
     Bert,
     /// `DistilBertForSequenceClassification` (Sanh et al. 2019).
     DistilBert,
+}
+
+/// The modules of one encoder layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LayerModule {
+    /// `[hidden, hidden]`
+    Query,
+    /// `[hidden, hidden]`
+    Key,
+    /// `[hidden, hidden]`
+    Value,
+    /// `[hidden, hidden]`: the dense layer after the heads.
+    AttentionOutput,
+    /// `[hidden]`: after attention.
+    AttentionLayerNorm,
+    /// `[intermediate, hidden]`
+    FfnIn,
+    /// `[hidden, intermediate]`
+    FfnOut,
+    /// `[hidden]`: after the feed-forward network.
+    FfnLayerNorm,
+}
+
+impl LayerModule {
+    /// All of them, in the order of a forward pass.
+    pub const ALL: [Self; 8] = [
+        Self::Query,
+        Self::Key,
+        Self::Value,
+        Self::AttentionOutput,
+        Self::AttentionLayerNorm,
+        Self::FfnIn,
+        Self::FfnOut,
+        Self::FfnLayerNorm,
+    ];
 }
 
 /// A family of encoders. Names are Hugging Face's.

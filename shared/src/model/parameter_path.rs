@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Architecture, Family};
+use super::family::{Architecture, Family, LayerModule};
 
 /// A module that owns a weight and usually a bias. Encoder layers count from 0 at the bottom, next to the embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,41 +24,6 @@ pub enum Module {
     Pooler,
     /// `[labels, hidden]`
     Classifier,
-}
-
-/// The modules of one encoder layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LayerModule {
-    /// `[hidden, hidden]`
-    Query,
-    /// `[hidden, hidden]`
-    Key,
-    /// `[hidden, hidden]`
-    Value,
-    /// `[hidden, hidden]`: the dense layer after the heads.
-    AttentionOutput,
-    /// `[hidden]`: after attention.
-    AttentionLayerNorm,
-    /// `[intermediate, hidden]`
-    FfnIn,
-    /// `[hidden, intermediate]`
-    FfnOut,
-    /// `[hidden]`: after the feed-forward network.
-    FfnLayerNorm,
-}
-
-impl LayerModule {
-    /// All of them, in the order of a forward pass.
-    pub const ALL: [Self; 8] = [
-        Self::Query,
-        Self::Key,
-        Self::Value,
-        Self::AttentionOutput,
-        Self::AttentionLayerNorm,
-        Self::FfnIn,
-        Self::FfnOut,
-        Self::FfnLayerNorm,
-    ];
 }
 
 impl Module {

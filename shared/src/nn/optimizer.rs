@@ -38,9 +38,8 @@ pub enum AdamWState {
 /// ```
 /// use candle_core::{Device, Tensor, Var};
 /// use shared::nn::{AdamW, Gradient, Kernels, UpdateScale, WeightDecay};
-/// use shared::training::TrainingArgs;
 ///
-/// let adamw = AdamW::new(&TrainingArgs::default(), &Kernels::for_device(&Device::Cpu));
+/// let adamw = AdamW::new((0.9, 0.999), 1e-8, 0.01, &Kernels::for_device(&Device::Cpu));
 /// let bias = Var::new(&[1.0_f32, -1.0], &Device::Cpu)?;
 /// let mut state = adamw.initial_state(&bias)?;
 /// let gradient = Gradient::Dense(Tensor::new(&[0.5_f32, -2.0], &Device::Cpu)?);

@@ -37,7 +37,7 @@ pub fn sign_flip_floor(n_pairs: usize) -> f64 {
 /// each: `⌊alpha · 2^(n−1)⌋`.
 ///
 /// ```
-/// use shared::claims_within_reach;
+/// use shared::statistics::claims_within_reach;
 /// assert_eq!([5, 6, 7, 8, 9, 10].map(|n| claims_within_reach(n, 0.05)), [0, 1, 3, 6, 12, 25]);
 /// ```
 #[must_use]

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use shared::dataset::{
-    ColumnChoice, FileKind, LabelRange, LabelScheme, OnBadRow, RawTable, Reader, Rows, Split, assemble,
+    ColumnChoice, FileFormat, FileKind, LabelRange, LabelScheme, OnBadRow, RawTable, Reader, Rows, Split, assemble,
     default_label_names,
 };
 
 use super::error::OpenDatasetError;
 use super::find::{DatasetFiles, LABELS_FILE};
-use super::read_file;
 use super::text::read_text;
+use super::{arrow, parquet};
 
 /// The contents of a dataset's files.
 pub(super) struct Read {
@@ -158,5 +158,13 @@ fn joined(earlier: Rows, later: Rows) -> Option<Rows> {
             Some(Rows::Unlabelled { n_rows: n_rows + more })
         }
         _ => None,
+    }
+}
+
+/// Reads a file of a format that only this program reads.
+fn read_file(format: FileFormat, path: &Path, columns: &ColumnChoice) -> Result<RawTable, OpenDatasetError> {
+    match format {
+        FileFormat::Parquet => parquet::read_parquet(path, columns),
+        FileFormat::Arrow => arrow::read_arrow(path, columns),
     }
 }

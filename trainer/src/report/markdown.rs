@@ -5,7 +5,10 @@ use std::fmt::Write;
 use shared::figure::{DataTable, Figure};
 
 use super::document::{Block, Document};
-use super::{MARKDOWN, plots};
+use super::plots;
+
+/// The Markdown file's name in the report's folder; its plots are in `plots/` beside it.
+const MARKDOWN: &str = "report.md";
 
 /// Every file by its path in the report's folder.
 pub(super) fn files(document: &Document) -> Vec<(String, String)> {

@@ -1,10 +1,12 @@
 //! Charts that are rows from top to bottom: intervals, a matrix, a network.
 
 use super::super::{IntervalChart, MatrixChart, NetworkChart, Touched, Unit};
-use super::WIDE;
 use super::plane::ticks;
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, shortened, text_width};
 use crate::Condition;
+
+/// The width from which on there is room for numbers beside what is drawn, in pixels.
+pub const WIDE: f64 = 700.0;
 
 /// Height of an interval's row.
 const ROW: f64 = 34.0;
