@@ -28,7 +28,7 @@
 //! ```
 //! use shared::corruption::{Anatomy, Plan, TensorMut};
 //! use shared::model::{Architecture, LayerModule, Module, ParameterPath};
-//! use shared::seed::Seed;
+//! use shared::random::Seed;
 //!
 //! let plan = Plan::parse("zero: 100% @ bottom: 50% / attention.query")?;
 //! assert_eq!(plan.to_string(), "zero:1@bottom:0.5/attention.query");

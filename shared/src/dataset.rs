@@ -38,7 +38,7 @@ pub use rows::{
 pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
 pub use tsv::{parse_tsv, read_tsv};
 
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The most rows to take of each split; `None` takes all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Limits {
 ///
 /// ```
 /// use shared::dataset::{Dataset, Example, Limits};
-/// use shared::seed::Seed;
+/// use shared::random::Seed;
 ///
 /// let row = |text: &str, label| Example { text: text.to_owned(), label };
 /// let train = vec![row("good", 1), row("fine", 1), row("bad", 0), row("awful", 0)];

@@ -8,7 +8,7 @@
 //! 1. [`Condition`]: the four models that an experiment compares.
 //! 2. [`Error`]: what can go wrong with the files, plans and models that this crate is handed.
 //! 3. [`InstructionSet`](nn::InstructionSet): which instructions the operations on a CPU are made of.
-//! 4. [`seed`]: random numbers, from counters.
+//! 4. [`random`]: random numbers, from counters.
 //! 5. [`dataset`]: labelled texts, from bytes to batches.
 //! 6. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
 //! 7. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
@@ -41,8 +41,8 @@ pub mod inspection;
 mod instruction_set;
 pub mod model;
 pub mod nn;
+pub mod random;
 pub mod record;
-pub mod seed;
 pub mod statistics;
 pub mod tokenizer;
 pub mod training;

@@ -15,7 +15,7 @@ use shared::bundle::{
 };
 use shared::corruption::Plan;
 use shared::model::{ModelConfig, ParameterPath};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -13,7 +13,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::{FineTuning, StatePart, TrainingArgs, TrainingSeeds, logits};
 
 fn checkpoint(seed: u64, hidden_size: usize) -> Checkpoint {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use shared::corruption::{Anatomy, Plan, TensorMut};
 use shared::model::{Architecture, Kind, LayerModule, Module, ParameterPath};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

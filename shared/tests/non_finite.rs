@@ -15,7 +15,7 @@ use shared::nn::{
     AttentionMask, Collector, Dropout, Kernel, Kernels, LayerNorm, attention, attention_probabilities, cross_entropy,
     dropout, embedding, gelu,
 };
-use shared::seed::Seed;
+use shared::random::Seed;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

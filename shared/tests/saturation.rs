@@ -7,7 +7,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions};
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{LayerModule, ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::{Kernel, Kernels};
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::logits;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -10,7 +10,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath};
 use shared::nn::{Kernel, Kernels};
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

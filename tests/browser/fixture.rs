@@ -17,7 +17,7 @@ use shared::dataset::{EncodedExample, Example, row_hash};
 use shared::evaluation::{predicted_class, softmax};
 use shared::model::{ModelConfig, Module, TextClassifier};
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::tokenizer::{Tokenizer, build_vocabulary};
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds, logits};
 use std::fs;

@@ -13,7 +13,7 @@ use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
 use shared::corruption::Plan;
 use shared::evaluation::Prediction;
 use shared::model::ModelConfig;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 use crate::bert_heal;
 use crate::fixture::{dataset, json as run_json, text, tiny_model};

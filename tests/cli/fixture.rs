@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 use crate::bert_heal;
 

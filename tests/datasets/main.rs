@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use shared::dataset::{Limits, OnBadRow, Split, TextCount};
-use shared::seed::Seed;
+use shared::random::Seed;
 use tempfile::TempDir;
 use trainer::open_dataset::{OpenDatasetError, OpenOptions, OpenedDataset, Purpose, RowSeeds, open};
 

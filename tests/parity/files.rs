@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle_core::Device;
 use shared::checkpoint::{LoadOptions, WeightFile};
 use shared::nn::{Kernel, Kernels};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 pub fn path(relative: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(relative)

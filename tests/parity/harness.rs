@@ -14,7 +14,7 @@ use shared::dataset::{Batch, EncodedExample};
 use shared::inspection::Trace;
 use shared::model::{Architecture, ForwardMode, Kind, LayerModule, ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::{Kernels, collect, cross_entropy};
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::files::{read, weight_files};

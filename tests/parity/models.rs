@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use shared::model::{ForwardMode, TextClassifier};
 use shared::nn::{Kernels, collect, cross_entropy};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 use crate::files::kernel_sets;
 use crate::harness::{

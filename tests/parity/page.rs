@@ -13,7 +13,7 @@ use shared::dataset::EncodedExample;
 use shared::evaluation::softmax;
 use shared::model::{ModelConfig, TextClassifier};
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::tokenizer::Tokenizer;
 use std::fs;
 

@@ -7,7 +7,7 @@ use candle_core::Device;
 use shared::checkpoint::Checkpoint;
 use shared::model::ForwardMode;
 use shared::nn::{Kernel, Kernels};
-use shared::seed::Seed;
+use shared::random::Seed;
 use trainer::open_model::{ModelSource, Weights};
 
 use crate::files;

@@ -20,8 +20,8 @@ use std::path::Path;
 
 pub use shared::dataset::ColumnChoice;
 use shared::dataset::{CarveOut, Dataset, Example, Limits, OnBadRow, Rows, Split, carve_out};
+use shared::random::Seed;
 use shared::record::Seeds;
-use shared::seed::Seed;
 
 pub use error::OpenDatasetError;
 pub use find::{DatasetFiles, Purpose, find};

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
 use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
 use shared::model::{ModelConfig, shape_config};
+use shared::random::Seed;
 use shared::record::Source;
-use shared::seed::Seed;
 use shared::tokenizer::{Tokenizer, TokenizerFiles, build_vocabulary};
 
 use self::weight_files::weight_files;

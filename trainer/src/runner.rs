@@ -17,11 +17,11 @@ use shared::Condition;
 use shared::corruption::{Report, ResolvedPlan};
 use shared::inspection::weight_changes;
 use shared::model::ParameterPath;
+use shared::random::Seed;
 use shared::record::{
     Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,
     RunRecord, RunStatus, TextLine, TrainSummary,
 };
-use shared::seed::Seed;
 use shared::{Error, Parameters};
 
 pub use dump::BatchDump;

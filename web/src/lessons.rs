@@ -4,7 +4,7 @@
 //! computed or recorded, with where to look for it.
 
 use crate::state::{Healing, Panel, State, Trained, View};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// One step of the tour.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 mod address;
 
 use crate::failure::Failure;
-use shared::seed::Seed;
+use shared::random::Seed;
 use std::collections::BTreeSet;
 
 /// The most characters of a sentence that are kept: longer ones would not fit BERT's 512 positions anyway.

@@ -1,7 +1,7 @@
 //! Binary rows from a law whose true accuracy is known: `right ~ Bernoulli(logistic(location + seed + row + own row + cell))`,
 //! every effect normal with mean 0.
 
-use shared::seed::{Seed, Stream, normal};
+use shared::random::{Seed, Stream, normal};
 use shared::statistics::Scores;
 
 /// Standard deviations of the effects, in logits.

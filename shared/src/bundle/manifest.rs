@@ -10,8 +10,8 @@ use crate::Condition;
 use crate::checkpoint::Treatment;
 use crate::error::BundleError;
 use crate::model::ModelConfig;
+use crate::random::Seed;
 use crate::record::NUMERICS_VERSION;
-use crate::seed::Seed;
 
 /// The version of the manifest and of the tensors' layout; raised whenever either changes its meaning.
 pub const BUNDLE_VERSION: u32 = 2;

@@ -94,7 +94,7 @@ fn squared_error(half: f32, scale: f32, values: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::random::Seed;
 
     fn normal(n: u64) -> Vec<f32> {
         let stream = Seed(5).stream("test", "quantise");

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::names::{NameMatch, Names};
 use crate::error::{CheckpointError, Result};
 use crate::model::{HISTORY_KEY, History, Kind, ModelConfig, Module, ParameterPath, Parameters};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// One file of weights.
 #[derive(Clone, Debug)]

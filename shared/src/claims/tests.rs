@@ -2,11 +2,11 @@ use super::*;
 use crate::Condition;
 use crate::evaluation::Prediction;
 use crate::model::Architecture;
+use crate::random::Seed;
 use crate::record::{
     DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, Protocol, Provenance, ReportSplit,
     ResultHashes, RunRecord, RunSpec, RunStatus, Seeds, SplitRows, TrainSummary,
 };
-use crate::seed::Seed;
 use crate::statistics::Method;
 use crate::training::{Precision, TrainingArgs};
 

@@ -10,7 +10,7 @@ use super::tensor::{Change, Key, Region, TensorMut, head_axis};
 use super::{elementwise, permute, shuffle};
 use crate::error::ApplyError;
 use crate::model::{Anatomy, ParameterPath};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 impl ResolvedPlan {
     /// Damages `tensors` in place and reports what that did. They may be in any order and hold more than the plan

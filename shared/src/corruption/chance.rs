@@ -1,6 +1,6 @@
 //! Bits that come up with a given probability, each on its own.
 
-use crate::seed::Stream;
+use crate::random::Stream;
 
 /// A probability as a binary fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::random::Seed;
 
     #[test]
     fn bits_come_up_as_often_as_they_should() {

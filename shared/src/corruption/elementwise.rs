@@ -8,7 +8,7 @@ use super::scheme::Scheme;
 use super::statistics::{self, CHUNK, Tally};
 use super::tensor::{Key, Region, TensorMut};
 use crate::model::Kind;
-use crate::seed::{Stream, normal};
+use crate::random::{Stream, normal};
 
 /// What happens to every value of a tensor.
 #[derive(Clone, Copy, Debug)]

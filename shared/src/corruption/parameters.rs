@@ -14,7 +14,7 @@ use super::tensor::TensorMut;
 use crate::error::Result;
 use crate::model::{ParameterPath, Parameters};
 use crate::nn::slice_mut;
-use crate::seed::Seed;
+use crate::random::Seed;
 
 impl Parameters {
     /// Damages the parameters as `plan` says: trained ones where they lie, so that models built on them see it. Frozen ones

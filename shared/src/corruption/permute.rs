@@ -6,7 +6,7 @@ use super::statistics;
 use super::tensor::{Change, TensorMut, stream};
 use crate::error::ApplyError;
 use crate::model::{Anatomy, Kind, LayerModule, Module, ParameterPath};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The tensors that change places: for each parameter of a layer, where it is among the tensors, layer by layer.
 fn groups(selection: &ResolvedSelection, tensors: &[TensorMut<'_>]) -> Vec<Vec<usize>> {

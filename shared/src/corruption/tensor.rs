@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::scheme::Scheme;
 use super::statistics::Tally;
 use crate::model::{Anatomy, LayerModule, Module, ParameterPath};
-use crate::seed::{Seed, Stream};
+use crate::random::{Seed, Stream};
 
 /// A parameter that may be damaged in place.
 #[derive(Debug)]

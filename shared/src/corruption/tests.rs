@@ -9,7 +9,7 @@ mod selections;
 
 use super::{Anatomy, ApplyError, Plan, Report, TensorMut};
 use crate::model::{Architecture, LayerModule, Module, ParameterPath};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 pub(super) const HIDDEN: usize = 12;
 pub(super) const INTERMEDIATE: usize = 20;

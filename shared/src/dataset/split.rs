@@ -5,7 +5,7 @@
 //! between classes lets it).
 
 use super::{Example, Split};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// What a part of train is held out for; each has its own random stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -130,7 +130,7 @@ fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
     // A name is what somebody calls a dataset, and a seed is no setting.
     let mut records: Vec<RunRecord> = (0..2).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
     records[1].spec.dataset.name = "a copy of it".into();
-    records[1].spec.seeds.split = crate::seed::Seed(7);
+    records[1].spec.seeds.split = crate::random::Seed(7);
     assert_eq!(experiments(&records).len(), 1);
 }
 

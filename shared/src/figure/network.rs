@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::corruption::{Plan, TensorReport, Totals};
     use crate::model::Parameters;
-    use crate::seed::Seed;
+    use crate::random::Seed;
     use candle_core::{Device, Tensor};
 
     /// Hidden size 4, feed-forward size 8.

@@ -127,7 +127,7 @@ mod tests {
     use crate::checkpoint::{Checkpoint, LoadOptions};
     use crate::model::{ModelConfig, Module, ParameterPath};
     use crate::nn::{Kernel, Kernels};
-    use crate::seed::Seed;
+    use crate::random::Seed;
     use candle_core::{DType, Device};
 
     const POINTS: usize = 24;

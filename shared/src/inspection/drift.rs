@@ -92,7 +92,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::random::Seed;
 
     const TOLERANCE: f64 = 1e-9;
 

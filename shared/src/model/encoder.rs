@@ -12,7 +12,7 @@ use crate::nn::{
     AttentionMask, Collector, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, Linear, Pair,
     attention, attention_probabilities, dropout, embedding, encoder_layer, gelu,
 };
-use crate::seed::Stream;
+use crate::random::Stream;
 
 /// Whether a forward pass drops elements.
 #[derive(Clone, Copy, Debug)]

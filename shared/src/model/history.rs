@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::condition::Condition;
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The key in `config.json` and in the metadata of weight files.
 pub const HISTORY_KEY: &str = "bert_heal";

@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use super::host::slice;
 use super::kernel_choice::{Kernel, Kernels};
 use super::kernels::{self, DropoutMask};
-use crate::seed::Stream;
+use crate::random::Stream;
 
 /// One place in the network where elements are dropped during one forward pass.
 #[derive(Clone, Copy, Debug)]

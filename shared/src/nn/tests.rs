@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use super::*;
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// Step of the central difference: with values of order 1 in f32 its rounding error is about 1e-4.
 const STEP: f32 = 1e-2;

@@ -74,7 +74,7 @@ mod tests {
     fn the_field_is_named_with_both_values() {
         let mut asked = spec();
         asked.training.learning_rate = 1e-4;
-        asked.seeds.data = crate::seed::Seed(8);
+        asked.seeds.data = crate::random::Seed(8);
         assert_eq!(message(&spec(), &asked).unwrap(), "training.learning_rate: 5e-5 there, 0.0001 asked");
     }
 
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn the_seed_is_named_rather_than_the_rows_it_chose() {
         let mut asked = spec();
-        asked.seeds.data = crate::seed::Seed(8);
+        asked.seeds.data = crate::random::Seed(8);
         asked.dataset.content_sha256 = "e5".repeat(32);
         assert_eq!(message(&spec(), &asked).unwrap(), "seeds.data: 7 there, 8 asked");
         asked.seeds.data = spec().seeds.data;

@@ -2,7 +2,7 @@
 
 use crate::condition::Condition;
 use crate::model::{Architecture, History, RunId, Treatment};
-use crate::seed::Seed;
+use crate::random::Seed;
 use crate::training::TrainingArgs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::estimate::{Estimate, Interval, Method, StatisticsError, check_level};
 use super::scores::Scores;
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The fewest resamples that percentiles in the tails are read from.
 pub const MIN_RESAMPLES: usize = 2_000;

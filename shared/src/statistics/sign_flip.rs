@@ -1,7 +1,7 @@
 //! The exact test of a few paired differences.
 
 use super::estimate::{MAX_EXACT_PAIRS, StatisticsError, check_finite};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The exact two-sided p-value of paired differences being symmetric around 0 (Fisher's randomisation test of paired
 /// data): the share of the 2^n patterns of signs whose `|Σ ± d_i|` is at least the observed `|Σ d_i|`.

@@ -15,7 +15,7 @@ use crate::model::{ForwardMode, ModelConfig, ParameterPath, Parameters, TextClas
 use crate::nn::{
     AdamW, AdamWState, Gradient, Kernels, UpdateScale, WeightDecay, clip_factor, collect, cross_entropy, on_pool,
 };
-use crate::seed::Seed;
+use crate::random::Seed;
 
 /// The seeds a fine-tuning draws from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct TrainingSeeds {
 /// use shared::dataset::EncodedExample;
 /// use shared::model::{ModelConfig, Module, ParameterPath};
 /// use shared::nn::Kernels;
-/// use shared::seed::Seed;
+/// use shared::random::Seed;
 /// use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 ///
 /// let config = ModelConfig::from_json(

@@ -8,7 +8,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::checkpoint::Treatment;
 use shared::corruption::{Plan, Report};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 use super::input_flags::ModelFlags;
 use crate::atomic;

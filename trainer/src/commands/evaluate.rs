@@ -11,8 +11,8 @@ use shared::dataset::Split;
 use shared::evaluation::evaluate;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
+use shared::random::Seed;
 use shared::record::rows_in_words;
-use shared::seed::Seed;
 use shared::statistics::wilson;
 
 use super::device_flags::DeviceFlags;

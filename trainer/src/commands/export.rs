@@ -12,8 +12,8 @@ use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
 use shared::Condition;
 use shared::checkpoint::History;
+use shared::random::Seed;
 use shared::record::RunRecord;
-use shared::seed::Seed;
 
 use self::web::{WebExport, WebFlags};
 use super::input_flags::WhichFlag;

@@ -12,8 +12,8 @@ use shared::dataset::EncodedExample;
 use shared::evaluation::{predicted_class, softmax};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
+use shared::random::Seed;
 use shared::record::TextPrediction;
-use shared::seed::Seed;
 use shared::training::logits;
 
 use super::device_flags::DeviceFlags;

@@ -1,8 +1,8 @@
 //! The fine-tuning recipe and the seeds as flags.
 
 use clap::{ArgAction, Args};
+use shared::random::Seed;
 use shared::record::Seeds;
-use shared::seed::Seed;
 use shared::training::{Precision, TrainingArgs};
 
 use super::flag_values;

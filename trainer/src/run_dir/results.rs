@@ -75,7 +75,7 @@ mod tests {
     use super::super::tests::record;
     use super::*;
     use crate::run_dir::metrics;
-    use shared::seed::Seed;
+    use shared::random::Seed;
 
     fn seeded(seed: u64) -> RunRecord {
         let mut record = record();

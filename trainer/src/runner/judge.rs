@@ -5,8 +5,8 @@ use shared::Condition;
 use shared::Parameters;
 use shared::evaluation::{Metrics, Prediction, evaluate};
 use shared::model::TextClassifier;
+use shared::random::Seed;
 use shared::record::{Comparison, ModelResult, Protocol, rows_in_words};
-use shared::seed::Seed;
 use shared::statistics::{self, Bootstrap, Scores};
 use shared::training::logits;
 

@@ -3,7 +3,7 @@
 use crate::state::parse_seed;
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// At most six digits: easy to read out, and a million are enough to play with.
 const ROLLED_SEEDS: f64 = 1e6;

@@ -17,7 +17,7 @@ use leptos::prelude::*;
 use shared::corruption::Anatomy;
 use shared::evidence::Results;
 use shared::model::Architecture;
-use shared::seed::Seed;
+use shared::random::Seed;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;

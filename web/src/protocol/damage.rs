@@ -4,7 +4,7 @@ use super::HealedOrigin;
 use serde::{Deserialize, Serialize};
 use shared::corruption::Totals;
 use shared::inspection::WeightChange;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// What a plan did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

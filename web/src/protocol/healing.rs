@@ -2,7 +2,7 @@
 
 use super::{Accuracy, Classification};
 use serde::{Deserialize, Serialize};
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// Fine-tune the corrupted model: progress is told after every step. Other requests are answered between steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

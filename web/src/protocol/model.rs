@@ -4,7 +4,7 @@ use super::Control;
 use serde::{Deserialize, Serialize};
 use shared::Condition;
 use shared::model::Architecture;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// A file that the visitor hands over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::Condition;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// A request, which knows how it is answered.
 pub trait Request: Into<AnyRequest> + std::fmt::Debug {

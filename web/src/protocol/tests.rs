@@ -1,6 +1,6 @@
 use super::*;
 use shared::Condition;
-use shared::seed::Seed;
+use shared::random::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]

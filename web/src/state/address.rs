@@ -95,7 +95,7 @@ impl Reader {
         None
     }
 
-    fn seed(&mut self) -> Option<shared::seed::Seed> {
+    fn seed(&mut self) -> Option<shared::random::Seed> {
         let text = self.fields.get("seed")?;
         let seed = parse_seed(&text).ok();
         if seed.is_none() {

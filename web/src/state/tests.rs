@@ -2,7 +2,7 @@
 
 use super::super::{Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
 use crate::failure::Failure;
-use shared::seed::Seed;
+use shared::random::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn state(plan: &str, seed: u64) -> State {

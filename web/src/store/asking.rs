@@ -8,7 +8,7 @@ use crate::protocol::{
 use crate::state::View;
 use leptos::prelude::*;
 use shared::Condition;
-use shared::seed::Seed;
+use shared::random::Seed;
 use std::sync::Arc;
 
 /// Tiles of a heat map in each direction: one or two pixels of a screen each.

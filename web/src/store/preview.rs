@@ -4,7 +4,7 @@ use crate::protocol::{Classification, ModelPrediction};
 use shared::Condition;
 use shared::bundle::{Manifest, Outcome, Sample};
 use shared::corruption::Anatomy;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 /// A bundle without its weights.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,7 +18,7 @@ use shared::corruption::Plan;
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{ForwardMode, ModelConfig, Module, TextClassifier};
 use shared::nn::{Kernels, Linear};
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;

@@ -10,7 +10,7 @@ use shared::Parameters;
 use shared::corruption::Totals;
 use shared::inspection::{WeightGroup, weight_changes};
 use shared::model::ParameterPath;
-use shared::seed::Seed;
+use shared::random::Seed;
 use std::collections::BTreeMap;
 
 /// Bins of a histogram of differences: odd, so that 0 is in the middle of one.

@@ -20,7 +20,7 @@ use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
 use shared::model::{Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::{FineTuning, StatePart, StepReport, TrainingArgs, TrainingSeeds};
 use wasm_bindgen_futures::spawn_local;
 

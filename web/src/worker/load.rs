@@ -12,7 +12,7 @@ use crate::fetch;
 use crate::protocol::{BundleSummary, FileEntry, HealedOrigin, Load, LoadRows, Loaded, ModelSource, RowsLoaded};
 use shared::Parameters;
 use shared::bundle::ServedRows;
-use shared::seed::Seed;
+use shared::random::Seed;
 use web_sys::File;
 
 /// What a page may take. WebAssembly's memory ends at 4096 MB; the rest is for activations and for the browser.

@@ -8,7 +8,7 @@ use shared::dataset::{
     ColumnChoice, EncodedExample, Example, FileKind, LabelScheme, OnBadRow, Packing, Reader, Rows as TableRows,
     assemble, read_json, row_hash, stratified_sample, unpacked_endings,
 };
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::statistics::{Interval, wilson};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;

@@ -16,7 +16,7 @@ use shared::Parameters;
 use shared::corruption::{Plan, Report, ResolvedPlan};
 use shared::model::{ModelConfig, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -13,7 +13,7 @@ use crate::protocol::{
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use shared::Condition;
-use shared::seed::Seed;
+use shared::random::Seed;
 use std::marker::PhantomData;
 use wasm_bindgen_test::wasm_bindgen_test;
 

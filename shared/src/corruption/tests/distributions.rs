@@ -3,7 +3,7 @@
 use super::super::{Anatomy, Plan, TensorMut};
 use super::{Model, bits, in_layer};
 use crate::model::{Architecture, LayerModule, Module, ParameterPath};
-use crate::seed::Seed;
+use crate::random::Seed;
 
 const ROWS: usize = 512;
 const FAN_IN: usize = 96;

@@ -7,7 +7,7 @@ use super::dispatch::{SERIAL_BELOW, vectorized};
 use super::math;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::{serial_gelu, serial_gelu_backward};
-use crate::seed::Stream;
+use crate::random::Stream;
 
 /// y = x·Φ(x), the exact GELU (Hendrycks & Gimpel 2016), not its tanh approximation.
 pub(crate) fn gelu(x: &[f32], y: &mut [f32]) {
@@ -191,7 +191,7 @@ pub(crate) fn gather_rows(table: &[f32], n_columns: usize, ids: &[u32], out: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
+    use crate::random::Seed;
 
     #[test]
     fn dropout_keeps_the_asked_share_and_sites_are_independent() {

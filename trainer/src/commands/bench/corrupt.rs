@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::Args;
 use serde_json::json;
 use shared::corruption::Plan;
-use shared::seed::Seed;
+use shared::random::Seed;
 
 use super::compare::{BenchOutputFlags, median};
 use crate::commands::flag_values;

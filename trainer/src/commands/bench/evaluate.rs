@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::dataset::EncodedExample;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::training::Precision;
 
 use super::compare::{self, BenchOutputFlags};

@@ -9,8 +9,8 @@ use shared::bundle::{Answers, ControlEntry, FineTuned, Manifest};
 use shared::checkpoint::{Checkpoint, Treatment};
 use shared::dataset::{Example, Limits, row_hash};
 use shared::evaluation::Prediction;
+use shared::random::Seed;
 use shared::record::{RunRecord, RunStatus, TextLine};
-use shared::seed::Seed;
 use shared::training::TrainingArgs;
 
 use crate::dataset_request::DatasetRequest;

@@ -22,8 +22,8 @@ use shared::bundle::{
 use shared::corruption::Plan;
 use shared::dataset::row_hash;
 use shared::model::ParameterPath;
+use shared::random::Seed;
 use shared::record::Protocol;
-use shared::seed::Seed;
 
 use self::measure::Models;
 pub(crate) use self::measure::outcomes;

@@ -14,7 +14,7 @@ use shared::bundle::{self, Manifest};
 use shared::checkpoint::{Checkpoint, LoadOptions, Treatment, WeightFile};
 use shared::corruption::Plan;
 use shared::model::ModelConfig;
-use shared::seed::Seed;
+use shared::random::Seed;
 use shared::tokenizer::{Tokenizer, TokenizerFiles};
 use web_sys::File;
 
