@@ -9,21 +9,22 @@
 //! 2. [`Error`]: what can go wrong with the files, plans and models that this crate is handed.
 //! 3. [`InstructionSet`](nn::InstructionSet): which instructions the operations on a CPU are made of.
 //! 4. [`random`]: random numbers, from counters.
-//! 5. [`dataset`]: labelled texts, from bytes to batches.
-//! 6. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
-//! 7. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
-//! 8. [`corruption`]: plans of damage, parsed, resolved and applied.
-//! 9. [`inspection`]: weights, hidden states, attention and attribution, looked at.
-//! 10. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
-//! 11. [`statistics`]: intervals and tests over rows and seeds.
-//! 12. [`checkpoint`]: Hugging Face's files as bytes.
-//! 13. [`training`]: fine-tuning as a sequence of steps, and its state.
-//! 14. [`record`]: what a run was asked and what came of it.
-//! 15. [`tokenizer`]: texts to token ids.
-//! 16. [`bundle`]: a model for the page, as files.
-//! 17. [`claims`]: what a set of runs allows to be said.
-//! 18. [`figure`]: charts and tables as data.
-//! 19. [`evidence`]: many runs put together, in figures and tables.
+//! 5. [`words`]: lists in sentences.
+//! 6. [`dataset`]: labelled texts, from bytes to batches.
+//! 7. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
+//! 8. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
+//! 9. [`corruption`]: plans of damage, parsed, resolved and applied.
+//! 10. [`inspection`]: weights, hidden states, attention and attribution, looked at.
+//! 11. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
+//! 12. [`statistics`]: intervals and tests over rows and seeds.
+//! 13. [`checkpoint`]: Hugging Face's files as bytes.
+//! 14. [`training`]: fine-tuning as a sequence of steps, and its state.
+//! 15. [`record`]: what a run was asked and what came of it.
+//! 16. [`tokenizer`]: texts to token ids.
+//! 17. [`bundle`]: a model for the page, as files.
+//! 18. [`claims`]: what a set of runs allows to be said.
+//! 19. [`figure`]: charts and tables as data.
+//! 20. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 

@@ -15,8 +15,8 @@ pub struct Driver {
 impl Driver {
     /// Starts `program` at a port it chooses itself.
     ///
-    /// chromedriver 150 takes a free port for one address family and then ends if the other family's is taken, by the
-    /// driver of a test beside this one for instance; so it is asked again.
+    /// In one of many runs of these tests, which start several drivers at once, one had ended without naming its port; 150
+    /// starts, six at a time, did not show why. So it is asked again, and what it said is told.
     pub fn start(program: &Path) -> Self {
         const TRIES: usize = 5;
         let mut said = String::new();

@@ -4,8 +4,9 @@
 A module depends on the module that defines what it names, wherever the name is re-exported from, in signatures and in
 bodies. `pub use` of a child is such a dependency too, so a parent whose children use what is defined in it is a circle.
 Test code is not read. Exit code 1 and the circles when there are any, with one line of evidence an edge;
-`--order` prints the modules of the top level in an order in which they can be read, `--edges A B` what A takes from B.
+`--order` prints the modules of the top level in an order in which they can be read.
 """
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -153,33 +154,34 @@ def show(module):
     return "::".join(("crate",) + module)
 
 
+def tell_circles(root, what, nodes, edges, name):
+    """Prints every circle with the edges that close it; whether there is one."""
+    found = [group for group in circles(nodes, edges) if len(group) > 1]
+    for group in found:
+        print(f"{root}: a circle of {len(group)} {what}")
+        for (a, b), why in sorted(edges.items()):
+            if a in group and b in group:
+                print(f"    {name(a)} -> {name(b)}: {', '.join(sorted(why))}")
+    return bool(found)
+
+
 def main():
-    roots = [Path(arg) for arg in sys.argv[1:] if not arg.startswith("--")]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", type=Path, nargs="+", metavar="CRATE/src")
+    parser.add_argument("--order", action="store_true", help="print the top level in an order of reading")
+    args = parser.parse_args()
     failed = False
-    for root in roots:
+    for root in args.sources:
         crate = Crate(root)
         edges = crate.edges()
-        groups = circles(crate.code, edges)
-        for group in groups:
-            if len(group) > 1:
-                failed = True
-                print(f"{root}: a circle of {len(group)} modules")
-                for (a, b), why in sorted(edges.items()):
-                    if a in group and b in group:
-                        print(f"    {show(a)} -> {show(b)}: {', '.join(sorted(why))}")
         tops = {}
         for (a, b), why in edges.items():
             if a and b and a[0] != b[0]:
                 tops.setdefault((a[0], b[0]), set()).update(f"{show(a)}: {w}" for w in why)
         names = {module[0] for module in crate.code if module}
-        for group in circles(names, tops):
-            if len(group) > 1:
-                failed = True
-                print(f"{root}: a circle of {len(group)} folders: {', '.join(sorted(group))}")
-                for (a, b), why in sorted(tops.items()):
-                    if a in group and b in group:
-                        print(f"    {a} -> {b}: {'; '.join(sorted(why))}")
-        if "--order" in sys.argv:
+        failed |= tell_circles(root, "modules", crate.code, edges, show)
+        failed |= tell_circles(root, "folders", names, tops, str)
+        if args.order:
             print(" ".join(name for group in circles(names, tops) for name in sorted(group)))
         print(f"{root}: {len(crate.code)} modules, {len(edges)} edges")
     sys.exit(failed)

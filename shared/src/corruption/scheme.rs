@@ -246,12 +246,8 @@ impl Scheme {
                         symbol: "rate",
                         what: "a rate of bit flips",
                         label: "Rate for each bit",
-                        number: Number::Fraction,
-                        least: 0.0,
-                        most: 1.0,
                         step: "any",
-                        default: None,
-                        example: "0.1",
+                        ..SHARE
                     },
                     value: rate,
                     set: |rate, field| Self::BitFlip { rate, field },

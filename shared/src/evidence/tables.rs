@@ -4,7 +4,7 @@ use super::mean::of_accuracies;
 use super::{Experiment, SeedOutcome};
 use crate::Condition;
 use crate::claims::Judgement;
-use crate::figure::DataTable;
+use crate::figure::{DataTable, Unit};
 use crate::record::{Protocol, RunStatus};
 
 /// One row for each run.
@@ -16,7 +16,8 @@ pub fn runs_table(experiment: &Experiment) -> DataTable {
     let mut table = DataTable::new(header.chain(["deficit, points", "status"]));
     for run in experiment.cells.iter().flat_map(|cell| &cell.runs) {
         let seeds = format!("{}, {}, {}", run.seeds.corruption.0, run.seeds.head.0, run.seeds.data.0);
-        let accuracies = models.iter().map(|which| run.arm(*which).map_or_else(none, |arm| percent(arm.accuracy)));
+        let accuracies =
+            models.iter().map(|which| run.arm(*which).map_or_else(none, |arm| Unit::Percent.format(arm.accuracy)));
         let deficit = run.arm(Condition::Healed).zip(run.undamaged());
         let deficit = deficit.map(|(healed, undamaged)| 100.0 * (undamaged.accuracy - healed.accuracy));
         let status = match &run.status {
@@ -45,14 +46,16 @@ pub fn plans_table(experiment: &Experiment) -> DataTable {
             };
             let accuracies: Option<Vec<f64>> = cell.seeds.iter().map(accuracy).collect();
             let mean = accuracies.and_then(|accuracies| of_accuracies(&accuracies, cell.n_rows));
-            mean.map_or_else(none, |mean| percent(mean.value))
+            mean.map_or_else(none, |mean| Unit::Percent.format(mean.value))
         };
         let deficit = experiment.deficit(cell).map_or_else(none, |mean| match mean.interval {
             Some(interval) => format!("{:.1} ({:.1} to {:.1})", mean.value, interval.low, interval.high),
             None => format!("{:.1}", mean.value),
         });
         let judged = experiment.recovery_of(&cell.plan);
-        let share = |share: fn(&Judgement) -> Option<f64>| judged.and_then(share).map_or_else(none, percent);
+        let share = |share: fn(&Judgement) -> Option<f64>| {
+            judged.and_then(share).map_or_else(none, |share| Unit::Percent.format(share))
+        };
         let first = [cell.plan.clone(), cell.seeds.len().to_string(), cell.n_failed.to_string()];
         let last = [deficit, share(|j| j.recovery), share(|j| j.kept), verdict(experiment, &cell.plan)];
         table.push(first.into_iter().chain(models.iter().map(of_model)).chain(last));
@@ -89,10 +92,6 @@ pub(super) fn verdict(experiment: &Experiment, plan: &str) -> String {
         Some(_) => "superseded".to_owned(),
         None => experiment.recovery_of(plan).map_or_else(|| "undecided".to_owned(), Judgement::outcome_in_words),
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
 }
 
 fn none() -> String {
