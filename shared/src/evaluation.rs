@@ -10,5 +10,5 @@ mod metrics;
 mod prediction;
 
 pub use calibration::{CALIBRATION_BINS, ReliabilityBin, expected_calibration_error, reliability_bins};
-pub use metrics::{Confusion, EvaluationError, Metrics, evaluate};
+pub use metrics::{Confusion, EvaluationError, Metrics, confusion, evaluate, rows_in_words};
 pub use prediction::{Prediction, predicted_class, softmax};

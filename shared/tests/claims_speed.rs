@@ -48,7 +48,7 @@ fn run(template: &RunRecord, plan: &str, seed: u64, lacking: f64) -> Run {
     for (result, predictions) in results.into_iter().zip(&predicted) {
         let result = result.as_mut().unwrap();
         let n_right = predictions.iter().filter(|prediction| prediction.is_correct()).count();
-        (result.n, result.accuracy) = (N_ROWS, n_right as f64 / N_ROWS as f64);
+        (result.metrics.n, result.metrics.accuracy) = (N_ROWS, n_right as f64 / N_ROWS as f64);
     }
     let run = Run::from_record(&record).unwrap();
     Condition::ALL.into_iter().zip(&predicted).fold(run, |run, (of, rows)| run.with_predictions(of, rows).unwrap())

@@ -3,6 +3,7 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use shared::Condition;
+use shared::evaluation::Metrics;
 use shared::model::Architecture;
 use shared::record::{
     CorruptionSummary, DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, PhaseSummary, Protocol,
@@ -34,13 +35,16 @@ fn environment() -> Environment {
 fn result(which: &str, accuracy: f64) -> ModelResult {
     let predictions = format!("predictions/{which}.jsonl.zst");
     ModelResult {
-        accuracy,
-        macro_f1: accuracy - 0.02,
-        loss: 0.31,
-        n: 500,
-        n_non_finite: 0,
-        n_saturated: 0,
-        largest_class_share: Some(0.25),
+        metrics: Metrics {
+            accuracy,
+            macro_f1: accuracy - 0.02,
+            loss: Some(0.31),
+            expected_calibration_error: None,
+            n: 500,
+            n_non_finite: 0,
+            n_saturated: 0,
+            largest_class_share: Some(0.25),
+        },
         predictions,
     }
 }
@@ -153,7 +157,7 @@ fn a_record_of_schema_1_opens_and_is_superseded() {
     let opened: RunRecord = serde_json::from_value(old).unwrap();
     assert!(opened.is_superseded() && !record().is_superseded());
     assert_eq!(opened.deficit.unwrap().reference, Condition::Healthy);
-    assert_eq!(opened.healthy.unwrap().largest_class_share, None);
+    assert_eq!(opened.healthy.unwrap().metrics.largest_class_share, None);
 }
 
 #[test]

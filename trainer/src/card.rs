@@ -137,7 +137,7 @@ fn results(made_by: MadeBy<'_>) -> String {
     let mut lines = vec![
         format!(
             "On {} rows of {} that were not trained on; 95 % intervals are over these rows (Wilson's).\n",
-            made_by.result().map_or(0, |result| result.n),
+            made_by.result().map_or(0, |result| result.metrics.n),
             dataset.name
         ),
         "| model | accuracy | 95 % interval | macro-F1 | cross-entropy | largest class | rows |".to_owned(),
@@ -152,12 +152,12 @@ fn results(made_by: MadeBy<'_>) -> String {
             };
             lines.push(format!(
                 "| {name} | {} | {} | {} | {} | {} | {} |",
-                percent(result.accuracy),
+                percent(result.metrics.accuracy),
                 accuracy_interval(result),
-                percent(result.macro_f1),
-                if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() },
-                result.largest_class_share.map_or("–".to_owned(), percent),
-                result.rows_in_words()
+                percent(result.metrics.macro_f1),
+                result.metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
+                result.metrics.largest_class_share.map_or("–".to_owned(), percent),
+                result.metrics.rows_in_words()
             ));
         }
     }
@@ -225,8 +225,8 @@ fn limits(condition: Condition, record: Option<&RunRecord>) -> String {
 }
 
 fn accuracy_interval(result: &ModelResult) -> String {
-    let n_right = (result.accuracy * result.n as f64).round() as u64;
-    wilson(n_right, result.n as u64, LEVEL).map_or("unknown".into(), |estimate| {
+    let n_right = (result.metrics.accuracy * result.metrics.n as f64).round() as u64;
+    wilson(n_right, result.metrics.n as u64, LEVEL).map_or("unknown".into(), |estimate| {
         format!("{} to {}", percent(estimate.interval.low), percent(estimate.interval.high))
     })
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::BundleError;
+use crate::evaluation::Metrics;
 use crate::model::RunId;
 
 /// A model that gives so large a share of its rows one class says little of their texts, and it is worth being told.
@@ -51,6 +52,16 @@ pub struct Answers {
     pub n_saturated: usize,
     /// Rows given the class that was predicted most often, as a share of all rows; none where it was not counted.
     pub largest_class_share: Option<f64>,
+}
+
+impl From<&Metrics> for Answers {
+    fn from(metrics: &Metrics) -> Self {
+        Self {
+            n_non_finite: metrics.n_non_finite,
+            n_saturated: metrics.n_saturated,
+            largest_class_share: metrics.largest_class_share,
+        }
+    }
 }
 
 impl Answers {

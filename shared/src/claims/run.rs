@@ -67,8 +67,8 @@ impl Run {
         let plan = record.spec.corruption.clone()?;
         let arm = |condition: Condition| {
             let result = record.result(condition)?;
-            let n_non_finite = result.n_non_finite;
-            Some(Arm { accuracy: result.accuracy, n_rows: result.n, n_non_finite, rows: None })
+            let n_non_finite = result.metrics.n_non_finite;
+            Some(Arm { accuracy: result.metrics.accuracy, n_rows: result.metrics.n, n_non_finite, rows: None })
         };
         Some(Self {
             run_id: record.run_id.clone(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Condition;
-use crate::evaluation::Prediction;
+use crate::evaluation::{Metrics, Prediction};
 use crate::model::Architecture;
 use crate::random::Seed;
 use crate::record::{
@@ -40,13 +40,16 @@ pub(crate) fn record(protocol: Protocol, plan: &str, seed: u64, right: [usize; 4
     let [healthy, control, corrupted, healed] = right.map(|n| {
         let accuracy = n as f64 / N_ROWS as f64;
         Some(ModelResult {
-            accuracy,
-            macro_f1: accuracy,
-            loss: 0.5,
-            n: N_ROWS,
-            n_non_finite: 0,
-            n_saturated: 0,
-            largest_class_share: None,
+            metrics: Metrics {
+                accuracy,
+                macro_f1: accuracy,
+                loss: Some(0.5),
+                expected_calibration_error: None,
+                n: N_ROWS,
+                n_non_finite: 0,
+                n_saturated: 0,
+                largest_class_share: None,
+            },
             predictions: "p".into(),
         })
     });
@@ -237,7 +240,7 @@ fn a_failed_healing_counts_as_corrupted_and_what_cannot_be_compared_is_counted()
     records[0].status = RunStatus::Failed { phase: Condition::Healed, step: 3, learning_rate: 1e-2, reason };
     records[0].healed = None;
     records[1].control = None;
-    records[2].healed.as_mut().unwrap().n_non_finite = 12;
+    records[2].healed.as_mut().unwrap().metrics.n_non_finite = 12;
     let judgement = &judged(&records)[0];
     assert_eq!((judgement.n_pairs, judgement.n_failed, judgement.n_unpaired), (7, 1, 1));
     assert_eq!(judgement.n_non_finite, 12);
@@ -341,7 +344,7 @@ fn a_table_of_claims_is_judged_in_a_moment() {
             let n_right = 4_500 - 10 * plan - seed as usize;
             for (result, n_right) in [(&mut record.control, 4_550), (&mut record.healed, n_right)] {
                 let result = result.as_mut().unwrap();
-                (result.n, result.accuracy) = (n_rows, n_right as f64 / n_rows as f64);
+                (result.metrics.n, result.metrics.accuracy) = (n_rows, n_right as f64 / n_rows as f64);
             }
             let run = Run::from_record(&record).unwrap();
             let run = run.with_predictions(Condition::Control, &of_rows(4_550, seed as usize)).unwrap();

@@ -139,7 +139,7 @@ fn deficits_are_against_the_control_and_tables_and_charts_say_so() {
     let mut records = records(6);
     for record in &mut records {
         // Fine-tuned once more without damage, the healthy model gets 95 % right.
-        record.control.as_mut().unwrap().accuracy = 0.95;
+        record.control.as_mut().unwrap().metrics.accuracy = 0.95;
     }
     let experiment = &experiments(&records)[0];
     assert_eq!(experiment.common.reference, Condition::Control);

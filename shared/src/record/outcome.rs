@@ -5,6 +5,7 @@ use super::numerics::Numerics;
 use super::provenance::Provenance;
 use super::spec::RunSpec;
 use crate::condition::Condition;
+use crate::evaluation::Metrics;
 use crate::model::RunId;
 use crate::statistics::{Deficit, Recovery};
 use crate::training::Precision;
@@ -107,47 +108,14 @@ pub enum RunStatus {
 }
 
 /// One model on the reported split.
+// `deny_unknown_fields` does not go with `flatten`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ModelResult {
-    /// Share of rows whose label was predicted, 0–1.
-    pub accuracy: f64,
-    /// The mean over classes of F1 = 2·TP / (2·TP + FP + FN), 0–1.
-    pub macro_f1: f64,
-    /// Mean cross-entropy over rows; `null` when it is not finite.
-    #[serde(with = "null_if_not_finite")]
-    pub loss: f64,
-    /// Rows.
-    pub n: usize,
-    /// Rows with a logit that is not finite; they have no class and count as wrong.
-    pub n_non_finite: usize,
-    /// Rows whose logits are finite although an intermediate overflowed, where the limit is exact (tanh of ±∞, a softmax
-    /// weight of −∞); records of schema 1 did not count them.
-    #[serde(default)]
-    pub n_saturated: usize,
-    /// Rows given the class that was predicted most often, as a share of all rows: 1 for a model that says the same of
-    /// every text. Records of schema 1 lack it.
-    #[serde(default)]
-    pub largest_class_share: Option<f64>,
+    /// How good it is.
+    #[serde(flatten)]
+    pub metrics: Metrics,
     /// The file of per-example predictions, relative to the run's folder.
     pub predictions: String,
-}
-
-impl ModelResult {
-    /// The number of rows, with how many of them were not finite or saturated: `500 (12 not finite, 3 saturated)`.
-    #[must_use]
-    pub fn rows_in_words(&self) -> String {
-        rows_in_words(self.n, self.n_non_finite, self.n_saturated)
-    }
-}
-
-/// As [`ModelResult::rows_in_words`], of the numbers themselves.
-#[must_use]
-pub fn rows_in_words(n: usize, n_non_finite: usize, n_saturated: usize) -> String {
-    let counts = [(n_non_finite, "not finite"), (n_saturated, "saturated")];
-    let words: Vec<String> =
-        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if words.is_empty() { n.to_string() } else { format!("{n} ({})", words.join(", ")) }
 }
 
 /// What all fine-tunings of a run took together.
@@ -343,31 +311,20 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_status_names_its_step() {
-        let status =
-            RunStatus::Failed { phase: Condition::Healed, step: 12, learning_rate: 1e-2, reason: "loss is NaN".into() };
-        let text = serde_json::to_string(&status).unwrap();
-        assert_eq!(
-            text,
-            r#"{"state":"failed","phase":"healed","step":12,"learning_rate":0.01,"reason":"loss is NaN"}"#
-        );
-        assert_eq!(serde_json::from_str::<RunStatus>(&text).unwrap(), status);
-    }
-
-    #[test]
-    fn a_loss_that_is_not_finite_is_null_and_not_zero() {
-        let result = ModelResult {
+    fn a_loss_that_is_not_there_is_null_and_not_zero() {
+        let metrics = Metrics {
             accuracy: 0.5,
             macro_f1: 0.4,
-            loss: f64::INFINITY,
+            loss: None,
+            expected_calibration_error: None,
             n: 10,
             n_non_finite: 3,
             n_saturated: 0,
             largest_class_share: Some(0.7),
-            predictions: "predictions/corrupted.jsonl.zst".into(),
         };
+        let result = ModelResult { metrics, predictions: "predictions/corrupted.jsonl.zst".into() };
         let text = serde_json::to_string(&result).unwrap();
         assert!(text.contains(r#""loss":null"#), "{text}");
-        assert!(serde_json::from_str::<ModelResult>(&text).unwrap().loss.is_nan());
+        assert_eq!(serde_json::from_str::<ModelResult>(&text).unwrap(), result);
     }
 }

@@ -76,10 +76,10 @@ fn model_index(made_by: MadeBy<'_>) -> Vec<String> {
         format!("      split: {split}"),
         "    metrics:".to_owned(),
         "    - type: accuracy".to_owned(),
-        format!("      value: {}", result.accuracy),
+        format!("      value: {}", result.metrics.accuracy),
         "    - type: f1".to_owned(),
         "      name: macro-F1".to_owned(),
-        format!("      value: {}", result.macro_f1),
+        format!("      value: {}", result.metrics.macro_f1),
     ]
 }
 

@@ -8,11 +8,10 @@ use clap::Args;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::dataset::Split;
-use shared::evaluation::evaluate;
+use shared::evaluation::{confusion, evaluate};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::random::Seed;
-use shared::record::rows_in_words;
 use shared::statistics::wilson;
 
 use super::device_flags::DeviceFlags;
@@ -148,7 +147,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "max_length": max_length,
         "n_cut": encoded.n_cut,
         "largest_class_share": metrics.largest_class_share,
-        "confusion": metrics.confusion,
+        "confusion": confusion(&predictions, n_data)?,
         "labels": checkpoint.config.label_names,
         "predictions": predictions_path,
         "hashes": {"weights": checkpoint.weights_hash, "data": opened.dataset.content_hash()},
@@ -167,7 +166,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             percent(metrics.macro_f1),
             metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}")),
             metrics.largest_class_share.map_or("none".into(), percent),
-            rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated),
+            metrics.rows_in_words(),
             encoded.n_cut,
             out.display()
         ))?;

@@ -144,7 +144,7 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
         let Interval { low, high, .. } = accuracy_interval(control);
         lines.push(format!(
             "control   {:.1} % ({:.0} % interval {:.1} to {:.1} %): the healthy model {}",
-            100.0 * control.accuracy,
+            100.0 * control.metrics.accuracy,
             100.0 * LEVEL,
             100.0 * low,
             100.0 * high,
@@ -180,22 +180,22 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
 
 fn row(name: &str, result: &ModelResult) -> [String; 7] {
     let Interval { low, high, .. } = accuracy_interval(result);
-    let loss = if result.loss.is_finite() { format!("{:.4}", result.loss) } else { "not finite".into() };
+    let loss = result.metrics.loss.map_or("not finite".into(), |loss| format!("{loss:.4}"));
     [
         name.to_owned(),
-        format!("{:.1} %", 100.0 * result.accuracy),
+        format!("{:.1} %", 100.0 * result.metrics.accuracy),
         format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
-        format!("{:.1} %", 100.0 * result.macro_f1),
+        format!("{:.1} %", 100.0 * result.metrics.macro_f1),
         loss,
-        result.largest_class_share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share)),
-        result.rows_in_words(),
+        result.metrics.largest_class_share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share)),
+        result.metrics.rows_in_words(),
     ]
 }
 
 /// Wilson's interval over rows. A record that was written by hand may have no rows; all is possible then.
 fn accuracy_interval(result: &ModelResult) -> Interval {
-    let n = result.n as u64;
-    wilson((result.accuracy * n as f64).round() as u64, n, LEVEL)
+    let n = result.metrics.n as u64;
+    wilson((result.metrics.accuracy * n as f64).round() as u64, n, LEVEL)
         .map_or(Interval { low: 0.0, high: 1.0, level: LEVEL }, |estimate| estimate.interval)
 }
 

@@ -153,14 +153,14 @@ impl ModelEvidence {
         let predictions: Vec<Prediction> = predictions::read(&path)?;
         let metrics =
             evaluate(&predictions, n_labels).map_err(bad_input).with_context(|| path.display().to_string())?;
-        if metrics.n != result.n || (metrics.accuracy - result.accuracy).abs() > TOLERANCE {
+        if metrics.n != result.metrics.n || (metrics.accuracy - result.metrics.accuracy).abs() > TOLERANCE {
             return Err(bad_input(anyhow!(
                 "{}: accuracy {} of {} rows, but run.json says {} of {}",
                 path.display(),
                 metrics.accuracy,
                 metrics.n,
-                result.accuracy,
-                result.n
+                result.metrics.accuracy,
+                result.metrics.n
             )));
         }
         Ok(Self { which, result, predicted: Some((predictions, metrics)) })

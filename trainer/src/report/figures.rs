@@ -1,7 +1,7 @@
 //! The charts of a run.
 
 use shared::Condition;
-use shared::evaluation::{CALIBRATION_BINS, Prediction, reliability_bins};
+use shared::evaluation::{CALIBRATION_BINS, Prediction, confusion, reliability_bins};
 use shared::figure::{
     Axis, Chart, Figure, HistogramChart, HistogramSeries, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart,
     NetworkChart, Outside, Point, Reference, Series, Unit,
@@ -58,8 +58,8 @@ pub(super) fn accuracy(evidence: &Evidence) -> anyhow::Result<Option<Figure>> {
 
 /// The Wilson interval of a recorded accuracy.
 pub(super) fn accuracy_interval(model: &ModelEvidence) -> anyhow::Result<shared::statistics::Estimate> {
-    let n = model.result.n as u64;
-    let n_right = (model.result.accuracy * n as f64).round() as u64;
+    let n = model.result.metrics.n as u64;
+    let n_right = (model.result.metrics.accuracy * n as f64).round() as u64;
     Ok(wilson(n_right, n, LEVEL)?)
 }
 
@@ -195,9 +195,10 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
 }
 
 /// A confusion matrix for each model.
-pub(super) fn confusion(evidence: &Evidence) -> Vec<Figure> {
+pub(super) fn confusions(evidence: &Evidence) -> Vec<Figure> {
     let figure = |model: &ModelEvidence| {
-        let (_, metrics) = model.predicted.as_ref()?;
+        let (predictions, metrics) = model.predicted.as_ref()?;
+        let counts = confusion(predictions, evidence.label_names.len()).ok()?;
         let name = model.which.as_str();
         let not_finite = match metrics.n_non_finite {
             0 => String::new(),
@@ -209,7 +210,7 @@ pub(super) fn confusion(evidence: &Evidence) -> Vec<Figure> {
             caption: format!("Rows by true class (down) and predicted class (across).{not_finite}"),
             description: format!(
                 "Confusion matrix of the {name} model: {} of {} rows are on the diagonal.",
-                (0..metrics.confusion.len()).map(|i| metrics.confusion[i][i]).sum::<u64>(),
+                (0..counts.len()).map(|i| counts[i][i]).sum::<u64>(),
                 metrics.n
             ),
             chart: Chart::Matrix(MatrixChart {
@@ -217,7 +218,7 @@ pub(super) fn confusion(evidence: &Evidence) -> Vec<Figure> {
                 row_label: "true".to_owned(),
                 column_label: "predicted".to_owned(),
                 classes: evidence.label_names.clone(),
-                counts: metrics.confusion.clone(),
+                counts,
             }),
         })
     };

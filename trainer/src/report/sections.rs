@@ -85,20 +85,20 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
             cards.push(Card {
                 label: model.which.as_str().to_owned(),
                 role: Some(model.which),
-                value: percent(result.accuracy),
-                detail: format!("95 % interval {ends}{}", words::caveats(result)),
+                value: percent(result.metrics.accuracy),
+                detail: format!("95 % interval {ends}{}", words::caveats(&result.metrics)),
             });
         }
         let calibration = model.predicted.as_ref().and_then(|(_, metrics)| metrics.expected_calibration_error);
         table.push([
             model_name(record, model.which),
-            percent(result.accuracy),
+            percent(result.metrics.accuracy),
             ends,
-            percent(result.macro_f1),
-            Unit::Number.format(result.loss),
+            percent(result.metrics.macro_f1),
+            result.metrics.loss.map_or("not finite".to_owned(), |loss| Unit::Number.format(loss)),
             calibration.map_or("–".to_owned(), percent),
-            result.largest_class_share.map_or("–".to_owned(), percent),
-            result.rows_in_words(),
+            result.metrics.largest_class_share.map_or("–".to_owned(), percent),
+            result.metrics.rows_in_words(),
         ]);
     }
     cards.extend(comparison_cards(record));
@@ -220,7 +220,7 @@ fn training(evidence: &Evidence) -> Option<Section> {
 }
 
 fn differences(evidence: &Evidence) -> Option<Section> {
-    let confusion = figures::confusion(evidence);
+    let confusion = figures::confusions(evidence);
     if confusion.is_empty() {
         return None;
     }

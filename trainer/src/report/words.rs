@@ -2,7 +2,8 @@
 
 use shared::Condition;
 use shared::claims::{ClaimsFile, Run, judge};
-use shared::record::{ModelResult, NUMERICS_VERSION, Protocol, RunRecord, RunStatus, SCHEMA_VERSION};
+use shared::evaluation::Metrics;
+use shared::record::{NUMERICS_VERSION, Protocol, RunRecord, RunStatus, SCHEMA_VERSION};
 use shared::statistics::Interval;
 use shared::training::TrainingArgs;
 
@@ -39,7 +40,7 @@ pub fn headline(record: &RunRecord) -> String {
              {learning_rate:e})."
         );
     }
-    let accuracy = |condition: Condition| record.result(condition).map(|result| result.accuracy);
+    let accuracy = |condition: Condition| record.result(condition).map(|result| result.metrics.accuracy);
     let plan = record.spec.corruption.as_deref().unwrap_or("no corruption");
     let [healthy, corrupted, healed] = [Condition::Healthy, Condition::Corrupted, Condition::Healed].map(accuracy);
     match (healthy, corrupted, healed, &record.deficit) {
@@ -91,7 +92,7 @@ pub fn headline(record: &RunRecord) -> String {
 #[must_use]
 pub fn share_kept(record: &RunRecord) -> Option<String> {
     let reference = record.deficit.as_ref()?.reference;
-    let accuracy = |condition: Condition| record.result(condition).map(|result| result.accuracy);
+    let accuracy = |condition: Condition| record.result(condition).map(|result| result.metrics.accuracy);
     let kept = shared::statistics::share_kept(accuracy(reference)?, accuracy(Condition::Healed)?)?;
     Some(format!("{} of the {reference}'s accuracy", percent(kept)))
 }
@@ -131,11 +132,11 @@ pub fn control_budget(training: &TrainingArgs) -> String {
 }
 
 /// What to know beside an accuracy, from `; ` on: rows that are not finite, and a model that says the same of every row.
-pub(super) fn caveats(result: &ModelResult) -> String {
-    let counts = [(result.n_non_finite, "not finite"), (result.n_saturated, "saturated")];
+pub(super) fn caveats(metrics: &Metrics) -> String {
+    let counts = [(metrics.n_non_finite, "not finite"), (metrics.n_saturated, "saturated")];
     let counted =
-        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {} rows {what}", result.n));
-    let stuck = result.largest_class_share.filter(|share| *share >= STUCK_SHARE);
+        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {} rows {what}", metrics.n));
+    let stuck = metrics.largest_class_share.filter(|share| *share >= STUCK_SHARE);
     counted.chain(stuck.map(|share| format!("; {} of the rows were given one class", percent(share)))).collect()
 }
 
@@ -170,18 +171,22 @@ pub(super) fn shell(words: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::run_dir::tests::record;
+    use shared::record::ModelResult;
     use shared::statistics::{Deficit, Recovery};
 
     fn result(accuracy: f64) -> ModelResult {
         let predictions = String::new();
         ModelResult {
-            accuracy,
-            macro_f1: accuracy,
-            loss: 0.5,
-            n: 100,
-            n_non_finite: 0,
-            n_saturated: 0,
-            largest_class_share: None,
+            metrics: Metrics {
+                accuracy,
+                macro_f1: accuracy,
+                loss: Some(0.5),
+                expected_calibration_error: None,
+                n: 100,
+                n_non_finite: 0,
+                n_saturated: 0,
+                largest_class_share: None,
+            },
             predictions,
         }
     }
@@ -220,10 +225,15 @@ mod tests {
         let mut record = finished(Protocol::Finetuned, [0.9, 0.5, 0.8]);
         record.control = Some(result(0.92));
         assert!(headline(&record).ends_with("The undamaged model, fine-tuned as often, reaches 92.0 %."));
-        let stuck = ModelResult { n_non_finite: 3, n_saturated: 1, largest_class_share: Some(0.97), ..result(0.2) };
+        let metrics = |n_non_finite, n_saturated, share| Metrics {
+            n_non_finite,
+            n_saturated,
+            largest_class_share: Some(share),
+            ..result(0.2).metrics
+        };
         let expected = "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were given one class";
-        assert_eq!(caveats(&stuck), expected);
-        assert_eq!(caveats(&ModelResult { largest_class_share: Some(0.5), ..result(0.5) }), "");
+        assert_eq!(caveats(&metrics(3, 1, 0.97)), expected);
+        assert_eq!(caveats(&metrics(0, 0, 0.5)), "");
     }
 
     #[test]

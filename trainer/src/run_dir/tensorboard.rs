@@ -126,9 +126,9 @@ pub(super) fn append_evaluation(
     log.append(&summary(
         n_steps,
         vec![
-            Value::scalar(tags::FINAL_ACCURACY, result.accuracy),
-            Value::scalar(tags::FINAL_MACRO_F1, result.macro_f1),
-            Value::scalar(tags::FINAL_LOSS, result.loss),
+            Value::scalar(tags::FINAL_ACCURACY, result.metrics.accuracy),
+            Value::scalar(tags::FINAL_MACRO_F1, result.metrics.macro_f1),
+            Value::scalar(tags::FINAL_LOSS, result.metrics.loss.unwrap_or(f64::NAN)),
         ],
     ))
 }

@@ -3,10 +3,10 @@
 use candle_core::DType;
 use shared::Condition;
 use shared::Parameters;
-use shared::evaluation::{Metrics, Prediction, evaluate};
+use shared::evaluation::{Prediction, evaluate};
 use shared::model::TextClassifier;
 use shared::random::Seed;
-use shared::record::{Comparison, ModelResult, Protocol, rows_in_words};
+use shared::record::{Comparison, ModelResult, Protocol};
 use shared::statistics::{self, Bootstrap, Scores};
 use shared::training::logits;
 
@@ -68,24 +68,8 @@ pub(super) fn judge(
         predictions
     };
     let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
-    let rows = rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated);
-    say!("{which}: accuracy {:.1} % of {rows} rows", 100.0 * metrics.accuracy);
-    Ok(Judged { result: model_result(&metrics, predictions_name(which.as_str())), predictions })
-}
-
-/// The part of metrics that records keep.
-#[must_use]
-pub fn model_result(metrics: &Metrics, predictions: String) -> ModelResult {
-    ModelResult {
-        accuracy: metrics.accuracy,
-        macro_f1: metrics.macro_f1,
-        loss: metrics.loss.unwrap_or(f64::NAN),
-        n: metrics.n,
-        n_non_finite: metrics.n_non_finite,
-        n_saturated: metrics.n_saturated,
-        largest_class_share: metrics.largest_class_share,
-        predictions,
-    }
+    say!("{which}: accuracy {:.1} % of {} rows", 100.0 * metrics.accuracy, metrics.rows_in_words());
+    Ok(Judged { result: ModelResult { metrics, predictions: predictions_name(which.as_str()) }, predictions })
 }
 
 /// The share of rows that a model gets right.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use shared::Condition;
 use shared::bundle::Answers;
-use shared::record::rows_in_words;
+use shared::evaluation::rows_in_words;
 
 /// A share of right predictions with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

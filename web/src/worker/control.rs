@@ -204,7 +204,7 @@ async fn run(task: &Task<MakeControl>, mut job: Job) -> Result<Control, Interrup
         budget: format!("after its own fine-tuning + {} steps", job.n_steps),
         predicted: predictions.iter().map(|row| (row.row_hash.clone(), row.predicted())).collect(),
         measured: (metrics.n, metrics.accuracy),
-        answers: super::evaluate::answers(&metrics),
+        answers: (&metrics).into(),
     };
     let view = control.view(Some(&job.rows)).ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
     task.worker().with_session(|session| {

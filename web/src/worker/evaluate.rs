@@ -7,9 +7,8 @@ use super::task::{Interruption, Pending, Task};
 use crate::failure::Failure;
 use crate::protocol::{Accuracy, Evaluate, Evaluation, ModelEvaluation, RowVerdict, Stage};
 use shared::Condition;
-use shared::bundle::Answers;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
-use shared::evaluation::{Metrics, Prediction, evaluate, predicted_class};
+use shared::evaluation::{Prediction, confusion, evaluate, predicted_class};
 use shared::model::RowOutput;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,18 +93,9 @@ fn evaluation(model: Condition, predictions: &[Prediction], n_labels: usize) -> 
         model,
         accuracy: Accuracy { n_non_finite: metrics.n_non_finite, ..accuracy },
         macro_f1: metrics.macro_f1,
-        answers: answers(&metrics),
-        confusion: metrics.confusion,
+        answers: (&metrics).into(),
+        confusion: confusion(predictions, n_labels).map_err(|e| computation(&e))?,
     })
-}
-
-/// What a model's answers are like.
-pub(super) fn answers(metrics: &Metrics) -> Answers {
-    Answers {
-        n_non_finite: metrics.n_non_finite,
-        n_saturated: metrics.n_saturated,
-        largest_class_share: metrics.largest_class_share,
-    }
 }
 
 /// What the models made of a row; none when all got it right.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use candle_core::Device;
-use shared::bundle::{Answers, ControlEntry, FineTuned, Manifest};
+use shared::bundle::{ControlEntry, FineTuned, Manifest};
 use shared::checkpoint::{Checkpoint, Treatment};
 use shared::dataset::{Example, Limits, row_hash};
 use shared::evaluation::Prediction;
@@ -115,12 +115,8 @@ impl RunModels {
             budget,
             fine_tuned: self.fine_tuned()?,
             n: predictions.len(),
-            accuracy: result.accuracy,
-            answers: Answers {
-                n_non_finite: result.n_non_finite,
-                n_saturated: result.n_saturated,
-                largest_class_share: result.largest_class_share,
-            },
+            accuracy: result.metrics.accuracy,
+            answers: (&result.metrics).into(),
             predicted: predictions.iter().map(Prediction::predicted).collect(),
         }))
     }

@@ -15,7 +15,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 use shared::bundle::{Answers, Comparison, Manifest, Outcome, ROWS, Sample, ServedRows};
 use shared::dataset::{Example, Split};
-use shared::record::rows_in_words;
+use shared::evaluation::rows_in_words;
 use shared::statistics::{Interval, wilson};
 use tempfile::TempDir;
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use shared::Condition;
+use shared::evaluation::Metrics;
 
 fn line(step: usize) -> MetricsLine {
     MetricsLine {
@@ -23,13 +24,16 @@ fn lines(n: usize) -> Vec<MetricsLine> {
 
 fn result(accuracy: f64) -> ModelResult {
     ModelResult {
-        accuracy,
-        macro_f1: 0.5,
-        loss: 0.25,
-        n: 10,
-        n_non_finite: 0,
-        n_saturated: 0,
-        largest_class_share: None,
+        metrics: Metrics {
+            accuracy,
+            macro_f1: 0.5,
+            loss: Some(0.25),
+            expected_calibration_error: None,
+            n: 10,
+            n_non_finite: 0,
+            n_saturated: 0,
+            largest_class_share: None,
+        },
         predictions: String::new(),
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 use shared::Condition;
 use shared::Parameters;
-use shared::bundle::{Answers, Bundle, Comparison, Outcome, Quality, Sample};
+use shared::bundle::{Bundle, Comparison, Outcome, Quality, Sample};
 use shared::dataset::{EncodedExample, Example};
 use shared::evaluation::{Prediction, evaluate, predicted_class, softmax};
 use shared::model::TextClassifier;
@@ -119,16 +119,10 @@ fn comparison(f32: &[Prediction], ours: &[Prediction], n_labels: usize) -> anyho
     let share = |n: usize| n as f64 / ours.len() as f64;
     let accuracy = |rows: &[Prediction]| share(rows.iter().filter(|row| row.is_correct()).count());
     let n_agreeing = f32.iter().zip(ours).filter(|(a, b)| a.predicted() == b.predicted()).count();
-    let metrics = evaluate(ours, n_labels)?;
-    let answers = Answers {
-        n_non_finite: metrics.n_non_finite,
-        n_saturated: metrics.n_saturated,
-        largest_class_share: metrics.largest_class_share,
-    };
     Ok(Comparison {
         accuracy_f32: accuracy(f32),
         accuracy: accuracy(ours),
         agreement: share(n_agreeing),
-        answers: Some(answers),
+        answers: Some((&evaluate(ours, n_labels)?).into()),
     })
 }
