@@ -119,7 +119,7 @@ fn a_folder_without_a_tokenizer_and_no_folder_at_all() {
         &["no tokenizer", "tokenizer.json"],
     );
     damaged_model(|model| fs::write(model.join("tokenizer.json"), b"{}").unwrap(), &["tokenizer.json cannot be read"]);
-    damaged_model(|model| fs::remove_dir_all(model).unwrap(), &["there is no such folder", "config.json"]);
+    damaged_model(|model| fs::remove_dir_all(model).unwrap(), &["no such folder", "config.json"]);
 }
 
 #[test]

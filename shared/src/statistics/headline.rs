@@ -75,14 +75,14 @@ pub fn recovery(
         note: Some(format!("undefined: {reason}")),
     };
     if low <= 0.0 && 0.0 <= high {
-        return Ok(undefined(format!("{reference} − corrupted lies within its noise ({range})")));
+        return Ok(undefined(format!("the difference {reference} − corrupted is within noise ({range})")));
     }
     if high < 0.0 {
         return Ok(undefined(format!("the corrupted model is better than the {reference} one ({range})")));
     }
     let recovered = resamples.estimate(ratio(&resamples.observed), ratio);
     if !(recovered.interval.low.is_finite() && recovered.interval.high.is_finite()) {
-        return Ok(undefined(format!("{reference} − corrupted is too close to its noise ({range})")));
+        return Ok(undefined(format!("the difference {reference} − corrupted is too close to noise ({range})")));
     }
     Ok(Recovery { value: Some(recovered.value), interval: Some(recovered.interval), reference, note: None })
 }

@@ -35,7 +35,7 @@ pub fn headline(record: &RunRecord) -> String {
             Condition::Corrupted | Condition::Healed => "the corrupted model",
         };
         return format!(
-            "This run failed: fine-tuning {model} broke off at step {step}, because {reason} (learning rate \
+            "This run failed: fine-tuning {model} stopped at step {step} because {reason} (learning rate \
              {learning_rate:e})."
         );
     }
@@ -67,15 +67,15 @@ pub fn headline(record: &RunRecord) -> String {
                 }
                 Protocol::Pretrained => {
                     let rest = if deficit.points > 0.0 {
-                        format!("{} are missing", points(deficit.points))
+                        format!("{} fewer", points(deficit.points))
                     } else if deficit.points < 0.0 {
                         format!("{} more", points(-deficit.points))
                     } else {
                         "no difference".to_owned()
                     };
                     format!(
-                        "Damaged by {plan} before fine-tuning, the model reaches {healed_text} where the healthy one \
-                         reaches {healthy_text}: {rest} ({}).",
+                        "Damaged by {plan} before fine-tuning, the model reaches {healed_text}, whereas the healthy \
+                         one reaches {healthy_text}: {rest} ({}).",
                         interval(&deficit.interval, 1.0, "")
                     )
                 }
@@ -114,9 +114,9 @@ pub fn one_seed(record: &RunRecord) -> Option<String> {
 /// What a run of another version is worth.
 pub(super) fn superseded(record: &RunRecord) -> String {
     format!(
-        "Superseded: this run was made by another version of the program (schema {}, numerics {}; today's are \
-         {SCHEMA_VERSION} and {NUMERICS_VERSION}). Its figures stand as they were recorded, and are not put together \
-         with those of today's runs.",
+        "Superseded: this run was made by another version of the program (schema {}, numerics {}; the current ones are \
+         {SCHEMA_VERSION} and {NUMERICS_VERSION}). Its figures are shown as recorded and are not pooled with those of \
+         current runs.",
         record.spec.schema, record.spec.numerics_version
     )
 }
@@ -136,7 +136,7 @@ pub(super) fn caveats(result: &ModelResult) -> String {
     let counted =
         counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {} rows {what}", result.n));
     let stuck = result.largest_class_share.filter(|share| *share >= STUCK_SHARE);
-    counted.chain(stuck.map(|share| format!("; {} of the rows were given one class", percent(share)))).collect()
+    counted.chain(stuck.map(|share| format!("; {} of the rows were assigned to one class", percent(share)))).collect()
 }
 
 /// The protocol as a sentence.
@@ -144,11 +144,12 @@ pub(super) fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Pretrained => {
             "Protocol pretrained: the pre-trained model was corrupted and then fine-tuned. The corrupted model has an \
-             untrained head, so its accuracy is that of a guess, and the deficit is the figure to read."
+             untrained head, so its accuracy is that of guessing, and the deficit is the figure to read."
         }
         Protocol::Finetuned => {
             "Protocol finetuned: the model was fine-tuned, corrupted, and fine-tuned again with the same budget. The \
-             control was fine-tuned again in the same way without the damage; recovery and deficit are against it."
+             control was fine-tuned again in the same way without damage; recovery and deficit are measured against \
+             it."
         }
     }
 }

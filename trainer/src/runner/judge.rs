@@ -69,7 +69,7 @@ pub(super) fn judge(
     };
     let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
     let rows = rows_in_words(metrics.n, metrics.n_non_finite, metrics.n_saturated);
-    say!("{which}: accuracy {:.1} % of {rows} rows", 100.0 * metrics.accuracy);
+    say!("{which}: accuracy {:.1} % on {rows} rows", 100.0 * metrics.accuracy);
     Ok(Judged { result: model_result(&metrics, predictions_name(which.as_str())), predictions })
 }
 
@@ -109,7 +109,7 @@ pub(super) fn compare(
     let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
     let mut recovery = statistics::recovery((condition, &undamaged), &corrupted, &healed, &bootstrap)?;
     if protocol == Protocol::Pretrained && recovery.note.is_none() {
-        recovery.note = Some("corrupted = untrained head".to_owned());
+        recovery.note = Some("the corrupted model has an untrained head".to_owned());
     }
     let deficit = statistics::deficit((condition, &undamaged), &healed, &bootstrap)?;
     Ok(Comparison { recovery, deficit })
