@@ -103,7 +103,7 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     assert_eq!(manifest.rows.healing, manifest.rows.training, "one run heals on what it learnt from");
     let texts: Vec<&str> = manifest.samples.iter().map(|sample| sample.text.as_str()).collect();
     assert_eq!(texts, ["the film is good", "the plot was bad"]);
-    assert!(fs::read_to_string(bundle.join("NOTICE.txt")).unwrap().contains("derive from tiny-bert"));
+    assert!(fs::read_to_string(bundle.join("NOTICE.txt")).unwrap().contains("derived from tiny-bert"));
     let index: Value = serde_json::from_slice(&fs::read(folder.path().join("bundles/index.json")).unwrap()).unwrap();
     assert_eq!(index["bundles"][0]["name"], "tiny");
     assert_eq!(index["bundles"][0]["size_bytes"], manifest.size_bytes());

@@ -202,7 +202,7 @@ fn what_is_not_a_finished_run_is_refused_with_a_sentence() {
     let (run, _) = hostile_run(folder.path(), &[]);
     fs::remove_file(run.join("run.json")).unwrap();
     let stderr = refused(&["report", text(&run)]);
-    assert!(stderr.contains("is not finished (48 steps of fine-tuning are done)"), "{stderr}");
+    assert!(stderr.contains("is not finished (48 fine-tuning steps are done)"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
