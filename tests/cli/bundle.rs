@@ -252,13 +252,16 @@ fn rows_are_chosen_by_the_hashes_of_the_bundle() {
     let args = ["fetch", "--rows-of", text(&bundle), "--dataset", text(&other), "--out", text(&out)];
     let refused = bert_heal().args(args).assert().code(2);
     let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("expected 40 held-out rows of data, got 0"), "{said}");
+    assert!(said.contains("expected the 40 held-out rows of data, got 0"), "{said}");
     assert!(!out.exists());
 
     let mut changed: Value = serde_json::from_slice(&fs::read(folder.path().join("rows.json")).unwrap()).unwrap();
     changed["held_out"][3]["text"] = "another sentence".into();
     let error = ServedRows::parse(&manifest(&bundle), changed.to_string().as_bytes()).unwrap_err().to_string();
-    assert!(error.contains("held-out row is not one of the bundle's") && error.contains("another sentence"), "{error}");
+    assert!(
+        error.contains("held-out row does not belong to the bundle") && error.contains("another sentence"),
+        "{error}"
+    );
 }
 
 #[test]

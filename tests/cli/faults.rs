@@ -186,7 +186,7 @@ fn a_length_that_the_model_has_no_positions_for() {
         .assert()
         .code(2);
     let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
-    assert!(stderr.contains("--max-length 128") && stderr.contains("48 tokens"), "{stderr}");
+    assert!(stderr.contains("--max-length 128") && stderr.contains("at most 48"), "{stderr}");
 }
 
 #[test]

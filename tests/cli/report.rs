@@ -276,7 +276,7 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
     assert!(page.contains("Claims") && page.contains("All runs"), "{page}");
     // A row for each plan and a chart of their deficits; two levels from one end would make a curve.
     assert!(
-        page.contains("with their 95 % interval over seeds and rows") && page.contains("What healing leaves behind"),
+        page.contains("with their 95 % intervals over seeds and rows") && page.contains("What healing leaves behind"),
         "{page}"
     );
     // Records alone, as the page has them, say the same but for the interval, which is then over seeds on these rows.

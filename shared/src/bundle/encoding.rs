@@ -152,7 +152,7 @@ mod tests {
             "tensor bert.pooler.dense.weight: 8 values take 6 bytes, got 5"
         );
         assert!(
-            message(Encoding::Blocks { bits: 9, block: 8 }, &[], 0).ends_with("expected 2 to 8 bits a value, got 9")
+            message(Encoding::Blocks { bits: 9, block: 8 }, &[], 0).ends_with("expected 2 to 8 bits per value, got 9")
         );
         assert!(message(Encoding::Blocks { bits: 0, block: 8 }, &[], 0).contains("got 0"));
         for block in [0, 12, MAX_BLOCK + 8] {

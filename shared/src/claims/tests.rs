@@ -210,8 +210,8 @@ fn runs_that_differ_in_training_rows_or_numerics_are_not_pooled() {
         })
         .collect();
     for (others, difference) in [
-        (&limited, "dataset.rows.train: 5000 and 100"),
-        (&elsewhere, "numerics.instruction_set: \"avx512\" and \"gemm-avx2\""),
+        (&limited, "dataset.rows.train (5000 and 100)"),
+        (&elsewhere, "numerics.instruction_set (\"avx512\" and \"gemm-avx2\")"),
     ] {
         let (one, other) = (Experiment::of(&whole[0]), Experiment::of(&others[0]));
         let differences: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
@@ -245,7 +245,7 @@ fn a_failed_healing_counts_as_corrupted_and_what_cannot_be_compared_is_counted()
     let sentence = judgement.to_string();
     for part in [
         "1 healing failed and counts as corrupted",
-        "12 rows not finite count as wrong",
+        "12 rows are not finite and count as wrong",
         "1 seed lacks a model to compare and is left out",
     ] {
         assert!(sentence.contains(part), "{sentence}");
@@ -313,7 +313,7 @@ fn the_committed_claims_file_is_read_and_mistakes_are_named() {
         "claim \"a\": full recovery is always measured by the deficit: expected measure = \"deficit\" or none"
     );
     let again = "[[claim]]\nname = \"a\"\nfamily = \"primary\"\nquestion = \"full-recovery\"\n";
-    assert!(message(again).contains("twice"));
+    assert!(message(again).contains("duplicate name"));
     assert!(ClaimsFile::parse("alpha = 1.5\nclaim = []").unwrap_err().to_string().contains("between 0 and 1"));
     ClaimsFile::default().check().unwrap();
 }

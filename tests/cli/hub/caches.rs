@@ -83,7 +83,7 @@ fn without_the_hub_a_cache_that_is_filled_in_part_is_used_and_said() {
     fill(&machine, &hub, &["config.json", "model.safetensors", "vocab.txt"]);
     let output = machine.fetch(&[MODEL]);
     assert_success(&output);
-    assert!(stderr(&output).contains("refused (401)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("access denied (401)"), "{}", stderr(&output));
 }
 
 #[test]

@@ -209,10 +209,10 @@ mod tests {
         );
         assert_eq!(
             headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.88])),
-            "Damaged by kaiming@bottom:0.5 before fine-tuning, the model reaches 88.0 % where the healthy one reaches \
-             90.0 %: 2.0 points are missing (95 % interval -1.0 to 3.5)."
+            "Damaged by kaiming@bottom:0.5 before fine-tuning, the model reaches 88.0 %, whereas the healthy one reaches \
+             90.0 %: 2.0 points fewer (95 % interval -1.0 to 3.5)."
         );
-        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("91.0 % where the healthy"));
+        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("91.0 %, whereas the healthy"));
         assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("1.0 point more"));
     }
 
@@ -222,7 +222,8 @@ mod tests {
         record.control = Some(result(0.92));
         assert!(headline(&record).ends_with("The undamaged model, fine-tuned as often, reaches 92.0 %."));
         let stuck = ModelResult { n_non_finite: 3, n_saturated: 1, largest_class_share: Some(0.97), ..result(0.2) };
-        let expected = "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were given one class";
+        let expected =
+            "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were assigned to one class";
         assert_eq!(caveats(&stuck), expected);
         assert_eq!(caveats(&ModelResult { largest_class_share: Some(0.5), ..result(0.5) }), "");
     }
@@ -245,7 +246,7 @@ mod tests {
         record.status = RunStatus::Failed { phase, step: 12, learning_rate: 1e-2, reason };
         assert_eq!(
             headline(&record),
-            "This run failed: fine-tuning the corrupted model broke off at step 12, because the loss is NaN (learning \
+            "This run failed: fine-tuning the corrupted model stopped at step 12 because the loss is NaN (learning \
              rate 1e-2)."
         );
     }
