@@ -115,7 +115,7 @@ fn permute_needs_whole_layers_and_at_least_two() {
         "permute@top:1L",
         "permute needs at least two layers to swap, but only one is selected",
     );
-    assert_mistake("permute@all,pooler", "pooler", "permute swaps encoder layers, and pooler is none");
+    assert_mistake("permute@all,pooler", "pooler", "permute swaps encoder layers, and pooler is not one");
     assert_mistake("permute@all/attention.head:0", "0", "permute swaps whole tensors between layers, not single heads");
     assert_eq!(Plan::parse("permute@bottom:0").unwrap().validate(SIX), Ok(()));
 }
