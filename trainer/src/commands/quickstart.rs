@@ -37,10 +37,11 @@ Examples:
   bert-heal quickstart --corrupt kaiming@top:0.5         the same damage at the other end
   bert-heal quickstart --model my-model/ --dataset my-data/
 
-It fine-tunes on at most 1,500 rows, which takes about a minute each time on two cores; anything missing is fetched
-first and timed separately. Without a network it starts from the page's own model (in the folder of bundles that
-BERT_HEAL_BUNDLES names, else in the source tree) and says what needs data. The numbers show how it works and prove
-nothing; for evidence see bert-heal help run.";
+It fine-tunes on at most 1,500 rows, which takes about a minute each time on two cores; anything
+missing is fetched first and timed separately. Without a network it starts from the page's own
+model (in the folder of bundles that BERT_HEAL_BUNDLES names, else in the source tree) and says
+what needs data. The numbers show how it works and prove nothing; for evidence see
+bert-heal help run.";
 
 /// Damage and heal a small model in a few minutes: a demonstration
 ///
