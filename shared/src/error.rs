@@ -35,7 +35,7 @@ pub enum Error {
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
     /// `BERT_HEAL_ISA` names no instruction set, or one that this processor lacks.
-    #[error("BERT_HEAL_ISA is {value:?}; expected one of avx512, gemm, scalar, of which this machine has {available}")]
+    #[error("BERT_HEAL_ISA is {value:?}; expected avx512, gemm or scalar, of which this machine supports {available}")]
     InstructionSet {
         /// What the variable holds.
         value: String,
@@ -207,7 +207,7 @@ pub enum BundleError {
     #[error("manifest.json cannot be read: {0}")]
     Manifest(String),
     /// The manifest is of another version of the format.
-    #[error("manifest.json has version {got}, this program reads versions {oldest} to {newest}")]
+    #[error("manifest.json has version {got}, but this program reads versions {oldest} to {newest}")]
     Version {
         /// In the file.
         got: u32,
@@ -217,7 +217,7 @@ pub enum BundleError {
         newest: u32,
     },
     /// A file is longer or shorter than the manifest says.
-    #[error("{file}: expected {expected} bytes, got {got}: the download is incomplete or the file is another one")]
+    #[error("{file}: expected {expected} bytes, got {got}: the download is incomplete, or it is a different file")]
     Size {
         /// The file's name.
         file: String,
@@ -227,7 +227,7 @@ pub enum BundleError {
         got: u64,
     },
     /// A file's content is not what the manifest says.
-    #[error("{file}: expected SHA-256 {expected}, got {got}: the file is damaged or another one")]
+    #[error("{file}: expected SHA-256 {expected}, got {got}: the file is damaged, or it is a different file")]
     Hash {
         /// The file's name.
         file: String,
@@ -302,7 +302,7 @@ pub enum BundleError {
         name: String,
     },
     /// The control's weights were asked for.
-    #[error("bundle {name} has its control's figures, not its weights")]
+    #[error("bundle {name} contains its control's figures but not its weights")]
     ControlWeights {
         /// The bundle.
         name: String,

@@ -31,7 +31,7 @@ pub struct Results {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A run that stands in an earlier line, too.
-    #[error("line {line}: run {run_id} is there twice; the first is used")]
+    #[error("line {line}: run {run_id} occurs twice; the first is used")]
     Twice {
         /// Counted from 1.
         line: usize,
@@ -39,15 +39,15 @@ pub enum Problem {
         run_id: RunId,
     },
     /// The last line, of which only the beginning was written.
-    #[error("line {line}, the last one, is torn: that run was not finished")]
+    #[error("line {line}, the last one, is incomplete; its run is left out")]
     Torn {
         /// Counted from 1.
         line: usize,
     },
     /// Anything else.
     #[error(
-        "line {line} is no record of this version of bert-heal ({reason}); expected the file results.jsonl from a folder \
-         of runs"
+        "line {line} is not a record that this version of bert-heal can read ({reason}); expected the results.jsonl of \
+         a folder of runs"
     )]
     NoRecord {
         /// Counted from 1.

@@ -103,7 +103,7 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     assert_eq!(manifest.rows.healing, manifest.rows.training, "one run heals on what it learnt from");
     let texts: Vec<&str> = manifest.samples.iter().map(|sample| sample.text.as_str()).collect();
     assert_eq!(texts, ["the film is good", "the plot was bad"]);
-    assert!(fs::read_to_string(bundle.join("NOTICE.txt")).unwrap().contains("derive from tiny-bert"));
+    assert!(fs::read_to_string(bundle.join("NOTICE.txt")).unwrap().contains("derived from tiny-bert"));
     let index: Value = serde_json::from_slice(&fs::read(folder.path().join("bundles/index.json")).unwrap()).unwrap();
     assert_eq!(index["bundles"][0]["name"], "tiny");
     assert_eq!(index["bundles"][0]["size_bytes"], manifest.size_bytes());
@@ -252,13 +252,16 @@ fn rows_are_chosen_by_the_hashes_of_the_bundle() {
     let args = ["fetch", "--rows-of", text(&bundle), "--dataset", text(&other), "--out", text(&out)];
     let refused = bert_heal().args(args).assert().code(2);
     let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("expected 40 held-out rows of data, got 0"), "{said}");
+    assert!(said.contains("expected the 40 held-out rows of data, got 0"), "{said}");
     assert!(!out.exists());
 
     let mut changed: Value = serde_json::from_slice(&fs::read(folder.path().join("rows.json")).unwrap()).unwrap();
     changed["held_out"][3]["text"] = "another sentence".into();
     let error = ServedRows::parse(&manifest(&bundle), changed.to_string().as_bytes()).unwrap_err().to_string();
-    assert!(error.contains("held-out row is not one of the bundle's") && error.contains("another sentence"), "{error}");
+    assert!(
+        error.contains("held-out row does not belong to the bundle") && error.contains("another sentence"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -281,7 +284,7 @@ fn a_bundle_of_version_1_opens_without_a_control_and_one_of_old_numerics_is_supe
     bert_heal().args(args).args(["--which", "healed"]).write_stdin("the film\n").assert().success();
     let refused = bert_heal().args(args).args(["--which", "control"]).write_stdin("the film\n").assert().code(2);
     let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(said.contains("control's figures, not its weights"), "{said}");
+    assert!(said.contains("control's figures but not its weights"), "{said}");
 }
 
 /// Damages a copy of the bundle and returns what a command says of it.
@@ -340,7 +343,7 @@ fn damaged_and_hostile_bundles_are_refused_with_one_sentence() {
     says("cannot read weights.bin", &|copy| fs::remove_file(copy.join("weights.bin")).unwrap());
     says("tokenizer.json: expected", &|copy| fs::write(copy.join("tokenizer.json"), "{}").unwrap());
     says("manifest.json cannot be read", &|copy| fs::write(copy.join("manifest.json"), "{").unwrap());
-    says("has version 3, this program reads versions 1 to 2", &|copy| {
+    says("has version 3, but this program reads versions 1 to 2", &|copy| {
         fs::write(copy.join("manifest.json"), r#"{"version":3,"new":[]}"#).unwrap();
     });
     says("control: expected 40 held-out rows", &|copy| {
@@ -372,7 +375,7 @@ fn damaged_and_hostile_bundles_are_refused_with_one_sentence() {
     says("expected a parameter of the model, got bert.secret", &|copy| {
         edit(copy, |manifest| manifest["healed"]["tensors"][0]["name"] = "bert.secret".into());
     });
-    says("expected a parameter behind", &|copy| {
+    says("expected a parameter after", &|copy| {
         edit(copy, |manifest| {
             let first = manifest["healed"]["tensors"][0].clone();
             manifest["healed"]["tensors"].as_array_mut().unwrap().insert(0, first);
@@ -404,7 +407,7 @@ fn export_for_the_page_says_what_it_needs() {
         assert!(stderr.contains(said), "expected {said:?} in {stderr}");
         assert!(!out.exists());
     };
-    says("expected the folder of a run", &["--model", text(&model)]);
+    says("expected a run folder", &["--model", text(&model)]);
     says("--healed RUN", &["--model", text(&bundle)]);
     says("--which corrupted", &["--model", text(&run), "--which", "corrupted"]);
     says("2 to 8, 16 or 32 bits", &["--model", text(&run), "--bits", "9"]);

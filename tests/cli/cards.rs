@@ -139,7 +139,7 @@ fn an_export_of_weights_that_are_not_the_runs_states_no_results() {
     fs::copy(model.join("model.safetensors"), run.join("checkpoint/healthy/model.safetensors")).unwrap();
     let exported = folder.path().join("exported");
     let said = stderr(&["export", "--model", text(&run), "--for", "hub", "--out", text(&exported)]);
-    assert!(said.contains("not those of the record"), "{said}");
+    assert!(said.contains("do not match the record"), "{said}");
     assert!(told(&exported).2.contains("## Results\nUnknown"));
 }
 

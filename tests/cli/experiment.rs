@@ -69,7 +69,7 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
         let n_steps = (conditions.len() - 1) * 10 * 19;
         assert_eq!(record["train"]["steps"], n_steps);
         let note = record["recovery"]["note"].as_str();
-        assert_eq!(note == Some("corrupted = untrained head"), protocol == "pretrained", "{record:#}");
+        assert_eq!(note == Some("the corrupted model has an untrained head"), protocol == "pretrained", "{record:#}");
         for which in conditions {
             let predictions = out.join(record[*which]["predictions"].as_str().unwrap());
             let lines = zstd::decode_all(fs::File::open(predictions).unwrap()).unwrap();
@@ -142,7 +142,7 @@ fn another_spec_in_the_same_folder_is_refused_with_the_field() {
     args.extend(["--weight-decay", "0.5"]);
     let output = bert_heal().args(&args).assert().code(2);
     let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
-    assert!(stderr.contains("training.weight_decay: 0.01 there, 0.5 asked"), "{stderr}");
+    assert!(stderr.contains("training.weight_decay is 0.01 there but 0.5 here"), "{stderr}");
 }
 
 /// A learning rate that no model survives.

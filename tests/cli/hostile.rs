@@ -158,7 +158,7 @@ fn parquet_that_expands_without_end() {
 
 #[test]
 fn files_of_a_model_that_have_gigabytes() {
-    let too_large = "larger than 64 MiB";
+    let too_large = "expected at most 64 MiB";
     for name in ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"] {
         hostile_model(|model| lengthen(&model.join(name), b"{", 4 << 30), &[name, too_large]);
     }

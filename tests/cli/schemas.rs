@@ -96,7 +96,7 @@ pub(crate) fn record() -> RunRecord {
             value: Some(0.977),
             interval: Some(interval(0.95, 1.0)),
             reference: Condition::Healthy,
-            note: Some("corrupted = untrained head".into()),
+            note: Some("the corrupted model has an untrained head".into()),
         }),
         deficit: Some(Deficit { points: 1.8, interval: interval(0.2, 3.4), reference: Condition::Healthy }),
         against_healthy: None,

@@ -95,7 +95,7 @@ fn every_signal_that_asks_for_an_end_finishes_the_step_saves_and_is_gone_on_from
             }
             assert_eq!(output.status.code(), Some(4), "{signal} at {at}: {stderr}");
             assert!(stderr.contains(&format!("{words}: finishing this step")), "{stderr}");
-            assert!(stderr.contains("interrupted after step") && stderr.contains("goes on from there"), "{stderr}");
+            assert!(stderr.contains("interrupted after step") && stderr.contains("to resume from there"), "{stderr}");
         }
         Some((out, epochs))
     });

@@ -43,16 +43,16 @@ pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
         sections.push(format!("## How it was made\n{}", making(made_by.record)));
     } else {
         sections.push(
-            "## Results\nUnknown: no record of a finished run belongs to these weights. `bert-heal evaluate` measures \
-             them."
+            "## Results\nUnknown: there is no record of a finished run for these weights. Measure them with `bert-heal \
+             evaluate`."
                 .to_owned(),
         );
     }
     sections.push(format!("## Limits\n{}", limits(condition, record)));
     sections.push(
-        "## Where it comes from\nWritten by bert-heal, which damages part of a BERT, fine-tunes it and measures how far \
-         it heals, after *Healing Powers of BERT* (arXiv:2406.14459). No figure here is that paper's.\nThe licence is \
-         that of the model it was made from; it was not recorded here."
+        "## Where it comes from\nWritten by bert-heal, which damages part of a BERT, fine-tunes it and measures how \
+         far it heals, following *Healing Powers of BERT* (arXiv:2406.14459). None of the figures here are from that \
+         paper.\nThe licence is that of the model from which it was made; it was not recorded here."
             .to_owned(),
     );
     sections.join("\n\n") + "\n"
@@ -77,22 +77,22 @@ fn introduction(condition: Condition, history: &History) -> String {
              damage does."
         ),
         (_, Some(warning)) => format!(
-            "> **Warning, this model was damaged: {warning}.**\n> Do not take it for the original, nor for a model that \
-             was fine-tuned without damage."
+            "> **Warning, this model was damaged: {warning}.**\n> Do not mistake it for the original, or for a model \
+             that was fine-tuned without damage."
         ),
         (_, None) if history.is_empty() => {
-            "bert-heal wrote this folder and does not know what was done to the weights \
-             before: the checkpoint it was made from tells no history. Whether they were ever damaged is unknown."
+            "bert-heal wrote this folder and does not know what was done to the weights before: the checkpoint from \
+             which it was made records no history. Whether they were ever damaged is unknown."
                 .to_owned()
         }
         (Condition::Control, None) => {
-            "The control of an experiment: fine-tuned as usual, then once more as the corrupted model was, without \
-             damage. It is what the healed model is measured from."
+            "The control of an experiment: fine-tuned as usual, then once more in the same way as the corrupted model, \
+             but without damage. The healed model is measured against it."
                 .to_owned()
         }
         (_, None) => {
-            "The healthy model of an experiment: fine-tuned as usual, not corrupted. It is what the corrupted \
-             and healed models of the same run are compared with."
+            "The healthy model of an experiment: fine-tuned as usual, not corrupted. The corrupted and healed models \
+             of the same run are compared with it."
                 .to_owned()
         }
     }
@@ -102,7 +102,7 @@ fn introduction(condition: Condition, history: &History) -> String {
 fn treatments(config: &ModelConfig, record: Option<&RunRecord>) -> String {
     let mut items = vec![match record {
         Some(record) if record.spec.model.random => {
-            format!("Weights drawn at random in the shape of {}.", record.spec.model.name)
+            format!("Weights initialised at random in the shape of {}.", record.spec.model.name)
         }
         Some(record) => format!("Started from {}.", record.spec.model.name),
         None => "Started from a checkpoint that is not recorded.".to_owned(),
@@ -136,7 +136,7 @@ fn results(made_by: MadeBy<'_>) -> String {
     let dataset = &record.spec.dataset;
     let mut lines = vec![
         format!(
-            "On {} rows of {} that were not trained on; 95 % intervals are over these rows (Wilson's).\n",
+            "On {} rows of {} that were not used for training; the 95 % intervals are over these rows (Wilson's).\n",
             made_by.result().map_or(0, |result| result.metrics.n),
             dataset.name
         ),
@@ -212,10 +212,11 @@ fn making(record: &RunRecord) -> String {
 }
 
 fn limits(condition: Condition, record: Option<&RunRecord>) -> String {
-    let mut lines = vec!["- Made for an experiment, not for use: nobody checked it for bias, safety or other texts."];
+    let mut lines =
+        vec!["- Made for an experiment, not for use: it has not been checked for bias or safety, or on other texts."];
     match condition {
-        Condition::Corrupted => lines.push("- Damaged weights: what it says is not what the original model would say."),
-        Condition::Healed => lines.push("- Healed on one task only: whatever else the original knew may be gone."),
+        Condition::Corrupted => lines.push("- Damaged weights: its predictions are not those of the original model."),
+        Condition::Healed => lines.push("- Healed on one task only: other abilities of the original may be lost."),
         Condition::Healthy | Condition::Control => {}
     }
     if record.is_some() {

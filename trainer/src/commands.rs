@@ -38,8 +38,8 @@ Examples:
   bert-heal run --model minilm-l6 --dataset trec6 --corrupt kaiming@bottom:0.5
   bert-heal help run
 
-Results go to stdout, log and progress to stderr; --json prints one JSON value.
-Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 some runs failed, 4 interrupted.";
+Results go to stdout, messages and progress to stderr; --json prints one JSON value.
+Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 a run failed, 4 interrupted.";
 
 /// Break a BERT, fine-tune it, and measure how far it heals
 ///
@@ -55,11 +55,11 @@ Exit codes: 0 ok, 1 unexpected, 2 usage or bad input, 3 some runs failed, 4 inte
     arg_required_else_help = true,
 )]
 pub struct Cli {
-    /// Threads of the CPU [default: `RAYON_NUM_THREADS`, else one for each core]
+    /// CPU threads to use [default: `RAYON_NUM_THREADS`, else one per core]
     #[arg(long, global = true, value_name = "N", value_parser = flag_values::count, help_heading = "Device")]
     pub threads: Option<usize>,
 
-    /// Take models and datasets from this machine only, as `HF_HUB_OFFLINE=1` does
+    /// Use only models and datasets on this machine, as with `HF_HUB_OFFLINE=1`
     #[arg(long, global = true, help_heading = "Model and data")]
     pub offline: bool,
 

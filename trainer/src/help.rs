@@ -6,8 +6,8 @@ use shared::dataset::{Endings, Format, endings};
 /// What `--dataset` takes.
 #[must_use]
 pub fn dataset() -> String {
-    let places = "Catalogue name, hub id, a folder with train, validation and test files, a copy of a hub's, what \
-                  datasets saved, or one file:";
+    let places = "Catalogue name, hub id, a folder with train, validation and test files, a local copy of a hub \
+                  dataset, a folder written by datasets' save_to_disk, or one file:";
     format!("{places} {}", endings(Endings::Usual))
 }
 
@@ -20,7 +20,7 @@ pub fn schemes() -> String {
 /// Every format of a dataset's files, a line each.
 #[must_use]
 pub fn formats() -> String {
-    lines("Files of a dataset", &Format::ALL.map(|format| (format.entry().endings.join(", "), format.entry().help)))
+    lines("Dataset files", &Format::ALL.map(|format| (format.entry().endings.join(", "), format.entry().help)))
 }
 
 /// A heading, and under it what is explained beside what it is.

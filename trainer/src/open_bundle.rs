@@ -44,7 +44,7 @@ pub fn open(folder: &Path) -> anyhow::Result<Bundle> {
 
 /// Reads what healed a bundle's corrupted model.
 pub fn delta(folder: &Path, bundle: &Bundle) -> anyhow::Result<Delta> {
-    let missing = || anyhow!("it has no healed model, only a healthy one");
+    let missing = || anyhow!("it has only a healthy model, no healed one");
     let entry = bundle.manifest().files.healed.as_ref().ok_or_else(missing);
     let entry = entry.map_err(bad_input).with_context(|| context(folder))?;
     bundle.delta(read(folder, entry)?).map_err(bad_input).with_context(|| context(folder))
@@ -54,7 +54,10 @@ pub fn delta(folder: &Path, bundle: &Bundle) -> anyhow::Result<Delta> {
 pub fn parameters(folder: &Path, bundle: &Bundle, condition: Condition, device: &Device) -> anyhow::Result<Parameters> {
     match condition {
         Condition::Control => {
-            return Err(bad_input(anyhow!("{}: it has the control's figures, not its weights", context(folder))));
+            return Err(bad_input(anyhow!(
+                "{}: it contains the control's figures but not its weights",
+                context(folder)
+            )));
         }
         Condition::Healthy => bundle.parameters(device),
         Condition::Corrupted => bundle.corrupted(device).map(|(parameters, _)| parameters),

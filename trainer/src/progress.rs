@@ -38,7 +38,7 @@ impl Progress {
     pub fn resumed(name: &str, total_steps: usize, first_step: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| bar(name, total_steps, first_step));
         if bar.is_none() {
-            let resumed = if first_step > 0 { format!(", going on from step {first_step}") } else { String::new() };
+            let resumed = if first_step > 0 { format!(", resuming from step {first_step}") } else { String::new() };
             say!("{name}: {total_steps} steps{resumed}");
         }
         let now = Instant::now();

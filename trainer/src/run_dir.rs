@@ -90,12 +90,16 @@ impl RunDir {
                 .map_err(|error| bad_input(anyhow!(error).context(format!("{SPEC} is not JSON"))))?;
             return match first_difference(&there, &asked) {
                 None => self.check_numerics(numerics),
-                Some(difference) => Err(bad_input(anyhow!("holds another run; {difference} (choose another --out)"))),
+                Some(difference) => {
+                    Err(bad_input(anyhow!("already holds a different run: {difference} (choose another --out)")))
+                }
             };
         }
         if let Some(name) = self.content()? {
             let name = name.display();
-            return Err(bad_input(anyhow!("has {name} but no {SPEC}, so it is not a run's (choose another --out)")));
+            return Err(bad_input(anyhow!(
+                "is not a run folder: it contains {name} but no {SPEC} (choose another --out)"
+            )));
         }
         self.is_new = true;
         atomic::write_json(&self.path.join(NUMERICS), numerics)?;
@@ -113,12 +117,12 @@ impl RunDir {
             .map_err(anyhow::Error::from)
             .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
             .map_err(bad_input)
-            .with_context(|| format!("{NUMERICS} cannot be read, so it is not known what computed this run"))?;
+            .with_context(|| format!("{NUMERICS} cannot be read, so it is unknown what this run was computed with"))?;
         match there.difference(now) {
             None => Ok(()),
             Some(difference) => Err(bad_input(anyhow!(
-                "this run was begun with other numerics; {difference}; going on would mix their bits (choose another \
-                 --out, or go on where it was begun)"
+                "this run was started with different numerics: {difference}; resuming here would mix results (choose \
+                 another --out, or resume it where it was started)"
             ))),
         }
     }
@@ -263,7 +267,7 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<RunRecord>> {
         bytes => bytes.with_context(|| path.display().to_string())?,
     };
     let record = serde_json::from_slice(&bytes);
-    Ok(Some(record.with_context(|| format!("{} is not a record of this version", path.display()))?))
+    Ok(Some(record.with_context(|| format!("{} is not a record that this version can read", path.display()))?))
 }
 
 /// Locks a folder against other processes.
@@ -297,7 +301,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
                 let holder = fs::read_to_string(&path).unwrap_or_default();
                 let holder = holder.trim();
                 return Err(bad_input(anyhow!(
-                    "{}: another process (pid {holder}) is working in this folder",
+                    "{}: another process (pid {holder}) is using this folder",
                     folder.display()
                 )));
             }

@@ -54,7 +54,7 @@ struct Progress {
 /// When the user interrupts, or the disk fails. A fine-tuning that diverges is no error but a record with that status.
 pub fn run(prepared: &Prepared, run_dir: &RunDir, interrupt: &Interrupt) -> anyhow::Result<RunRecord> {
     if let Some(record) = run_dir.read_record()? {
-        say!("{}: already finished; nothing was computed", run_dir.path().display());
+        say!("{}: already finished; nothing to compute", run_dir.path().display());
         // The process that finished it may have been killed before it came to this.
         run_dir.append_to_results(&record)?;
         return Ok(record);
@@ -142,7 +142,7 @@ fn take_over(
 ) -> anyhow::Result<()> {
     if let Some(summary) = reuse::take_over(prepared, run_dir, condition)? {
         progress.notes.push(format!(
-            "The {condition} model is that of run {}, which made it of the same spec with the same numerics.",
+            "The {condition} model was reused from run {}, which has the same spec and numerics.",
             summary.reused_from.as_ref().map_or("?", |id| id.as_str())
         ));
         run_dir.write_json(&phase_file(condition), &summary)?;

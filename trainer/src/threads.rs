@@ -63,7 +63,7 @@ fn start_over(changes: Vec<(&str, String)>) {
         let mut copy = Command::new(program);
         copy.args(std::env::args_os().skip(1)).envs(changes);
         let error = copy.exec();
-        say!("note: cannot start over to fix the number of threads ({error}); training may be slower");
+        say!("note: cannot restart to set the number of threads ({error}); training may be slower");
     }
 }
 
@@ -75,7 +75,7 @@ fn start_over(changes: Vec<(&str, String)>) {
         copy.args(std::env::args_os().skip(1)).envs(changes);
         match copy.status() {
             Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-            Err(error) => say!("note: cannot start over to fix the number of threads ({error}); going on"),
+            Err(error) => say!("note: cannot restart to set the number of threads ({error}); continuing without"),
         }
     }
 }

@@ -22,7 +22,7 @@ thread_local! {
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = read_start(path, MAX_BYTES + 1)?;
     if bytes.len() as u64 > MAX_BYTES {
-        let reason = format!("it is larger than {} MiB, expected at most that", MAX_BYTES >> 20);
+        let reason = format!("expected at most {} MiB, got more", MAX_BYTES >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
     Ok(bytes)

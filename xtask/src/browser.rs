@@ -21,8 +21,8 @@ pub fn ensure(shell: &Shell) -> Result<PathBuf> {
     let is_root = shell.output("id", &["-u"]).as_deref() == Some("0");
     if !is_root || shell.output("apt-get", &["--version"]).is_none() {
         bail!(
-            "Chromium and chromedriver are needed and not on PATH: install them (on Debian: `sudo apt-get install \
-             chromium chromium-driver`), or leave their checks out with `--skip wasm,browser`"
+            "Chromium and chromedriver are needed but not on PATH: install them (on Debian: `sudo apt-get install \
+             chromium chromium-driver`) or skip their checks with `--skip wasm,browser`"
         );
     }
     eprintln!("chromium, chromium-driver: installing Debian's packages (about 1 minute)");
@@ -31,7 +31,7 @@ pub fn ensure(shell: &Shell) -> Result<PathBuf> {
         let args = [&["-o", "DPkg::Lock::Timeout=300"], args].concat();
         run(shell.command("apt-get", args)?.env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
-    find().context("the packages chromium and chromium-driver are installed, yet their programs are not on PATH")
+    find().context("the packages chromium and chromium-driver are installed, but their programs are not on PATH")
 }
 
 /// The driver, if a browser is there as well.

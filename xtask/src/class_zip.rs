@@ -14,12 +14,12 @@ const FOLDER: &str = "bert-heal";
 
 /// What to do with it.
 const START: &str = "\
-This folder is a web page that needs no network. A browser does not run it from a file: serve the folder on this machine,
+This folder is a web page that needs no network. A browser cannot run it from a file: serve the folder on this machine with
 
     python3 -m http.server --bind 127.0.0.1 8000
 
-or by any other web server, and open http://127.0.0.1:8000/ . To let a class open it from your machine, leave out --bind
-and give them your machine's address; over plain HTTP their browsers then keep nothing between visits.
+or any other web server, and open http://127.0.0.1:8000/ . To let a class open it from your machine, leave out --bind and
+give them your machine's address; over plain HTTP their browsers then keep nothing between visits.
 ";
 
 /// Options of the hook.

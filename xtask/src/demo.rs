@@ -33,18 +33,18 @@ pub fn run(mut shell: Shell, args: &DemoArgs) -> Result<()> {
     TcpListener::bind(address)
         .with_context(|| format!("cannot serve at {address}; choose another port with `--port`"))?;
 
-    eprintln!("[1/4] Tools for WebAssembly (about 6 minutes on 2 cores the first time, later none)");
+    eprintln!("[1/4] Tools for WebAssembly (first time only: about 6 minutes on 2 cores)");
     tools::ensure_page_tools(&mut shell)?;
 
-    eprintln!("[2/4] Sentences to heal with (builds bert-heal: a few minutes on 2 cores the first time, later none)");
+    eprintln!("[2/4] Sentences to heal with (first time only: builds bert-heal, a few minutes on 2 cores)");
     sentences::fetch(&shell)?;
 
     // Built on its own first: `trunk serve` would go on and serve nothing after a failed build.
-    eprintln!("[3/4] Building the page (about 5 minutes on 2 cores the first time, later seconds)");
+    eprintln!("[3/4] Building the page (about 5 minutes on 2 cores the first time, seconds after that)");
     // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
     run_command(shell.command("trunk", ["build", "--release", "--offline"])?.stdout(io::stderr()))?;
 
-    eprintln!("[4/4] Serving it on this machine only (seconds)");
+    eprintln!("[4/4] Serving the page on this machine only (seconds)");
     let port = args.port.to_string();
     let serve = ["serve", "--release", "--offline", "--address", "127.0.0.1", "--port", &port];
     let mut command = shell.command("trunk", serve)?;
@@ -73,12 +73,12 @@ fn attend(server: &mut Child, address: SocketAddr, stop: &AtomicBool) -> Result<
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            bail!("trunk ended with {status}");
+            bail!("trunk failed: {status}");
         }
         // Trunk listens once the first build is done.
         if !is_announced && TcpStream::connect_timeout(&address, POLL_INTERVAL).is_ok() {
             is_announced = true;
-            eprintln!("\nOpen the page; Ctrl-C stops it:");
+            eprintln!("\nOpen the page (Ctrl-C stops the server):");
             println!("http://{address}/");
         }
         thread::sleep(POLL_INTERVAL);

@@ -39,9 +39,9 @@ pub fn check(dist: &Path) -> Result<()> {
         bail!("{}: expected the page's app and both its workers, found app {app}, workers {workers:?}", dist.display());
     }
     let sum = app + worker + rest;
-    eprintln!("page without models, gzip: {sum} bytes (app {app}, worker {worker}, rest {rest}); budget {BUDGET}");
+    eprintln!("page without models, gzipped: {sum} bytes (app {app}, worker {worker}, rest {rest}); budget {BUDGET}");
     if sum > BUDGET {
-        bail!("the page without models has {sum} bytes as gzip, {} over the budget of {BUDGET}", sum - BUDGET);
+        bail!("the page without models has {sum} bytes gzipped, {} over the budget of {BUDGET}", sum - BUDGET);
     }
     Ok(())
 }

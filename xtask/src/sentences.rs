@@ -29,8 +29,8 @@ pub fn fetch(shell: &Shell) -> Result<()> {
             let _ = fs::remove_file(&rows);
             let name = bundle.file_name().unwrap_or_default().to_string_lossy();
             eprintln!(
-                "note: {error:#}\nnote: the page opens {name} without sentences to heal with; when the network is back, \
-                 `cargo xtask demo` fetches them"
+                "note: {error:#}\nnote: the page opens {name} without sentences to heal with; run `cargo xtask demo` \
+                 again when the network is back to fetch them"
             );
         }
     }

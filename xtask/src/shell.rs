@@ -19,7 +19,7 @@ impl Shell {
     /// When the program was not started by cargo.
     pub fn new() -> Result<Self> {
         // Read at run time: a root compiled in would outlive a moved checkout.
-        let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").context("start this program as `cargo xtask`")?;
+        let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").context("run this program as `cargo xtask`")?;
         let root = Path::new(&manifest_dir).parent().context("xtask lies directly in the workspace's root")?;
         Ok(Self { root: root.to_owned(), tool_dirs: Vec::new() })
     }
@@ -71,7 +71,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {line}");
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
-        bail!("`{line}` ended with {status}");
+        bail!("`{line}` failed: {status}");
     }
     Ok(())
 }

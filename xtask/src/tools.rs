@@ -90,7 +90,7 @@ fn ensure(shell: &mut Shell, tool: &Tool) -> Result<()> {
     } else {
         install(shell, tool, &root)?;
         if !has_version(shell, Some(&bin_dir), tool) {
-            bail!("{package} was installed in {} but does not say it is {version}", bin_dir.display());
+            bail!("{package} was installed in {} but does not report version {version}", bin_dir.display());
         }
     }
     shell.add_tool_dir(bin_dir);
@@ -112,7 +112,7 @@ fn install(shell: &Shell, tool: &Tool, root: &Path) -> Result<()> {
     let Tool { package, version, install_args, duration, .. } = tool;
     let root = root.to_str().context("the cache folder's name is not UTF-8")?;
     if shell.output("cargo", &["binstall", "-V"]).is_some() {
-        eprintln!("{package} {version}: fetching the ready-made program (seconds)");
+        eprintln!("{package} {version}: fetching the prebuilt program (seconds)");
         let spec = format!("{package}@{version}");
         let args = ["binstall", "--no-confirm", "--disable-strategies", "compile", "--root", root, &spec];
         match shell.cargo(&args) {

@@ -14,7 +14,7 @@ const N_EXPERIMENTS: u64 = 2_000;
 
 fn main() {
     println!("{INTRODUCTION}");
-    println!("| rules | accuracy | seeds | rows | coverage, % | width / known variance | width / Student's |");
+    println!("| dominant | accuracy | seeds | rows | coverage, % | width / known variance | width / Student's |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let (mut least, mut most_of_many, mut widest) = (100.0_f64, 0.0_f64, 0.0_f64);
     for (mix, spread) in MIXES {
@@ -39,12 +39,12 @@ fn main() {
         }
     }
     println!(
-        "\nThe least coverage is {least:.1} %; the most with 10 seeds and 500 rows or more is {most_of_many:.1} %; from six \
-         seeds on no interval is on average wider than {widest:.2} times that of a known variance."
+        "\nThe least coverage is {least:.1} %; the most with 10 seeds and 500 rows or more is {most_of_many:.1} %; \
+         with six or more seeds no interval is on average wider than {widest:.2} times that with a known variance."
     );
     println!("{COMPARISONS}");
     println!(
-        "| rules | own rows | true difference | seeds | rows | coverage, % | half-width, points | worse or better, % | of these \
+        "| dominant | own rows | true difference | seeds | rows | coverage, % | half-width, points | worse or better, % | of these \
          borne out, % | equivalent, % |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -74,26 +74,26 @@ fn main() {
 const INTRODUCTION: &str = "\
 # Intervals and verdicts, measured
 Made by `cargo run --package shared --example coverage > docs/statistics.md`, which takes a few minutes; a smaller version runs with the tests (`shared/tests/statistics_coverage.rs`).
-The formulas and their sources are in `shared/src/statistics/crossed.rs`, the rule of verdicts in `shared/src/statistics/claims.rs`.
+The formulas and their sources are in `shared/src/statistics/crossed.rs`, the rule for verdicts in `shared/src/claims/judge.rs`.
 
 ## Intervals of an accuracy
-What an interval is about: the mean accuracy over new seeds and new rows.
-Rows are right with a chance of logistic(location + seed + row + cell), all effects normal with these standard deviations in logits: where *seeds* rule 0.5, 0.2, 0.2; where *rows* rule 0.1, 3, 0.5; where *cells* (a single seed on a single row) rule 0.1, 0.5, 3.
-The true accuracy is the integral of that law. 2,000 experiments a line, so a coverage of 95 % has a standard error of 0.5.
-The last two columns divide the mean length of the 95 % intervals by that of the mean ± 1.96 true standard errors, which nobody can know, and by that with Student's quantile at the true degrees of freedom.
-The rule: at least 93 % everywhere, at most 97.5 % from 10 seeds and 500 rows on.
+An interval is about the mean accuracy over new seeds and new rows.
+A row is right with probability logistic(location + seed + row + cell); the effects are normal with these standard deviations in logits for seed, row and cell: where *seeds* dominate 0.5, 0.2, 0.2; where *rows* dominate 0.1, 3, 0.5; where *cells* (a single seed on a single row) dominate 0.1, 0.5, 3.
+The true accuracy is the integral of that distribution. Each line has 2,000 experiments, so a coverage of 95 % has a standard error of 0.5.
+The last two columns divide the mean length of the 95 % intervals by that of the mean ± 1.96 true standard errors, which are unknown in practice, and by that with Student's quantile at the true degrees of freedom.
+The requirement: at least 93 % everywhere, and at most 97.5 % with 10 or more seeds and 500 or more rows.
 ";
 
 const COMPARISONS: &str = "
-With three and four seeds an interval is more than 1.35 times as wide as that of a known variance, and cannot be otherwise: with two degrees of freedom Student's own interval is on average 1.94 times as wide, with three 1.50 times.
+With three and four seeds an interval is more than 1.35 times as wide as that of a known variance, and this is unavoidable: with two degrees of freedom Student's own interval is on average 1.94 times as wide, with three 1.50 times.
 
 ## Differences of two models, and verdicts
-Two models on the same rows, accuracies 0.93 (and 0.935 where the true difference is 0.5 points, which is the margin of equivalence), paired by seed and row, effects as above; *own rows* is the standard deviation in logits of what a row is to one model only, whatever the seed.
-Without it the verdict's errors are at most 5 % but for the simulation's own error of 0.5: *worse or better* where the true difference is 0 (exactly, at most 3.1 % with six pairs and 4.9 % with ten), *equivalent* where it is the margin.
-With it, the mean over these rows is another than that over new rows. The sign-flip test speaks about other seeds on these rows, hence finds differences that are there; as a statement about new rows it would be wrong in up to 13 %. The interval speaks about new rows, and a verdict that it does not bear out is marked in its sentence: unmarked ones are wrong in at most 5 % here too. *Of these borne out* is the share of all experiments with an unmarked one.
+Two models on the same rows, accuracies 0.93 (and 0.935 where the true difference is 0.5 points, which is the margin of equivalence), paired by seed and row, effects as above; *own rows* is the standard deviation in logits of a row effect that is specific to one model, whatever the seed.
+Without it the verdicts are wrong in at most 5 %, apart from the simulation's own error of 0.5: *worse or better* where the true difference is 0 (exactly, at most 3.1 % with six pairs and 4.9 % with ten), *equivalent* where it is the margin.
+With it, the mean over these rows differs from that over new rows. The sign-flip test is about other seeds on these rows and so finds differences that exist there; as a statement about new rows it would be wrong in up to 13 %. The interval is about new rows, and a verdict that it does not bear out is marked in its sentence; unmarked verdicts are wrong in at most 5 % here too. *Of these borne out* is the share of all experiments with an unmarked verdict of that kind.
 ";
 
 const END: &str = "
 ## What this does not cover
-Seeds whose accuracies are strongly skewed: with a standard deviation of 1 logit between seeds at an accuracy of 0.97, coverage was 89 to 92 % from four seeds on here with 500 rows or more, since a mean of few such values has not become normal.
+Seeds whose accuracies are strongly skewed: with a standard deviation of 1 logit between seeds at an accuracy of 0.97, coverage was 89 to 92 % with four or more seeds and 500 or more rows, since the mean of a few such values is not yet normal.
 ";

@@ -98,7 +98,7 @@ impl ControlEntry {
         let n_without = self.predicted.iter().filter(|class| class.is_none()).count();
         if n_without != self.answers.n_non_finite {
             return refuse(format!(
-                "expected {} rows without a class, as many as are not finite, got {n_without}",
+                "expected {} rows without a class (as many as are not finite), got {n_without}",
                 self.answers.n_non_finite
             ));
         }

@@ -47,7 +47,7 @@ impl Encoding {
     pub fn check(self, tensor: &str) -> Result<(), BundleError> {
         let Self::Blocks { bits, block } = self else { return Ok(()) };
         let problem = if !(MIN_BITS..=MAX_BITS).contains(&bits) {
-            format!("expected {MIN_BITS} to {MAX_BITS} bits a value, got {bits}")
+            format!("expected {MIN_BITS} to {MAX_BITS} bits per value, got {bits}")
         } else if block == 0 || block > MAX_BLOCK || !block.is_multiple_of(GROUP) {
             format!("expected blocks of a multiple of {GROUP} up to {MAX_BLOCK} values, got {block}")
         } else {
@@ -77,7 +77,7 @@ impl Encoding {
         self.check(tensor)?;
         let expected = self.size_bytes(values.len() as u64);
         if expected != Some(bytes.len() as u64) {
-            let expected = expected.map_or_else(|| "more than can be".to_owned(), |n| n.to_string());
+            let expected = expected.map_or_else(|| "too many".to_owned(), |n| n.to_string());
             let problem = format!("{} values take {expected} bytes, got {}", values.len(), bytes.len());
             return Err(BundleError::Encoding { tensor: tensor.to_owned(), problem });
         }
@@ -152,7 +152,7 @@ mod tests {
             "tensor bert.pooler.dense.weight: 8 values take 6 bytes, got 5"
         );
         assert!(
-            message(Encoding::Blocks { bits: 9, block: 8 }, &[], 0).ends_with("expected 2 to 8 bits a value, got 9")
+            message(Encoding::Blocks { bits: 9, block: 8 }, &[], 0).ends_with("expected 2 to 8 bits per value, got 9")
         );
         assert!(message(Encoding::Blocks { bits: 0, block: 8 }, &[], 0).contains("got 0"));
         for block in [0, 12, MAX_BLOCK + 8] {

@@ -351,8 +351,8 @@ impl Manifest {
                 let is_class = outcome.label_id.is_none_or(|id| (id as usize) < n_labels);
                 if !is_class || outcome.probabilities.len() != expected {
                     return refuse(format!(
-                        "sample {:?}: expected a class below {n_labels} with {n_labels} probabilities, or none of \
-                         either, got class {:?} with {} probabilities",
+                        "sample {:?}: expected a class below {n_labels} with {n_labels} probabilities, or neither, got \
+                         class {:?} with {} probabilities",
                         sample.text,
                         outcome.label_id,
                         outcome.probabilities.len()

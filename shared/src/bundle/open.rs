@@ -122,7 +122,7 @@ impl Bundle {
             return Err(BundleError::Tensor {
                 file: HEALED,
                 at,
-                expected: format!("a parameter behind {}", entry.tensors[at - 1].name),
+                expected: format!("a parameter after {}", entry.tensors[at - 1].name),
                 got: entry.tensors[at].name.clone(),
             }
             .into());

@@ -66,7 +66,7 @@ impl ServedRows {
         let (held_out, train) = (&manifest.rows.held_out, &manifest.rows.healing);
         if (self.held_out.len() as f64) < MIN_HELD_OUT_SHARE * held_out.len() as f64 {
             return Err(BundleError::Rows(format!(
-                "expected {} held-out rows of {}, got {}",
+                "expected the {} held-out rows of {}, got {}",
                 held_out.len(),
                 manifest.task.dataset,
                 self.held_out.len()
@@ -74,7 +74,7 @@ impl ServedRows {
         }
         if self.train.is_empty() && !train.is_empty() {
             return Err(BundleError::Rows(format!(
-                "expected some of {} rows of {} to heal with, got none",
+                "expected at least one of the {} rows of {} to heal with, got none",
                 train.len(),
                 manifest.task.dataset
             )));
@@ -87,7 +87,7 @@ impl ServedRows {
             .or_else(|| is_strange(&self.train, train).map(|row| ("training", row)));
         match strange {
             Some((what, row)) => Err(BundleError::Rows(format!(
-                "a {what} row is not one of the bundle's: label {} {:?}",
+                "a {what} row does not belong to the bundle: label {} {:?}",
                 row.label,
                 row.text.chars().take(60).collect::<String>()
             ))),

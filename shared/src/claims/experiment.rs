@@ -50,7 +50,7 @@ pub struct FieldDifference {
 
 impl fmt::Display for FieldDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} and {}", self.path, self.first, self.other)
+        write!(f, "{} ({} and {})", self.path, self.first, self.other)
     }
 }
 

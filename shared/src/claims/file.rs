@@ -113,7 +113,7 @@ pub enum ClaimsError {
         got: String,
     },
     /// Two claims of one name.
-    #[error("claim {name:?}: the name is there twice")]
+    #[error("claim {name:?}: duplicate name")]
     Twice {
         /// The name.
         name: String,
@@ -214,11 +214,15 @@ impl Claim {
             Question::BottomAgainstTop => (false, false, true),
         };
         if is_recovery && self.measure == Some(Measure::Recovery) {
-            return Some("full recovery is measured by the deficit".to_owned());
+            return Some(
+                "full recovery is always measured by the deficit: expected measure = \"deficit\" or none".to_owned(),
+            );
         }
         if self.measure == Some(Measure::Recovery) && self.protocol == Some(Protocol::Pretrained) {
             return Some(
-                "under protocol pretrained the corrupted model has an untrained head, so no recovery".to_owned(),
+                "under protocol pretrained the corrupted model has an untrained head, so there is no recovery: \
+                 expected measure = \"deficit\""
+                    .to_owned(),
             );
         }
         [
@@ -229,6 +233,6 @@ impl Claim {
         ]
         .into_iter()
         .find(|(_, is_there, is_known)| *is_there && !is_known)
-        .map(|(field, ..)| format!("its question does not know the field {field}"))
+        .map(|(field, ..)| format!("the field {field} does not apply to its question"))
     }
 }

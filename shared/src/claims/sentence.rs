@@ -75,7 +75,7 @@ impl Judgement {
         let claims = if self.family_size == 1 { "claim" } else { "claims" };
         let floor = (self.p_floor * self.family_size as f64).min(1.0);
         let adjusted = format!(
-            ", {test} sign-flip p = {} for {} {family} {claims} (Holm; at best {})",
+            ", {test} sign-flip p = {} (Holm-adjusted for {} {family} {claims}; smallest possible {})",
             p_text(self.adjusted_p),
             self.family_size,
             p_text(floor)
@@ -94,27 +94,29 @@ impl Judgement {
             notes.push(format!("{} {healings} failed and {count} as corrupted", self.n_failed));
         }
         if self.n_non_finite > 0 {
-            let (rows, count) = if self.n_non_finite == 1 { ("row", "counts") } else { ("rows", "count") };
-            notes.push(format!("{} {rows} not finite {count} as wrong", self.n_non_finite));
+            let (rows, count) = if self.n_non_finite == 1 { ("row is", "counts") } else { ("rows are", "count") };
+            notes.push(format!("{} {rows} not finite and {count} as wrong", self.n_non_finite));
         }
         if self.n_unpaired > 0 {
             let (seeds, miss) = if self.n_unpaired == 1 { ("seed lacks", "is") } else { ("seeds lack", "are") };
             notes.push(format!("{} {seeds} a model to compare and {miss} left out", self.n_unpaired));
         }
         if !self.is_borne_out() {
-            let on_rows = "said of these rows alone";
+            let on_rows = "this holds for these rows only";
             notes.push(match (self.outcome, self.interval_method) {
-                (_, Some(Method::Crossed)) => format!("{on_rows}, other rows could turn it: see the interval"),
-                _ => "the interval alone would not say so".to_owned(),
+                (_, Some(Method::Crossed)) => {
+                    format!("{on_rows}, and with other rows it could change (see the interval)")
+                }
+                _ => "the interval alone does not support this".to_owned(),
             });
         }
         if self.outcome == Outcome::Undecided {
             notes.push(match self.seeds_to_decide {
-                Some(n) => format!("about {n} seeds would decide it, if the effect is as large as it looks"),
+                Some(n) => format!("about {n} seeds would decide it if the effect is as large as observed"),
                 None if self.n_pairs < 2 => {
                     format!("at least {MIN_SEEDS_FOR_A_CLAIM} seeds are needed to decide anything")
                 }
-                None => "no number of seeds to speak of would show an effect so small".to_owned(),
+                None => "no practical number of seeds would show an effect this small".to_owned(),
             });
         }
         notes

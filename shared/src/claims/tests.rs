@@ -213,8 +213,8 @@ fn runs_that_differ_in_training_rows_or_numerics_are_not_pooled() {
         })
         .collect();
     for (others, difference) in [
-        (&limited, "dataset.rows.train: 5000 and 100"),
-        (&elsewhere, "numerics.instruction_set: \"avx512\" and \"gemm-avx2\""),
+        (&limited, "dataset.rows.train (5000 and 100)"),
+        (&elsewhere, "numerics.instruction_set (\"avx512\" and \"gemm-avx2\")"),
     ] {
         let (one, other) = (Experiment::of(&whole[0]), Experiment::of(&others[0]));
         let differences: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
@@ -248,7 +248,7 @@ fn a_failed_healing_counts_as_corrupted_and_what_cannot_be_compared_is_counted()
     let sentence = judgement.to_string();
     for part in [
         "1 healing failed and counts as corrupted",
-        "12 rows not finite count as wrong",
+        "12 rows are not finite and count as wrong",
         "1 seed lacks a model to compare and is left out",
     ] {
         assert!(sentence.contains(part), "{sentence}");
@@ -276,7 +276,7 @@ fn with_predictions_the_interval_is_over_rows_too_and_a_verdict_that_it_does_not
     assert_eq!((few.outcome, many.outcome), (Outcome::Worse, Outcome::Worse));
     assert_eq!(few.interval_method, Some(Method::Crossed));
     assert!(!few.is_borne_out() && many.is_borne_out(), "{few} {many}");
-    assert!(few.to_string().contains("other rows could turn it"), "{few}");
+    assert!(few.to_string().contains("with other rows it could change"), "{few}");
     // Without predictions: the same verdict, and an interval over seeds alone.
     let bare = judged(&(0..6).map(|seed| finetuned("kaiming@bottom:0.5", seed, 910, 907)).collect::<Vec<_>>());
     assert_eq!((bare[0].outcome, bare[0].interval_method), (Outcome::Worse, Some(Method::Student)));
@@ -292,8 +292,9 @@ fn the_sentence_names_everything() {
         judgement.to_string(),
         "full recovery: healed against control, kaiming@bottom:0.5 (tiny on toy, protocol finetuned; 5000 training rows, \
          3 epochs twice, learning rate 5e-5, batch 32, up to 128 tokens): worse, -3.0 points of accuracy (95 % interval \
-         -3.1 to -2.9 over seeds on these rows, not adjusted), 6 seeds × 1000 rows, exact sign-flip p = 0.031 for 1 \
-         primary claim (Holm; at best 0.031); 96.7 % of the accuracy is kept, 93 % of the loss recovered."
+         -3.1 to -2.9 over seeds on these rows, not adjusted), 6 seeds × 1000 rows, exact sign-flip p = 0.031 \
+         (Holm-adjusted for 1 primary claim; smallest possible 0.031); 96.7 % of the accuracy is kept, 93 % of \
+         the loss recovered."
     );
 }
 
@@ -308,11 +309,14 @@ fn the_committed_claims_file_is_read_and_mistakes_are_named() {
     };
     assert!(message("marign_points = 1").contains("marign_points"));
     assert_eq!(message("margin_points = 0"), "claim \"a\": expected margin_points above 0, got 0");
-    assert_eq!(message("level = 0.5"), "claim \"a\": its question does not know the field level");
+    assert_eq!(message("level = 0.5"), "claim \"a\": the field level does not apply to its question");
     assert!(message("level = 1").contains("both ends are the same"));
-    assert_eq!(message("measure = \"recovery\""), "claim \"a\": full recovery is measured by the deficit");
+    assert_eq!(
+        message("measure = \"recovery\""),
+        "claim \"a\": full recovery is always measured by the deficit: expected measure = \"deficit\" or none"
+    );
     let again = "[[claim]]\nname = \"a\"\nfamily = \"primary\"\nquestion = \"full-recovery\"\n";
-    assert!(message(again).contains("twice"));
+    assert!(message(again).contains("duplicate name"));
     assert!(ClaimsFile::parse("alpha = 1.5\nclaim = []").unwrap_err().to_string().contains("between 0 and 1"));
     ClaimsFile::default().check().unwrap();
 }

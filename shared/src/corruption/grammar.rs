@@ -37,7 +37,7 @@ fn step(cursor: &mut Cursor<'_>) -> Result<Step, PlanError> {
     let selection = selection(cursor)?;
     if scheme == Scheme::Permute {
         if let Some(part) = selection.parts.iter().find(|part| !part.is_negated && part.place.is_outside_layers()) {
-            return Err(cursor.error(part.at.0, format!("permute swaps encoder layers, and {} is none", part.place)));
+            return Err(cursor.error(part.at.0, format!("permute swaps encoder layers, and {} is not one", part.place)));
         }
         if let Some(heads) = selection.heads().next() {
             return Err(cursor.error(heads.at.0, "permute swaps whole tensors between layers, not single heads"));
@@ -80,7 +80,7 @@ fn bit_field(cursor: &mut Cursor<'_>) -> Result<BitField, PlanError> {
     let at = cursor.position();
     let word = cursor.word();
     BitField::named(&word)
-        .ok_or_else(|| cursor.error(at, format!("unknown bits {word:?}: expected {}", BitField::WORDS)))
+        .ok_or_else(|| cursor.error(at, format!("unknown bit field {word:?}: expected {}", BitField::WORDS)))
 }
 
 /// `part *( "," part ) [ "/" component *( "," component ) ]`
@@ -100,8 +100,8 @@ fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
         let mut added = parts.iter().filter(|part| !part.is_negated).peekable();
         let has_layers = added.peek().is_none() || added.any(|part| !part.place.is_outside_layers());
         if !has_layers && components.iter().all(Component::is_of_layers) {
-            let message =
-                "only encoder layers have these components, and none is selected: expected layernorm, weight or bias";
+            let message = "only encoder layers have these components, but no layer is selected: expected layernorm, \
+                           weight or bias";
             return Err(cursor.error(at, message));
         }
     }
@@ -235,7 +235,7 @@ impl Selection {
             return Err(cursor.expected("\",\", \"/\" or the end"));
         }
         if let Some(heads) = selection.heads().next() {
-            return Err(cursor.error(heads.at.0, "single heads are a part of a tensor; expected whole ones"));
+            return Err(cursor.error(heads.at.0, "single heads are only parts of tensors; expected whole tensors"));
         }
         Ok(selection)
     }

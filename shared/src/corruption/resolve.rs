@@ -85,7 +85,7 @@ impl ResolvedPlan {
             let selection = step.selection.resolve(anatomy)?;
             if step.scheme == Scheme::Permute && selection.layer_indices().len() == 1 {
                 return Err(PlanError {
-                    message: "permute needs at least two layers to swap, and one is selected".to_owned(),
+                    message: "permute needs at least two layers to swap, but only one is selected".to_owned(),
                     position: step.at.0,
                     input: plan.input.0.clone(),
                 });

@@ -145,7 +145,7 @@ impl Scheme {
         match self {
             Self::Kaiming => SchemeEntry {
                 keyword: "kaiming",
-                label: "Draw anew (Kaiming, as in the paper)",
+                label: "Re-initialise (Kaiming, as in the paper)",
                 help: "re-initialise uniformly in ±√(6 / fan-in)",
                 sentence: "re-initialise {what} (uniformly in ±√(6 / fan-in); LayerNorm weights to 1, biases to 0)",
                 parameter: None,
@@ -153,7 +153,7 @@ impl Scheme {
             },
             Self::KaimingLinear => SchemeEntry {
                 keyword: "kaiming-linear",
-                label: "Draw anew (Kaiming, as PyTorch's Linear)",
+                label: "Re-initialise (Kaiming, as PyTorch's Linear)",
                 help: "re-initialise uniformly in ±1 / √fan-in",
                 sentence: "re-initialise {what} (uniformly in ±1 / √fan-in; LayerNorm weights to 1, biases to 0)",
                 parameter: None,
@@ -161,7 +161,7 @@ impl Scheme {
             },
             Self::Normal { std } => SchemeEntry {
                 keyword: "normal",
-                label: "Draw anew (normal, as BERT starts)",
+                label: "Re-initialise (normal, as in BERT)",
                 help: "re-initialise from a normal distribution, by default with std 0.02",
                 sentence: "re-initialise {what} (from a normal distribution of standard deviation {value}; LayerNorm \
                            weights to 1, biases to 0)",
@@ -191,7 +191,7 @@ impl Scheme {
                     kind: ParameterKind {
                         symbol: "relative_std",
                         what: "a relative standard deviation",
-                        label: "Times each matrix's spread",
+                        label: "Multiple of each matrix's spread",
                         number: Number::RelativeMagnitude,
                         least: 0.0,
                         most: 100.0,
@@ -215,7 +215,7 @@ impl Scheme {
             Self::Shuffle { fraction } => SchemeEntry {
                 keyword: "shuffle",
                 label: "Shuffle values within each matrix",
-                help: "let a fraction of the values change places within each tensor",
+                help: "shuffle a fraction of the values within each tensor",
                 sentence: "shuffle {percent} of the values within each tensor of {what}",
                 parameter: Some(Parameter {
                     kind: SHARE,
@@ -239,7 +239,7 @@ impl Scheme {
             Self::BitFlip { rate, field } => SchemeEntry {
                 keyword: "bitflip",
                 label: "Flip bits",
-                help: "flip each bit with a probability; field: sign, exponent, mantissa or bitN",
+                help: "flip each bit with the given probability; field: sign, exponent, mantissa or bitN",
                 sentence: "flip {bits} with probability {value} in {what}",
                 parameter: Some(Parameter {
                     kind: ParameterKind {
@@ -256,10 +256,10 @@ impl Scheme {
             },
             Self::Quantize { bits } => SchemeEntry {
                 keyword: "quantize",
-                label: "Round to few bits",
+                label: "Round to a few bits",
                 help: "round each tensor to 1 to 16 bits",
                 sentence: match bits {
-                    1 => "round to two values a tensor (1 bit) in {what}",
+                    1 => "round to two values per tensor (1 bit) in {what}",
                     _ => "round to {value} bits in {what}",
                 },
                 parameter: Some(Parameter {

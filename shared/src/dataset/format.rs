@@ -70,7 +70,7 @@ impl Format {
             Self::Tsv => FormatEntry {
                 name: "TSV",
                 endings: &[".tsv"],
-                help: "a header `label<TAB>text`, then a row a line, unquoted",
+                help: "a header `label<TAB>text`, then one row per line, unquoted",
                 reader: Reader::Bytes(read_tsv),
                 is_always_a_table: true,
                 place_on_hub: Some(4),
@@ -78,7 +78,7 @@ impl Format {
             Self::Csv => FormatEntry {
                 name: "CSV",
                 endings: &[".csv"],
-                help: "a header, then rows with commas, as in RFC 4180",
+                help: "a header, then comma-separated rows, as in RFC 4180",
                 reader: Reader::Bytes(read_csv),
                 is_always_a_table: true,
                 place_on_hub: Some(3),
@@ -86,7 +86,7 @@ impl Format {
             Self::JsonLines => FormatEntry {
                 name: "JSONL",
                 endings: &[".jsonl", ".ndjson"],
-                help: "a JSON object a line",
+                help: "one JSON object per line",
                 reader: Reader::Bytes(read_json_lines),
                 is_always_a_table: true,
                 place_on_hub: Some(2),
@@ -94,7 +94,7 @@ impl Format {
             Self::Json => FormatEntry {
                 name: "JSON",
                 endings: &[".json"],
-                help: "an array of JSON objects, or one a line",
+                help: "an array of JSON objects, or one object per line",
                 reader: Reader::Bytes(read_json),
                 is_always_a_table: false,
                 place_on_hub: None,
@@ -102,7 +102,7 @@ impl Format {
             Self::Parquet => FormatEntry {
                 name: "Parquet",
                 endings: &[".parquet"],
-                help: "columns, as the hub keeps them",
+                help: "columns, as the hub stores them",
                 reader: Reader::File(FileFormat::Parquet),
                 is_always_a_table: true,
                 place_on_hub: Some(1),
@@ -110,7 +110,7 @@ impl Format {
             Self::Arrow => FormatEntry {
                 name: "Arrow",
                 endings: &[".arrow"],
-                help: "columns in a stream, as `save_to_disk` keeps them",
+                help: "columns in a stream, as `save_to_disk` stores them",
                 reader: Reader::File(FileFormat::Arrow),
                 is_always_a_table: true,
                 place_on_hub: None,

@@ -87,7 +87,7 @@ impl Experiment {
         let of_recovery = self.judgements.iter().filter(|judgement| judgement.question == Question::FullRecovery);
         let mut methods = of_recovery.filter_map(|judgement| judgement.interval_method).peekable();
         let is_crossed = methods.peek().is_some() && methods.all(|method| method == Method::Crossed);
-        if is_crossed { "over seeds and rows" } else { "over seeds on these rows (Student's)" }
+        if is_crossed { "over seeds and rows" } else { "over seeds on these rows (Student's t)" }
     }
 
     /// In which fields it differs from another experiment of its model, dataset and protocol; none for another's.

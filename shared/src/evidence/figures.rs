@@ -60,7 +60,7 @@ fn by_level(experiment: &Experiment, scheme: &str, end: End, words: &str) -> Opt
     let interval = if most_seeds > 1 {
         "bars are Student's 95 % intervals of the mean over seeds"
     } else {
-        "bars are 95 % Wilson intervals over test rows of that one seed and say nothing about other seeds"
+        "bars are 95 % Wilson intervals over the test rows of that one seed and say nothing about other seeds"
     };
     let ends: Vec<String> = series
         .iter()
@@ -74,7 +74,7 @@ fn by_level(experiment: &Experiment, scheme: &str, end: End, words: &str) -> Opt
         id: format!("level-{words}-{}", slug(&experiment.common, scheme)),
         title: format!("Damage from the {words}: {scheme}"),
         caption: format!(
-            "Accuracy on test rows against the share of encoder layers damaged from the {words}; {seeds} {} a point, \
+            "Accuracy on test rows against the share of encoder layers damaged from the {words}; {seeds} {} per point, \
              {interval}.",
             if most_seeds == 1 { "seed" } else { "seeds" }
         ),
@@ -125,8 +125,9 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
         id: format!("deficit-{}", slug(&experiment.common, "")),
         title: "What healing leaves behind".to_owned(),
         caption: format!(
-            "Deficit: accuracy of {against} less that of the healed one, in percentage points; the mean over seeds with \
-             its 95 % interval {} (a bare sign is a single seed). On the dashed line everything came back.",
+            "Deficit: the accuracy of {against} minus that of the healed model, in percentage points; means over seeds \
+             with their 95 % intervals {} (a marker without a bar is a single seed). On the dashed line nothing is \
+             lost.",
             experiment.deficits_are_over()
         ),
         description: format!("Deficits: {}.", described.join("; ")),

@@ -67,7 +67,7 @@ pub fn plans_table(experiment: &Experiment) -> DataTable {
 #[must_use]
 pub fn plans_caption(experiment: &Experiment) -> String {
     format!(
-        "Means over seeds. Deficits are against the {}, with their 95 % interval {}.",
+        "Means over seeds. Deficits are measured against the {}, with their 95 % intervals {}.",
         experiment.common.reference,
         experiment.deficits_are_over()
     )

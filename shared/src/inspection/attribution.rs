@@ -91,7 +91,7 @@ fn margin(model: &TextClassifier, embedded: &Tensor, batch: &Batch, target: u32)
     let logits = model.classify(&model.pool(&hidden)?, mode)?; // [batch, labels]
     let (_, n_labels) = logits.dims2()?;
     if n_labels < 2 || target as usize >= n_labels {
-        return Err(Error::Training(format!("class {target} of {n_labels} cannot be held against the others")));
+        return Err(Error::Training(format!("class {target} of {n_labels} cannot be compared with the others")));
     }
     let share = -1.0 / (n_labels - 1) as f32;
     let contrast = (0..n_labels).map(|label| if label == target as usize { 1.0 } else { share }).collect();

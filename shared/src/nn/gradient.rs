@@ -189,7 +189,7 @@ impl Collector {
     pub(super) fn hand_over_parameter(&self, parameter: &Tensor, gradient: Gradient) -> Result<()> {
         match self.offer(parameter, gradient)? {
             None => Ok(()),
-            Some(_) => bail!("this operation's gradients are only had by nn::collect, not by Tensor::backward"),
+            Some(_) => bail!("use nn::collect: Tensor::backward cannot return this operation's gradients"),
         }
     }
 
@@ -218,7 +218,7 @@ pub fn collect(loss: &Tensor, collector: &Collector) -> Result<Gradients> {
     {
         let mut gradients = collector.gradients();
         if gradients.is_some() {
-            bail!("two backward passes at once with one collector: each needs a model of its own");
+            bail!("two backward passes at once with one collector: each needs its own model");
         }
         *gradients = Some(ById::new());
     }

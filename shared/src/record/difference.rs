@@ -18,11 +18,11 @@ pub struct SpecDifference {
 impl fmt::Display for SpecDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |value: &Option<Value>| match value {
-            None => "nothing".to_owned(),
+            None => "missing".to_owned(),
             Some(Value::Number(number)) if number.is_f64() => format!("{:?}", number.as_f64().unwrap_or(f64::NAN)),
             Some(value) => value.to_string(),
         };
-        write!(f, "{}: {} there, {} asked", self.path, show(&self.there), show(&self.asked))
+        write!(f, "{} is {} there but {} here", self.path, show(&self.there), show(&self.asked))
     }
 }
 
@@ -75,13 +75,13 @@ mod tests {
         let mut asked = spec();
         asked.training.learning_rate = 1e-4;
         asked.seeds.data = crate::random::Seed(8);
-        assert_eq!(message(&spec(), &asked).unwrap(), "training.learning_rate: 5e-5 there, 0.0001 asked");
+        assert_eq!(message(&spec(), &asked).unwrap(), "training.learning_rate is 5e-5 there but 0.0001 here");
     }
 
     #[test]
     fn a_missing_plan_is_said_to_be_the_difference() {
         let asked = spec().healthy();
-        assert_eq!(message(&spec(), &asked).unwrap(), "corruption: \"kaiming@bottom:0.5\" there, null asked");
+        assert_eq!(message(&spec(), &asked).unwrap(), "corruption is \"kaiming@bottom:0.5\" there but null here");
     }
 
     #[test]
@@ -89,10 +89,10 @@ mod tests {
         let mut asked = spec();
         asked.seeds.data = crate::random::Seed(8);
         asked.dataset.content_sha256 = "e5".repeat(32);
-        assert_eq!(message(&spec(), &asked).unwrap(), "seeds.data: 7 there, 8 asked");
+        assert_eq!(message(&spec(), &asked).unwrap(), "seeds.data is 7 there but 8 here");
         asked.seeds.data = spec().seeds.data;
         asked.dataset.rows.train = 100;
-        assert_eq!(message(&spec(), &asked).unwrap(), "dataset.rows.train: 5452 there, 100 asked");
+        assert_eq!(message(&spec(), &asked).unwrap(), "dataset.rows.train is 5452 there but 100 here");
     }
 
     #[test]
@@ -101,9 +101,9 @@ mod tests {
         there["schema"] = 0.into();
         there["training"]["old_field"] = true.into();
         let asked = serde_json::to_value(spec()).unwrap();
-        assert_eq!(first_difference(&there, &asked).unwrap().to_string(), "schema: 0 there, 2 asked");
+        assert_eq!(first_difference(&there, &asked).unwrap().to_string(), "schema is 0 there but 2 here");
         there["schema"] = 2.into();
         let difference = first_difference(&there, &asked).unwrap();
-        assert_eq!(difference.to_string(), "training.old_field: true there, nothing asked");
+        assert_eq!(difference.to_string(), "training.old_field is true there but missing here");
     }
 }

@@ -35,7 +35,7 @@ impl Numerics {
         ]
         .into_iter()
         .find(|(_, there, now)| there != now)
-        .map(|(field, there, now)| format!("{field}: {there} there, {now} here"))
+        .map(|(field, there, now)| format!("{field} is {there} there but {now} here"))
     }
 }
 
@@ -60,9 +60,9 @@ mod tests {
         };
         assert_eq!(numerics.difference(&numerics), None);
         let other = Numerics { instruction_set: "gemm-avx2".into(), ..numerics.clone() };
-        assert_eq!(numerics.difference(&other).unwrap(), "instruction set: avx512 there, gemm-avx2 here");
+        assert_eq!(numerics.difference(&other).unwrap(), "instruction set is avx512 there but gemm-avx2 here");
         let other = Numerics { dtype: Precision::Bf16, ..numerics.clone() };
-        assert_eq!(numerics.difference(&other).unwrap(), "dtype: f32 there, bf16 here");
+        assert_eq!(numerics.difference(&other).unwrap(), "dtype is f32 there but bf16 here");
         assert_eq!(numerics.to_string(), "cpu, avx512, fused kernels, f32");
     }
 }

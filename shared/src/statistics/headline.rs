@@ -75,14 +75,14 @@ pub fn recovery(
         note: Some(format!("undefined: {reason}")),
     };
     if low <= 0.0 && 0.0 <= high {
-        return Ok(undefined(format!("{reference} − corrupted lies within its noise ({range})")));
+        return Ok(undefined(format!("the difference {reference} − corrupted is within noise ({range})")));
     }
     if high < 0.0 {
         return Ok(undefined(format!("the corrupted model is better than the {reference} one ({range})")));
     }
     let recovered = resamples.estimate(ratio(&resamples.observed), ratio);
     if !(recovered.interval.low.is_finite() && recovered.interval.high.is_finite()) {
-        return Ok(undefined(format!("{reference} − corrupted is too close to its noise ({range})")));
+        return Ok(undefined(format!("the difference {reference} − corrupted is too close to noise ({range})")));
     }
     Ok(Recovery { value: Some(recovered.value), interval: Some(recovered.interval), reference, note: None })
 }
@@ -170,7 +170,7 @@ mod tests {
     fn recovery_is_undefined_when_the_damage_is_noise_or_a_gain() {
         let none = recovery(800, 800, 810);
         assert_eq!((none.value, none.interval), (None, None));
-        let reason = "undefined: healthy − corrupted lies within its noise (95 % interval 0.0000 to 0.0000)";
+        let reason = "undefined: the difference healthy − corrupted is within noise (95 % interval 0.0000 to 0.0000)";
         assert_eq!(none.note.unwrap(), reason);
         // Two rows of damage: a resample has none of them with probability e^-2.
         assert_eq!(recovery(800, 798, 800).value, None);

@@ -105,7 +105,7 @@ impl FineTuning {
         let dtype = match args.dtype {
             Precision::F32 => DType::F32,
             Precision::Bf16 if device.is_cuda() => DType::BF16,
-            Precision::Bf16 => return Err(Error::Training("bf16 needs a CUDA device, this is a CPU".into())),
+            Precision::Bf16 => return Err(Error::Training("bf16 needs a CUDA device, but this is a CPU".into())),
         };
         let model = TextClassifier::for_training(&config, &parameters, &kernels, dtype)?;
         let betas = (args.adam_beta1, args.adam_beta2);

@@ -74,13 +74,13 @@ pub(super) fn unpack(
     let damaged = |reason: String| Error::Training(format!("the saved {} cannot be used: {reason}", part.file_name()));
     let tensors = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
     if tensors.len() != paths.len() {
-        return Err(damaged(format!("it has {} tensors, {} are trained", tensors.len(), paths.len())));
+        return Err(damaged(format!("expected {} tensors, got {}", paths.len(), tensors.len())));
     }
     paths
         .iter()
         .map(|path| {
             let name = path.name(architecture);
-            let view = tensors.tensor(&name).map_err(|_| damaged(format!("it has no {name}")))?;
+            let view = tensors.tensor(&name).map_err(|_| damaged(format!("it lacks tensor {name}")))?;
             Ok(view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
         })
         .collect()

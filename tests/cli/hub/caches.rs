@@ -75,7 +75,7 @@ fn without_the_hub_a_cache_that_is_filled_in_part_is_used_and_said() {
         assert_success(&output);
         let said = stderr(&output);
         let unknown = "no tokenizer.json, tokenizer_config.json, special_tokens_map.json";
-        assert!(said.contains(unknown) && said.contains("the hub was never asked for"), "{said}");
+        assert!(said.contains(unknown) && said.contains("the hub was not asked whether it exists"), "{said}");
     }
     // A hub that refuses is not one that is out of reach, and the cache is as good.
     hub.with(|faults| faults.required = Some("Bearer hf_other".to_owned()));
@@ -83,7 +83,7 @@ fn without_the_hub_a_cache_that_is_filled_in_part_is_used_and_said() {
     fill(&machine, &hub, &["config.json", "model.safetensors", "vocab.txt"]);
     let output = machine.fetch(&[MODEL]);
     assert_success(&output);
-    assert!(stderr(&output).contains("refused (401)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("access denied (401)"), "{}", stderr(&output));
 }
 
 #[test]

@@ -68,5 +68,5 @@ fn a_readme_says_which_files_are_rows_and_a_flag_which_configuration() {
     let error = refusal(&run(&machine, "e", REVIEWS, &["--config", "other"]));
     assert!(error.contains("it has no configuration other: README.md names clean, noisy"), "{error}");
     let error = refusal(&run(&machine, "e", &format!("{REVIEWS}:clean"), &["--config", "noisy"]));
-    assert!(error.contains("expected one configuration, got clean and --config noisy"), "{error}");
+    assert!(error.contains("expected one configuration, got both clean and --config noisy"), "{error}");
 }

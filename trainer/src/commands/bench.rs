@@ -18,8 +18,8 @@ Examples:
   bert-heal bench evaluate --model runs/3f2a91c07b5e --dataset trec6/
   bert-heal bench train --model M --dataset D --compare 'python torch_finetune.py M D/train.tsv'
 
-The command of --compare ends with one line of JSON: train_tokens_per_sec and peak_rss_mib for train,
-eval_samples_per_sec for evaluate.";
+The last line that the --compare command prints must be JSON with train_tokens_per_sec and
+peak_rss_mib for train, and with eval_samples_per_sec for evaluate.";
 
 /// Measure speed and memory on this machine
 #[derive(Args, Clone, Debug)]
@@ -33,9 +33,9 @@ pub struct BenchArgs {
 /// What can be measured.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchWhat {
-    /// Fine-tuning steps, as `run` takes them: 33, or --max-steps; the first 3 are not counted
+    /// Fine-tuning steps as in `run`: 33 unless --max-steps is given; the first 3 are not timed
     Train(Box<BenchTrainArgs>),
-    /// Forward passes over the test split, as `evaluate` makes them
+    /// Forward passes over the test split, as in `evaluate`
     Evaluate(BenchEvaluateArgs),
     /// Applying a corruption plan
     Corrupt(BenchCorruptArgs),

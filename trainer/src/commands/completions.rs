@@ -12,7 +12,7 @@ Examples:
   bert-heal completions zsh > ~/.zfunc/_bert-heal          (with fpath+=~/.zfunc before compinit in ~/.zshrc)
   bert-heal completions fish > ~/.config/fish/completions/bert-heal.fish";
 
-/// Print a script with which a shell completes commands and flags
+/// Print a completion script for a shell
 #[derive(Args, Clone, Copy, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CompletionsArgs {

@@ -26,7 +26,7 @@ Examples:
 
 /// Write a damaged copy of a model
 ///
-/// The same plan and seed give the same bits on every machine and in the browser. Prints each tensor that was touched.
+/// The same plan and seed give the same bits on every machine and in the browser. Prints every tensor that was changed.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CorruptArgs {
@@ -41,11 +41,11 @@ pub struct CorruptArgs {
     #[arg(long, value_name = "N", help_heading = "Corruption")]
     pub seed: u64,
 
-    /// Folder for the damaged checkpoint; must not exist or be empty
+    /// Folder for the damaged checkpoint; it must be empty or not exist yet
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
 
-    /// Print what was touched as JSON
+    /// Print what was changed as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -25,7 +25,7 @@ impl DeviceFlags {
     /// Refuses what no device can do together.
     pub fn check(&self) -> anyhow::Result<()> {
         if self.dtype == Precision::Bf16 && self.device == DeviceChoice::Cpu {
-            return Err(bad_input(anyhow!("--dtype bf16 needs a CUDA device, and --device is cpu")));
+            return Err(bad_input(anyhow!("--dtype bf16 needs a CUDA device, but --device is cpu")));
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ Examples:
 
 /// Measure a fine-tuned model on a dataset
 ///
-/// Prints accuracy, macro-F1 and loss. The per-example predictions are kept in --out.
+/// Prints accuracy, macro-F1 and loss, and keeps the per-example predictions in --out.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct EvaluateArgs {
@@ -50,11 +50,11 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub dataset: DatasetFlags,
 
-    /// Which rows [default: test if it has labels, else validation]
+    /// Split to evaluate on [default: test if it has labels, else validation]
     #[arg(long, value_parser = flag_values::split(), help_heading = "Model and data")]
     pub split: Option<Split>,
 
-    /// Which rows --train-limit leaves, as in the run that trained on them
+    /// Seed for the rows that --train-limit keeps; use that of the run that trained on them
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Seeds")]
     pub seed_data: u64,
 
@@ -67,7 +67,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub device: DeviceFlags,
 
-    /// Folder for the predictions [default: runs/evaluate-<id of model and data>]
+    /// Folder for the predictions [default: runs/evaluate-<id of the model and the data>]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
@@ -95,7 +95,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
     if n_model != n_data {
         return Err(bad_input(anyhow!(
-            "model {} has {n_model} classes ({}), dataset {} has {n_data} ({})",
+            "model {} has {n_model} classes ({}), but dataset {} has {n_data} ({})",
             source.name,
             checkpoint.config.label_names.join(", "),
             opened.dataset.name,
@@ -159,7 +159,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     } else {
         let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
         print(&format!(
-            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nlargest   {} of the rows were given one class\nrows      {} of {split}, {} of them cut to {max_length} tokens\nkept in   {}",
+            "accuracy  {} (95 % interval {} to {})\nmacro-F1  {}\nloss      {}\nlargest   {} of the rows were assigned \
+             to one class\nrows      {} of {split}, {} of them truncated to {max_length} tokens\nkept in   {}",
             percent(metrics.accuracy),
             percent(interval.low),
             percent(interval.high),

@@ -33,30 +33,31 @@ Examples:
   bert-heal export --model runs/3f2a91c07b5e --for web --dataset trec6 --sentences mine.txt --out trec6-l6/
   bert-heal export --model runs/3f2a91c07b5e --for web --which healthy --bits 8 --out healthy-l6/
 
-For the page, a run of protocol finetuned becomes a bundle: the healthy model in few bits, what healing changed
-in the corrupted one, the tokenizer, and a manifest with what that costs in accuracy on the run's held-out rows.
---model opens a bundle, too. To heal on rows of their own, heal the bundle and put the result into it:
+--for web turns a run of protocol finetuned into a bundle for the page: the healthy model in a few
+bits per weight, what healing changed in the corrupted one, the tokenizer, and a manifest with the
+accuracy that the low precision costs on the run's held-out rows.
+--model also opens a bundle. To heal on separate rows, heal the bundle and add the result to it:
   bert-heal export --model RUN --which healthy --for web --out healthy/
   bert-heal run --model healthy/ --dataset D --corrupt kaiming@bottom:0.67 --freeze embeddings,top:1L --out healing/
   bert-heal export --model healthy/ --healed healing/ --for web --out bundle/
-What is frozen while healing costs nothing in the bundle.";
+Parameters that are frozen during healing take no space in the bundle.";
 
 /// Write a model for use elsewhere
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
-    /// A run's folder, a checkpoint or a web bundle
+    /// A run folder, a checkpoint or a web bundle
     #[arg(long, value_name = "RUN_OR_DIR", help_heading = "Model and data")]
     pub model: PathBuf,
 
     #[command(flatten)]
     pub which: WhichFlag,
 
-    /// Who is to read it
+    /// What the export is for
     #[arg(long = "for", value_enum, help_heading = "Output")]
     pub target: ExportTarget,
 
-    /// Folder to write; must not exist or be empty
+    /// Folder to write; it must be empty or not exist yet
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
 
@@ -67,7 +68,7 @@ pub struct ExportArgs {
 /// Who is to read an exported model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportTarget {
-    /// transformers, and everything else that reads Hugging Face's layout
+    /// transformers, and any other program that reads Hugging Face's layout
     Hub,
     /// The page: a web bundle
     Web,
@@ -115,13 +116,13 @@ fn run_of(source: &ModelSource) -> Option<(RunRecord, Condition)> {
     let which = Condition::ALL.into_iter().find(|which| folder.ends_with(which.as_str()))?;
     let run = folder.parent()?.parent()?;
     let record = run_dir::read_record(run).unwrap_or_else(|error| {
-        say!("note: {error:#}: the card has no results");
+        say!("note: {error:#}, so the card has no results");
         None
     })?;
     let hashes = &record.hashes.checkpoints;
     let bytes = fs::read(folder.join("model.safetensors")).ok()?;
     if hashes.of(which) != Some(&hex::encode(Sha256::digest(bytes))) {
-        say!("note: the weights are not those of the record of {}: the card has no results", run.display());
+        say!("note: the weights do not match the record of {}, so the card has no results", run.display());
         return None;
     }
     Some((record, which))

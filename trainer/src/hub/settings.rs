@@ -81,7 +81,7 @@ impl Settings {
         let caches = path("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")));
         let in_caches = |name: &str, instead: &str| {
             caches.as_ref().map(|caches| caches.join(name)).ok_or_else(|| {
-                bad_input(anyhow!("there is no home folder to keep fetched files in: set {instead} to a folder"))
+                bad_input(anyhow!("there is no home folder for fetched files: set {instead} to a folder"))
             })
         };
         let hf_home = path("HF_HOME").map_or_else(|| in_caches("huggingface", "HF_HOME"), Ok)?;

@@ -62,21 +62,24 @@ impl Evidence {
     pub fn read(run: &Path) -> anyhow::Result<Self> {
         let name = run.display();
         if !run_dir::is_run_dir(run) {
-            return Err(bad_input(anyhow!("{name} is not the folder of a run: there is no spec.json in it")));
+            return Err(bad_input(anyhow!("{name} is not a run folder: there is no spec.json in it")));
         }
         let mut missing = Vec::new();
         let metrics_path = run.join(run_dir::METRICS);
         let metrics: Vec<MetricsLine> = if metrics_path.is_file() { metrics::read(&metrics_path)? } else { Vec::new() };
         let Some(record) = run_dir::read_record(run).map_err(bad_input)? else {
             return Err(bad_input(anyhow!(
-                "{name} is not finished ({} steps of fine-tuning are done), so there is nothing to report yet; the \
-                 command that started it goes on with it",
+                "{name} is not finished ({} fine-tuning steps are done), so there is nothing to report yet; repeat the \
+                 command that started it to resume it",
                 metrics.len()
             )));
         };
         let config = Condition::ALL.into_iter().find_map(|which| config(run, which));
         if config.is_none() {
-            missing.push("No checkpoint is in the run's folder, so classes have numbers for names.".to_owned());
+            missing.push(
+                "There is no checkpoint in the run folder, so classes are shown by number instead of by name."
+                    .to_owned(),
+            );
         }
         let n_labels = record.spec.dataset.n_labels;
         let label_names = config.as_ref().map(|config| config.label_names.clone());
@@ -88,7 +91,7 @@ impl Evidence {
         let texts = texts(&run.join(run_dir::TEXTS), &mut missing)?;
         let corruption: Option<CorruptionDetail> = read_json(&run.join(run_dir::CORRUPTION))?;
         if corruption.is_none() && record.corruption.is_some() {
-            missing.push(format!("{} is not in the run's folder.", run_dir::CORRUPTION));
+            missing.push(format!("{} is missing from the run folder.", run_dir::CORRUPTION));
         }
         Ok(Self {
             models,
@@ -147,7 +150,7 @@ impl ModelEvidence {
     ) -> anyhow::Result<Self> {
         let path = run.join(&result.predictions);
         if !path.is_file() {
-            missing.push(format!("{} is not in the run's folder.", result.predictions));
+            missing.push(format!("{} is missing from the run folder.", result.predictions));
             return Ok(Self { which, result, predicted: None });
         }
         let predictions: Vec<Prediction> = predictions::read(&path)?;
@@ -155,7 +158,7 @@ impl ModelEvidence {
             evaluate(&predictions, n_labels).map_err(bad_input).with_context(|| path.display().to_string())?;
         if metrics.n != result.metrics.n || (metrics.accuracy - result.metrics.accuracy).abs() > TOLERANCE {
             return Err(bad_input(anyhow!(
-                "{}: accuracy {} of {} rows, but run.json says {} of {}",
+                "{}: accuracy is {} over {} rows, but run.json says {} over {}",
                 path.display(),
                 metrics.accuracy,
                 metrics.n,
@@ -174,7 +177,7 @@ fn config(run: &Path, which: Condition) -> Option<ModelConfig> {
 
 fn texts(path: &Path, missing: &mut Vec<String>) -> anyhow::Result<BTreeMap<String, String>> {
     if !path.is_file() {
-        missing.push(format!("{} is not in the run's folder, so no sentence can be shown.", run_dir::TEXTS));
+        missing.push(format!("{} is missing from the run folder, so no sentences can be shown.", run_dir::TEXTS));
         return Ok(BTreeMap::new());
     }
     let lines: Vec<TextLine> = predictions::read(path)?;

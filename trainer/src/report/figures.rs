@@ -48,8 +48,8 @@ pub(super) fn accuracy(evidence: &Evidence) -> anyhow::Result<Option<Figure>> {
     Ok(Some(Figure {
         id: "accuracy".to_owned(),
         title: "Accuracy".to_owned(),
-        caption: "Share of reported rows that each model gets right, with its 95 % Wilson interval over rows. The \
-                  dashed line is what always naming the most frequent class would reach."
+        caption: "Share of evaluated rows that each model gets right, with its 95 % Wilson interval over rows. The \
+                  dashed line is the accuracy of always predicting the most frequent class."
             .to_owned(),
         description: format!("Accuracy: {}.", values.join("; ")),
         chart: Chart::Intervals(IntervalChart { axis: Axis::percent("accuracy"), level: LEVEL, rows, references }),
@@ -106,8 +106,8 @@ pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
         Figure {
             id: id.to_owned(),
             title: title.to_owned(),
-            caption: format!("{title} on training batches while fine-tuning, dropout on; {averages}."),
-            description: format!("{title} while fine-tuning: {}.", ends.join("; ")),
+            caption: format!("{title} on training batches during fine-tuning, with dropout on; {averages}."),
+            description: format!("{title} during fine-tuning: {}.", ends.join("; ")),
             chart: Chart::Lines(LineChart { x: x.clone(), y, series, diagonal: false }),
         }
     };
@@ -142,9 +142,9 @@ pub(super) fn network(evidence: &Evidence) -> Option<Figure> {
     Some(Figure {
         id: "network".to_owned(),
         title: "What was damaged".to_owned(),
-        caption: "The network from the embeddings at the bottom to the classifier at the top. Modules that the plan \
-                  touches are filled and say which share of their values has other bits than before (≤ where several steps \
-                  changed a tensor, maybe the same values)."
+        caption: "The network, from the embeddings at the bottom to the classifier at the top. Modules that the plan \
+                  touches are filled and labelled with the share of their values whose bits changed (≤ where several \
+                  steps changed a tensor, possibly the same values)."
             .to_owned(),
         description: detail.sentence.clone(),
         chart: Chart::Network(NetworkChart::new(config, &detail.report)),
@@ -202,7 +202,7 @@ pub(super) fn confusions(evidence: &Evidence) -> Vec<Figure> {
         let name = model.which.as_str();
         let not_finite = match metrics.n_non_finite {
             0 => String::new(),
-            n => format!(" {n} rows without a finite answer are in no cell."),
+            n => format!(" {n} rows without a finite answer are not counted in any cell."),
         };
         Some(Figure {
             id: format!("confusion-{name}"),
@@ -233,13 +233,13 @@ pub(super) fn reliability(evidence: &Evidence) -> anyhow::Result<Vec<Figure>> {
         let name = model.which.as_str();
         let error = match metrics.expected_calibration_error {
             Some(error) => format!("expected calibration error {}", percent(error)),
-            None => "calibration error undefined, since a row is not finite".to_owned(),
+            None => "calibration error undefined, since at least one row is not finite".to_owned(),
         };
         figures.push(Figure {
             id: format!("reliability-{name}"),
             title: format!("{}: {error}", capitalised(name)),
-            caption: "Accuracy of rows by how sure the model was, with 95 % Wilson intervals; on the diagonal it is \
-                      as sure as it should be."
+            caption: "Accuracy by the model's confidence, with 95 % Wilson intervals; on the diagonal, confidence \
+                      equals accuracy."
                 .to_owned(),
             description: format!("Reliability diagram of the {name} model over {CALIBRATION_BINS} bins; {error}."),
             chart: Chart::Lines(LineChart {

@@ -34,7 +34,7 @@ pub(super) fn page(document: &Document) -> String {
                     }
                 }
                 main { @for section in &document.sections { (self::section(section)) } }
-                footer { p { "Made by bert-heal from the run's record and files alone." } }
+                footer { p { "Made by bert-heal solely from run records and files." } }
             }
         }
     };

@@ -56,15 +56,11 @@ impl Runs {
             let mut seen = BTreeSet::new();
             for folder in run_folders(path)? {
                 let Some(record) = run_dir::read_record(&folder).map_err(bad_input)? else {
-                    notes.push(format!("{} is not finished and left out", folder.display()));
+                    notes.push(format!("{} is not finished and was left out", folder.display()));
                     continue;
                 };
                 if !seen.insert(record.run_id.clone()) {
-                    notes.push(format!(
-                        "{}: run {} is there twice; the first is used",
-                        folder.display(),
-                        record.run_id
-                    ));
+                    notes.push(format!("{}: run {} occurs twice; the first is used", folder.display(), record.run_id));
                     continue;
                 }
                 if let Some(run) = Run::from_record(&record) {
@@ -75,14 +71,14 @@ impl Runs {
         }
         if records.is_empty() {
             return Err(bad_input(anyhow!(
-                "{}: expected the folder of a run, a folder of runs or a results.jsonl, found no finished run in it",
+                "{}: expected a run folder, a folder of runs or a results.jsonl, but found no finished run in it",
                 path.display()
             )));
         }
         let n_superseded = runs.iter().filter(|run| run.experiment.superseded.is_some()).count();
         if n_superseded > 0 {
             notes.push(format!(
-                "{n_superseded} runs of another version of the program claim nothing: they are superseded"
+                "{n_superseded} runs were made by another version of the program (superseded) and support no claims"
             ));
         }
         let judgements = judge(claims, &runs).map_err(bad_input)?;
@@ -121,7 +117,7 @@ impl Runs {
         let n_experiments = self.experiments.len();
         let said = Section {
             id: "claims",
-            title: "What may be said",
+            title: "Claims",
             blocks: std::iter::once(Block::Text(RULE.to_owned()))
                 .chain(self.sentences().into_iter().map(Block::Text))
                 .chain(self.notes.iter().cloned().map(Block::Note))
@@ -129,13 +125,13 @@ impl Runs {
         };
         let plans = Section {
             id: "plans",
-            title: "Every plan",
+            title: "All plans",
             blocks: self.experiments.iter().flat_map(of_experiment).collect(),
         };
-        let apart = Section { id: "apart", title: "What stands apart", blocks: apart(&self.experiments) };
+        let apart = Section { id: "apart", title: "Experiments that are not pooled", blocks: apart(&self.experiments) };
         let every = Section {
             id: "runs",
-            title: "Every run",
+            title: "All runs",
             blocks: self.experiments.iter().map(|one| table(one, runs_table(one))).collect(),
         };
         Document {
@@ -172,9 +168,10 @@ fn table(experiment: &Experiment, table: DataTable) -> Block {
     Block::Table { caption: format!("{common}; {}", common.budget()), table }
 }
 
-const RULE: &str = "One rule decides: an exact sign-flip test over pairs of seeds, adjusted by Holm within the family of \
-                    claims, says worse or better; two one-sided tests against the margin say equivalent; else it is \
-                    undecided. Intervals are not adjusted for the number of claims.";
+const RULE: &str = "One rule decides: “worse” or “better” if an exact sign-flip test over pairs of seeds is \
+                    significant after Holm's adjustment within the family of claims; “equivalent” if two one-sided \
+                    tests against the margin are; otherwise “undecided”. Intervals are not adjusted for the number of \
+                    claims.";
 
 /// Which field keeps two experiments of one model, dataset and protocol apart.
 fn apart(experiments: &[Experiment]) -> Vec<Block> {
@@ -189,7 +186,7 @@ fn apart(experiments: &[Experiment]) -> Vec<Block> {
             let more = differences.len().saturating_sub(3);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             blocks.push(Block::Text(format!(
-                "{}: two experiments that are not put together; they differ in {fields}{more}.",
+                "{}: two experiments that are not pooled, because they differ in {fields}{more}.",
                 first.common
             )));
         }
@@ -241,7 +238,10 @@ fn with_predictions(run: Run, record: &RunRecord, folder: &Path, notes: &mut Vec
         let Some(result) = record.result(which) else { continue };
         let path = folder.join(&result.predictions);
         if !path.is_file() {
-            notes.push(format!("{} is missing, so intervals with this run are over seeds alone", path.display()));
+            notes.push(format!(
+                "{} is missing, so intervals that include this run are over seeds alone",
+                path.display()
+            ));
             return Ok(run);
         }
         let rows: Vec<Prediction> = predictions::read(&path)?;

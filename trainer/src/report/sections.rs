@@ -60,8 +60,8 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
     let mut blocks = Vec::new();
     if let RunStatus::Failed { .. } = record.status {
         blocks.push(Block::Note(
-            "A failed run is kept as a result, since the rate of failed runs is one. What stands below was measured \
-             before it failed."
+            "A failed run is kept as a result, since the rate of failed runs is itself a result. The figures below \
+             were measured before it failed."
                 .to_owned(),
         ));
     }
@@ -115,8 +115,8 @@ fn result(evidence: &Evidence) -> anyhow::Result<Section> {
             shared::record::ReportSplit::Validation => "validation",
         };
         let caption = format!(
-            "The models on the {split} split; intervals are Wilson's, over rows; the largest class is the share of rows \
-             given the class that was predicted most often"
+            "The models on the {split} split; intervals are Wilson's, over rows; “largest class” is the share of rows \
+             assigned to the most frequently predicted class"
         );
         blocks.push(Block::Table { caption, table });
         blocks.extend(figures::accuracy(evidence)?.map(|figure| Block::Figures(vec![figure])));
@@ -170,7 +170,7 @@ fn damage(evidence: &Evidence) -> Option<Section> {
         Unit::Number.format(summary.norm_before),
         Unit::Number.format(summary.norm_after),
     ]);
-    blocks.push(Block::Table { caption: "All touched tensors together".to_owned(), table });
+    blocks.push(Block::Table { caption: "Totals over all touched tensors".to_owned(), table });
     let weights = figures::weights(evidence);
     if !weights.is_empty() {
         let before = match record.spec.protocol {
@@ -178,8 +178,9 @@ fn damage(evidence: &Evidence) -> Option<Section> {
             Protocol::Finetuned => "the healthy model's",
         };
         blocks.push(Block::Text(format!(
-            "Weights before and after, of the touched tensors only. Those before are {before}; they were counted when \
-             the corruption was applied. Bars that reach the top are cut; the tables have their counts."
+            "Weights of the touched tensors before and after the corruption. The weights before are {before}; they \
+             were counted when the corruption was applied. Bars that reach the top are cut off; the tables have the \
+             counts."
         )));
         blocks.push(Block::Figures(weights));
     }
@@ -210,7 +211,7 @@ fn training(evidence: &Evidence) -> Option<Section> {
         ]);
         if let Some(id) = &phase.reused_from {
             blocks.push(Block::Text(format!(
-                "The {} model was taken over from run {id}, which has the same spec; its curve is in that run's report.",
+                "The {} model was reused from run {id}, which has the same spec; its curve is in that run's report.",
                 phase.phase.as_str()
             )));
         }
@@ -243,7 +244,7 @@ fn only_right(evidence: &Evidence) -> Vec<Block> {
         && first.len() == third.len()
         && (0..first.len()).all(|i| first[i].row_hash == second[i].row_hash && first[i].row_hash == third[i].row_hash);
     if !is_paired {
-        return vec![Block::Note("The three models were not judged on the same rows in the same order.".to_owned())];
+        return vec![Block::Note("The three models were not evaluated on the same rows in the same order.".to_owned())];
     }
     let mut blocks = Vec::new();
     for (which, right) in &predictions {
@@ -258,7 +259,7 @@ fn only_right(evidence: &Evidence) -> Vec<Block> {
         rows.truncate(MAX_SENTENCES);
         let name = which.as_str();
         if rows.is_empty() {
-            blocks.push(Block::Text(format!("There is no row that only the {name} model gets right.")));
+            blocks.push(Block::Text(format!("There are no rows that only the {name} model gets right.")));
             continue;
         }
         let mut table = DataTable::new(["text", "true class", "healthy", "corrupted", "healed"]);
@@ -272,7 +273,11 @@ fn only_right(evidence: &Evidence) -> Vec<Block> {
             let answers = predictions.iter().map(|(_, rows)| evidence.answer(&rows[*row]));
             table.push([text, label].into_iter().chain(answers));
         }
-        let shown = if n > rows.len() { format!(", the {} it is surest of", rows.len()) } else { String::new() };
+        let shown = if n > rows.len() {
+            format!(", showing the {} it is most confident of", rows.len())
+        } else {
+            String::new()
+        };
         let caption = format!(
             "{} only the {name} model gets right ({} of {}){shown}",
             capitalised("rows that"),
@@ -297,8 +302,9 @@ fn calibration(evidence: &Evidence) -> anyhow::Result<Option<Section>> {
     if figures.is_empty() {
         return Ok(None);
     }
-    let text = "A model that is right nine times out of ten when it says 90 % is calibrated. The expected calibration \
-                error is the mean distance from that over 15 bins (Guo et al. 2017).";
+    let text = "A model is calibrated if, for example, it is right nine times out of ten when its confidence is 90 %. \
+                The expected calibration error is the mean gap between confidence and accuracy over 15 bins, weighted \
+                by rows (Guo et al. 2017).";
     let blocks = vec![Block::Text(text.to_owned()), Block::Figures(figures)];
     Ok(Some(Section { id: "calibration", title: "Calibration", blocks }))
 }
@@ -309,16 +315,16 @@ fn provenance(evidence: &Evidence) -> Section {
     let mut blocks = Vec::new();
     if let Some(command) = &evidence.command {
         blocks.push(Block::Text(
-            "The command that ended this run; given again in the same folder it finds it finished, \
-                                 elsewhere it repeats it."
+            "The command that completed this run. Repeated in the same folder it finds the run finished; elsewhere it \
+             repeats the run."
                 .to_owned(),
         ));
         blocks.push(Block::Command(words::shell(command)));
     }
     if !record.notes.is_empty() {
-        let mut table = DataTable::new(["notes of the run"]);
+        let mut table = DataTable::new(["notes on the run"]);
         record.notes.iter().for_each(|note| table.push([note.clone()]));
-        blocks.push(Block::Table { caption: "What a reader of the figures should know".to_owned(), table });
+        blocks.push(Block::Table { caption: "What to know when reading the figures".to_owned(), table });
     }
     blocks.extend(evidence.missing.iter().map(|sentence| Block::Note(sentence.clone())));
     let mut table = DataTable::new(["what", "value"]);
@@ -349,7 +355,7 @@ fn provenance(evidence: &Evidence) -> Section {
         format!("train {}, validation {}, test {}", count(rows.train), count(rows.validation), count(rows.test)),
     );
     let hashes = &record.hashes;
-    let weights = hashes.weights.clone().unwrap_or_else(|| "drawn from the head seed".to_owned());
+    let weights = hashes.weights.clone().unwrap_or_else(|| "initialised from the head seed".to_owned());
     fact("SHA-256 of the weights read", weights);
     fact("SHA-256 of the rows", hashes.data.clone());
     let made = &hashes.checkpoints;
@@ -359,7 +365,7 @@ fn provenance(evidence: &Evidence) -> Section {
         }
     }
     blocks.push(Block::Table { caption: "Where the figures come from".to_owned(), table });
-    blocks.push(Block::Table { caption: "The spec, everything resolved".to_owned(), table: spec_table(record) });
+    blocks.push(Block::Table { caption: "The fully resolved spec".to_owned(), table: spec_table(record) });
     Section { id: "provenance", title: "Provenance", blocks }
 }
 

@@ -36,7 +36,7 @@ pub fn headline(record: &RunRecord) -> String {
             Condition::Corrupted | Condition::Healed => "the corrupted model",
         };
         return format!(
-            "This run failed: fine-tuning {model} broke off at step {step}, because {reason} (learning rate \
+            "This run failed: fine-tuning {model} stopped at step {step} because {reason} (learning rate \
              {learning_rate:e})."
         );
     }
@@ -68,15 +68,15 @@ pub fn headline(record: &RunRecord) -> String {
                 }
                 Protocol::Pretrained => {
                     let rest = if deficit.points > 0.0 {
-                        format!("{} are missing", points(deficit.points))
+                        format!("{} fewer", points(deficit.points))
                     } else if deficit.points < 0.0 {
                         format!("{} more", points(-deficit.points))
                     } else {
                         "no difference".to_owned()
                     };
                     format!(
-                        "Damaged by {plan} before fine-tuning, the model reaches {healed_text} where the healthy one \
-                         reaches {healthy_text}: {rest} ({}).",
+                        "Damaged by {plan} before fine-tuning, the model reaches {healed_text}, whereas the healthy \
+                         one reaches {healthy_text}: {rest} ({}).",
                         interval(&deficit.interval, 1.0, "")
                     )
                 }
@@ -115,9 +115,9 @@ pub fn one_seed(record: &RunRecord) -> Option<String> {
 /// What a run of another version is worth.
 pub(super) fn superseded(record: &RunRecord) -> String {
     format!(
-        "Superseded: this run was made by another version of the program (schema {}, numerics {}; today's are \
-         {SCHEMA_VERSION} and {NUMERICS_VERSION}). Its figures stand as they were recorded, and are not put together \
-         with those of today's runs.",
+        "Superseded: this run was made by another version of the program (schema {}, numerics {}; the current ones are \
+         {SCHEMA_VERSION} and {NUMERICS_VERSION}). Its figures are shown as recorded and are not pooled with those of \
+         current runs.",
         record.spec.schema, record.spec.numerics_version
     )
 }
@@ -137,7 +137,7 @@ pub(super) fn caveats(metrics: &Metrics) -> String {
     let counted =
         counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("; {n} of {} rows {what}", metrics.n));
     let stuck = metrics.largest_class_share.filter(|share| *share >= STUCK_SHARE);
-    counted.chain(stuck.map(|share| format!("; {} of the rows were given one class", percent(share)))).collect()
+    counted.chain(stuck.map(|share| format!("; {} of the rows were assigned to one class", percent(share)))).collect()
 }
 
 /// The protocol as a sentence.
@@ -145,11 +145,12 @@ pub(super) fn protocol(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Pretrained => {
             "Protocol pretrained: the pre-trained model was corrupted and then fine-tuned. The corrupted model has an \
-             untrained head, so its accuracy is that of a guess, and the deficit is the figure to read."
+             untrained head, so its accuracy is that of guessing, and the deficit is the figure to read."
         }
         Protocol::Finetuned => {
             "Protocol finetuned: the model was fine-tuned, corrupted, and fine-tuned again with the same budget. The \
-             control was fine-tuned again in the same way without the damage; recovery and deficit are against it."
+             control was fine-tuned again in the same way without damage; recovery and deficit are measured against \
+             it."
         }
     }
 }
@@ -213,10 +214,10 @@ mod tests {
         );
         assert_eq!(
             headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.88])),
-            "Damaged by kaiming@bottom:0.5 before fine-tuning, the model reaches 88.0 % where the healthy one reaches \
-             90.0 %: 2.0 points are missing (95 % interval -1.0 to 3.5)."
+            "Damaged by kaiming@bottom:0.5 before fine-tuning, the model reaches 88.0 %, whereas the healthy one reaches \
+             90.0 %: 2.0 points fewer (95 % interval -1.0 to 3.5)."
         );
-        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("91.0 % where the healthy"));
+        assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("91.0 %, whereas the healthy"));
         assert!(headline(&finished(Protocol::Pretrained, [0.9, 0.5, 0.91])).contains("1.0 point more"));
     }
 
@@ -231,7 +232,8 @@ mod tests {
             largest_class_share: Some(share),
             ..result(0.2).metrics
         };
-        let expected = "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were given one class";
+        let expected =
+            "; 3 of 100 rows not finite; 1 of 100 rows saturated; 97.0 % of the rows were assigned to one class";
         assert_eq!(caveats(&metrics(3, 1, 0.97)), expected);
         assert_eq!(caveats(&metrics(0, 0, 0.5)), "");
     }
@@ -254,7 +256,7 @@ mod tests {
         record.status = RunStatus::Failed { phase, step: 12, learning_rate: 1e-2, reason };
         assert_eq!(
             headline(&record),
-            "This run failed: fine-tuning the corrupted model broke off at step 12, because the loss is NaN (learning \
+            "This run failed: fine-tuning the corrupted model stopped at step 12 because the loss is NaN (learning \
              rate 1e-2)."
         );
     }

@@ -141,8 +141,18 @@ fn read(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join(MANIFEST)).context(MANIFEST)?)?;
     let read_file = |file: ManifestFile| {
         let bytes = fs::read(folder.join(&file.name)).with_context(|| file.name.clone())?;
-        ensure!(bytes.len() == file.size_bytes, "{}: {} bytes, expected {}", file.name, bytes.len(), file.size_bytes);
-        ensure!(hex::encode(Sha256::digest(&bytes)) == file.sha256, "{}: its hash is not the saved one", file.name);
+        ensure!(
+            bytes.len() == file.size_bytes,
+            "{}: expected {} bytes, got {}",
+            file.name,
+            file.size_bytes,
+            bytes.len()
+        );
+        ensure!(
+            hex::encode(Sha256::digest(&bytes)) == file.sha256,
+            "{}: its hash does not match the saved one",
+            file.name
+        );
         Ok((file.name, bytes))
     };
     manifest.files.into_iter().map(read_file).collect()

@@ -78,7 +78,7 @@ fn a_folder_of_another_spec_is_refused_with_the_field_and_stays_as_it_is() {
     other.training.learning_rate = 1e-4;
     let before = fs::read(out.join(SPEC)).unwrap();
     let message = refusal(RunDir::open(&out, &other, &numerics()));
-    assert!(message.contains("training.learning_rate: 5e-5 there, 0.0001 asked"), "{message}");
+    assert!(message.contains("training.learning_rate is 5e-5 there but 0.0001 here"), "{message}");
     assert!(message.starts_with(&out.display().to_string()), "{message}");
     assert_eq!(fs::read(out.join(SPEC)).unwrap(), before);
     assert!(out.join("resolved.json").exists());
@@ -144,7 +144,7 @@ fn a_run_without_a_record_is_not_finished() {
     assert!(read_record(folder.path()).unwrap().is_none());
     fs::write(folder.path().join(RECORD), "{}").unwrap();
     let error = format!("{:#}", read_record(folder.path()).unwrap_err());
-    assert!(error.contains("run.json is not a record of this version"), "{error}");
+    assert!(error.contains("run.json is not a record that this version can read"), "{error}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_unfinished_run_goes_on_only_with_the_numerics_it_was_begun_with() {
     drop(run_dir);
     let other = Numerics { instruction_set: "gemm-avx2".into(), ..numerics() };
     let message = refusal(RunDir::open(&out, &spec(), &other));
-    assert!(message.contains("instruction set: avx512 there, gemm-avx2 here"), "{message}");
+    assert!(message.contains("instruction set is avx512 there but gemm-avx2 here"), "{message}");
     // A finished one may be looked at anywhere.
     RunDir::open(&out, &spec(), &numerics()).unwrap().write_record(&record()).unwrap();
     RunDir::open(&out, &spec(), &other).unwrap();

@@ -89,7 +89,7 @@ pub fn fine_tune(
     let mut best: Option<Vec<u8>> = None;
     if let Some(saved) = states.latest(phase.as_str())? {
         for passed_over in &saved.passed_over {
-            say!("note: {passed_over}; going on from step {}", saved.step);
+            say!("note: {passed_over}; resuming from step {}", saved.step);
         }
         fine_tuning.restore(saved.step, |part| Ok::<_, anyhow::Error>(saved.file(part.file_name())?.to_vec()))?;
         journal = serde_json::from_slice(saved.file(JOURNAL)?)?;
@@ -160,7 +160,7 @@ pub fn fine_tune(
         if let (Some(_), Some(held_out), true) = (patience, &prepared.held_out, is_end_of_epoch) {
             let accuracy = judge::accuracy(prepared, &fine_tuning.evaluation_model()?, held_out)?;
             bar.note(&format!(
-                "epoch {}: accuracy on the held-out part of train {:.1} %",
+                "epoch {}: accuracy on the held-out training rows {:.1} %",
                 report.epochs_done,
                 100.0 * accuracy
             ));
@@ -181,7 +181,7 @@ pub fn fine_tune(
         if interrupt.is_requested() {
             bar.finish(&format!("stopped and saved after step {}", report.step));
             return Err(interrupted(anyhow!(
-                "interrupted after step {} of {n_steps} ({}); the same command with --out {} goes on from there",
+                "interrupted after step {} of {n_steps} ({}); repeat the command with --out {} to resume from there",
                 report.step,
                 phase.as_str(),
                 run_dir.path().display()

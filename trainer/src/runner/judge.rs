@@ -68,7 +68,7 @@ pub(super) fn judge(
         predictions
     };
     let metrics = evaluate(&predictions, prepared.config.label_names.len())?;
-    say!("{which}: accuracy {:.1} % of {} rows", 100.0 * metrics.accuracy, metrics.rows_in_words());
+    say!("{which}: accuracy {:.1} % on {} rows", 100.0 * metrics.accuracy, metrics.rows_in_words());
     Ok(Judged { result: ModelResult { metrics, predictions: predictions_name(which.as_str()) }, predictions })
 }
 
@@ -93,7 +93,7 @@ pub(super) fn compare(
     let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
     let mut recovery = statistics::recovery((condition, &undamaged), &corrupted, &healed, &bootstrap)?;
     if protocol == Protocol::Pretrained && recovery.note.is_none() {
-        recovery.note = Some("corrupted = untrained head".to_owned());
+        recovery.note = Some("the corrupted model has an untrained head".to_owned());
     }
     let deficit = statistics::deficit((condition, &undamaged), &healed, &bootstrap)?;
     Ok(Comparison { recovery, deficit })

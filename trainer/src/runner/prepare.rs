@@ -326,7 +326,8 @@ impl Encoded {
 pub fn cuts_in_words(n_cut: usize, n: usize, kind: &str, max_length: usize) -> Option<String> {
     let plural = if n == 1 { "text" } else { "texts" };
     let was = if n_cut == 1 { "was" } else { "were" };
-    (n_cut > 0).then(|| format!("{n_cut} of {n} {kind} {plural} {was} cut to {max_length} tokens (see --max-length)"))
+    (n_cut > 0)
+        .then(|| format!("{n_cut} of {n} {kind} {plural} {was} truncated to {max_length} tokens (see --max-length)"))
 }
 
 /// The tokens that a text is cut to: what is `asked` for, else what the model's `own` run had, else what is `usual` for the
@@ -345,9 +346,10 @@ pub fn max_length(
     if let Some(asked) = asked {
         return match asked {
             0..3 => Err(bad_input(anyhow!("--max-length {asked}: expected 3 or more, since [CLS] and [SEP] take two"))),
-            _ if asked > n_positions => {
-                Err(bad_input(anyhow!("--max-length {asked}: the model has positions for {n_positions} tokens")))
-            }
+            _ if asked > n_positions => Err(bad_input(anyhow!(
+                "--max-length {asked}: expected at most {n_positions}, the number of tokens the model has positions \
+                 for"
+            ))),
             _ => Ok(asked),
         };
     }
@@ -358,9 +360,9 @@ pub fn max_length(
     };
     let length = wanted.min(n_positions);
     if length < wanted {
-        say!("note: texts are cut to {length} tokens: the model has no more positions");
+        say!("note: texts are truncated to {length} tokens: the model has no more positions");
     } else if length != DEFAULT_MAX_LENGTH {
-        say!("note: texts are cut to {length} tokens, {because} (see --max-length)");
+        say!("note: texts are truncated to {length} tokens, {because} (see --max-length)");
     }
     Ok(length)
 }

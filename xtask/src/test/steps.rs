@@ -51,13 +51,13 @@ impl Step {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Format => "every file is formatted by rustfmt",
-            Self::Clippy => "no warning of clippy, natively and for WebAssembly",
+            Self::Clippy => "clippy has no warnings, natively or for WebAssembly",
             Self::Native => "tests on this machine, and the examples in the documentation",
             Self::Wasm => "tests of `shared` and `web` in headless Chromium",
-            Self::Page => "Trunk builds the page in release mode, within its budget of bytes",
-            Self::Browser => "headless Chromium opens the built page",
-            Self::Docs => "rustdoc without warnings",
-            Self::Deny => "licences and sources of every dependency are allowed ones",
+            Self::Page => "Trunk builds the page in release mode, within its size budget",
+            Self::Browser => "headless Chromium tests the built page",
+            Self::Docs => "rustdoc has no warnings",
+            Self::Deny => "every dependency's licence and source are allowed",
         }
     }
 }

@@ -40,12 +40,12 @@ fn unknown_words_list_the_known_ones() {
     assert_mistake(
         "bitflip:1e-6,sgn@all",
         "sgn@all",
-        "unknown bits \"sgn\": expected sign, exponent, mantissa or bit0 to bit31",
+        "unknown bit field \"sgn\": expected sign, exponent, mantissa or bit0 to bit31",
     );
     assert_mistake(
         "bitflip:1e-6,bit32@all",
         "bit32@all",
-        "unknown bits \"bit32\": expected sign, exponent, mantissa or bit0 to bit31",
+        "unknown bit field \"bit32\": expected sign, exponent, mantissa or bit0 to bit31",
     );
     let components = "attention, attention.query, attention.key, attention.value, attention.output, \
         attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, weight or bias";
@@ -113,9 +113,9 @@ fn permute_needs_whole_layers_and_at_least_two() {
     assert_mistake(
         "zero:1@all; permute@top:1L",
         "permute@top:1L",
-        "permute needs at least two layers to swap, and one is selected",
+        "permute needs at least two layers to swap, but only one is selected",
     );
-    assert_mistake("permute@all,pooler", "pooler", "permute swaps encoder layers, and pooler is none");
+    assert_mistake("permute@all,pooler", "pooler", "permute swaps encoder layers, and pooler is not one");
     assert_mistake("permute@all/attention.head:0", "0", "permute swaps whole tensors between layers, not single heads");
     assert_eq!(Plan::parse("permute@bottom:0").unwrap().validate(SIX), Ok(()));
 }
@@ -125,7 +125,7 @@ fn components_of_layers_need_a_layer() {
     assert_mistake(
         "kaiming@embeddings/ffn",
         "ffn",
-        "only encoder layers have these components, and none is selected: expected layernorm, weight or bias",
+        "only encoder layers have these components, but no layer is selected: expected layernorm, weight or bias",
     );
     assert_eq!(Plan::parse("kaiming@embeddings,top:0/ffn").unwrap().validate(SIX), Ok(()));
 }
@@ -135,7 +135,7 @@ fn a_selection_to_freeze_holds_whole_tensors() {
     let error = Selection::parse("all/attention.head:0").unwrap_err();
     assert_eq!(
         (error.message.as_str(), error.position),
-        ("single heads are a part of a tensor; expected whole ones", 19)
+        ("single heads are only parts of tensors; expected whole tensors", 19)
     );
     let error = Selection::parse("all;all").unwrap_err();
     assert_eq!((error.message.as_str(), error.position), ("expected \",\", \"/\" or the end, found \";\"", 3));

@@ -14,16 +14,16 @@ use crate::say;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct BenchOutputFlags {
-    /// Run this shell command in turn with the benchmark (A B A B …), and print the ratios of medians
+    /// Run this shell command alternately with the benchmark (A B A B …) and print the ratios of the medians
     #[arg(long, value_name = "COMMAND")]
     pub compare: Option<String>,
 
-    /// How often each side of --compare runs
+    /// How many times each side of --compare runs
     #[arg(long, value_name = "N", default_value = "3", value_parser = flag_values::count)]
     pub rounds: usize,
 
-    /// Run this shell command once; its last line is JSON with `matmul_flops_per_sec`, the other program's rate of
-    /// matrix products. The larger rate is what the share is of
+    /// Run this shell command once; its last line must be JSON with `matmul_flops_per_sec`, the other program's rate of
+    /// matrix products. The share is taken of the larger of the two rates
     #[arg(long, value_name = "COMMAND")]
     pub compare_matmul: Option<String>,
 
@@ -91,7 +91,7 @@ pub(super) fn matmul_flops_per_sec(flags: &BenchOutputFlags) -> anyhow::Result<O
 fn last_line(command: &str) -> anyhow::Result<Value> {
     let output = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(bad_input(anyhow!("it ended with {}", output.status)));
+        return Err(bad_input(anyhow!("it failed with {}", output.status)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();

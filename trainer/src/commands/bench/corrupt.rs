@@ -22,7 +22,7 @@ pub struct BenchCorruptArgs {
     #[command(flatten)]
     pub model: ModelFlags,
 
-    /// The dataset that gives the classifier its number of labels [default: 2 labels]
+    /// Take the classifier's number of labels from this dataset [default: 2 labels]
     #[arg(long, value_name = "DATASET", help_heading = "Model and data")]
     pub dataset: Option<String>,
 
@@ -30,7 +30,7 @@ pub struct BenchCorruptArgs {
     #[arg(long, value_name = "PLAN", default_value = "kaiming@all", help_heading = "Corruption")]
     pub corrupt: String,
 
-    /// Times it is applied
+    /// How many times to apply it
     #[arg(long, value_name = "N", default_value = "5", value_parser = flag_values::count, help_heading = "Corruption")]
     pub repeat: usize,
 
@@ -40,7 +40,7 @@ pub struct BenchCorruptArgs {
 
 pub(super) fn run(args: &BenchCorruptArgs) -> anyhow::Result<ExitCode> {
     if args.output.compare.is_some() {
-        return Err(bad_input(anyhow!("--compare is for bench train and bench evaluate")));
+        return Err(bad_input(anyhow!("--compare works only with bench train and bench evaluate")));
     }
     let plan = Plan::parse(&args.corrupt).map_err(bad_input).context("--corrupt")?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &BenchCorruptArgs) -> anyhow::Result<ExitCode> {
         }))?;
     } else {
         print(&format!(
-            "{:.1} M values in {:.3} s ({:.0} M values/s), {:.1} × the time of copying them",
+            "{:.1} M values in {:.3} s ({:.0} M values/s), {:.1} × the time it takes to copy them",
             n_values as f64 / 1e6,
             secs,
             n_values as f64 / secs / 1e6,

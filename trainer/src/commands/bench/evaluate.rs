@@ -85,7 +85,8 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         "environment": environment(&device_name, Precision::F32),
     });
     let mut text = format!(
-        "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s of a matrix product here",
+        "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s that a matrix product reaches \
+         here",
         n_tokens as f64 / secs,
         100.0 * flops_per_sec / rate,
         rate / 1e9

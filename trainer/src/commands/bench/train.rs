@@ -51,7 +51,10 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
     let mut training = args.training.training_args(args.device.dtype);
     let n_steps = *training.max_steps.get_or_insert(WARM_UP_STEPS + TIMED_STEPS);
     if n_steps <= WARM_UP_STEPS {
-        return Err(bad_input(anyhow!("--max-steps {n_steps}: the first {WARM_UP_STEPS} steps are not timed")));
+        return Err(bad_input(anyhow!(
+            "--max-steps {n_steps}: expected more than {WARM_UP_STEPS}, since the first {WARM_UP_STEPS} steps are not \
+             timed"
+        )));
     }
     let prepared = Prepared::new(RunRequest {
         model: &args.model.model,
@@ -101,8 +104,9 @@ fn describe(bench: &BenchTrain) -> String {
     let BenchTrain { train, time, .. } = bench;
     let part = |secs: f64| 100.0 * secs / train.secs;
     format!(
-        "{:.1} samples/s, {:.0} tokens/s, {:.0} MiB at peak\n{:.1} GFLOP/s of the model's own, {:.0} % of the {:.0} \
-         GFLOP/s of a matrix product here\ntime: forward {:.0} %, backward {:.0} %, optimiser {:.0} %, data {:.1} %",
+        "{:.1} samples/s, {:.0} tokens/s, {:.0} MiB at peak\n{:.1} GFLOP/s for the model's own arithmetic, {:.0} % of \
+         the {:.0} GFLOP/s that a matrix product reaches here\ntime: forward {:.0} %, backward {:.0} %, optimiser \
+         {:.0} %, data {:.1} %",
         train.samples_per_sec,
         train.tokens_per_sec,
         bench.peak_rss_mib.unwrap_or(f64::NAN),

@@ -31,13 +31,18 @@ impl RunModels {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let refuse = |why: String| Err(bad_input(anyhow!("run {}: {why}", path.display())));
         if !run_dir::is_run_dir(path) {
-            return refuse("expected the folder of a run (bert-heal run), or a bundle with --healed RUN".to_owned());
+            return refuse(
+                "expected a run folder (made by bert-heal run), or a bundle together with --healed RUN".to_owned(),
+            );
         }
         let Some(record) = run_dir::read_record(path)? else {
-            return refuse("it is not finished: the same bert-heal run goes on where it was".to_owned());
+            return refuse("it is not finished; repeat its bert-heal run command to resume it".to_owned());
         };
         if let RunStatus::Failed { phase, step, reason, .. } = &record.status {
-            return refuse(format!("it failed in fine-tuning the {} model: {reason} at step {step}", phase.as_str()));
+            return refuse(format!(
+                "it failed while fine-tuning the {} model: {reason} at step {step}",
+                phase.as_str()
+            ));
         }
         Ok(Self { path: path.to_owned(), record })
     }
@@ -69,7 +74,7 @@ impl RunModels {
         let rows = texts.into_iter().zip(&predictions).map(|(line, prediction)| {
             let row = Example { text: line.text, label: prediction.label };
             let is_it = row_hash(&row.text, row.label) == prediction.row_hash;
-            is_it.then_some(row).ok_or_else(|| anyhow!("{}: texts and predictions do not belong together", self.name()))
+            is_it.then_some(row).ok_or_else(|| anyhow!("{}: the texts and the predictions do not match", self.name()))
         });
         rows.collect()
     }
@@ -77,14 +82,14 @@ impl RunModels {
     /// Hashes of the rows that it learnt from; none when no dataset is given.
     pub(super) fn training_rows(&self, dataset: Option<&DatasetRequest>) -> anyhow::Result<Vec<String>> {
         let Some(dataset) = dataset else {
-            say!("note: without --dataset the bundle does not tell which rows its models learnt from");
+            say!("note: without --dataset the bundle does not record which rows its models were trained on");
             return Ok(Vec::new());
         };
         let (opened, _) = dataset.open(Purpose::Train, self.record.spec.seeds.into(), None)?;
         let (got, expected) = (opened.dataset.content_hash(), &self.record.spec.dataset.content_sha256);
         if got != *expected {
             let is_whole = dataset.limits == Limits::default();
-            let hint = if is_whole { " (with the same --train-limit and so on)" } else { "" };
+            let hint = if is_whole { " (give the same --train-limit and other row flags as in the run)" } else { "" };
             return Err(bad_input(anyhow!(
                 "--dataset {}: expected the rows of {}{hint}, SHA-256 {expected}, got {got}",
                 dataset.name,
@@ -107,7 +112,10 @@ impl RunModels {
     /// What one of the run's models, its control or what stands for one, says of the held-out rows.
     pub(super) fn control(&self, which: Condition, budget: String) -> anyhow::Result<Option<ControlEntry>> {
         let Some(result) = self.record.result(which) else {
-            say!("note: {} has no control, so the bundle has none: it was made by an older version", self.name());
+            say!(
+                "note: {} was made by an older version and has no control, so the bundle has none either",
+                self.name()
+            );
             return Ok(None);
         };
         let predictions = self.predictions(which)?;
@@ -124,7 +132,7 @@ impl RunModels {
     /// The plan and seed of the damage.
     pub(super) fn damage(&self) -> anyhow::Result<(&str, Seed)> {
         let plan = self.record.spec.corruption.as_deref();
-        let plan = plan.with_context(|| format!("{}: it corrupted nothing (--corrupt)", self.name()));
+        let plan = plan.with_context(|| format!("{}: the run has no corruption (--corrupt)", self.name()));
         Ok((plan.map_err(bad_input)?, self.record.spec.seeds.corruption))
     }
 }

@@ -45,15 +45,15 @@ use crate::report::words::control_budget;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "For the page")]
 pub struct WebFlags {
-    /// Bits of a weight (2 to 8, 16 or 32): one number, or embeddings=N,attention=N,ffn=N,other=N
+    /// Bits per weight (2 to 8, 16 or 32): one number, or embeddings=N,attention=N,ffn=N,other=N
     #[arg(long, value_name = "BITS", default_value = "embeddings=4,attention=6,ffn=5,other=8")]
     pub bits: Bits,
 
-    /// The same for what healing changed
+    /// Bits per weight for what healing changed, in the same form
     #[arg(long, value_name = "BITS", default_value = "4")]
     pub healed_bits: Bits,
 
-    /// Weights that share a scale of 16 bits: a multiple of 8
+    /// Number of weights that share one 16-bit scale; a multiple of 8
     #[arg(long, value_name = "N", default_value = "64", value_parser = flag_values::count)]
     pub block: usize,
 
@@ -61,11 +61,11 @@ pub struct WebFlags {
     #[arg(long, value_name = "RUN")]
     pub healed: Option<PathBuf>,
 
-    /// The dataset of the run, for the hashes of the rows it learnt from
+    /// The dataset of the run, to record the hashes of the rows it was trained on
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
 
-    /// The configuration of that dataset that the run had
+    /// The configuration of that dataset that the run used
     #[arg(long, value_name = "CONFIG", requires = "dataset")]
     pub config: Option<String>,
 
@@ -75,15 +75,15 @@ pub struct WebFlags {
     #[command(flatten)]
     pub rows: RowFlags,
 
-    /// Sentences, one a line, for which the page shows results before the weights arrive
+    /// File of sentences, one per line, whose results the page shows before the weights arrive
     #[arg(long, value_name = "FILE", help_heading = "For the page")]
     pub sentences: Option<PathBuf>,
 
-    /// What to call it [default: model and dataset of the run]
+    /// Title of the bundle [default: the run's model and dataset]
     #[arg(long, value_name = "TEXT", help_heading = "For the page")]
     pub title: Option<String>,
 
-    /// What the weights derive from [default: the run's model, as the catalogue has it]
+    /// What the weights are derived from [default: the run's model, as named in the catalogue]
     #[arg(long, value_name = "NAME", help_heading = "For the page")]
     pub base_model: Option<String>,
 
@@ -91,11 +91,11 @@ pub struct WebFlags {
     #[arg(long, value_name = "LICENCE", help_heading = "For the page")]
     pub licence: Option<String>,
 
-    /// A file that goes with the weights because this licence asks for it, such as its own text
+    /// A file that the licence requires to accompany the weights, such as the licence text
     #[arg(long, value_name = "FILE", help_heading = "For the page")]
     pub notice: Option<PathBuf>,
 
-    /// Also list it in index.json beside its folder
+    /// Also list the bundle in index.json beside its folder
     #[arg(long, help_heading = "For the page")]
     pub index: bool,
 }
@@ -130,8 +130,8 @@ pub(super) fn run(args: &WebExport<'_>) -> anyhow::Result<ExitCode> {
     atomic::require_empty(args.out).context("--out")?;
     if let Some(which @ (Condition::Corrupted | Condition::Control)) = args.which {
         return Err(bad_input(anyhow!(
-            "--which {which}: a bundle holds a healthy model, makes the corrupted one of its plan and seed, and has the \
-             control's figures without its weights"
+            "--which {which}: a bundle stores only the healthy model and what healing changed; the corrupted model is \
+             recomputed from plan and seed, and of the control only the figures are kept; expected healthy or healed"
         )));
     }
     let (mut draft, run) = if open_bundle::is_bundle(args.model) { healed_bundle(args)? } else { of_run(args)? };
@@ -149,18 +149,18 @@ pub(super) fn run(args: &WebExport<'_>) -> anyhow::Result<ExitCode> {
 /// A bundle of a run: its healthy model, and the healed one if that was made of it.
 fn of_run(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     if args.flags.healed.is_some() {
-        let sentence = "--healed puts a healed model into a bundle: expected a bundle as --model";
+        let sentence = "--healed adds a healed model to a bundle: expected a bundle as --model";
         return Err(bad_input(anyhow!(sentence)));
     }
     let run = RunModels::open(args.model)?;
     let with_healed = args.which != Some(Condition::Healthy) && run.record.healed.is_some();
     if args.which == Some(Condition::Healed) && !with_healed {
-        return Err(bad_input(anyhow!("{}: it has no healed model (--corrupt)", run.name())));
+        return Err(bad_input(anyhow!("{}: the run has no healed model (it was made without --corrupt)", run.name())));
     }
     if with_healed && run.record.spec.protocol == Protocol::Pretrained {
         return Err(bad_input(anyhow!(
-            "{}: under the protocol pretrained the damage was done before the head was trained, so its healed model is \
-             no change of its healthy one; expected --protocol finetuned, or --which healthy",
+            "{}: under protocol pretrained the damage was done before the head was trained, so the healed model cannot \
+             be stored as a change to the healthy one; expected a run with --protocol finetuned, or --which healthy",
             run.name()
         )));
     }
@@ -224,7 +224,7 @@ fn of_run(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
 fn healed_bundle(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     let (folder, healed) = (args.model, args.flags.healed.as_ref());
     let healed = healed.ok_or_else(|| {
-        bad_input(anyhow!("{} is a bundle already: expected --healed RUN, a run that healed it", folder.display()))
+        bad_input(anyhow!("{} is already a bundle: expected --healed RUN, a run that healed it", folder.display()))
     })?;
     let run = RunModels::open(healed)?;
     let source = ModelSource::open(&folder.to_string_lossy(), None, Weights::Read)?;
@@ -245,7 +245,7 @@ fn healed_bundle(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     let held_out: Vec<String> = run.held_out()?.iter().map(|row| row_hash(&row.text, row.label)).collect();
     if held_out != manifest.rows.held_out {
         return Err(bad_input(anyhow!(
-            "--healed {}: expected it to be reported on the bundle's {} held-out rows, got {} others",
+            "--healed {}: expected a run evaluated on the bundle's {} held-out rows, got {} other rows",
             healed.display(),
             manifest.rows.held_out.len(),
             held_out.len()
@@ -308,7 +308,7 @@ fn base_model(args: &WebExport<'_>, run: &RunModels) -> BaseModel {
     let licence = args.flags.licence.clone().or_else(|| entry.map(|entry| entry.licence.clone()));
     let licence = licence.unwrap_or_else(|| "unknown".to_owned());
     let notice = format!(
-        "These weights derive from {name} (licence: {licence}). They were changed: fine-tuned on {} by bert-heal \
+        "These weights are derived from {name} (licence: {licence}). They were changed: fine-tuned on {} by bert-heal \
          {VERSION_AND_COMMIT} and stored in fewer bits. They come without any warranty.",
         run.record.spec.dataset.name
     );

@@ -192,10 +192,10 @@ fn numbers(part: &Part, whole: &Part, palette: &Palette) -> String {
 fn legend(whole: &Part) -> Option<String> {
     let mut marks = Vec::new();
     if whole.touched > 0.0 {
-        marks.push("███ touched by the plan, █·· in part");
+        marks.push("███ touched by the plan, █·· partly");
     }
     if whole.frozen > 0 {
-        marks.push("F frozen, f in part");
+        marks.push("F frozen, f partly");
     }
     (!marks.is_empty()).then(|| format!("{:LABEL_WIDTH$}  {}", "", marks.join("; ")))
 }

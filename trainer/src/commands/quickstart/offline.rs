@@ -58,7 +58,7 @@ pub(super) fn start(dataset: &str, error: anyhow::Error) -> anyhow::Result<Start
         return Ok(Start::Run { model, dataset: dataset.to_owned(), rows: None });
     }
     let Some(rows) = rows(&folder, &manifest) else { return Ok(Start::Show(folder)) };
-    let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
     let dataset = temporary.path().join(&manifest.task.dataset);
     fs::create_dir(&dataset)?;
     fs::write(dataset.join("labels.txt"), manifest.task.label_names.join("\n") + "\n")?;
@@ -110,8 +110,8 @@ pub(super) fn show(folder: &Path, plan: &str) -> anyhow::Result<Shown> {
         })
         .collect();
     let needs_data = format!(
-        "Damaging it by {plan} and healing that, and a report, need sentences to learn from: give --dataset FILE with \
-         columns label and text, or run bert-heal fetch {} where there is a network.",
+        "To damage it with {plan}, heal it and write a report, bert-heal needs sentences to train on: give --dataset \
+         FILE with columns label and text, or run bert-heal fetch {} where there is a network.",
         manifest.task.dataset
     );
     let json = json!({
@@ -135,7 +135,7 @@ pub(super) fn show(folder: &Path, plan: &str) -> anyhow::Result<Shown> {
     lines.extend(quality(manifest));
     lines.push(sentences(manifest, &samples));
     lines.push(needs_data);
-    lines.push(format!("computed  the answers above, in {:.1} s", started.elapsed().as_secs_f64()));
+    lines.push(format!("computed  the answers above in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(Shown { json, text: lines.join("\n") })
 }
 
@@ -168,10 +168,10 @@ fn quality(manifest: &Manifest) -> Option<String> {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let control = control.map_or_else(String::new, |control| {
-        format!("control: the healthy model {}, never damaged; healed is to be compared with it\n", control.budget)
+        format!("control: the healthy model {}, never damaged; compare the healed model with it\n", control.budget)
     });
     Some(format!(
-        "{table}\n{control}measured when the bundle was made, on rows of {} it did not learn from",
+        "{table}\n{control}measured when the bundle was made, on rows of {} that it was not trained on",
         manifest.task.dataset
     ))
 }

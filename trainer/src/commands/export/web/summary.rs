@@ -17,7 +17,7 @@ pub(super) fn summary(out: &Path, manifest: &Manifest, files: &[(&str, &[u8])]) 
         (raw, packed) = (raw + bytes.len(), packed + gzip);
         sizes.add_row([(*name).to_owned(), bytes.len().to_string(), gzip.to_string()]);
     }
-    sizes.add_row(["together".to_owned(), raw.to_string(), packed.to_string()]);
+    sizes.add_row(["total".to_owned(), raw.to_string(), packed.to_string()]);
     let mut sections = vec![align(sizes)];
 
     let mut bits = table(&["tensors", "encoding", "values", "largest error", "mean error"]);
