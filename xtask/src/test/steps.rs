@@ -1,7 +1,7 @@
 //! The checks, each a few commands that can also be typed.
 
 use crate::shell::{Shell, run};
-use crate::{browser, page_size, tools};
+use crate::{browser, module_circles, page_size, tools};
 use anyhow::Result;
 
 /// The target of the page and its worker.
@@ -12,6 +12,8 @@ const WASM: &str = "wasm32-unknown-unknown";
 pub enum Step {
     /// Formatting.
     Format,
+    /// The reading order.
+    Modules,
     /// Lints, natively and for WebAssembly.
     Clippy,
     /// Native tests and the examples in the documentation.
@@ -30,13 +32,23 @@ pub enum Step {
 
 impl Step {
     /// Every step in its order.
-    pub const ALL: [Self; 8] =
-        [Self::Format, Self::Clippy, Self::Native, Self::Wasm, Self::Page, Self::Browser, Self::Docs, Self::Deny];
+    pub const ALL: [Self; 9] = [
+        Self::Format,
+        Self::Modules,
+        Self::Clippy,
+        Self::Native,
+        Self::Wasm,
+        Self::Page,
+        Self::Browser,
+        Self::Docs,
+        Self::Deny,
+    ];
 
     /// The name it is chosen by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Format => "format",
+            Self::Modules => "modules",
             Self::Clippy => "clippy",
             Self::Native => "native",
             Self::Wasm => "wasm",
@@ -51,6 +63,7 @@ impl Step {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Format => "every file is formatted by rustfmt",
+            Self::Modules => "no crate has a circle among its modules, and their lists are in reading order",
             Self::Clippy => "no warning of clippy, natively and for WebAssembly",
             Self::Native => "tests on this machine, and the examples in the documentation",
             Self::Wasm => "tests of `shared` and `web` in headless Chromium",
@@ -89,6 +102,7 @@ impl Setting {
     pub fn run(&mut self, step: Step) -> Result<Outcome> {
         match step {
             Step::Format => self.format(),
+            Step::Modules => self.modules(),
             Step::Clippy => self.clippy(),
             Step::Native => self.native(),
             Step::Wasm => self.wasm(),
@@ -102,6 +116,11 @@ impl Setting {
     fn format(&self) -> Result<Outcome> {
         tools::ensure_components(&self.shell)?;
         self.shell.cargo(&["fmt", "--all", "--check"])?;
+        Ok(Outcome::Passed)
+    }
+
+    fn modules(&self) -> Result<Outcome> {
+        module_circles::check(self.shell.root(), &["shared/src", "trainer/src", "web/src", "xtask/src"])?;
         Ok(Outcome::Passed)
     }
 
