@@ -1,7 +1,8 @@
 //! The page that Trunk built, in a real browser.
 //!
 //! Needs `dist/` (`trunk build --release`), Chromium and chromedriver. Without them each test prints "skipped: why"
-//! and passes, unless `BERT_HEAL_REQUIRE_BROWSER=1`; with `BERT_HEAL_REQUIRE_BROWSER=0` it always skips.
+//! and passes, unless `CI` is set, as every continuous integration sets it: then it fails and says what is missing.
+//! `BERT_HEAL_REQUIRE_BROWSER=1` makes it fail anywhere; with `BERT_HEAL_REQUIRE_BROWSER=0` it always skips.
 //! `cargo xtask test` builds the page first and then requires these tests. The model that the page opens in them is made
 //! by [`fixture`], so they need no download.
 

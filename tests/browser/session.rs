@@ -22,8 +22,10 @@ where
     let (dist, chromedriver) = match prerequisites() {
         Ok(found) => found,
         Err(reason) => {
-            assert_ne!(requirement().as_deref(), Some("1"), "the browser is required, but {reason}");
-            println!("skipped: {reason}");
+            match without_page(reason, variable(REQUIRE).as_deref(), variable(CI).as_deref()) {
+                Ok(skipped) => println!("{skipped}"),
+                Err(failure) => panic!("{failure}"),
+            }
             return;
         }
     };
@@ -57,13 +59,32 @@ where
     });
 }
 
-fn requirement() -> Option<String> {
-    std::env::var("BERT_HEAL_REQUIRE_BROWSER").ok()
+/// Whether these tests must run: `1`, must not: `0`, or run where they can.
+const REQUIRE: &str = "BERT_HEAL_REQUIRE_BROWSER";
+
+/// Every service of continuous integration sets it, most of them to `true`.
+const CI: &str = "CI";
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What a test says and does that cannot open the page, for this reason: it is skipped on a developer's machine, and
+/// fails where somebody relies on it, by the values of the two variables.
+fn without_page(reason: &str, required: Option<&str>, ci: Option<&str>) -> Result<String, String> {
+    let is_ci = ci.is_some_and(|value| !["", "0", "false"].contains(&value));
+    match required {
+        Some("1") => Err(format!("{REQUIRE}=1 asks for the page in a browser, but {reason}")),
+        None if is_ci => Err(format!(
+            "continuous integration ({CI} is set) opens the page in a browser, but {reason}; {REQUIRE}=0 leaves that out"
+        )),
+        _ => Ok(format!("skipped: {reason}")),
+    }
 }
 
 /// The folder of the built page and the driver's path, or why there is no test.
 fn prerequisites() -> Result<(PathBuf, PathBuf), &'static str> {
-    if requirement().as_deref() == Some("0") {
+    if variable(REQUIRE).as_deref() == Some("0") {
         return Err("BERT_HEAL_REQUIRE_BROWSER is 0");
     }
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
@@ -87,4 +108,23 @@ fn capabilities() -> Capabilities {
     arguments.push(json!("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"));
     arguments.push(json!("--window-size=1200,1400"));
     capabilities
+}
+
+#[test]
+fn missing_browser_is_a_sentence_on_a_developers_machine_and_a_failure_in_continuous_integration() {
+    let reason = "no Chromium on PATH";
+    let skipped = Ok("skipped: no Chromium on PATH".to_owned());
+    for ci in [None, Some(""), Some("false"), Some("0")] {
+        assert_eq!(without_page(reason, None, ci), skipped);
+    }
+    for ci in ["true", "1", "woodpecker"] {
+        let failure = without_page(reason, None, Some(ci)).unwrap_err();
+        assert!(failure.starts_with("continuous integration (CI is set) opens the page"), "{failure}");
+        assert!(failure.contains(reason), "{failure}");
+        // The step that runs before the page is built says that it is not meant.
+        assert_eq!(without_page(reason, Some("0"), Some(ci)), skipped);
+    }
+    for ci in [None, Some("true")] {
+        assert!(without_page(reason, Some("1"), ci).unwrap_err().contains(reason));
+    }
 }

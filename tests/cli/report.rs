@@ -217,7 +217,7 @@ fn a_failed_run_has_a_report_that_says_so_and_a_line_among_the_results() {
     let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
     let elements = elements(&page);
     let heading = elements.iter().find(|element| element.name == "h1").unwrap();
-    assert!(heading.text.starts_with("This run failed: fine-tuning the healthy model broke off at step"));
+    assert!(heading.text.starts_with("This run failed: fine-tuning the healthy model stopped at step"));
     let line: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("runs/results.jsonl")).unwrap()).unwrap();
     assert_eq!(line["status"]["state"], "failed");

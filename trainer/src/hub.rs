@@ -340,8 +340,8 @@ fn from_cache(settings: &Settings, wanted: &Wanted<'_>, is_all_there_is: bool) -
                 if !unknown.is_empty() {
                     let (kind, name, unknown) = (wanted.kind.word(), wanted.name, unknown.join(", "));
                     say!(
-                        "note: {kind} {name}: {unknown} is not in the cache and the hub was not asked whether it \
-                         exists; continuing without it"
+                        "note: {kind} {name}: not in the cache, and the hub was not asked for it: {unknown}; continuing \
+                         without"
                     );
                 }
                 return Ok(Some(found));

@@ -28,6 +28,7 @@
 //! - `report`: what a run, or many, showed, as a page
 //!
 //! On top
+//! - [`help`]: parts of the command line's help that are made from the library's tables
 //! - [`commands`]: what users type, and what it leads to
 
 #![warn(clippy::print_stderr)] // `say!` instead, which goes on without a terminal

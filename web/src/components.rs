@@ -11,6 +11,7 @@ mod damage_panel;
 mod damage_report;
 mod dialogue;
 mod drift;
+mod editor;
 mod evaluation;
 mod evidence_view;
 mod figure_card;

@@ -152,3 +152,7 @@ pub enum Failure {
     #[error("This snapshot no longer exists; it may have been deleted in another tab. Choose another.")]
     NoSuchMoment,
 }
+/// What `shared` could not compute.
+pub(crate) fn computation(error: &impl std::fmt::Display) -> Failure {
+    Failure::Computation { reason: error.to_string() }
+}

@@ -3,7 +3,7 @@
 //! A lesson asks for something that the page itself then shows. It holds no results: what is revealed is what was just
 //! computed or recorded, with where to look for it.
 
-use crate::state::{Healing, Panel, State, Trained, View};
+use crate::state::{Healing, N_LESSONS, Panel, State, Trained, View};
 use shared::random::Seed;
 
 /// One step of the tour.
@@ -57,7 +57,7 @@ impl Lesson {
 }
 
 /// The tour.
-pub const LESSONS: [Lesson; 8] = [
+pub const LESSONS: [Lesson; N_LESSONS] = [
     Lesson {
         title: "What is a layer?",
         story: &[

@@ -4,6 +4,27 @@
 //! on a thread of its own and answers with data of the size of the view. They talk in the typed, versioned messages
 //! of [`protocol`] over the [`bridge`]. What the visitor chose is in the address ([`state`]), so a link shows another
 //! reader the same numbers.
+//!
+//! The modules in an order in which they can be read: each uses only those above it, and within a folder it is the same.
+//!
+//! What both sides know
+//! - [`failure`]: what can go wrong, a sentence each
+//! - [`fetch`]: files beside the page, and files of the visitor
+//! - [`protocol`]: the messages between the page and its worker
+//! - [`bridge`]: the line that they travel on, and its two ends
+//!
+//! The page
+//! - [`download`]: files that the page hands to its visitor
+//! - [`state`]: what the visitor chose, and the address that says so
+//! - [`history`]: the sentences that were tried
+//! - [`lessons`]: the guided tour
+//! - [`plan_edit`]: a plan as something that can be clicked
+//! - [`worker_choice`]: which of the two workers this browser can run
+//! - [`store`]: everything the page knows, and what it asks of the worker
+//! - [`components`]: the page's parts, from the whole down to one picture
+//!
+//! The worker
+//! - [`worker`]: what the worker computes
 
 pub mod bridge;
 pub mod components;

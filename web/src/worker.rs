@@ -10,17 +10,19 @@
 
 pub mod bench;
 mod browser;
+mod browser_cache;
+mod context;
 mod control;
 mod damage;
 mod evaluate;
-mod files;
 mod healing;
 mod inspect;
+mod known_control;
+mod live_healing;
 mod load;
 mod moments;
 mod rows;
 mod session;
-mod store;
 mod summary;
 mod task;
 #[cfg(test)]
@@ -29,14 +31,12 @@ mod tiles;
 
 use crate::bridge::Port;
 use crate::failure::Failure;
-use crate::protocol::{
-    AnyRequest, Attribute, Call, Purge, Reply, ReplyKind, Request, RequestId, ViewAttention, ViewTensor,
-};
+use crate::protocol::{AnyRequest, Attribute, Call, Reply, ReplyKind, Request, RequestId, ViewAttention, ViewTensor};
+use context::Context;
 use session::Session;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
-use store::Store;
 use task::{Interruption, Task};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
@@ -62,58 +62,35 @@ pub fn serve() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The worker: models, the calls that wait, and where replies go.
+/// The worker: the calls that wait, and what they work with.
 pub struct Worker {
-    reply: Box<dyn Fn(&Reply)>,
-    session: RefCell<Option<Session>>,
-    store: Store,
+    context: Rc<Context>,
     queue: RefCell<VecDeque<(Call, Vec<File>)>>,
     is_busy: Cell<bool>,
-    /// Calls that have no final reply yet.
-    open: RefCell<BTreeSet<RequestId>>,
-    /// Those of them that the page does not want any more.
-    cancelled: RefCell<BTreeSet<RequestId>>,
 }
 
 impl Worker {
     /// A worker without a model, whose replies go to `reply`.
     pub fn new(reply: impl Fn(&Reply) + 'static) -> Rc<Self> {
-        Rc::new(Self {
-            reply: Box::new(reply),
-            session: RefCell::new(None),
-            store: Store::open(),
-            queue: RefCell::default(),
-            is_busy: Cell::new(false),
-            open: RefCell::default(),
-            cancelled: RefCell::default(),
-        })
+        let context = Rc::new(Context::new(reply));
+        Rc::new(Self { context, queue: RefCell::default(), is_busy: Cell::new(false) })
     }
 
     /// Takes a call; its replies come later.
     pub fn receive(self: &Rc<Self>, call: Call, files: Vec<File>) {
         let id = call.id;
-        self.open.borrow_mut().insert(id);
+        self.context.begin(id);
         match call.request {
             AnyRequest::SteerHealing(request) => {
                 self.answer(id, &request, |session| session.steer(request));
             }
             AnyRequest::Cancel(request) => {
-                self.cancel(request.id);
-                Task::new(self, id, &request).finish(Ok(()));
+                self.context.cancel(request.id);
+                Task::new(&self.context, id, &request).finish(Ok(()));
             }
             _ => {
                 self.queue.borrow_mut().push_back((call, files));
                 self.work_off_queue();
-            }
-        }
-    }
-
-    fn cancel(&self, id: RequestId) {
-        if self.open.borrow().contains(&id) {
-            self.cancelled.borrow_mut().insert(id);
-            if let Some(session) = self.session.borrow_mut().as_mut() {
-                // It may be paused and so would never notice by itself.
-                session.wake_healing(id);
             }
         }
     }
@@ -128,8 +105,8 @@ impl Worker {
                 // A statement of its own, so that the borrow ends with it.
                 let next = worker.queue.borrow_mut().pop_front();
                 let Some((Call { id, request }, files)) = next else { break };
-                if worker.cancelled.borrow().contains(&id) {
-                    worker.finish(id, &Reply::bare(Some(id), ReplyKind::Cancelled));
+                if worker.context.is_cancelled(id) {
+                    worker.context.finish(id, &Reply::bare(Some(id), ReplyKind::Cancelled));
                 } else {
                     worker.work(id, request, files).await;
                 }
@@ -139,15 +116,15 @@ impl Worker {
     }
 
     /// Works on one call of the queue, or sends it on its way beside the queue.
-    async fn work(self: &Rc<Self>, id: RequestId, request: AnyRequest, files: Vec<File>) {
+    async fn work(&self, id: RequestId, request: AnyRequest, files: Vec<File>) {
         use AnyRequest as Any;
         match request {
             Any::Load(request) => {
-                let task = Task::new(self, id, &request);
+                let task = Task::new(&self.context, id, &request);
                 task.finish(load::load(&task, request, &files).await);
             }
             Any::LoadRows(request) => {
-                let task = Task::new(self, id, &request);
+                let task = Task::new(&self.context, id, &request);
                 task.finish(load::rows(&task, &request.file, &files).await);
             }
             Any::Corrupt(request) => {
@@ -175,15 +152,21 @@ impl Worker {
                 self.answer(id, &request, |session| inspect::attribution(session, text, *target, models));
             }
             Any::Fingerprint(request) => self.answer(id, &request, |session| session.fingerprint(request.model)),
-            Any::Evaluate(request) => evaluate::start(Task::new(self, id, &request), &request.models),
-            Any::Heal(settings) => healing::start(Task::new(self, id, &settings), settings),
-            Any::MakeControl(request) => control::start(Task::new(self, id, &request)),
-            Any::ListMoments(request) => Task::new(self, id, &request).finish(Ok(moments::list(self).await)),
-            Any::SelectMoment(request) => {
-                Task::new(self, id, &request).finish(moments::select(self, &request.id).await);
+            Any::Evaluate(request) => evaluate::start(Task::new(&self.context, id, &request), &request.models),
+            Any::Heal(settings) => healing::start(Task::new(&self.context, id, &settings), settings),
+            Any::MakeControl(request) => control::start(Task::new(&self.context, id, &request)),
+            Any::ListMoments(request) => {
+                Task::new(&self.context, id, &request).finish(Ok(moments::list(&self.context).await));
             }
-            Any::LookUpStorage(request) => Task::new(self, id, &request).finish(Ok(moments::storage(self).await)),
-            Any::Purge(request) => Task::new(self, id, &request).finish(Ok(self.purge(request).await)),
+            Any::SelectMoment(request) => {
+                Task::new(&self.context, id, &request).finish(moments::select(&self.context, &request.id).await);
+            }
+            Any::LookUpStorage(request) => {
+                Task::new(&self.context, id, &request).finish(Ok(moments::storage(&self.context).await));
+            }
+            Any::Purge(request) => {
+                Task::new(&self.context, id, &request).finish(Ok(moments::purge(&self.context, request).await));
+            }
             // They do not queue.
             Any::SteerHealing(_) | Any::Cancel(_) => {}
         }
@@ -191,48 +174,11 @@ impl Worker {
 
     /// Answers a request that needs the models and no waiting.
     fn answer<R: Request>(
-        self: &Rc<Self>,
+        &self,
         id: RequestId,
         request: &R,
         answer: impl FnOnce(&mut Session) -> Result<R::Answer, Failure>,
     ) {
-        Task::new(self, id, request).finish(self.with_session(answer).map_err(Interruption::from));
-    }
-
-    /// Runs `use_session` on the models.
-    ///
-    /// # Errors
-    /// [`Failure::NoModel`] when there are none, or what `use_session` says.
-    fn with_session<T>(&self, use_session: impl FnOnce(&mut Session) -> Result<T, Failure>) -> Result<T, Failure> {
-        self.session.borrow_mut().as_mut().ok_or(Failure::NoModel).and_then(use_session)
-    }
-
-    async fn purge(&self, what: Purge) -> crate::protocol::Storage {
-        if what != Purge::Moments {
-            self.store.delete_all(store::Shelf::Models).await;
-        }
-        if what != Purge::Models {
-            self.store.delete_all(store::Shelf::Moments).await;
-            if let Some(session) = self.session.borrow_mut().as_mut() {
-                session.forget_moments();
-            }
-        }
-        if what == Purge::Everything {
-            self.store.delete_page().await;
-        }
-        moments::storage(self).await
-    }
-
-    /// Sends a reply.
-    fn reply(&self, reply: &Reply) {
-        (self.reply)(reply);
-    }
-
-    /// Sends the final reply to a call; a second one is not sent.
-    fn finish(&self, id: RequestId, reply: &Reply) {
-        self.cancelled.borrow_mut().remove(&id);
-        if self.open.borrow_mut().remove(&id) {
-            self.reply(reply);
-        }
+        Task::new(&self.context, id, request).finish(self.context.with_session(answer).map_err(Interruption::from));
     }
 }

@@ -1,29 +1,38 @@
 //! Chromium and its driver, which the page's tests run in.
 
 use crate::shell::{Shell, run};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::env;
 use std::path::PathBuf;
 
 /// The names Chromium and Chrome go by.
 const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/// Finds Chromium and chromedriver, or installs them from Debian's packages when this is root; returns the driver's
-/// path.
+/// What to do without them.
+const MISSING: &str = "Chromium and chromedriver are not on PATH (on Debian: `sudo apt-get install chromium \
+                       chromium-driver`)";
+
+/// Whether there is a browser.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Browser {
+    /// There is one, with its driver at this path.
+    Driver(PathBuf),
+    /// There is none, and this is what to do.
+    Missing(&'static str),
+}
+
+/// Finds Chromium and chromedriver, or installs them from Debian's packages when this is root.
 ///
 /// # Errors
-/// When they are missing and cannot be installed; the message says what to do.
-pub fn ensure(shell: &Shell) -> Result<PathBuf> {
+/// When their installation fails.
+pub fn ensure(shell: &Shell) -> Result<Browser> {
     if let Some(driver) = find() {
         eprintln!("chromedriver: found at {}", driver.display());
-        return Ok(driver);
+        return Ok(Browser::Driver(driver));
     }
     let is_root = shell.output("id", &["-u"]).as_deref() == Some("0");
     if !is_root || shell.output("apt-get", &["--version"]).is_none() {
-        bail!(
-            "Chromium and chromedriver are needed but not on PATH: install them (on Debian: `sudo apt-get install \
-             chromium chromium-driver`) or skip their checks with `--skip wasm,browser`"
-        );
+        return Ok(Browser::Missing(MISSING));
     }
     eprintln!("chromium, chromium-driver: installing Debian's packages (about 1 minute)");
     for args in [&["update"][..], &["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"]] {
@@ -31,7 +40,10 @@ pub fn ensure(shell: &Shell) -> Result<PathBuf> {
         let args = [&["-o", "DPkg::Lock::Timeout=300"], args].concat();
         run(shell.command("apt-get", args)?.env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
-    find().context("the packages chromium and chromium-driver are installed, but their programs are not on PATH")
+    let driver = find();
+    let driver = driver
+        .context("the packages chromium and chromium-driver are installed, yet their programs are not on PATH")?;
+    Ok(Browser::Driver(driver))
 }
 
 /// The driver, if a browser is there as well.

@@ -4,6 +4,7 @@
 mod browser;
 mod class_zip;
 mod demo;
+mod module_circles;
 mod page_size;
 mod sentences;
 mod shell;

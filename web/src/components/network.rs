@@ -3,16 +3,12 @@
 //! One stop of the Tab key leads into the drawing, arrow keys lead around in it (the pattern of a toolbar in WAI-ARIA's
 //! authoring practices), Enter and Space damage or spare.
 
-use super::damage_panel::Editor;
-use super::network_part::{Cell, LayerPart, PlainPart};
+use super::network_part::{Cell, Focus, LayerPart, PlainPart};
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
 use wasm_bindgen::JsCast as _;
-
-/// Where the keyboard is in the drawing: row from the top, place in it.
-pub(super) type Focus = RwSignal<(usize, usize)>;
 
 /// The drawing with a line that tells what is pointed at.
 #[component]
@@ -132,17 +128,4 @@ fn describe(store: &Store, cell: Cell) -> String {
     let count = |n: usize| shared::figure::Unit::Count.format(n as f64);
     let share = 100.0 * n_changed as f64 / n_values as f64;
     format!("{name}: {} values, {} changed ({share:.1} %)", count(n_values), count(n_changed))
-}
-
-/// The editor and the focus behind one cell of the drawing.
-pub(super) fn is_pressed(editor: Editor, cell: Cell) -> &'static str {
-    let state = editor.read(|damage| match cell.component {
-        Some(component) => (damage.has(cell.part, component), false),
-        None => (damage.is_whole(cell.part), damage.touches(cell.part)),
-    });
-    match state {
-        Some((true, _)) => "true",
-        Some((false, true)) => "mixed",
-        _ => "false",
-    }
 }

@@ -1,11 +1,13 @@
 //! One row of the drawing: an encoder layer with its insides, or a part without any.
 
-use super::damage_panel::Editor;
-use super::network::{Focus, is_pressed};
+use super::editor::Editor;
 use crate::plan_edit::{Component, Part};
 use crate::protocol::PartKind;
 use crate::store::Store;
 use leptos::prelude::*;
+
+/// Where the keyboard is in the drawing: row from the top, place in it.
+pub(super) type Focus = RwSignal<(usize, usize)>;
 
 /// What one button of the drawing stands for: a whole part, or a component of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,19 @@ fn spoken(component: Component) -> String {
         Component::LayerNorm => "Norm: both LayerNorms".to_owned(),
         Component::Weight => "weights".to_owned(),
         Component::Bias => "biases".to_owned(),
+    }
+}
+
+/// Whether all of the cell is damaged, as `aria-pressed` says it; `mixed` when a part of it is.
+fn is_pressed(editor: Editor, cell: Cell) -> &'static str {
+    let state = editor.read(|damage| match cell.component {
+        Some(component) => (damage.has(cell.part, component), false),
+        None => (damage.is_whole(cell.part), damage.touches(cell.part)),
+    });
+    match state {
+        Some((true, _)) => "true",
+        Some((false, true)) => "mixed",
+        _ => "false",
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the chosen parts are damaged: every scheme of the grammar with its parameter.
 
-use super::damage_panel::Editor;
+use super::editor::Editor;
 use leptos::prelude::*;
 use shared::corruption::{BitField, Parameter, Scheme};
 

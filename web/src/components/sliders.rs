@@ -1,6 +1,6 @@
 //! How many layers from either end.
 
-use super::damage_panel::Editor;
+use super::editor::Editor;
 use crate::store::Store;
 use leptos::prelude::*;
 

@@ -1,46 +1,83 @@
 //! The page's parts as a visitor uses them: mounted in a document, operated, and read.
 //!
-//! The store is the page's own; its worker's script is not served here, so everything that needs an answer of it stays
-//! as it is, and what a test needs of a model it puts into the store.
+//! The store is the page's own. In its worker's place stands an object that only keeps what is posted to it: a test reads
+//! there what the page asks, and answers what it likes.
 
-use super::damage_panel::DamagePanel;
-use super::dialogue::Failures;
-use super::evidence_view::EvidenceView;
-use super::model_status::ModelStatus;
-use super::time_lapse::TimeLapse;
-use crate::failure::Failure;
-use crate::protocol::{Moment, MomentId, Progress, RequestId, Stage};
+mod damage;
+mod evidence;
+mod files;
+mod healing;
+mod history;
+mod lesson;
+mod measure;
+mod sentence;
+mod status;
+
+use crate::protocol::{
+    AnyRequest, Call, Classification, Corrupted, HealedOrigin, Loaded, ModelPrediction, ModelSource, ModelSummary,
+    Reply, ReplyKind, Request, RequestId, RowCounts, TensorChange, decode,
+};
 use crate::store::{Preview, Store};
 use gloo_timers::future::TimeoutFuture;
+use js_sys::{Array, Function, Object, Reflect};
 use leptos::mount::mount_to;
 use leptos::prelude::*;
-use shared::corruption::Anatomy;
-use shared::evidence::Results;
+use shared::Condition;
+use shared::corruption::{Anatomy, Totals};
 use shared::model::Architecture;
 use shared::random::Seed;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use wasm_bindgen::JsCast as _;
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_sys::{Event, HtmlElement};
+use web_sys::{DataTransfer, Event, File, HtmlElement, HtmlInputElement};
+
+/// The layers and heads of the model in these tests.
+const ANATOMY: Anatomy = Anatomy { architecture: Architecture::Bert, n_layers: 6, n_heads: 4 };
+
+/// Puts a class in the place of the browser's `Worker`, until it is put back.
+const STAND_IN: &str = r#"(() => {
+    const real = globalThis.Worker;
+    const standIn = { posted: [], putBack() { globalThis.Worker = real; } };
+    globalThis.Worker = class extends EventTarget {
+        constructor() {
+            super();
+            standIn.say = (header, body) =>
+                this.dispatchEvent(new MessageEvent("message", { data: [header, body] }));
+        }
+        postMessage(message) { standIn.posted.push(message); }
+        terminate() {}
+    };
+    return standIn;
+})()"#;
 
 /// A part of the page in a document, until it is dropped.
 struct Mounted {
     store: Store,
     root: HtmlElement,
+    /// What stands in the worker's place.
+    worker: JsValue,
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
         self.root.remove();
+        call(&self.worker, "putBack", &Array::new());
     }
 }
 
-/// Mounts a part of the page beside a model of six layers whose weights are still on their way.
+/// Mounts a part of the page, as a visitor opens it for the first time, beside a model of six layers whose weights are
+/// still on their way.
 async fn mounted<V: IntoView + 'static>(part: fn() -> V) -> Mounted {
+    // What an earlier test left behind.
+    let path = window().location().pathname().unwrap();
+    window().history().unwrap().replace_state_with_url(&JsValue::NULL, "", Some(&path)).unwrap();
+    window().local_storage().unwrap().unwrap().clear().unwrap();
+
     let root: HtmlElement = document().create_element("div").unwrap().unchecked_into();
     document().body().unwrap().append_child(&root).unwrap();
+    let worker = js_sys::eval(STAND_IN).unwrap();
     let provided = Rc::new(Cell::new(None));
     let of_root = Rc::clone(&provided);
     mount_to(root.clone(), move || {
@@ -51,7 +88,7 @@ async fn mounted<V: IntoView + 'static>(part: fn() -> V) -> Mounted {
     let store = provided.get().unwrap();
     store.preview.set(Some(Arc::new(Preview {
         title: "A model".to_owned(),
-        anatomy: Anatomy { architecture: Architecture::Bert, n_layers: 6, n_heads: 4 },
+        anatomy: ANATOMY,
         labels: vec!["negative".to_owned(), "positive".to_owned()],
         damage: None,
         samples: Vec::new(),
@@ -60,7 +97,8 @@ async fn mounted<V: IntoView + 'static>(part: fn() -> V) -> Mounted {
         notice: String::new(),
     })));
     store.choose(|state| state.plan = "kaiming@bottom:0.5".to_owned());
-    let mounted = Mounted { store, root };
+    let mounted = Mounted { store, root, worker };
+    mounted.say(&Reply::bare(None, ReplyKind::Ready));
     mounted.settled().await;
     mounted
 }
@@ -71,15 +109,30 @@ impl Mounted {
         TimeoutFuture::new(30).await;
     }
 
+    /// Lets the weights arrive, with labelled rows, and the damage of the plan be made.
+    async fn model_arrives(&self) {
+        self.store.loaded.set(Some(Arc::new(loaded())));
+        self.settled().await;
+        let asked = asked!(self, Corrupt);
+        let asked = asked.last().expect("the plan of the address is applied to a model that arrived");
+        let made = corrupted(&asked.1.plan, asked.1.seed.0);
+        self.answer(asked, &made).await;
+    }
+
     fn find(&self, selector: &str) -> HtmlElement {
         let found = self.root.query_selector(selector).unwrap();
         found.unwrap_or_else(|| panic!("{selector} is not in {}", self.root.inner_html())).unchecked_into()
     }
 
     fn all(&self, selector: &str) -> Vec<HtmlElement> {
-        let query = js_sys::Reflect::get(&self.root, &"querySelectorAll".into()).unwrap();
-        let found = query.unchecked_into::<js_sys::Function>().call1(&self.root, &selector.into()).unwrap();
-        js_sys::Array::from(&found).iter().map(wasm_bindgen::JsCast::unchecked_into).collect()
+        let found = call(&self.root, "querySelectorAll", &Array::of1(&selector.into()));
+        Array::from(&found).iter().map(wasm_bindgen::JsCast::unchecked_into).collect()
+    }
+
+    /// The button with this name.
+    fn button(&self, name: &str) -> HtmlElement {
+        let found = self.all("button").into_iter().find(|button| button.text_content().unwrap().trim() == name);
+        found.unwrap_or_else(|| panic!("no button “{name}” is in {}", self.root.inner_html()))
     }
 
     fn has(&self, selector: &str) -> bool {
@@ -90,19 +143,21 @@ impl Mounted {
         self.find(selector).text_content().unwrap_or_default()
     }
 
+    fn attribute(&self, selector: &str, name: &str) -> Option<String> {
+        self.find(selector).get_attribute(name)
+    }
+
     fn value(&self, selector: &str) -> String {
-        let value = js_sys::Reflect::get(&self.find(selector), &"value".into()).unwrap();
+        let value = Reflect::get(&self.find(selector), &"value".into()).unwrap();
         value.as_string().unwrap()
     }
 
     /// Gives a field a value, as a visitor does.
     async fn enter(&self, selector: &str, value: &str) {
         let field = self.find(selector);
-        js_sys::Reflect::set(&field, &"value".into(), &value.into()).unwrap();
+        Reflect::set(&field, &"value".into(), &value.into()).unwrap();
         for kind in ["input", "change"] {
-            let event = Event::new(kind).unwrap();
-            event.init_event_with_bubbles(kind, true);
-            field.dispatch_event(&event).unwrap();
+            happens(&field, kind);
         }
         self.settled().await;
     }
@@ -112,154 +167,173 @@ impl Mounted {
         self.settled().await;
     }
 
+    async fn press_button(&self, name: &str) {
+        self.button(name).click();
+        self.settled().await;
+    }
+
+    /// Presses a key on an element.
+    async fn press_key(&self, selector: &str, key: &str) {
+        let init = Object::new();
+        for (name, value) in [("key", key.into()), ("bubbles", true.into()), ("cancelable", true.into())] {
+            Reflect::set(&init, &name.into(), &value).unwrap();
+        }
+        let constructor: Function = Reflect::get(&js_sys::global(), &"KeyboardEvent".into()).unwrap().unchecked_into();
+        let event = Reflect::construct(&constructor, &Array::of2(&"keydown".into(), &init)).unwrap();
+        self.find(selector).dispatch_event(event.unchecked_ref()).unwrap();
+        self.settled().await;
+    }
+
+    /// Chooses files in an `<input>`.
+    async fn choose_files(&self, selector: &str, files: &[(&str, &str)]) {
+        let chosen = DataTransfer::new().unwrap();
+        for (name, text) in files {
+            let file = File::new_with_str_sequence(&Array::of1(&(*text).into()), name).unwrap();
+            chosen.items().add_with_file(&file).unwrap();
+        }
+        let input: HtmlInputElement = self.find(selector).unchecked_into();
+        input.set_files(chosen.files().as_ref());
+        happens(&input, "change");
+        self.settled().await;
+    }
+
     fn plan(&self) -> String {
         self.store.state.with_untracked(|state| state.plan.clone())
     }
+
+    fn sentence(&self) -> String {
+        self.store.state.with_untracked(|state| state.text.clone())
+    }
+
+    /// Everything that was posted to the worker, with the files beside it.
+    fn calls(&self) -> Vec<(Call, Vec<File>)> {
+        let posted = Array::from(&Reflect::get(&self.worker, &"posted".into()).unwrap());
+        let call = |message: JsValue| {
+            let message = Array::from(&message);
+            let files = message.iter().skip(1).map(wasm_bindgen::JsCast::unchecked_into).collect();
+            (decode(&message.get(0).as_string().unwrap()).unwrap(), files)
+        };
+        posted.iter().map(call).collect()
+    }
+
+    fn say(&self, reply: &Reply) {
+        let [header, body] = reply.encode().unwrap();
+        call(&self.worker, "say", &Array::of2(&header.into(), &body.into()));
+    }
+
+    /// Answers a request in the worker's place.
+    async fn answer<R: Request>(&self, (id, _): &(RequestId, R), answer: &R::Answer) {
+        self.say(&Reply::new(Some(*id), ReplyKind::Answer, answer));
+        self.settled().await;
+    }
+
+    /// Tells how far a request is.
+    async fn progress<R: Request>(&self, (id, _): &(RequestId, R), progress: &R::Progress) {
+        self.say(&Reply::new(Some(*id), ReplyKind::Progress, progress));
+        self.settled().await;
+    }
 }
+
+/// The requests of one kind that the page made, in their order.
+macro_rules! asked {
+    ($page:expr, $kind:ident) => {
+        $page
+            .calls()
+            .into_iter()
+            .filter_map(|(call, _)| match call.request {
+                AnyRequest::$kind(request) => Some((call.id, request)),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+}
+use asked;
 
 fn test_id(id: &str) -> String {
     format!("[data-testid={id}]")
 }
 
-#[wasm_bindgen_test]
-async fn sliders_the_drawing_and_the_text_show_one_plan_whichever_is_changed() {
-    let page = mounted(|| view! { <DamagePanel /> }).await;
-    let (bottom, top, plan) = (test_id("bottom"), test_id("top"), test_id("plan"));
-    let pressed = |layer: usize| page.find(&test_id(&format!("layer-{layer}"))).get_attribute("aria-pressed").unwrap();
-    assert_eq!((page.value(&bottom), page.value(&top), page.value(&plan)), ("3".into(), "0".into(), page.plan()));
-    assert_eq!([pressed(0), pressed(2), pressed(3)], ["true", "true", "false"]);
-
-    page.enter(&bottom, "1").await;
-    page.enter(&top, "2").await;
-    assert_eq!(page.plan(), "kaiming@layers:0.4-5");
-    assert_eq!(page.value(&plan), page.plan());
-    assert_eq!([pressed(0), pressed(1), pressed(4), pressed(5)], ["true", "false", "true", "true"]);
-    assert!(page.text("output[for=top]").starts_with("2 of 6 (33 %)"), "{}", page.text("output[for=top]"));
-
-    page.click(&test_id("layer-3")).await;
-    assert_eq!((page.plan().as_str(), page.value(&top)), ("kaiming@layers:0.3-5", "3".to_owned()));
-    page.enter(&plan, "zero:0.5@top:1L").await;
-    assert_eq!((page.value(&bottom), page.value(&top), pressed(0)), ("0".into(), "1".into(), "false".into()));
+fn call(object: &JsValue, method: &str, arguments: &Array) -> JsValue {
+    let method: Function = Reflect::get(object, &method.into()).unwrap().unchecked_into();
+    method.apply(object, arguments).unwrap()
 }
 
-#[wasm_bindgen_test]
-async fn a_wrong_plan_is_pointed_at_while_it_is_typed_and_one_that_is_right_again_is_not() {
-    let page = mounted(|| view! { <DamagePanel /> }).await;
-    let (plan, problem) = (test_id("plan"), test_id("plan-error"));
-    assert_eq!(page.text(&problem), "");
-    page.enter(&plan, "kaiming@layers:0-9").await;
-    let caret = page.text(&format!("{problem} pre"));
-    let (text, place) = caret.split_once('\n').unwrap();
-    assert_eq!((text.trim(), place.find('^')), ("kaiming@layers:0-9", text.find("0-9")));
-    assert_eq!(page.find(&plan).get_attribute("aria-invalid").as_deref(), Some("true"));
-    page.enter(&plan, "kaiming@layers:0-5").await;
-    assert_eq!((page.text(&problem), page.find(&plan).get_attribute("aria-invalid")), (String::new(), None));
-    assert_eq!(page.plan(), "kaiming@layers:0-5");
+fn happens(element: &HtmlElement, kind: &str) {
+    let event = Event::new(kind).unwrap();
+    event.init_event_with_bubbles(kind, true);
+    element.dispatch_event(&event).unwrap();
 }
 
-#[wasm_bindgen_test]
-async fn a_scheme_is_chosen_for_what_is_damaged_and_its_number_stays_in_its_range() {
-    let page = mounted(|| view! { <DamagePanel /> }).await;
-    let (scheme, strength) = (test_id("scheme"), test_id("strength"));
-    assert_eq!((page.value(&scheme), page.has(&strength)), ("kaiming".into(), false));
-    page.enter(&scheme, "zero").await;
-    assert_eq!(page.plan(), format!("zero:{}@bottom:0.5", page.value(&strength)));
-    page.enter(&strength, "7").await;
-    assert_eq!(page.plan(), "zero:1@bottom:0.5");
-    page.enter(&strength, "many").await;
-    assert_eq!(page.plan(), "zero:1@bottom:0.5");
-    page.enter(&scheme, "bitflip").await;
-    page.enter("#bits", "sign").await;
-    assert!(page.plan().ends_with(",sign@bottom:0.5"), "{}", page.plan());
-    // The text decides as well.
-    page.enter(&test_id("plan"), "quantize:3@all").await;
-    assert_eq!((page.value(&scheme), page.value(&strength)), ("quantize".into(), "3".into()));
+/// A model with rows, and a healed one that came with it.
+fn loaded() -> Loaded {
+    Loaded {
+        source: ModelSource::Bundle { url: "bundles/a".to_owned(), is_cached: false },
+        model: ModelSummary {
+            name: "A model".to_owned(),
+            architecture: ANATOMY.architecture,
+            n_layers: ANATOMY.n_layers,
+            n_heads: ANATOMY.n_heads,
+            hidden_size: 8,
+            intermediate_size: 16,
+            vocab_size: 30,
+            max_length: 32,
+            labels: vec!["negative".to_owned(), "positive".to_owned()],
+            n_parameters: 1_000,
+            size_bytes: 4_000,
+            healing_bytes: 16_000,
+            parts: Vec::new(),
+        },
+        bundle: None,
+        models: vec![Condition::Healthy],
+        damage: None,
+        healed: None,
+        control: None,
+        rows: Some(RowCounts { n_train: 72, n_held_out: 18 }),
+        notes: Vec::new(),
+    }
 }
 
-#[wasm_bindgen_test]
-async fn a_seed_is_a_whole_number_or_a_sentence_at_its_field() {
-    let page = mounted(|| view! { <DamagePanel /> }).await;
-    let seed = test_id("seed");
-    page.enter(&seed, &u64::MAX.to_string()).await;
-    page.enter(&seed, "1.5").await;
-    assert_eq!(page.store.state.with_untracked(|state| state.seed), Seed(u64::MAX));
-    assert!(page.text("#seed-problem").contains("“1.5” is not a seed"));
-    page.enter(&seed, "7").await;
-    assert_eq!(
-        (page.store.state.with_untracked(|state| state.seed), page.text("#seed-problem")),
-        (Seed(7), String::new())
-    );
-}
-
-const RUNS: &[u8] = include_bytes!("../../assets/results.jsonl");
-
-/// The view of the page's own runs and a line that is none.
-fn recorded_runs() -> impl IntoView {
-    let results = Results::read(&[RUNS, b"{}\n"].concat());
-    Store::get().results.set(Some((Arc::new(results), "mine.jsonl".to_owned())));
-    view! { <EvidenceView /> }
-}
-
-#[wasm_bindgen_test]
-async fn recorded_runs_are_charts_with_their_tables_and_a_bad_line_is_named() {
-    let page = mounted(recorded_runs).await;
-    let n = RUNS.iter().filter(|byte| **byte == b'\n').count();
-    assert!(page.text(&test_id("evidence-summary")).starts_with(&format!("mine.jsonl: {n} runs")));
-    assert!(page.text("ul.notice").starts_with("mine.jsonl line "), "{}", page.text("ul.notice"));
-    let n_of = |selector: &str| page.all(selector).len();
-    assert!(n_of("figure") > 0 && n_of("figure") == n_of("figure svg[role=img]"));
-    assert_eq!(n_of("figure"), n_of("figure details table"));
-    assert!(n_of("figure svg path") > n_of("figure"), "the drawings are in the document");
-}
-
-#[wasm_bindgen_test]
-async fn what_is_under_way_shows_how_far_it_is_and_can_be_cancelled() {
-    let page = mounted(|| view! { <ModelStatus /> }).await;
-    assert!(!page.has("progress"));
-    let progress = Progress { stage: Stage::Transfer, done: 5, total: 20 };
-    page.store.loading.set(Some((RequestId(9), progress)));
-    page.settled().await;
-    let bar = page.find(&test_id("load-progress"));
-    assert_eq!([bar.get_attribute("value").unwrap(), bar.get_attribute("max").unwrap()], ["5", "20"]);
-    assert_eq!(page.find(&test_id("model")).get_attribute("data-state").as_deref(), Some("loading"));
-    page.click(&test_id("cancel-load")).await;
-}
-
-#[wasm_bindgen_test]
-async fn a_failure_is_told_until_it_is_dismissed() {
-    let page = mounted(|| view! { <Failures /> }).await;
-    page.store.fail(Failure::NoHealing);
-    page.settled().await;
-    assert_eq!(page.text("[role=alert]"), Failure::NoHealing.to_string());
-    page.all("button").last().unwrap().click();
-    page.settled().await;
-    assert_eq!(page.text("[role=alert]"), "");
-}
-
-#[wasm_bindgen_test]
-async fn the_time_lapse_shows_the_newest_healing_from_its_last_moment_on() {
-    let page = mounted(|| view! { <TimeLapse /> }).await;
-    assert!(!page.has(&test_id("moments")));
-    let moment = |healing: &str, step| Moment {
-        id: MomentId(format!("{healing}-{step}")),
-        healing: healing.to_owned(),
-        plan: "kaiming@all".to_owned(),
-        seed: Seed(1),
-        step,
-        n_steps: 40,
-        loss: None,
-        held_out: None,
-        kept_at_ms: 0.0,
-        size_bytes: 1,
-        is_saved: true,
+/// What the worker says of a damage: two steps changed eight values each of one tensor, ten in all.
+fn corrupted(plan: &str, seed: u64) -> Corrupted {
+    let step = |step_idx| TensorChange {
+        name: "classifier.weight".to_owned(),
+        part_idx: 0,
+        step_idx,
+        scheme: "kaiming".to_owned(),
+        n_elements: 16,
+        n_selected: 16,
+        n_changed: 8,
+        n_changed_in_all: 10,
+        norm_before: Some(1.0),
+        norm_after: None,
+        n_non_finite: 0,
     };
-    page.store.moments.set(vec![moment("1", 20), moment("2", 20), moment("2", 30), moment("2", 40)]);
-    page.settled().await;
-    let moments = test_id("moments");
-    let data = |name: &str| page.find(&moments).get_attribute(name).unwrap();
-    assert_eq!([data("data-count"), data("data-step")], ["3", "40"]);
-    page.enter(&moments, "1").await;
-    assert_eq!(data("data-step"), "30");
-    page.enter("select", "1").await;
-    assert_eq!([data("data-count"), data("data-step")], ["1", "20"]);
+    Corrupted {
+        plan: plan.to_owned(),
+        seed: Seed(seed),
+        description: format!("What {plan} does."),
+        tensors: vec![step(0), step(1)],
+        totals: Totals { n_tensors: 1, n_selected: 32, n_changed: 16, n_non_finite: 0 },
+        histograms: Vec::new(),
+        differences: Vec::new(),
+        size_bytes: 40,
+        healed: None,
+    }
+}
+
+/// A model's answer: sure of a class by nine to one, or none at all.
+fn prediction(model: Condition, label: Option<u32>) -> ModelPrediction {
+    let share = |class: u32| label.map(|label| if class == label { 0.9 } else { 0.1 });
+    ModelPrediction { model, label, probabilities: vec![share(0), share(1)] }
+}
+
+/// What the healthy, the corrupted and the healed model say of a text.
+fn classification(text: &str, labels: [Option<u32>; 3]) -> Classification {
+    let models = [Condition::Healthy, Condition::Corrupted, Condition::Healed];
+    Classification {
+        text: text.to_owned(),
+        tokens: vec!["[CLS]".to_owned(), "[SEP]".to_owned()],
+        is_cut: false,
+        models: models.into_iter().zip(labels).map(|(model, label)| prediction(model, label)).collect(),
+    }
 }

@@ -94,9 +94,14 @@ impl Component {
         words.join(",")
     }
 
-    /// The components that make up a whole part without repeating themselves.
-    pub(super) fn all_of(is_layer: bool) -> BTreeSet<Self> {
-        if is_layer { [Query, Key, Value, Output, FfnIn, FfnOut, LayerNorm].into() } else { [Weight, Bias].into() }
+    /// The components that make up a whole encoder layer without repeating themselves.
+    pub(super) fn all_of_layer() -> BTreeSet<Self> {
+        [Query, Key, Value, Output, FfnIn, FfnOut, LayerNorm].into()
+    }
+
+    /// The components that make up a whole part of another kind.
+    pub(super) fn all_of_plain_part() -> BTreeSet<Self> {
+        [Weight, Bias].into()
     }
 
     /// Whether `components` damage this one without naming it: a head whose four matrices are all damaged.

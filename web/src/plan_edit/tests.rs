@@ -1,5 +1,6 @@
 use super::*;
-use shared::model::Architecture;
+use shared::corruption::{Anatomy, Plan, Scheme};
+use shared::model::{Architecture, ParameterPath};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const L3: Anatomy = Anatomy { architecture: Architecture::Bert, n_layers: 3, n_heads: 4 };

@@ -1,6 +1,7 @@
 //! A damage in the grammar, as a person would type it.
 
-use super::{Component, Coverage, Group, Part};
+use super::component::Component;
+use super::part::{Coverage, Group, Part};
 use shared::corruption::Anatomy;
 use std::collections::BTreeMap;
 

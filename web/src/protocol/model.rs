@@ -1,6 +1,6 @@
 //! Models: where they come from, what they are made of.
 
-use super::Control;
+use super::{Control, Healing};
 use serde::{Deserialize, Serialize};
 use shared::Condition;
 use shared::model::Architecture;
@@ -116,6 +116,15 @@ impl HealedOrigin {
     pub fn damage(&self) -> (&str, Seed) {
         match self {
             Self::Native { plan, seed } | Self::Live { plan, seed, .. } => (plan, *seed),
+        }
+    }
+
+    /// The healing that it came from, as a control names it.
+    #[must_use]
+    pub fn healing(&self) -> Healing {
+        match self {
+            Self::Native { .. } => Healing::Native,
+            Self::Live { healing, step, .. } => Healing::Live { name: healing.clone(), step: *step },
         }
     }
 }

@@ -2,12 +2,17 @@
 
 use super::{
     AttentionView, Attribution, Classification, Control, Corrupted, DriftSource, DriftView, Evaluation, FileEntry,
-    HealProgress, HealSettings, HealSummary, Loaded, Moment, MomentId, Progress, Purge, RequestId, RowsLoaded, Storage,
+    HealProgress, HealSettings, HealSummary, Loaded, Moment, MomentId, Progress, Purge, RowsLoaded, Storage,
     TensorView,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::Condition;
 use shared::random::Seed;
+
+/// Names a request; every reply to it carries the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u32);
 
 /// A request, which knows how it is answered.
 pub trait Request: Into<AnyRequest> + std::fmt::Debug {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Failure;
 use shared::Condition;
 use shared::random::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;

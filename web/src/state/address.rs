@@ -1,71 +1,80 @@
 //! The words of the address: one for each field of [`State`].
 
-use super::{
-    BATCH_SIZES, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, Panel, STEPS, State, Theme, Trained, View, Word,
-    parse_seed,
+use super::choices::{
+    BATCH_SIZES, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
+    Trained, View, Word, parse_seed,
 };
-use crate::lessons::LESSONS;
 use std::fmt::{Display, Write as _};
 use web_sys::UrlSearchParams;
 
 /// The most characters of a name: Hugging Face's longest parameter names have about 70.
 const MAX_NAME_CHARS: usize = 120;
 
-pub(super) fn read(hash: &str) -> (State, Vec<String>) {
-    let text = hash.strip_prefix('#').unwrap_or(hash);
-    // In this encoding a plus sign means a blank, but a plan may hold one.
-    let Ok(fields) = UrlSearchParams::new_with_str(&text.replace('+', "%2B")) else {
-        // Parsing never fails by the URL standard; should a browser refuse all the same, the address counts as empty.
-        return (State::default(), Vec::new());
-    };
-    let mut reader = Reader { fields, refusals: Vec::new() };
-    let default = State::default();
-    let state = State {
-        plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
-        seed: reader.seed().unwrap_or(default.seed),
-        text: reader.text("text", MAX_TEXT_CHARS).unwrap_or(default.text),
-        bundle: reader.name("bundle").unwrap_or_default(),
-        view: reader.word::<View>("view").unwrap_or(default.view),
-        lesson: reader.number("lesson", (1, LESSONS.len())),
-        hide: reader.hidden(),
-        layer: reader.number("layer", (0, 999)).unwrap_or(0),
-        head: reader.number("head", (0, 999)).unwrap_or(0),
-        tensor: reader.name("tensor").unwrap_or_default(),
-        healing: super::Healing {
-            learning_rate: reader.number("rate", LEARNING_RATES).unwrap_or(default.healing.learning_rate),
-            steps: reader.number("steps", STEPS).unwrap_or(default.healing.steps),
-            batch_size: reader.number("batch", BATCH_SIZES).unwrap_or(default.healing.batch_size),
-            trained: reader.word::<Trained>("train").unwrap_or(default.healing.trained),
-        },
-        theme: reader.word::<Theme>("theme").unwrap_or(default.theme),
-    };
-    (state, reader.refusals)
-}
+impl State {
+    /// Reads the address; the second part says what had to be refused or clamped, a sentence each.
+    #[must_use]
+    pub fn from_hash(hash: &str) -> (Self, Vec<String>) {
+        let text = hash.strip_prefix('#').unwrap_or(hash);
+        // In this encoding a plus sign means a blank, but a plan may hold one.
+        let Ok(fields) = UrlSearchParams::new_with_str(&text.replace('+', "%2B")) else {
+            // Parsing never fails by the URL standard; should a browser refuse all the same, the address counts as empty.
+            return (Self::default(), Vec::new());
+        };
+        let mut reader = Reader { fields, refusals: Vec::new() };
+        let default = Self::default();
+        let state = Self {
+            plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
+            seed: reader.seed().unwrap_or(default.seed),
+            text: reader.text("text", MAX_TEXT_CHARS).unwrap_or(default.text),
+            bundle: reader.name("bundle").unwrap_or_default(),
+            view: reader.word::<View>("view").unwrap_or(default.view),
+            lesson: reader.number("lesson", (1, N_LESSONS)),
+            hide: reader.hidden(),
+            layer: reader.number("layer", (0, 999)).unwrap_or(0),
+            head: reader.number("head", (0, 999)).unwrap_or(0),
+            tensor: reader.name("tensor").unwrap_or_default(),
+            healing: Healing {
+                learning_rate: reader.number("rate", LEARNING_RATES).unwrap_or(default.healing.learning_rate),
+                steps: reader.number("steps", STEPS).unwrap_or(default.healing.steps),
+                batch_size: reader.number("batch", BATCH_SIZES).unwrap_or(default.healing.batch_size),
+                trained: reader.word::<Trained>("train").unwrap_or(default.healing.trained),
+            },
+            theme: reader.word::<Theme>("theme").unwrap_or(default.theme),
+        };
+        (state, reader.refusals)
+    }
 
-pub(super) fn write(state: &State) -> String {
-    let default = State::default();
-    let mut hash = format!("#plan={}&seed={}", encode(&state.plan), state.seed.0);
-    let mut add = |field: &str, value: String, is_default: bool| {
-        if !is_default {
-            write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
-        }
-    };
-    add("text", state.text.clone(), state.text == default.text);
-    add("bundle", state.bundle.clone(), state.bundle == default.bundle);
-    add("view", state.view.word().to_owned(), state.view == default.view);
-    add("lesson", state.lesson.unwrap_or(0).to_string(), state.lesson.is_none());
-    let hidden: Vec<&str> = state.hide.iter().map(|panel| panel.word()).collect();
-    add("hide", hidden.join(","), hidden.is_empty());
-    add("layer", state.layer.to_string(), state.layer == default.layer);
-    add("head", state.head.to_string(), state.head == default.head);
-    add("tensor", state.tensor.clone(), state.tensor.is_empty());
-    let (healing, default_healing) = (state.healing, default.healing);
-    add("rate", healing.learning_rate.to_string(), healing.learning_rate == default_healing.learning_rate);
-    add("steps", healing.steps.to_string(), healing.steps == default_healing.steps);
-    add("batch", healing.batch_size.to_string(), healing.batch_size == default_healing.batch_size);
-    add("train", healing.trained.word().to_owned(), healing.trained == default_healing.trained);
-    add("theme", state.theme.word().to_owned(), state.theme == default.theme);
-    hash
+    /// The address part that [`State::from_hash`] reads back, with its `#`. Plan and seed are always in it, other fields
+    /// when they differ from their defaults.
+    ///
+    /// # Panics
+    /// Never: writing to a `String` does not fail.
+    #[must_use]
+    pub fn to_hash(&self) -> String {
+        let default = Self::default();
+        let mut hash = format!("#plan={}&seed={}", encode(&self.plan), self.seed.0);
+        let mut add = |field: &str, value: String, is_default: bool| {
+            if !is_default {
+                write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
+            }
+        };
+        add("text", self.text.clone(), self.text == default.text);
+        add("bundle", self.bundle.clone(), self.bundle == default.bundle);
+        add("view", self.view.word().to_owned(), self.view == default.view);
+        add("lesson", self.lesson.unwrap_or(0).to_string(), self.lesson.is_none());
+        let hidden: Vec<&str> = self.hide.iter().map(|panel| panel.word()).collect();
+        add("hide", hidden.join(","), hidden.is_empty());
+        add("layer", self.layer.to_string(), self.layer == default.layer);
+        add("head", self.head.to_string(), self.head == default.head);
+        add("tensor", self.tensor.clone(), self.tensor.is_empty());
+        let (healing, default_healing) = (self.healing, default.healing);
+        add("rate", healing.learning_rate.to_string(), healing.learning_rate == default_healing.learning_rate);
+        add("steps", healing.steps.to_string(), healing.steps == default_healing.steps);
+        add("batch", healing.batch_size.to_string(), healing.batch_size == default_healing.batch_size);
+        add("train", healing.trained.word().to_owned(), healing.trained == default_healing.trained);
+        add("theme", self.theme.word().to_owned(), self.theme == default.theme);
+        hash
+    }
 }
 
 /// Reads field by field and remembers what it had to refuse.

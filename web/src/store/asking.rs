@@ -1,7 +1,7 @@
 //! The damage, what the models say, and what goes on inside them: asked for when the visitor looks at it.
 
+use super::handle::{MODELS, Store};
 use super::newest::Lane;
-use super::{MODELS, Store};
 use crate::protocol::{
     Attribute, Classify, Corrupt, DriftSource, Evaluate, Fingerprint, MeasureDrift, Stage, ViewAttention, ViewTensor,
 };

@@ -1,6 +1,7 @@
 //! The control: what the healed model is compared with, shown and made on demand.
 
-use super::{HealPhase, Store};
+use super::handle::Store;
+use super::known_healing::HealPhase;
 use crate::protocol::{Control, HealedOrigin, Healing, MakeControl, Stage};
 use leptos::prelude::*;
 

@@ -3,7 +3,7 @@
 //! The store is the browser's own and not gloo-storage, which throws where a visitor forbids a page to keep anything:
 //! here the page then works all the same.
 
-use super::Store;
+use super::handle::Store;
 use crate::history::History;
 use crate::state::State;
 use leptos::{ev, prelude::*};

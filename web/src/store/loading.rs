@@ -1,7 +1,9 @@
 //! Models: the page's bundles, and what the visitor brings.
 
+use super::handle::Store;
+use super::known_healing::Heal;
 use super::newest::{Newest, Turn};
-use super::{Heal, Preview, Store};
+use super::preview::Preview;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::protocol::{FileEntry, Load, LoadRows, Loaded, LookUpStorage, Progress, Purge, Response, RowsLoaded, Stage};

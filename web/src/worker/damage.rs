@@ -1,9 +1,9 @@
 //! What a damage did, reduced to what the page shows.
 
-use super::session::{Damaged, Session, computation};
+use super::session::{Damaged, Session};
 use super::summary::part_of;
 use super::tiles::tiles;
-use crate::failure::Failure;
+use crate::failure::{Failure, computation};
 use crate::protocol::{Corrupted, DifferenceHistogram, HealedOrigin, TensorChange, TensorView};
 use shared::Condition;
 use shared::Parameters;
@@ -25,8 +25,19 @@ const MAX_SAMPLE: usize = 1 << 16;
 /// A parameter and its values, row by row.
 type Values = (ParameterPath, Vec<f32>);
 
+impl Session {
+    /// What the damage did, if there is any.
+    pub(super) fn corrupted_view(&self) -> Result<Corrupted, Failure> {
+        let healed = self.healed.as_ref().map(|healed| healed.origin.clone());
+        match &self.corrupted {
+            Some(damaged) => view(self, damaged, healed),
+            None => Ok(none(healed)),
+        }
+    }
+}
+
 /// What the damage of a model did.
-pub(super) fn view(session: &Session, damaged: &Damaged, healed: Option<HealedOrigin>) -> Result<Corrupted, Failure> {
+fn view(session: &Session, damaged: &Damaged, healed: Option<HealedOrigin>) -> Result<Corrupted, Failure> {
     let config = &session.config;
     let damage = &damaged.damage;
     let touched = damage.resolved.touched();
@@ -77,7 +88,7 @@ pub(super) fn view(session: &Session, damaged: &Damaged, healed: Option<HealedOr
 }
 
 /// No damage.
-pub(super) fn none(healed: Option<HealedOrigin>) -> Corrupted {
+fn none(healed: Option<HealedOrigin>) -> Corrupted {
     Corrupted {
         plan: String::new(),
         seed: Seed(0),

@@ -2,9 +2,9 @@
 
 use super::inspect::BATCH_SIZE;
 use super::rows::{Rows, accuracy};
-use super::session::{Model, computation};
+use super::session::Model;
 use super::task::{Interruption, Pending, Task};
-use crate::failure::Failure;
+use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, Evaluate, Evaluation, ModelEvaluation, RowVerdict, Stage};
 use shared::Condition;
 use shared::dataset::{Batch, EncodedExample, evaluation_batches};
@@ -25,11 +25,11 @@ struct Job {
 
 /// Starts an evaluation beside the queue.
 pub(super) fn start(task: Task<Evaluate>, conditions: &[Condition]) {
-    let job = task.worker().with_session(|session| {
+    let job = task.context().with_session(|session| {
         let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
         Ok(Job {
             models: session.models(conditions)?,
-            examples: rows.held_out(session)?,
+            examples: session.held_out_examples(&rows)?,
             rows,
             n_labels: session.config.label_names.len(),
             pad_token_id: session.config.pad_token_id,
@@ -72,7 +72,7 @@ async fn run(task: &Task<Evaluate>, job: &Job) -> Result<Evaluation, Interruptio
     let healed = job.models.iter().position(|(condition, _)| *condition == Condition::Healed);
     // Should the healed model have become another one meanwhile, so has its control.
     let control = healed.and_then(|at| {
-        let session = task.worker().session.borrow();
+        let session = task.context().session.borrow();
         let session = session.as_ref()?;
         let is_same = session.healed.as_ref().is_some_and(|healed| Rc::ptr_eq(&healed.model, &job.models[at].1));
         session.control().filter(|_| is_same)?.compare(&job.rows, &predicted[at])

@@ -1,27 +1,26 @@
 //! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
 
 use super::browser::{self, Waker};
-use super::control::Budget;
 use super::evaluate::{accuracy_of, measure};
 use super::inspect::{classify_by, logits};
+use super::known_control::Budget;
+use super::live_healing::Healing;
 use super::moments;
 use super::rows::Rows;
-use super::session::{Healed, Model, Session, computation};
+use super::session::{Healed, Model, Session};
 use super::summary::healing_bytes;
 use super::task::{Interruption, Pending, Task};
-use crate::failure::Failure;
+use crate::failure::{Failure, computation};
 use crate::protocol::{
     Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Trained,
 };
 use candle_core::Device;
 use shared::Condition;
-use shared::Parameters;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
 use shared::model::{Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
-use shared::random::Seed;
-use shared::training::{FineTuning, StatePart, StepReport, TrainingArgs, TrainingSeeds};
+use shared::training::{FineTuning, StepReport, TrainingArgs, TrainingSeeds};
 use wasm_bindgen_futures::spawn_local;
 
 /// What may be set; wider ranges only cost memory or time, or cannot learn.
@@ -32,45 +31,16 @@ const BATCH_SIZES: std::ops::RangeInclusive<usize> = 1..=64;
 /// A moment and its weights, before they are kept.
 type UnkeptMoment = (Moment, Vec<u8>);
 
-/// A healing under way.
-pub(super) struct Healing {
-    /// The call that started it.
-    pub(super) id: RequestId,
-    pub(super) state: HealState,
-    /// Steps to run although it is paused.
-    pub(super) n_single_steps: usize,
-    /// It ends after the step it is in, and its model stands.
-    pub(super) is_stopping: bool,
-    /// Woken when any of these changes.
-    pub(super) waker: Waker,
-    fine_tuning: FineTuning,
-    settings: HealSettings,
-    /// Names it among the moments.
-    name: String,
-    plan: String,
-    seed: Seed,
-    n_trained: usize,
-    step_secs: Vec<f64>,
-    last_loss: Option<f64>,
-}
-
-impl Healing {
-    /// The weights of the step that is done, as a copy that later steps do not change.
-    pub(super) fn copied_parameters(&self) -> Result<Parameters, Failure> {
-        self.fine_tuning.parameters().fork().map_err(|e| computation(&e))
-    }
-}
-
 /// Starts a healing beside the queue.
 pub(super) fn start(task: Task<HealSettings>, settings: HealSettings) {
-    let begun = task.worker().with_session(|session| begin(session, task.id(), settings));
+    let begun = task.context().with_session(|session| begin(session, task.id(), settings));
     if let Err(failure) = begun {
         return task.finish(Err(failure.into()));
     }
     spawn_local(async move {
         let summary = run(&task).await;
         // Cancelled or failed, its weights are not needed any more; ended well, they are the healed model's.
-        if let Some(session) = task.worker().session.borrow_mut().as_mut()
+        if let Some(session) = task.context().session.borrow_mut().as_mut()
             && session.is_healing(task.id())
         {
             session.stop_healing();
@@ -134,7 +104,7 @@ pub(super) fn fine_tuning(
     settings: &HealSettings,
     trained: &[ParameterPath],
 ) -> Result<FineTuning, Failure> {
-    let examples = rows.train(session)?;
+    let examples = session.train_examples(rows)?;
     let mut parameters = model.parameters.fork().map_err(|e| computation(&e))?;
     parameters.freeze(|path| !trained.contains(&path)).map_err(|e| computation(&e))?;
     let args = TrainingArgs {
@@ -250,7 +220,7 @@ fn with_healing<T>(
     use_session: impl FnOnce(&mut Session) -> Result<T, Failure>,
 ) -> Result<T, Interruption> {
     task.check()?;
-    let mut session = task.worker().session.borrow_mut();
+    let mut session = task.context().session.borrow_mut();
     match session.as_mut().filter(|session| session.is_healing(task.id())) {
         Some(session) => Ok(use_session(session)?),
         None => Err(Interruption::Cancelled),
@@ -282,7 +252,7 @@ pub(super) fn diverged(error: shared::Error) -> Failure {
 async fn look(task: &Task<HealSettings>, done: Option<(StepReport, f64)>) -> Result<Option<Moment>, Interruption> {
     let (mut progress, moment) = with_healing(task, |session| see(session, done))?;
     if let Some((moment, weights)) = moment {
-        progress.moment = Some(moments::keep(task.worker(), moment, weights).await);
+        progress.moment = Some(moments::keep(task.context(), moment, weights).await);
         task.check()?;
         // It may have been paused while the moment was written.
         progress.state = with_healing(task, |session| {
@@ -334,32 +304,10 @@ fn see(session: &Session, done: Option<(StepReport, f64)>) -> Result<(HealProgre
 /// Accuracy on the first held-out rows.
 fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Option<Accuracy>, Failure> {
     let Some(all) = &session.rows else { return Ok(None) };
-    let examples = all.held_out(session)?;
+    let examples = session.held_out_examples(all)?;
     let examples: &[EncodedExample] = &examples[..n_rows.min(examples.len())];
     let logits = logits(session, model, examples)?;
     Ok(accuracy_of(logits.iter().map(Vec::as_slice), examples))
-}
-
-impl Healing {
-    /// The present weights as a moment, which is not kept yet.
-    fn moment(&self, held_out: Option<Accuracy>) -> Result<(Moment, Vec<u8>), Failure> {
-        let weights = self.fine_tuning.save_part(StatePart::Parameters).map_err(|e| computation(&e))?;
-        let step = self.fine_tuning.steps_done();
-        let moment = Moment {
-            id: moments::id(&self.name, step),
-            healing: self.name.clone(),
-            plan: self.plan.clone(),
-            seed: self.seed,
-            step,
-            n_steps: self.settings.n_steps,
-            loss: self.last_loss,
-            held_out,
-            kept_at_ms: js_sys::Date::now(),
-            size_bytes: weights.len() as u64,
-            is_saved: false,
-        };
-        Ok((moment, weights))
-    }
 }
 
 /// Makes the healed model of what was reached, and measures it on all held-out rows if the healing came to its end.
@@ -386,11 +334,11 @@ async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary,
         Ok((summary, unkept))
     })?;
     if let Some((moment, weights)) = unkept {
-        summary.moment = Some(moments::keep(task.worker(), moment, weights).await);
+        summary.moment = Some(moments::keep(task.context(), moment, weights).await);
     }
     if summary.step == summary.n_steps {
-        let asked = task.worker().with_session(|session| {
-            let examples = session.rows.clone().map(|rows| rows.held_out(session)).transpose()?;
+        let asked = task.context().with_session(|session| {
+            let examples = session.rows.as_ref().map(|rows| session.held_out_examples(rows)).transpose()?;
             Ok(session
                 .healed
                 .clone()

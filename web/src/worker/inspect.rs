@@ -1,7 +1,7 @@
 //! Looking inside the models: predictions, attention, drift, attribution.
 
-use super::session::{Model, Session, computation};
-use crate::failure::Failure;
+use super::session::{Model, Session};
+use crate::failure::{Failure, computation};
 use crate::protocol::{
     AttentionView, Attribution, Classification, DriftSource, DriftView, LayerDrift, ModelAttention, ModelAttribution,
     ModelPrediction,
@@ -12,7 +12,6 @@ use shared::dataset::{Batch, EncodedExample, evaluation_batches};
 use shared::evaluation::{predicted_class, softmax};
 use shared::inspection::{Gram, Trace, integrated_gradients, mean_cosine};
 use shared::model::{ForwardMode, TextClassifier};
-use shared::tokenizer::Tokenizer;
 use std::rc::Rc;
 
 /// Rows of a forward pass: more would keep the thread busy for longer than a visitor waits without noticing.
@@ -127,7 +126,7 @@ pub(super) fn drift(session: &Session, source: &DriftSource, conditions: &[Condi
         DriftSource::Text(text) => vec![encode_one(session, text)?.0],
         DriftSource::HeldOut { n_rows } => {
             let rows = session.rows.as_ref().ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
-            let rows = rows.held_out(session)?;
+            let rows = session.held_out_examples(rows)?;
             rows.iter().take((*n_rows).max(1)).cloned().collect()
         }
     };
@@ -252,15 +251,4 @@ fn encode_one(session: &Session, text: &str) -> Result<(EncodedExample, Vec<Stri
     let Encoded { example, .. } = encode(session, &[text.to_owned()])?.remove(0);
     let tokens = session.tokenizer.pieces(&example.input_ids);
     Ok((example, tokens))
-}
-
-/// Token ids of labelled texts.
-pub(super) fn encode_rows(
-    tokenizer: &Tokenizer,
-    rows: &[shared::dataset::Example],
-    max_length: usize,
-) -> Result<Vec<EncodedExample>, Failure> {
-    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    let ids = tokenizer.encode(&texts, max_length).map_err(|e| computation(&e))?;
-    Ok(ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label }).collect())
 }

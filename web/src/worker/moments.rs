@@ -3,12 +3,12 @@
 //! A moment is two entries: the weights that learned, as safetensors, and what is known of them, as JSON. The second is
 //! written last, so a moment that is listed is whole.
 
-use super::Worker;
-use super::session::{Healed, Model, Session, UnsavedMoment, computation};
-use super::store::{Shelf, estimate};
+use super::browser_cache::{Shelf, estimate};
+use super::context::Context;
+use super::session::{Healed, Model, Session, UnsavedMoment};
 use super::task::Interruption;
-use crate::failure::Failure;
-use crate::protocol::{HealedOrigin, Moment, MomentId, Storage};
+use crate::failure::{Failure, computation};
+use crate::protocol::{HealedOrigin, Moment, MomentId, Purge, Storage};
 use shared::checkpoint::overlay_weights;
 use std::rc::Rc;
 
@@ -18,31 +18,25 @@ const UNSAVED_BYTES: u64 = 512 << 20;
 const WEIGHTS: &str = ".safetensors";
 const FACTS: &str = ".json";
 
-/// The name of a step of a healing.
-pub(super) fn id(healing: &str, step: usize) -> MomentId {
-    // Padded, so that names sort as steps do.
-    MomentId(format!("{healing}-{step:06}"))
-}
-
 fn key(identity: &str, id: &MomentId, suffix: &str) -> String {
     format!("{identity}/{}{suffix}", id.0)
 }
 
 /// Keeps a moment in the browser's store, or else in memory.
-pub(super) async fn keep(worker: &Worker, mut moment: Moment, weights: Vec<u8>) -> Moment {
-    let Ok(identity) = worker.with_session(|session| Ok(session.identity.clone())) else { return moment };
+pub(super) async fn keep(context: &Context, mut moment: Moment, weights: Vec<u8>) -> Moment {
+    let Ok(identity) = context.with_session(|session| Ok(session.identity.clone())) else { return moment };
     moment.is_saved = true;
     let facts = serde_json::to_vec(&moment).unwrap_or_default();
-    let store = &worker.store;
-    let saved = match store.put(Shelf::Moments, &key(&identity, &moment.id, WEIGHTS), &weights).await {
-        Ok(()) => store.put(Shelf::Moments, &key(&identity, &moment.id, FACTS), &facts).await,
+    let cache = &context.cache;
+    let saved = match cache.put(Shelf::Moments, &key(&identity, &moment.id, WEIGHTS), &weights).await {
+        Ok(()) => cache.put(Shelf::Moments, &key(&identity, &moment.id, FACTS), &facts).await,
         Err(reason) => Err(reason),
     };
     if saved.is_err() {
         moment.is_saved = false;
-        store.delete(Shelf::Moments, &key(&identity, &moment.id, WEIGHTS)).await;
+        cache.delete(Shelf::Moments, &key(&identity, &moment.id, WEIGHTS)).await;
         // The session may be gone meanwhile, and its moments with it.
-        let _ = worker.with_session(|session| {
+        let _ = context.with_session(|session| {
             session.unsaved_moments.push(UnsavedMoment { moment: moment.clone(), weights: Rc::new(weights) });
             while session.unsaved_moments.iter().map(|unsaved| unsaved.moment.size_bytes).sum::<u64>() > UNSAVED_BYTES {
                 session.unsaved_moments.remove(0);
@@ -54,16 +48,16 @@ pub(super) async fn keep(worker: &Worker, mut moment: Moment, weights: Vec<u8>) 
 }
 
 /// The moments of the model that is loaded, by healing and step, oldest first.
-pub(super) async fn list(worker: &Worker) -> Vec<Moment> {
-    let Ok((identity, mut moments)) = worker.with_session(|session| {
+pub(super) async fn list(context: &Context) -> Vec<Moment> {
+    let Ok((identity, mut moments)) = context.with_session(|session| {
         let unsaved = session.unsaved_moments.iter().map(|unsaved| unsaved.moment.clone()).collect::<Vec<_>>();
         Ok((session.identity.clone(), unsaved))
     }) else {
         return Vec::new();
     };
-    for (key, _) in worker.store.list(Shelf::Moments, &format!("{identity}/")).await {
+    for (key, _) in context.cache.list(Shelf::Moments, &format!("{identity}/")).await {
         if key.ends_with(FACTS) {
-            let facts = worker.store.get(Shelf::Moments, &key).await;
+            let facts = context.cache.get(Shelf::Moments, &key).await;
             // What another version wrote and this one cannot read is no moment to it.
             moments.extend(facts.and_then(|facts| serde_json::from_slice::<Moment>(&facts).ok()));
         }
@@ -73,8 +67,8 @@ pub(super) async fn list(worker: &Worker) -> Vec<Moment> {
 }
 
 /// Makes the healed model what it was at a moment.
-pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Moment, Interruption> {
-    let (identity, unsaved) = worker.with_session(|session| {
+pub(super) async fn select(context: &Context, id: &MomentId) -> Result<Moment, Interruption> {
+    let (identity, unsaved) = context.with_session(|session| {
         if session.healing.is_some() {
             return Err(Failure::AlreadyHealing);
         }
@@ -85,13 +79,13 @@ pub(super) async fn select(worker: &Worker, id: &MomentId) -> Result<Moment, Int
     let (moment, weights) = if let Some(found) = unsaved {
         found
     } else {
-        let facts = worker.store.get(Shelf::Moments, &key(&identity, id, FACTS)).await;
+        let facts = context.cache.get(Shelf::Moments, &key(&identity, id, FACTS)).await;
         let moment: Option<Moment> = facts.and_then(|facts| serde_json::from_slice(&facts).ok());
-        let weights = worker.store.get(Shelf::Moments, &key(&identity, id, WEIGHTS)).await;
+        let weights = context.cache.get(Shelf::Moments, &key(&identity, id, WEIGHTS)).await;
         let (moment, weights) = moment.zip(weights).ok_or(Failure::NoSuchMoment)?;
         (moment, Rc::new(weights))
     };
-    worker.with_session(|session| restore(session, &moment, &weights))?;
+    context.with_session(|session| restore(session, &moment, &weights))?;
     Ok(moment)
 }
 
@@ -113,12 +107,12 @@ fn restore(session: &mut Session, moment: &Moment, weights: &[u8]) -> Result<(),
 }
 
 /// What is kept in the browser, of all models.
-pub(super) async fn storage(worker: &Worker) -> Storage {
-    let models = worker.store.list(Shelf::Models, "").await;
-    let moments = worker.store.list(Shelf::Moments, "").await;
+pub(super) async fn storage(context: &Context) -> Storage {
+    let models = context.cache.list(Shelf::Models, "").await;
+    let moments = context.cache.list(Shelf::Moments, "").await;
     let (usage_bytes, quota_bytes) = estimate().await;
     Storage {
-        is_available: worker.store.is_available(),
+        is_available: context.cache.is_available(),
         models_bytes: models.iter().map(|(_, size_bytes)| size_bytes).sum(),
         n_model_files: models.len(),
         moments_bytes: moments.iter().map(|(_, size_bytes)| size_bytes).sum(),
@@ -126,4 +120,21 @@ pub(super) async fn storage(worker: &Worker) -> Storage {
         usage_bytes,
         quota_bytes,
     }
+}
+
+/// Deletes what is kept in the browser; what is left of it.
+pub(super) async fn purge(context: &Context, what: Purge) -> Storage {
+    if what != Purge::Moments {
+        context.cache.delete_all(Shelf::Models).await;
+    }
+    if what != Purge::Models {
+        context.cache.delete_all(Shelf::Moments).await;
+        if let Some(session) = context.session.borrow_mut().as_mut() {
+            session.forget_moments();
+        }
+    }
+    if what == Purge::Everything {
+        context.cache.delete_page().await;
+    }
+    storage(context).await
 }

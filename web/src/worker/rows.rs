@@ -1,8 +1,6 @@
 //! Labelled texts: to heal with, and to judge on.
 
-use super::inspect::encode_rows;
-use super::session::Session;
-use crate::failure::Failure;
+use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, RowCounts};
 use shared::dataset::{
     ColumnChoice, EncodedExample, Example, FileKind, LabelScheme, OnBadRow, Packing, Reader, Rows as TableRows,
@@ -10,6 +8,7 @@ use shared::dataset::{
 };
 use shared::random::Seed;
 use shared::statistics::{Interval, wilson};
+use shared::tokenizer::Tokenizer;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,12 +19,15 @@ const HELD_OUT_SHARE: f64 = 0.2;
 /// Held-out rows at most: a thousand tell 3 points apart, and are judged in seconds.
 const MAX_HELD_OUT: usize = 1_000;
 
+/// Token ids and classes of rows.
+type Encoded = Arc<Vec<EncodedExample>>;
+
 /// Labelled texts; token ids are made when they are first needed.
 pub(super) struct Rows {
     train: Vec<Example>,
     held_out: Vec<Example>,
-    encoded_train: OnceCell<Arc<Vec<EncodedExample>>>,
-    encoded_held_out: OnceCell<Arc<Vec<EncodedExample>>>,
+    encoded_train: OnceCell<Encoded>,
+    encoded_held_out: OnceCell<Encoded>,
 }
 
 impl Rows {
@@ -116,25 +118,30 @@ impl Rows {
     }
 
     /// Rows to heal with, as the models read them.
-    pub(super) fn train(&self, session: &Session) -> Result<Arc<Vec<EncodedExample>>, Failure> {
-        encoded(&self.encoded_train, &self.train, session)
+    pub(super) fn train(&self, tokenizer: &Tokenizer, max_length: usize) -> Result<Encoded, Failure> {
+        encoded(&self.encoded_train, &self.train, tokenizer, max_length)
     }
 
     /// Rows to judge on, as the models read them.
-    pub(super) fn held_out(&self, session: &Session) -> Result<Arc<Vec<EncodedExample>>, Failure> {
-        encoded(&self.encoded_held_out, &self.held_out, session)
+    pub(super) fn held_out(&self, tokenizer: &Tokenizer, max_length: usize) -> Result<Encoded, Failure> {
+        encoded(&self.encoded_held_out, &self.held_out, tokenizer, max_length)
     }
 }
 
+/// Token ids of the rows, made when they are first asked for: the tokenizer is that of the model they came for.
 fn encoded(
-    cell: &OnceCell<Arc<Vec<EncodedExample>>>,
+    cell: &OnceCell<Encoded>,
     rows: &[Example],
-    session: &Session,
-) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+    tokenizer: &Tokenizer,
+    max_length: usize,
+) -> Result<Encoded, Failure> {
     if let Some(encoded) = cell.get() {
         return Ok(Arc::clone(encoded));
     }
-    let encoded = Arc::new(encode_rows(&session.tokenizer, rows, session.summary.max_length)?);
+    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    let ids = tokenizer.encode(&texts, max_length).map_err(|e| computation(&e))?;
+    let examples = ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label });
+    let encoded = Arc::new(examples.collect());
     Ok(Arc::clone(cell.get_or_init(|| encoded)))
 }
 

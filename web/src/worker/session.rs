@@ -3,23 +3,25 @@
 //! The three share every tensor that is the same in them ([`Parameters::fork`]): damage costs the tensors it touches,
 //! a healed model those that learned.
 
-use super::control::{Budget, KnownControl};
-use super::healing::Healing;
+use super::known_control::{Budget, KnownControl};
+use super::live_healing::Healing;
 use super::rows::Rows;
-use super::{damage, summary};
-use crate::failure::Failure;
-use crate::protocol::{Corrupted, HealState, HealedOrigin, ModelSummary, Moment, RequestId, SteerHealing};
+use super::summary;
+use crate::failure::{Failure, computation};
+use crate::protocol::{HealState, HealedOrigin, ModelSummary, Moment, RequestId, SteerHealing};
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use shared::Condition;
 use shared::Parameters;
 use shared::corruption::{Plan, Report, ResolvedPlan};
+use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
 use shared::random::Seed;
 use shared::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Weights and the model on them.
 pub(super) struct Model {
@@ -156,15 +158,6 @@ impl Session {
         Ok(())
     }
 
-    /// What the damage did, if there is any.
-    pub(super) fn corrupted_view(&self) -> Result<Corrupted, Failure> {
-        let healed = self.healed.as_ref().map(|healed| healed.origin.clone());
-        match &self.corrupted {
-            Some(damaged) => damage::view(self, damaged, healed),
-            None => Ok(damage::none(healed)),
-        }
-    }
-
     /// A model that does not change while it is used, if it exists. During a healing, the healed model is that of the
     /// step which is done.
     ///
@@ -287,6 +280,22 @@ impl Session {
         self.healing.as_ref().is_some_and(|healing| healing.id == id)
     }
 
+    /// Rows to heal with, as the models read them.
+    pub(super) fn train_examples(&self, rows: &Rows) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+        rows.train(&self.tokenizer, self.summary.max_length)
+    }
+
+    /// Rows to judge on, as the models read them.
+    pub(super) fn held_out_examples(&self, rows: &Rows) -> Result<Arc<Vec<EncodedExample>>, Failure> {
+        rows.held_out(&self.tokenizer, self.summary.max_length)
+    }
+
+    /// The control that the healed model is to be compared with, if there is one at its budget.
+    pub(super) fn control(&self) -> Option<&KnownControl> {
+        let healing = self.healed.as_ref()?.origin.healing();
+        self.controls.iter().find(|control| control.of == healing)
+    }
+
     pub(super) fn forget_moments(&mut self) {
         self.unsaved_moments.clear();
     }
@@ -303,9 +312,4 @@ fn digest(parameters: &Parameters, path: ParameterPath) -> Result<[u8; 32], Fail
         hasher.update(&bytes);
     }
     Ok(hasher.finalize().into())
-}
-
-/// What `shared` could not compute.
-pub(super) fn computation(error: &impl std::fmt::Display) -> Failure {
-    Failure::Computation { reason: error.to_string() }
 }

@@ -1,6 +1,7 @@
 //! One call under way, and the only way to answer it: with what its type of request asks for.
 
-use super::{Worker, browser};
+use super::browser;
+use super::context::Context;
 use crate::failure::Failure;
 use crate::protocol::{Progress, Reply, ReplyKind, Request, RequestId, Stage};
 use gloo_timers::future::TimeoutFuture;
@@ -29,7 +30,7 @@ impl From<Failure> for Interruption {
 
 /// A call that has no final reply yet: gives way to others, and notices when it is no longer wanted.
 pub(super) struct Pending {
-    worker: Rc<Worker>,
+    context: Rc<Context>,
     id: RequestId,
 }
 
@@ -45,8 +46,8 @@ impl Pending {
         self.id
     }
 
-    pub(super) fn worker(&self) -> &Rc<Worker> {
-        &self.worker
+    pub(super) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Whether the page still wants it.
@@ -54,7 +55,7 @@ impl Pending {
     /// # Errors
     /// [`Interruption::Cancelled`] when not.
     pub(super) fn check(&self) -> Result<(), Interruption> {
-        if self.worker.cancelled.borrow().contains(&self.id) { Err(Interruption::Cancelled) } else { Ok(()) }
+        if self.context.is_cancelled(self.id) { Err(Interruption::Cancelled) } else { Ok(()) }
     }
 
     /// Lets everything else that waits run, then [checks](Pending::check).
@@ -70,20 +71,20 @@ impl Pending {
 
 impl<R: Request> Task<R> {
     /// The task of a request, whose type is all that is needed of it.
-    pub(super) fn new(worker: &Rc<Worker>, id: RequestId, _request: &R) -> Self {
-        let pending = Pending { worker: Rc::clone(worker), id };
+    pub(super) fn new(context: &Rc<Context>, id: RequestId, _request: &R) -> Self {
+        let pending = Pending { context: Rc::clone(context), id };
         Self { pending, told_at_ms: Cell::new(f64::NEG_INFINITY), request: PhantomData }
     }
 
     /// Tells how far it is.
     pub(super) fn tell(&self, progress: &R::Progress) {
-        self.worker.reply(&Reply::new(Some(self.id), ReplyKind::Progress, progress));
+        self.context.reply(&Reply::new(Some(self.id), ReplyKind::Progress, progress));
     }
 
     /// Sends the final reply.
     pub(super) fn finish(&self, answer: Result<R::Answer, Interruption>) {
         let id = Some(self.id);
-        self.worker.finish(
+        self.context.finish(
             self.id,
             &match answer {
                 Ok(answer) => Reply::new(id, ReplyKind::Answer, &answer),

@@ -8,7 +8,7 @@ mod loading;
 use super::*;
 use crate::protocol::{
     Cancel, Classification, Classify, Corrupt, Corrupted, Evaluate, FileEntry, Fingerprint, HealSettings, ListMoments,
-    Load, Loaded, LookUpStorage, MakeControl, Moment, Response, SteerHealing, Trained,
+    Load, Loaded, LookUpStorage, MakeControl, Moment, Purge, Response, SteerHealing, Trained,
 };
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};

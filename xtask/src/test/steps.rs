@@ -1,8 +1,10 @@
 //! The checks, each a few commands that can also be typed.
 
+use crate::browser::{self, Browser};
 use crate::shell::{Shell, run};
-use crate::{browser, page_size, tools};
-use anyhow::Result;
+use crate::{module_circles, page_size, tools};
+use anyhow::{Result, bail};
+use std::env;
 
 /// The target of the page and its worker.
 const WASM: &str = "wasm32-unknown-unknown";
@@ -12,6 +14,8 @@ const WASM: &str = "wasm32-unknown-unknown";
 pub enum Step {
     /// Formatting.
     Format,
+    /// The reading order.
+    Modules,
     /// Lints, natively and for WebAssembly.
     Clippy,
     /// Native tests and the examples in the documentation.
@@ -30,13 +34,23 @@ pub enum Step {
 
 impl Step {
     /// Every step in its order.
-    pub const ALL: [Self; 8] =
-        [Self::Format, Self::Clippy, Self::Native, Self::Wasm, Self::Page, Self::Browser, Self::Docs, Self::Deny];
+    pub const ALL: [Self; 9] = [
+        Self::Format,
+        Self::Modules,
+        Self::Clippy,
+        Self::Native,
+        Self::Wasm,
+        Self::Page,
+        Self::Browser,
+        Self::Docs,
+        Self::Deny,
+    ];
 
     /// The name it is chosen by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Format => "format",
+            Self::Modules => "modules",
             Self::Clippy => "clippy",
             Self::Native => "native",
             Self::Wasm => "wasm",
@@ -51,6 +65,7 @@ impl Step {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Format => "every file is formatted by rustfmt",
+            Self::Modules => "no crate has a cycle among its modules, and their lists are in reading order",
             Self::Clippy => "clippy has no warnings, natively or for WebAssembly",
             Self::Native => "tests on this machine, and the examples in the documentation",
             Self::Wasm => "tests of `shared` and `web` in headless Chromium",
@@ -89,6 +104,7 @@ impl Setting {
     pub fn run(&mut self, step: Step) -> Result<Outcome> {
         match step {
             Step::Format => self.format(),
+            Step::Modules => self.modules(),
             Step::Clippy => self.clippy(),
             Step::Native => self.native(),
             Step::Wasm => self.wasm(),
@@ -102,6 +118,11 @@ impl Setting {
     fn format(&self) -> Result<Outcome> {
         tools::ensure_components(&self.shell)?;
         self.shell.cargo(&["fmt", "--all", "--check"])?;
+        Ok(Outcome::Passed)
+    }
+
+    fn modules(&self) -> Result<Outcome> {
+        module_circles::check(self.shell.root(), &["shared/src", "trainer/src", "web/src", "xtask/src"])?;
         Ok(Outcome::Passed)
     }
 
@@ -147,8 +168,11 @@ impl Setting {
     }
 
     fn wasm(&mut self) -> Result<Outcome> {
+        let chromedriver = match browser::ensure(&self.shell)? {
+            Browser::Driver(chromedriver) => chromedriver,
+            Browser::Missing(reason) => return without_browser(reason, env::var("CI").ok().as_deref()),
+        };
         self.page_tools()?;
-        let chromedriver = browser::ensure(&self.shell)?;
         // `--lib --tests` leaves out the documentation's examples, which have run natively.
         let args = ["test", "--locked", "--target", WASM, "-p", "shared", "-p", "web", "--lib", "--tests"];
         run(self.shell.command("cargo", args)?.env("CHROMEDRIVER", chromedriver))?;
@@ -164,7 +188,10 @@ impl Setting {
     }
 
     fn browser(&self) -> Result<Outcome> {
-        let chromedriver = browser::ensure(&self.shell)?;
+        let chromedriver = match browser::ensure(&self.shell)? {
+            Browser::Driver(chromedriver) => chromedriver,
+            Browser::Missing(reason) => return without_browser(reason, env::var("CI").ok().as_deref()),
+        };
         // All packages, as in `native`: naming one would select other features and compile everything again.
         let args = ["test", "--locked", "--workspace", "--exclude", "web", "--test", "browser"];
         let mut tests = self.shell.command("cargo", args)?;
@@ -200,10 +227,36 @@ impl Setting {
     }
 }
 
+/// A step that needs a browser, on a machine without one: skipped, or failed in continuous integration, by the value of
+/// the variable `CI`, which every such service sets.
+fn without_browser(reason: &str, ci: Option<&str>) -> Result<Outcome> {
+    if ci.is_some_and(|value| !["", "0", "false"].contains(&value)) {
+        bail!("{reason}; continuous integration (CI is set) needs them, or leaves them out by `--skip wasm,browser`");
+    }
+    Ok(Outcome::Skipped(reason.to_owned()))
+}
+
 /// As `shared::nn::InstructionSet` sees it, nearly: the program that runs here knows no `shared`.
 fn has_avx512() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx512f");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_browser_skips_a_developers_step_and_fails_one_of_continuous_integration() {
+        for ci in [None, Some(""), Some("false"), Some("0")] {
+            let outcome = without_browser("there is none", ci);
+            assert!(matches!(outcome, Ok(Outcome::Skipped(reason)) if reason == "there is none"), "{ci:?}");
+        }
+        for ci in ["true", "1"] {
+            let Err(error) = without_browser("there is none", Some(ci)) else { panic!("{ci} passed") };
+            assert!(error.to_string().starts_with("there is none; continuous integration"), "{error}");
+        }
+    }
 }

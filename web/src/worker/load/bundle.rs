@@ -1,12 +1,13 @@
 //! A bundle: the files of one model beside the page, each checked by the hash in its manifest and kept for the next visit.
 
-use super::super::control::KnownControl;
+use super::super::browser_cache::Shelf;
+use super::super::known_control::KnownControl;
 use super::super::rows::Rows;
-use super::super::session::{Damaged, Parts, Session, computation};
-use super::super::store::Shelf;
+use super::super::session::{Damaged, Parts, Session};
 use super::super::task::{Interruption, Pending, Task};
-use super::{check_memory, install, set_native, wrong_file};
-use crate::failure::Failure;
+use super::install::{install, set_native};
+use super::reading::{check_memory, wrong_file};
+use crate::failure::{Failure, computation};
 use crate::fetch;
 use crate::protocol::{BundleSummary, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
@@ -17,7 +18,7 @@ use shared::model::ModelConfig;
 /// Loads the bundle in the folder at `url`.
 pub(super) async fn load(task: &Task<Load>, url: &str, manifest: Option<String>) -> Result<Loaded, Interruption> {
     let url = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
-    let store = &task.worker().store;
+    let cache = &task.context().cache;
     let mut notes = Vec::new();
 
     // It says what the other files have to be.
@@ -38,7 +39,7 @@ pub(super) async fn load(task: &Task<Load>, url: &str, manifest: Option<String>)
         .flatten()
     {
         let key = format!("{}/{}", file.sha256, file.name);
-        let kept = store.get(Shelf::Models, &key).await.filter(|bytes| file.verify(bytes).is_ok());
+        let kept = cache.get(Shelf::Models, &key).await.filter(|bytes| file.verify(bytes).is_ok());
         let bytes = if let Some(bytes) = kept {
             bytes
         } else {
@@ -52,7 +53,7 @@ pub(super) async fn load(task: &Task<Load>, url: &str, manifest: Option<String>)
                 bundle::BundleError::Hash { file, expected, got } => Failure::WrongHash { file, expected, got },
                 other => Failure::Transfer { file: address.clone(), reason: other.to_string() },
             })?;
-            if let Err(reason) = store.put(Shelf::Models, &key, &bytes).await {
+            if let Err(reason) = cache.put(Shelf::Models, &key, &bytes).await {
                 notes.push(not_kept(&file.name, &reason));
             }
             bytes
@@ -134,15 +135,15 @@ async fn rows_beside(
 
 /// A small file as it was fetched, which is kept; else as it was kept the last time.
 async fn kept(task: &Pending, url: &str, fetched: Option<Vec<u8>>) -> Option<Vec<u8>> {
-    let store = &task.worker().store;
+    let cache = &task.context().cache;
     let key = format!("latest/{}", hex::encode(Sha256::digest(url.as_bytes())));
     match fetched {
         Some(bytes) => {
             // Without room for it there is none offline, which the larger files tell.
-            let _ = store.put(Shelf::Models, &key, &bytes).await;
+            let _ = cache.put(Shelf::Models, &key, &bytes).await;
             Some(bytes)
         }
-        None => store.get(Shelf::Models, &key).await,
+        None => cache.get(Shelf::Models, &key).await,
     }
 }
 

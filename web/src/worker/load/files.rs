@@ -1,12 +1,13 @@
 //! Files of the visitor: a checkpoint, a bundle, or the folder of a run.
 
-use super::super::files::{CheckpointFiles, Found, sort};
 use super::super::rows::Rows;
-use super::super::session::{Damage, Damaged, Model, Parts, Session, computation};
+use super::super::session::{Damage, Damaged, Model, Parts, Session};
 use super::super::task::{Interruption, Task};
 use super::bundle::open_bundle;
-use super::{check_memory, install, read, read_rows, set_native, wrong_file};
-use crate::failure::Failure;
+use super::install::{install, set_native};
+use super::reading::{check_memory, read, read_rows, wrong_file};
+use super::recognise::{CheckpointFiles, Found, sort};
+use crate::failure::{Failure, computation};
 use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
 use shared::Condition;

@@ -101,7 +101,7 @@ async fn the_damage_that_is_there_already_is_not_made_again_but_ends_a_healing_a
     let (page, _) = Page::loaded().await;
     let before = page.corrupt("kaiming@bottom:0.5", 5).await;
     let made = |page: &Page| {
-        let session = page.worker.session.borrow();
+        let session = page.worker.context.session.borrow();
         let damaged = session.as_ref().and_then(|session| session.corrupted.as_ref());
         Rc::clone(&damaged.expect("it was damaged").model)
     };

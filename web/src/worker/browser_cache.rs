@@ -33,11 +33,11 @@ impl Shelf {
 }
 
 /// The browser's caches, if it lets the page have them.
-pub(super) struct Store {
+pub(super) struct BrowserCache {
     caches: Option<CacheStorage>,
 }
 
-impl Store {
+impl BrowserCache {
     pub(super) fn open() -> Self {
         Self { caches: browser::global("caches").map(JsCast::unchecked_into) }
     }

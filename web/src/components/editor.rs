@@ -1,0 +1,43 @@
+//! How the drawing, the sliders and the choice of the scheme change the one plan.
+
+use crate::plan_edit::Damage;
+use crate::state::MAX_PLAN_CHARS;
+use crate::store::Store;
+use leptos::prelude::*;
+use shared::corruption::Scheme;
+
+/// Changes the plan by its parts.
+#[derive(Clone, Copy)]
+pub(super) struct Editor {
+    pub(super) store: Store,
+    /// The scheme that a new damage gets.
+    pub(super) scheme: RwSignal<Scheme>,
+}
+
+impl Editor {
+    /// The editor that the damage panel provides.
+    pub(super) fn get() -> Self {
+        use_context().expect("the damage panel provides the editor")
+    }
+
+    /// Reads the plan, changes it and writes it back. A plan that cannot be read is replaced.
+    pub(super) fn edit(&self, change: impl FnOnce(&mut Damage)) {
+        let Some(anatomy) = self.store.anatomy.get_untracked() else { return };
+        let read = self.store.plan.get_untracked().and_then(Result::ok);
+        let Some(mut damage) = read.or_else(|| Damage::read("", anatomy).ok()) else { return };
+        if damage.groups.last().is_none_or(|group| group.parts.is_empty()) {
+            damage.set_scheme(self.scheme.get_untracked());
+        }
+        change(&mut damage);
+        let text = damage.to_text();
+        // Hundreds of parts chosen one by one would be a plan that no link holds.
+        if text.len() <= MAX_PLAN_CHARS {
+            self.store.choose(|state| state.plan = text);
+        }
+    }
+
+    /// Reads something of the plan; nothing while it is wrong.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Damage) -> T) -> Option<T> {
+        self.store.plan.with(|plan| plan.as_ref().and_then(|plan| plan.as_ref().ok()).map(read))
+    }
+}

@@ -1,0 +1,59 @@
+//! What the page knows of a healing.
+
+use crate::protocol::{Classification, HealProgress, HealSummary};
+
+/// What a healing is doing, as the panel's buttons see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HealPhase {
+    /// None was started since the model was loaded.
+    #[default]
+    Idle,
+    /// Steps follow one another.
+    Running,
+    /// It waits.
+    Paused,
+    /// It has ended and its model stands.
+    Done,
+}
+
+impl HealPhase {
+    /// As tests and style sheets know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What is known of a healing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heal {
+    /// What it is doing.
+    pub phase: HealPhase,
+    /// What was told after every step, in their order.
+    pub steps: Vec<HealProgress>,
+    /// Steps in all.
+    pub n_steps: usize,
+    /// The watched sentences as the model last answered them.
+    pub watched: Vec<Classification>,
+    /// How it ended.
+    pub summary: Option<HealSummary>,
+}
+
+impl Heal {
+    /// The last step that was told.
+    #[must_use]
+    pub fn last(&self) -> Option<&HealProgress> {
+        self.steps.last()
+    }
+
+    /// Steps that are done.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.last().map_or(0, |last| last.step)
+    }
+}

@@ -1,0 +1,23 @@
+//! The page's start: the store is made, follows what it has to follow, and opens the first model.
+
+use super::handle::Store;
+use super::keeping;
+use crate::state::State;
+use leptos::prelude::*;
+
+impl Store {
+    /// Starts the worker and hands the store to all components.
+    #[must_use]
+    pub fn provide() -> Self {
+        let (state, refusals) = State::from_hash(&location_hash().unwrap_or_default());
+        let store = Self::new(state, refusals, keeping::history());
+        provide_context(store);
+        store.follow_address();
+        store.keep_history();
+        store.follow_damage();
+        store.follow_sentence();
+        store.follow_view();
+        store.open_first_bundle();
+        store
+    }
+}
