@@ -7,15 +7,20 @@
 mod batch;
 mod columns;
 mod csv;
+mod delimiter;
 mod error;
 mod example;
+mod excerpt;
 mod format;
 mod json;
-mod labels;
+mod label_cell;
+mod label_names;
+mod label_scheme;
 mod order;
 mod report;
 mod rows;
 mod split;
+mod split_name;
 mod tsv;
 
 use serde::{Deserialize, Serialize};
@@ -23,19 +28,22 @@ use serde::{Deserialize, Serialize};
 pub use batch::{Batch, EncodedExample};
 pub use columns::{ColumnChoice, Columns, join_texts};
 pub use csv::read_csv;
+pub use delimiter::Delimiter;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
-pub use example::{Example, LabelCell, Split, row_hash};
+pub use example::{Example, Split, row_hash};
+pub use excerpt::names_in_words;
 pub use format::{
     Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
 };
 pub use json::{read_json, read_json_lines};
-pub use labels::{default_label_names, parse_label_names};
+pub use label_cell::LabelCell;
+pub use label_names::{ClassMatch, are_generic, default_label_names, match_classes, parse_label_names};
+pub use label_scheme::{Encoded, Known, LabelRange, LabelScheme, Labelling};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
-pub use rows::{
-    LabelRange, LabelScheme, MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble,
-};
+pub use rows::{MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble};
 pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
+pub use split_name::{SplitName, split_of_word};
 pub use tsv::{parse_tsv, read_tsv};
 
 use crate::random::Seed;
@@ -75,7 +83,7 @@ impl Limits {
 /// let names = vec!["negative".to_owned(), "positive".to_owned()];
 /// let dataset = Dataset::new("toy".to_owned(), names, train, vec![], vec![row("good", 1)])?;
 /// assert_eq!(dataset.report.splits[0].class_counts, [2, 2]);
-/// assert!(dataset.report.warnings()[0].contains("whose text is also in")); // "good" is in train and test
+/// assert!(dataset.warnings()[0].contains("whose text is also in")); // "good" is in train and test
 ///
 /// let limits = Limits { train: Some(2), ..Limits::default() };
 /// let smaller = dataset.limited(&limits, Seed(0), Seed(0))?;
@@ -127,6 +135,12 @@ impl Dataset {
         Ok(Self { name, label_names, train, validation, test, report })
     }
 
+    /// What a reader of results should know about the rows, as sentences, the harmless zeros left out.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.report.warnings(&self.label_names)
+    }
+
     /// The rows of one split.
     #[must_use]
     pub fn split(&self, split: Split) -> &[Example] {
@@ -159,6 +173,39 @@ impl Dataset {
         }
         self.report = DatasetReport::new(self.label_names.len(), &[&self.train, &self.validation, &self.test]);
         Ok(self)
+    }
+
+    /// The same rows with the class ids of others, such as a model's, and what was decided on the way. Classes are matched
+    /// by [`match_classes`]; `of` says whose names they are.
+    ///
+    /// # Errors
+    /// When they are other classes.
+    pub fn matched_with(mut self, names: &[String], of: &str) -> Result<(Self, Option<String>), DatasetError> {
+        let places: Vec<usize> = match match_classes(&self.label_names, names) {
+            ClassMatch::Same => return Ok((self, None)),
+            ClassMatch::Named { places } => places,
+            ClassMatch::Numbered => (0..names.len()).collect(),
+            ClassMatch::Different => {
+                return Err(DatasetError::OtherClasses {
+                    of: format!("dataset {}", self.name),
+                    got: names_in_words(&self.label_names),
+                    other: of.to_owned(),
+                    expected: names_in_words(names),
+                });
+            }
+        };
+        let (ours, theirs) = (names_in_words(&self.label_names), names_in_words(names));
+        let by = if are_generic(&self.label_names) || are_generic(names) {
+            "number, since one of them has no names"
+        } else {
+            "name"
+        };
+        let note = format!("{of} calls the classes {theirs}, dataset {} {ours}: they are matched by {by}", self.name);
+        for example in self.train.iter_mut().chain(&mut self.validation).chain(&mut self.test) {
+            example.label = places[example.label as usize] as u32;
+        }
+        let matched = Self::new(self.name, names.to_vec(), self.train, self.validation, self.test)?;
+        Ok((matched, Some(note)))
     }
 
     /// SHA-256 in hex over the rows of every split, independent of the files they came from.
@@ -206,6 +253,23 @@ pub(crate) mod tests {
         assert_eq!(one.to_string(), "dataset \"toy\": expected at least two classes, got 1");
         let unnamed = Dataset::new("toy".into(), names(2), examples(4, 2), vec![], examples(4, 3)).unwrap_err();
         assert_eq!(unnamed.to_string(), "dataset \"toy\", test: expected labels 0 to 1, got 2");
+    }
+
+    #[test]
+    fn a_dataset_takes_a_models_order_of_classes_by_name() {
+        let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let dataset = Dataset::new("toy".into(), names(["pos", "neg"]), vec![], vec![], examples(4, 2)).unwrap();
+        let labels = |dataset: &Dataset| dataset.test.iter().map(|row| row.label).collect::<Vec<_>>();
+        let (matched, note) = dataset.clone().matched_with(&names(["NEG", "POS"]), "model m").unwrap();
+        assert_eq!((labels(&matched), &matched.label_names), (vec![1, 0, 1, 0], &names(["NEG", "POS"])));
+        let expected = "model m calls the classes NEG, POS, dataset toy pos, neg: they are matched by name";
+        assert_eq!(note.as_deref(), Some(expected));
+        let (numbered, note) = dataset.clone().matched_with(&default_label_names(2), "model m").unwrap();
+        assert_eq!(labels(&numbered), labels(&dataset));
+        assert!(note.unwrap().ends_with("matched by number, since one of them has no names"));
+        assert_eq!(dataset.clone().matched_with(&names(["pos", "neg"]), "model m").unwrap(), (dataset.clone(), None));
+        let error = dataset.matched_with(&names(["yes", "no"]), "model m").unwrap_err().to_string();
+        assert!(error.starts_with("dataset toy has the classes pos, neg, model m has yes, no: expected"), "{error}");
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub(crate) fn record() -> RunRecord {
         tokenizer_sha256: "70".repeat(32),
         weights_sha256: Some("a1".repeat(32)),
         random: false,
+        head: None,
     };
     let dataset = DatasetSpec {
         name: "trec6".into(),

@@ -80,6 +80,9 @@ impl DatasetRequest {
         if self.columns.label.is_some() {
             files.columns.label.clone_from(&self.columns.label);
         }
+        if self.columns.delimiter.is_some() {
+            files.columns.delimiter = self.columns.delimiter;
+        }
         if self.label_names.is_some() {
             if files.label_names.is_some() {
                 files.notes.push("--label-names stands for the class names that the dataset comes with".to_owned());

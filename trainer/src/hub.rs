@@ -192,6 +192,7 @@ fn rows_of_repository(fetched: &Fetched, layout: Layout, name: &str, entry: Opti
         name: name.to_owned(),
         splits: layout.splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
         columns: ColumnChoice {
+            delimiter: None,
             text: entry.map(|entry| entry.text_columns.clone()),
             label: entry.map(|entry| entry.label_column.clone()),
         },

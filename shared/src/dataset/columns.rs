@@ -3,8 +3,8 @@
 //! What is not said is guessed by name. The names are those of the hub's classification datasets and of files people
 //! export; earlier ones win.
 
-use super::DatasetError;
-use super::error::names_excerpt;
+use super::excerpt::names_in_words;
+use super::{DatasetError, Delimiter};
 
 /// Columns that together are the text, the likeliest first.
 const TEXT_GUESSES: [&[&str]; 19] = [
@@ -47,13 +47,15 @@ const LABEL_GUESSES: [&str; 14] = [
     "stars",
 ];
 
-/// Which columns hold what, where somebody has said so.
+/// Which columns hold what, and what separates them, where somebody has said so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnChoice {
     /// The columns of the text; several are joined by one space, empty ones left out.
     pub text: Option<Vec<String>>,
     /// The column of the label.
     pub label: Option<String>,
+    /// What separates columns, in a format that is separated by something; a comma in CSV, the one tab of TSV.
+    pub delimiter: Option<Delimiter>,
 }
 
 /// Columns found in a header.
@@ -79,7 +81,7 @@ impl ColumnChoice {
             file: file.to_owned(),
             role,
             wanted,
-            columns: names_excerpt(header),
+            columns: names_in_words(header),
         };
         let label = match &self.label {
             Some(name) => {
@@ -106,7 +108,7 @@ impl ColumnChoice {
                 return Err(DatasetError::DuplicateColumn {
                     file: file.to_owned(),
                     name: name.clone(),
-                    columns: names_excerpt(header),
+                    columns: names_in_words(header),
                 });
             }
         }
@@ -125,10 +127,11 @@ impl ColumnChoice {
                 "{file}: the text is column {}, the label column {} ({given} among {})",
                 text_names.join(" and "),
                 header[label],
-                names_excerpt(header)
+                names_in_words(header)
             )
         });
-        let names = ColumnChoice { text: Some(text_names), label: Some(header[label].clone()) };
+        let names =
+            ColumnChoice { text: Some(text_names), label: Some(header[label].clone()), delimiter: self.delimiter };
         Ok(Columns { text, label, names, note })
     }
 }
@@ -168,7 +171,11 @@ mod tests {
 
     #[test]
     fn given_columns_win_and_guesses_are_said() {
-        let choice = ColumnChoice { text: Some(vec!["b".into(), "a".into()]), label: Some("c".into()) };
+        let choice = ColumnChoice {
+            text: Some(vec!["b".into(), "a".into()]),
+            label: Some("c".into()),
+            ..ColumnChoice::default()
+        };
         assert_eq!(located(&choice, &["a", "text", "b", "c", "label"]), Ok((vec![2, 0], 3)));
         let header = ["id", "text", "label"].map(str::to_owned);
         let note = ColumnChoice::default().locate("toy.csv", &header).unwrap().note.unwrap();
@@ -178,7 +185,8 @@ mod tests {
     #[test]
     fn missing_repeated_and_confused_columns_are_refused_with_what_is_there() {
         let refused = |text: Option<&str>, label: Option<&str>, header: &[&str]| {
-            let choice = ColumnChoice { text: text.map(|name| vec![name.to_owned()]), label: label.map(str::to_owned) };
+            let text = text.map(|name| vec![name.to_owned()]);
+            let choice = ColumnChoice { text, label: label.map(str::to_owned), ..ColumnChoice::default() };
             located(&choice, header).unwrap_err()
         };
         assert_eq!(

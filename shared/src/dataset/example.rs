@@ -45,31 +45,6 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// A label as it stands in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LabelCell {
-    /// A whole number, as such or in a string.
-    Integer(i64),
-    /// Any other string.
-    Name(String),
-}
-
-impl LabelCell {
-    /// Reads a cell of a format that knows only strings.
-    #[must_use]
-    pub fn from_text(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Integer)
-    }
-
-    /// The place of the label among `names`.
-    pub(super) fn position(&self, names: &[String]) -> Option<usize> {
-        match self {
-            Self::Integer(id) => names.iter().position(|name| *name == id.to_string()),
-            Self::Name(text) => names.iter().position(|name| name == text),
-        }
-    }
-}
-
 /// Sixteen hex digits that name a row in predictions, so that runs can be paired and checked without the texts.
 ///
 /// Equal rows have equal hashes; a row's place is not part of it.

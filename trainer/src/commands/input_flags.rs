@@ -2,7 +2,7 @@
 
 use clap::Args;
 use shared::Condition;
-use shared::dataset::{ColumnChoice, Limits, OnBadRow};
+use shared::dataset::{ColumnChoice, Delimiter, Limits, OnBadRow};
 
 use super::flag_values;
 use crate::dataset_request::DatasetRequest;
@@ -66,6 +66,10 @@ pub struct ColumnFlags {
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
 
+    /// What separates the columns of CSV [default: comma]; with it TSV is read as CSV is, with any columns and quoted fields
+    #[arg(long, value_name = "CHARACTER", value_parser = flag_values::delimiter())]
+    pub delimiter: Option<Delimiter>,
+
     /// Class names in the order of their ids, instead of labels.txt
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub label_names: Option<Vec<String>>,
@@ -109,7 +113,11 @@ pub(super) fn dataset_request(
     DatasetRequest {
         name: name.to_owned(),
         config: config.map(str::to_owned),
-        columns: ColumnChoice { text: columns.text_column.clone(), label: columns.label_column.clone() },
+        columns: ColumnChoice {
+            text: columns.text_column.clone(),
+            label: columns.label_column.clone(),
+            delimiter: columns.delimiter,
+        },
         label_names: columns.label_names.clone(),
         on_bad_row: if rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
         limits: Limits { train: rows.train_limit, validation: rows.validation_limit, test: rows.test_limit },

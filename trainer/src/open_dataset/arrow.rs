@@ -8,7 +8,10 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::types::{
+    Decimal32Type, Decimal64Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType};
@@ -84,12 +87,15 @@ fn read(mut file: File, path: &Path, name: &str, choice: &ColumnChoice) -> Resul
     let schema = StreamReader::try_new(BufReader::new(&file), None)?.schema();
     let header: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let columns = choice.locate(name, &header)?;
-    let label = header[columns.label].clone();
+    let label_place = columns.label;
+    let label = header[label_place].clone();
     let texts: Vec<String> = columns.text.iter().map(|column| header[*column].clone()).collect();
     let projection: Vec<usize> = columns.text.iter().copied().chain([columns.label]).collect();
     let mut table = RawTable::new(columns);
+    let holds_ids = schema.field(label_place).data_type().is_numeric();
     let in_stream = schema.metadata().get("huggingface").and_then(|json| names_in(json, &["info"], &label));
-    table.label_names = in_stream.or_else(|| names_beside(path, &label));
+    // Strings are names themselves, whatever is said beside them.
+    table.label_names = in_stream.or_else(|| names_beside(path, &label)).filter(|_| holds_ids);
     file.rewind()?;
     let mut n_rows = 0;
     for batch in StreamReader::try_new(BufReader::new(&file), Some(projection))? {
@@ -148,19 +154,53 @@ fn wrong(column: &str, expected: &str, got: &str) -> BadRowReason {
     BadRowReason::Value { column: column.to_owned(), expected: expected.to_owned(), got: got.to_owned() }
 }
 
+/// A number that may have a fraction; the label that it is, or what stands there instead of one.
+fn number(column: &dyn Array, row: usize) -> Option<Result<LabelCell, String>> {
+    Some(match column.data_type() {
+        DataType::Float16 => LabelCell::from_float(column.as_primitive::<Float16Type>().value(row).into()),
+        // The shortest text of a single is another than that of the double that it is.
+        DataType::Float32 => match column.as_primitive::<Float32Type>().value(row) {
+            value if value.is_finite() && value.fract() != 0.0 => Ok(LabelCell::Name(value.to_string())),
+            value => LabelCell::from_float(value.into()),
+        },
+        DataType::Float64 => LabelCell::from_float(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal32(_, scale) => decimal(column.as_primitive::<Decimal32Type>().value(row).into(), *scale),
+        DataType::Decimal64(_, scale) => decimal(column.as_primitive::<Decimal64Type>().value(row).into(), *scale),
+        DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale),
+        _ => return None,
+    })
+}
+
+fn decimal(unscaled: i128, scale: i8) -> Result<LabelCell, String> {
+    let scale = u32::try_from(scale).map_err(|_| format!("a decimal of scale {scale}"))?;
+    Ok(LabelCell::from_decimal(unscaled, scale))
+}
+
 fn label_cell(column: &dyn Array, row: usize, name: &str) -> Result<Result<LabelCell, BadRowReason>, Broken> {
-    const EXPECTED: &str = "a string or a whole number";
+    let missing = |got: String| BadRowReason::missing_label(name, got);
+    if let Some(dictionary) = column.as_any_dictionary_opt() {
+        return match dictionary.is_null(row) {
+            true => Ok(Err(missing("null".to_owned()))),
+            false => {
+                let key = integer(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok());
+                let values = dictionary.values().as_ref();
+                let key = key.filter(|key| *key < values.len());
+                let key = key.ok_or_else(|| Broken::Syntax(format!("a key of column {name} without a value")))?;
+                label_cell(values, key, name)
+            }
+        };
+    }
     if column.is_null(row) {
-        return Ok(Err(wrong(name, EXPECTED, "null")));
+        return Ok(Err(missing("null".to_owned())));
     }
     if let Some(id) = integer(column, row) {
         return Ok(Ok(LabelCell::Integer(id)));
     }
-    match string(column, row) {
-        Some("") => Ok(Err(wrong(name, EXPECTED, "an empty string"))),
-        Some(text) => Ok(Ok(LabelCell::from_text(text))),
-        None => Err(kind(column, name, "whole numbers or strings")),
+    if let Some(number) = number(column, row) {
+        return Ok(number.map_err(missing));
     }
+    let text = string(column, row).ok_or_else(|| kind(column, name, "whole numbers or strings"))?;
+    Ok(LabelCell::from_text(text).ok_or_else(|| missing("nothing".to_owned())))
 }
 
 fn text(columns: &[&dyn Array], row: usize, names: &[String]) -> Result<Result<String, BadRowReason>, Broken> {

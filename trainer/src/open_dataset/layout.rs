@@ -2,20 +2,13 @@
 //!
 //! The same rules hold for a repository on the hub and for a copy of it in a folder; paths have slashes everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
-use shared::dataset::{FileKind, Format, Packing, Split};
+use shared::dataset::{FileKind, Format, Packing, Split, split_of_word};
 use shared::words::listed;
 
 use super::readme::{self, Config};
-
-/// The words for a split in names of files and folders.
-const SPLIT_WORDS: [(Split, &[&str]); 3] = [
-    (Split::Train, &["train", "training"]),
-    (Split::Validation, &["validation", "valid", "val", "dev"]),
-    (Split::Test, &["test", "testing", "eval"]),
-];
 
 /// The files of each split, in order.
 pub(crate) type SplitFiles = Vec<(Split, Vec<String>)>;
@@ -61,7 +54,10 @@ pub(crate) fn layout(
         let may_be_meant = |file: &&str| configs.is_empty() || asked == Some(config_of(file));
         let all: Vec<&str> = all.iter().copied().filter(may_be_meant).collect();
         return match by_names(&all, asked) {
-            Ok(splits) => Ok(Layout { splits, basis: Basis::Names, notes: Vec::new() }),
+            Ok(splits) => {
+                let notes = not_read(&all, &splits).into_iter().collect();
+                Ok(Layout { splits, basis: Basis::Names, notes })
+            }
             Err(_) if !configs.is_empty() => {
                 let names: Vec<&str> = configs.iter().map(Config::name).collect();
                 let asked = asked.unwrap_or_default();
@@ -97,7 +93,8 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
             }
         })?;
         let full = |files: Vec<String>| files.into_iter().map(|file| format!("{folder}{file}")).collect();
-        let splits = splits.into_iter().map(|(split, files)| (split, full(files))).collect();
+        let splits: SplitFiles = splits.into_iter().map(|(split, files)| (split, full(files))).collect();
+        notes.extend(not_read(all, &splits));
         return Ok(Layout { splits, basis: Basis::Readme, notes });
     };
     let mut found: BTreeMap<Split, Vec<String>> = BTreeMap::new();
@@ -118,7 +115,7 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
         }
     }
     for (split, files) in &mut found {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         files.retain(|file| seen.insert(file.clone()));
         if let Some(missing) = missing_shard(files) {
             return Err(format!("some files of {split} are missing: {missing}"));
@@ -132,7 +129,27 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
     }
     notes.push(format!("files are those of the configuration {name} in {}", readme::README));
     let splits = Split::ALL.into_iter().filter_map(|split| Some((split, found.remove(&split)?))).collect();
+    notes.extend(not_read(all, &splits));
     Ok(Layout { splits, basis: Basis::Readme, notes })
+}
+
+/// The tables beside those that were chosen, in words.
+fn not_read(all: &[&str], splits: &SplitFiles) -> Option<String> {
+    let folder_of = |file: &str| file.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    let chosen: BTreeSet<&str> = splits.iter().flat_map(|(_, files)| files).map(String::as_str).collect();
+    let folders: BTreeSet<String> = chosen.iter().map(|file| folder_of(file)).collect();
+    let others = all.iter().copied().filter(|file| folders.contains(&folder_of(file)) && !chosen.contains(file));
+    tables_not_read(others)
+}
+
+/// The tables among files that are left unread, in words; none when there are none.
+pub(super) fn tables_not_read<'a>(files: impl Iterator<Item = &'a str>) -> Option<String> {
+    let is_table = |file: &&str| {
+        let kind = FileKind::of(file.rsplit('/').next().unwrap_or(file));
+        kind.is_some_and(|(kind, _)| kind.format.entry().is_always_a_table)
+    };
+    let tables: Vec<&str> = files.filter(is_table).collect();
+    (!tables.is_empty()).then(|| format!("not read, though beside what was: {}", some_of(&tables)))
 }
 
 /// The tables that a pattern matches, in the order of their names; `*` stays within a folder, `**` does not.
@@ -221,11 +238,6 @@ fn split_of(path: &str) -> Option<Split> {
         let stem = part.split('.').next().unwrap_or(part);
         stem.split(|c: char| !c.is_ascii_alphanumeric()).find_map(split_of_word)
     })
-}
-
-/// The split of that name.
-pub(super) fn split_of_word(word: &str) -> Option<Split> {
-    SPLIT_WORDS.iter().find(|(_, names)| names.contains(&word)).map(|(split, _)| *split)
 }
 
 /// The configuration that a path belongs to: its first folder, unless that names the split.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::Parameters;
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights_with_history};
+use shared::checkpoint::{Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, save_weights_with_history};
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
 use shared::model::ModelConfig;
@@ -39,6 +39,8 @@ pub struct RunRequest<'a> {
     pub model: &'a str,
     /// `--random-init`.
     pub weights: Weights,
+    /// `--keep-head`.
+    pub other_classes: OtherClasses,
     /// `--dataset` and which rows of it.
     pub dataset: &'a DatasetRequest,
     /// `--corrupt` with `--protocol`.
@@ -104,6 +106,7 @@ pub struct Prepared {
     source: ModelSource,
     tokenizer: TokenizerSource,
     label_names: Vec<String>,
+    other_classes: OtherClasses,
     /// The parameters that `new` has read, until they are first asked for.
     read: RefCell<Option<Parameters>>,
 }
@@ -141,7 +144,16 @@ impl Prepared {
         let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
         let tokenizer = source.tokenizer(&texts)?;
         notes.extend(tokenizer.note.clone());
-        let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &device)?;
+        let names = Some(dataset.label_names.clone());
+        let checkpoint = source.load_with(names, request.other_classes, request.seeds.head, &device)?;
+        if request.other_classes == OtherClasses::KeepByNumber && checkpoint.head == HeadOrigin::Created {
+            return Err(bad_input(anyhow!(
+                "--keep-head: model {} has no head of {} classes, which dataset {} has",
+                source.name,
+                dataset.label_names.len(),
+                dataset.name
+            )));
+        }
         notes.extend(checkpoint.notes.iter().cloned());
 
         let (train, held_out) = if request.training.early_stopping.is_none() {
@@ -168,6 +180,7 @@ impl Prepared {
                 tokenizer_sha256: tokenizer.sha256.clone(),
                 weights_sha256: (!source.is_random()).then(|| checkpoint.weights_hash.clone()),
                 random: source.is_random(),
+                head: checkpoint.head_change,
             },
             dataset_spec(&opened),
             plan.map(|(protocol, plan)| (protocol, plan.to_string())),
@@ -195,6 +208,7 @@ impl Prepared {
             dump: request.dump,
             notes,
             label_names: opened.dataset.label_names,
+            other_classes: request.other_classes,
             source,
             tokenizer,
             read: RefCell::new(Some(checkpoint.parameters)),
@@ -207,7 +221,8 @@ impl Prepared {
         if let Some(parameters) = self.read.take() {
             return Ok(parameters);
         }
-        Ok(self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)?.parameters)
+        let names = Some(self.label_names.clone());
+        Ok(self.source.load_with(names, self.other_classes, self.spec.seeds.head, &self.device)?.parameters)
     }
 
     /// Frees what [`Self::new`] has read, when the run has no more use for it.
