@@ -37,7 +37,7 @@ pub use format::{
 };
 pub use json::{read_json, read_json_lines};
 pub use label_cell::LabelCell;
-pub use label_names::{ClassMatch, are_generic, default_label_names, match_classes, parse_label_names};
+pub use label_names::{ClassMatch, are_generic, class_places, default_label_names, match_classes, parse_label_names};
 pub use label_scheme::{Encoded, Known, LabelRange, LabelScheme, Labelling};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
@@ -181,31 +181,15 @@ impl Dataset {
     /// # Errors
     /// When they are other classes.
     pub fn matched_with(mut self, names: &[String], of: &str) -> Result<(Self, Option<String>), DatasetError> {
-        let places: Vec<usize> = match match_classes(&self.label_names, names) {
-            ClassMatch::Same => return Ok((self, None)),
-            ClassMatch::Named { places } => places,
-            ClassMatch::Numbered => (0..names.len()).collect(),
-            ClassMatch::Different => {
-                return Err(DatasetError::OtherClasses {
-                    of: format!("dataset {}", self.name),
-                    got: names_in_words(&self.label_names),
-                    other: of.to_owned(),
-                    expected: names_in_words(names),
-                });
-            }
-        };
-        let (ours, theirs) = (names_in_words(&self.label_names), names_in_words(names));
-        let by = if are_generic(&self.label_names) || are_generic(names) {
-            "number, since one of them has no names"
-        } else {
-            "name"
-        };
-        let note = format!("{of} calls the classes {theirs}, dataset {} {ours}: they are matched by {by}", self.name);
+        let (places, note) = class_places((&format!("dataset {}", self.name), &self.label_names), (of, names))?;
+        if note.is_none() {
+            return Ok((self, None));
+        }
         for example in self.train.iter_mut().chain(&mut self.validation).chain(&mut self.test) {
             example.label = places[example.label as usize] as u32;
         }
         let matched = Self::new(self.name, names.to_vec(), self.train, self.validation, self.test)?;
-        Ok((matched, Some(note)))
+        Ok((matched, note))
     }
 
     /// SHA-256 in hex over the rows of every split, independent of the files they came from.

@@ -2,7 +2,9 @@
 
 mod formats;
 mod hostile;
+mod labels;
 mod layouts;
+mod splits;
 
 use std::fs;
 use std::path::{Path, PathBuf};

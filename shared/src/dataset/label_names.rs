@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::DatasetError;
-use super::excerpt::excerpt;
+use super::excerpt::{excerpt, names_in_words};
 use super::tsv::lines;
 
 /// The start of a name that says nothing but a number.
@@ -92,6 +92,32 @@ pub fn match_classes(from: &[String], to: &[String]) -> ClassMatch {
     } else {
         ClassMatch::Different
     }
+}
+
+/// The classes of one list as those of another: where each of the first is among the second, and what was decided on the
+/// way, none when they are the same. `of` and `other` say whose they are.
+///
+/// # Errors
+/// When they are other classes, with both lists.
+pub fn class_places(
+    (of, from): (&str, &[String]),
+    (other, to): (&str, &[String]),
+) -> Result<(Vec<usize>, Option<String>), DatasetError> {
+    let (ours, theirs) = (names_in_words(from), names_in_words(to));
+    let (places, by) = match match_classes(from, to) {
+        ClassMatch::Same => return Ok(((0..to.len()).collect(), None)),
+        ClassMatch::Named { places } => (places, "name"),
+        ClassMatch::Numbered => ((0..to.len()).collect(), "number, since one of them has no names"),
+        ClassMatch::Different => {
+            return Err(DatasetError::OtherClasses {
+                of: of.to_owned(),
+                got: ours,
+                other: other.to_owned(),
+                expected: theirs,
+            });
+        }
+    };
+    Ok((places, Some(format!("{other} calls the classes {theirs}, {of} {ours}: they are matched by {by}"))))
 }
 
 /// Where each name stands among `to`; none when one of them is not there.

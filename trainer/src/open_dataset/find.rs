@@ -117,7 +117,9 @@ fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<Da
         return Err(OpenDatasetError::NoSplit { path: folder.to_owned(), expected, found: contents(names) });
     }
     let is_read = |name: &&String| splits.iter().any(|(_, files)| files.contains(&folder.join(name)));
-    notes.extend(tables_not_read(names.iter().filter(|name| !is_read(name)).map(String::as_str)));
+    notes.extend(tables_not_read(
+        names.iter().filter(|name| !is_read(name) && !name.starts_with('.')).map(String::as_str),
+    ));
     let mut files = dataset_files(folder, splits, &folder.join(LABELS_FILE))?;
     files.notes.extend(notes);
     Ok(files)

@@ -33,7 +33,7 @@ pub(super) async fn load(task: &Task<Load>, request: Load, files: &[File]) -> Re
 pub(super) async fn rows(task: &Task<LoadRows>, entry: &FileEntry, files: &[File]) -> Result<RowsLoaded, Interruption> {
     let labels = task.worker().with_session(|session| Ok(session.config.label_names.clone()))?;
     let file = files.first().ok_or_else(|| Failure::MalformedMessage { reason: "no file came".to_owned() })?;
-    let (rows, note) = read_rows(&entry.path, &read(file).await?, &labels)?;
+    let (rows, note) = read_rows(&entry.path, &read(file).await?, &labels, None)?;
     let counts = rows.counts();
     task.worker().with_session(|session| {
         session.rows = Some(std::rc::Rc::new(rows));
@@ -53,8 +53,13 @@ async fn read(file: &File) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// A visitor's table, or the rows of a bundle.
-fn read_rows(name: &str, bytes: &[u8], labels: &[String]) -> Result<(Rows, Option<String>), Failure> {
+/// A visitor's table, or the rows of a bundle. `declared` are the class names that lie beside the table.
+fn read_rows(
+    name: &str,
+    bytes: &[u8],
+    labels: &[String],
+    declared: Option<&[String]>,
+) -> Result<(Rows, Option<String>), Failure> {
     match serde_json::from_slice::<ServedRows>(bytes) {
         Ok(rows) if !rows.train.is_empty() && !rows.held_out.is_empty() => {
             let is_class = |label: u32| (label as usize) < labels.len();
@@ -66,7 +71,7 @@ fn read_rows(name: &str, bytes: &[u8], labels: &[String]) -> Result<(Rows, Optio
             }
             Ok((Rows::new(rows.train, rows.held_out), None))
         }
-        _ => Rows::read(name, bytes, labels),
+        _ => Rows::read(name, bytes, labels, declared),
     }
 }
 
