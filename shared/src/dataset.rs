@@ -16,6 +16,7 @@ mod json;
 mod label_cell;
 mod label_names;
 mod label_scheme;
+mod lines;
 mod order;
 mod report;
 mod rows;

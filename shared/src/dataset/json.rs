@@ -8,8 +8,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::columns::join_texts;
+use super::lines::lines;
 use super::rows::{RawTable, Skipped};
-use super::tsv::lines;
 use super::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place};
 
 /// Reads JSON that is one array of objects or one object a line, by its first character; see [`read_json_lines`].

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::DatasetError;
 use super::excerpt::{excerpt, names_in_words};
-use super::tsv::lines;
+use super::lines::lines;
 
 /// The start of a name that says nothing but a number.
 const GENERIC: &str = "LABEL_";

@@ -55,7 +55,7 @@ pub(crate) fn layout(
         let all: Vec<&str> = all.iter().copied().filter(may_be_meant).collect();
         return match by_names(&all, asked) {
             Ok(splits) => {
-                let notes = not_read(&all, &splits).into_iter().collect();
+                let notes = put_together(&splits).into_iter().chain(not_read(&all, &splits)).collect();
                 Ok(Layout { splits, basis: Basis::Names, notes })
             }
             Err(_) if !configs.is_empty() => {
@@ -131,6 +131,18 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
     let splits = Split::ALL.into_iter().filter_map(|split| Some((split, found.remove(&split)?))).collect();
     notes.extend(not_read(all, &splits));
     Ok(Layout { splits, basis: Basis::Readme, notes })
+}
+
+/// The splits that are made of files whose names differ in more than a number, in words.
+fn put_together(splits: &SplitFiles) -> Vec<String> {
+    let without_digits = |file: &String| file.replace(|c: char| c.is_ascii_digit(), "");
+    let of_several = |files: &Vec<String>| files.iter().map(without_digits).collect::<BTreeSet<_>>().len() > 1;
+    let splits = splits.iter().filter(|(_, files)| of_several(files));
+    let in_words = |(split, files): &(Split, Vec<String>)| {
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        format!("{split} is put together of {}", some_of(&files))
+    };
+    splits.map(in_words).collect()
 }
 
 /// The tables beside those that were chosen, in words.
@@ -307,6 +319,20 @@ mod tests {
         assert_eq!(splits(&csv, None, None).unwrap(), expected);
         let gz = splits(&["train.csv", "train.jsonl.gz"], None, None).unwrap();
         assert_eq!(gz, [of(Split::Train, &["train.jsonl.gz"])]);
+    }
+
+    #[test]
+    fn what_is_put_together_and_what_is_left_unread_is_said() {
+        let notes = |all: &[&str]| layout(all, None, None, &str::to_owned).unwrap().notes;
+        let all = ["Train.csv", "train_noisy.csv", "VAL.csv", "extra.csv", "sub/extra.csv", "test.tsv"];
+        assert_eq!(
+            notes(&all),
+            [
+                "train is put together of Train.csv, train_noisy.csv",
+                "not read, though beside what was: extra.csv, test.tsv"
+            ]
+        );
+        assert_eq!(notes(&["data/train-0.csv", "data/train-1.csv", "data/eval.csv"]), Vec::<String>::new());
     }
 
     #[test]

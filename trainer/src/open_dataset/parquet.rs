@@ -21,7 +21,7 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
 
 use self::broken::Broken;
-use self::label_kind::LabelKind;
+use self::label_kind::{LabelKind, Value};
 use super::error::OpenDatasetError;
 use super::expansion::Expansion;
 use crate::untrusted;
@@ -153,23 +153,6 @@ fn read_row_group(
             let n_bytes: u64 = parts.iter().chain([&value]).flatten().map(Value::n_bytes).sum();
             expansion.add(name, n_bytes + ROW_BYTES)?;
             push(label_cell(value, label, kind).and_then(|label| Ok((label, text(parts, texts)?))));
-        }
-    }
-}
-
-/// One value, not null.
-#[derive(Debug)]
-enum Value {
-    Bytes(::parquet::data_type::ByteArray),
-    Integer(i64),
-    Float(f64),
-}
-
-impl Value {
-    fn n_bytes(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Integer(_) | Self::Float(_) => 8,
         }
     }
 }

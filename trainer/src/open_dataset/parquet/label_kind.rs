@@ -5,10 +5,25 @@ use ::parquet::basic::{ConvertedType, LogicalType, Type};
 use ::parquet::schema::types::ColumnDescriptor;
 use shared::dataset::LabelCell;
 
-use super::Value;
-
 /// The bytes of the longest decimal that is read: what fits an `i128`, 38 digits.
 const MAX_DECIMAL_BYTES: usize = 16;
+
+/// One value, not null.
+#[derive(Debug)]
+pub(super) enum Value {
+    Bytes(::parquet::data_type::ByteArray),
+    Integer(i64),
+    Float(f64),
+}
+
+impl Value {
+    pub(super) fn n_bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Integer(_) | Self::Float(_) => 8,
+        }
+    }
+}
 
 /// How a stored value becomes a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
