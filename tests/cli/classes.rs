@@ -40,8 +40,8 @@ fn model_called(folder: &Path, names: &[&str]) -> PathBuf {
 }
 
 fn csv(rows: &[(usize, String)], label: impl Fn(usize) -> String) -> String {
-    let rows: String = rows.iter().map(|(id, text)| format!("\"{text}\",{}\n", label(*id))).collect();
-    format!("text,label\n{rows}")
+    let rows: Vec<String> = rows.iter().map(|(id, text)| format!("\"{text}\",{}\n", label(*id))).collect();
+    format!("text,label\n{}", rows.concat())
 }
 
 fn evaluated(model: &Path, data: &Path, out: &Path, more: &[&str]) -> (Option<i32>, Value, String) {
@@ -53,7 +53,7 @@ fn evaluated(model: &Path, data: &Path, out: &Path, more: &[&str]) -> (Option<i3
     (output.status.code(), value, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// C01: ids or names in the rows, and `labels.txt`, `ClassLabel` or a flag that names classes in another order.
+/// Ids or names in the rows, and `labels.txt`, `ClassLabel` or a flag that names classes in another order.
 #[test]
 fn a_dataset_in_another_order_of_classes_is_evaluated_by_name() {
     for model in [tiny_model(), tiny_distilbert()] {
@@ -70,7 +70,7 @@ fn a_dataset_in_another_order_of_classes_is_evaluated_by_name() {
         let ids = csv(&rows, |id| turned(id).to_string()).into_bytes();
         let names = csv(&rows, |id| NAMES[id].to_owned()).into_bytes();
         let capitals = csv(&rows, |id| NAMES[id].to_uppercase()).into_bytes();
-        let flag: &[&str] = &["--label-names", "positive,negative,neutral"];
+        let flag: &[&str] = &["--label-names", "positive, negative ,neutral"];
         for (case, file, bytes, labels, flags) in [
             ("ids, labels.txt", "test.csv", &ids, Some(labels.clone()), &[][..]),
             ("ids, labels.txt in capitals", "test.csv", &ids, Some(labels.to_uppercase()), &[]),
@@ -120,7 +120,7 @@ fn a_dataset_of_other_classes_is_refused_with_both_lists_and_generic_names_are_m
     assert!(stderr.contains("the numbers of the classes: 0 negative, 1 neutral, 2 positive"), "{stderr}");
 }
 
-/// C62: a test file without the highest class.
+/// A test file without the highest class.
 #[test]
 fn stars_are_names_whichever_of_them_a_file_has() {
     let folder = tempfile::tempdir().unwrap();
@@ -154,7 +154,7 @@ fn names_in(checkpoint: &Path) -> Vec<String> {
     (0..names.len()).map(|id| names[&id.to_string()].as_str().unwrap().to_owned()).collect()
 }
 
-/// C02: the head's names are the task's in every checkpoint, and the run's own figures come out again.
+/// The head's names are the task's in every checkpoint, and the run's own figures come out again.
 fn assert_named_and_evaluated(out: &Path, record: &Value, data: &Path, names: &[&str]) {
     for which in ["healthy", "control", "corrupted", "healed"] {
         let checkpoint = out.join("checkpoint").join(which);
@@ -274,14 +274,14 @@ fn numbers_with_gaps_and_stars_are_the_names_that_a_run_saves() {
     }
 }
 
-/// F22, and CSV from where the comma separates decimals.
+/// CSV from where the comma separates decimals.
 #[test]
 fn a_table_with_another_separator_is_named_and_read_when_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let rows = oracle(folder.path(), &tiny_model());
     let (data, out) = (folder.path().join("rows.csv"), folder.path().join("out"));
-    let semicolons: String = rows.iter().map(|(id, text)| format!("\"{text}\";{}\n", NAMES[*id])).collect();
-    fs::write(&data, format!("text;label\n{semicolons}")).unwrap();
+    let semicolons: Vec<String> = rows.iter().map(|(id, text)| format!("\"{text}\";{}\n", NAMES[*id])).collect();
+    fs::write(&data, format!("text;label\n{}", semicolons.concat())).unwrap();
     let (code, _, stderr) = evaluated(&tiny_model(), &data, &out, &[]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("looks separated by semicolons") && stderr.contains("--delimiter semicolon"), "{stderr}");

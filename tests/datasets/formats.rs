@@ -167,12 +167,12 @@ fn columns_are_guessed_aloud_or_given() {
     assert_eq!(guessed.notes.iter().filter(|other| other.ends_with(note)).count(), 1, "{:?}", guessed.notes);
 
     let mut files = find(folder.path(), None, options().purpose).unwrap();
-    let choice = |text: &str, label: &str| ColumnChoice {
-        text: Some(vec![text.to_owned()]),
-        label: Some(label.to_owned()),
+    let choice = ColumnChoice {
+        text: Some(vec!["content".into()]),
+        label: Some("fine_label".into()),
         ..ColumnChoice::default()
     };
-    files.columns = choice("content", "fine_label");
+    files.columns = choice;
     let given = open_files(files.clone(), &options()).unwrap();
     let row = &given.dataset.test[0];
     assert_eq!((row.text.as_str(), given.dataset.label_names[row.label as usize].as_str()), ("b", "3"));

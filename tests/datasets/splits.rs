@@ -5,7 +5,7 @@ use trainer::open_dataset::{OpenOptions, Purpose, open};
 
 use crate::{folder, message, options, sizes, tsv};
 
-/// C17: a tenth of train must not stand for rows that lie beside it.
+/// A tenth of train must not stand for rows that lie beside it.
 #[test]
 fn a_split_is_known_by_any_of_its_words_in_any_letters() {
     for (name, split) in [

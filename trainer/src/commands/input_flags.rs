@@ -110,6 +110,7 @@ pub(super) fn dataset_request(
     columns: &ColumnFlags,
     rows: RowFlags,
 ) -> DatasetRequest {
+    let label_names = columns.label_names.as_ref();
     DatasetRequest {
         name: name.to_owned(),
         config: config.map(str::to_owned),
@@ -118,7 +119,8 @@ pub(super) fn dataset_request(
             label: columns.label_column.clone(),
             delimiter: columns.delimiter,
         },
-        label_names: columns.label_names.clone(),
+        // White space around a name is no part of it, as in labels.txt.
+        label_names: label_names.map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
         on_bad_row: if rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
         limits: Limits { train: rows.train_limit, validation: rows.validation_limit, test: rows.test_limit },
     }

@@ -179,16 +179,14 @@ fn decimal(unscaled: i128, scale: i8) -> Result<LabelCell, String> {
 fn label_cell(column: &dyn Array, row: usize, name: &str) -> Result<Result<LabelCell, BadRowReason>, Broken> {
     let missing = |got: String| BadRowReason::missing_label(name, got);
     if let Some(dictionary) = column.as_any_dictionary_opt() {
-        return match dictionary.is_null(row) {
-            true => Ok(Err(missing("null".to_owned()))),
-            false => {
-                let key = integer(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok());
-                let values = dictionary.values().as_ref();
-                let key = key.filter(|key| *key < values.len());
-                let key = key.ok_or_else(|| Broken::Syntax(format!("a key of column {name} without a value")))?;
-                label_cell(values, key, name)
-            }
-        };
+        if dictionary.is_null(row) {
+            return Ok(Err(missing("null".to_owned())));
+        }
+        let key = integer(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok());
+        let values = dictionary.values().as_ref();
+        let key = key.filter(|key| *key < values.len());
+        let key = key.ok_or_else(|| Broken::Syntax(format!("a key of column {name} without a value")))?;
+        return label_cell(values, key, name);
     }
     if column.is_null(row) {
         return Ok(Err(missing("null".to_owned())));
@@ -233,4 +231,53 @@ fn names_in(json: &str, inside: &[&str], label: &str) -> Option<Vec<String>> {
     let info = inside.iter().try_fold(&json, |json, key| json.get(key))?;
     let names = info.get("features")?.get(label)?.get("names")?.as_array()?;
     names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
+        StringArray, UInt32Array,
+    };
+
+    use super::*;
+
+    fn cells(column: &dyn Array) -> Vec<Result<LabelCell, String>> {
+        let cell = |row| match label_cell(column, row, "label") {
+            Ok(Ok(label)) => Ok(label),
+            Ok(Err(reason)) => Err(format!("{reason:?}")),
+            Err(Broken::Syntax(got)) => Err(got),
+            Err(Broken::Dataset(error)) => Err(error.to_string()),
+        };
+        (0..column.len()).map(cell).collect()
+    }
+
+    #[test]
+    fn labels_of_every_kind_of_column_are_the_same_as_in_other_formats() {
+        let ids = [Ok(LabelCell::Integer(0)), Ok(LabelCell::Integer(1))];
+        let decimal = Decimal128Array::from(vec![0, 100]).with_precision_and_scale(5, 2).unwrap();
+        let columns: [&dyn Array; 6] = [
+            &Int8Array::from(vec![0, 1]),
+            &UInt32Array::from(vec![0, 1]),
+            &Float32Array::from(vec![0.0, 1.0]),
+            &Float64Array::from(vec![0.0, 1.0]),
+            &BooleanArray::from(vec![false, true]),
+            &decimal,
+        ];
+        for column in columns {
+            assert_eq!(cells(column), ids, "{}", column.data_type());
+        }
+        let words = StringArray::from(vec!["pos ", "neg"]);
+        let keys = Int8Array::from(vec![Some(1), Some(0), None]);
+        let dictionary = DictionaryArray::new(keys, Arc::new(words));
+        let found = cells(&dictionary);
+        let name = |name: &str| Ok(LabelCell::Name(name.to_owned()));
+        assert_eq!(found[..2], [name("neg"), name("pos")]);
+        assert!(found[2].as_ref().is_err_and(|reason| reason.contains("MissingLabel")), "{found:?}");
+        assert_eq!(cells(&Float32Array::from(vec![0.1])), [name("0.1")]);
+        let dates = cells(&Date32Array::from(vec![1]));
+        assert_eq!(dates, [Err("Date32 in column label, which should hold whole numbers or strings".to_owned())]);
+    }
 }

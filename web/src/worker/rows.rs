@@ -214,9 +214,9 @@ mod tests {
             let declared = declared.map(str::to_owned);
             Rows::read("rows.csv", table.as_bytes(), &labels(), Some(&declared))
         };
-        let ids: String = (0..10).map(|i| format!("text {i},{}\n", i % 2)).collect();
+        let ids: Vec<String> = (0..10).map(|i| format!("text {i},{}\n", i % 2)).collect();
         for (declared, of_even) in [(["bad", "good"], 0), (["good", "bad"], 1), (["GOOD", "BAD"], 1)] {
-            let (rows, note) = read(&format!("text,label\n{ids}"), declared).unwrap();
+            let (rows, note) = read(&format!("text,label\n{}", ids.concat()), declared).unwrap();
             let is_right = |row: &Example| {
                 let is_even = row.text.ends_with(['0', '2', '4', '6', '8']);
                 row.label == if is_even { of_even } else { 1 - of_even }

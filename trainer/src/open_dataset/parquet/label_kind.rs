@@ -61,8 +61,8 @@ impl LabelKind {
             (Type::FLOAT, ..) => Ok(Self::Float { is_single: true }),
             (Type::DOUBLE, ..) => Ok(Self::Float { is_single: false }),
             (Type::INT32 | Type::INT64, Some(LogicalType::Integer(int)), _) if int.is_signed => Ok(Self::Integer),
-            (physical, Some(LogicalType::Integer(_)), _) => Ok(Self::Unsigned(bits(physical))),
-            (
+            (physical, Some(LogicalType::Integer(_)), _)
+            | (
                 physical,
                 None,
                 ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64,
