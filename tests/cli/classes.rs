@@ -115,6 +115,8 @@ fn a_dataset_of_other_classes_is_refused_with_both_lists_and_generic_names_are_m
     let (code, value, stderr) = evaluated(&generic, &data, &out, &flags);
     assert_eq!((code, value["accuracy"].as_f64()), (Some(0), Some(1.0)), "{stderr}");
     assert!(stderr.contains("they are matched by number, since one of them has no names"), "{stderr}");
+    let (_, value, stderr) = evaluated(&tiny_model(), &data, &out, &["--label-names", "0,1,2"]);
+    assert_eq!(value["accuracy"], 1.0, "{stderr}");
     let (_, value, stderr) = evaluated(&tiny_model(), &data, &out, &[]);
     assert_eq!(value["accuracy"], 1.0);
     assert!(stderr.contains("the numbers of the classes: 0 negative, 1 neutral, 2 positive"), "{stderr}");

@@ -39,16 +39,20 @@ pub fn default_label_names(n_labels: usize) -> Vec<String> {
     (0..n_labels).map(|label| format!("{GENERIC}{label}")).collect()
 }
 
-/// Whether these are the names of classes that have none.
+/// Whether these are the names of classes that have none: `LABEL_0` and so on, or nothing but the numbers from 0, as many
+/// datasets of the hub call theirs.
 ///
 /// ```
 /// use shared::dataset::{are_generic, default_label_names};
 /// assert!(are_generic(&default_label_names(3)));
-/// assert!(!are_generic(&["LABEL_1".to_owned(), "LABEL_0".to_owned()]));
+/// assert!(are_generic(&["0", "1"].map(str::to_owned)));
+/// assert!(!are_generic(&["LABEL_1", "LABEL_0"].map(str::to_owned)));
+/// assert!(!are_generic(&["1", "2"].map(str::to_owned)));
 /// ```
 #[must_use]
 pub fn are_generic(names: &[String]) -> bool {
-    !names.is_empty() && *names == default_label_names(names.len())
+    let are_all = |generic: &dyn Fn(usize) -> String| names.iter().enumerate().all(|(id, name)| *name == generic(id));
+    !names.is_empty() && (are_all(&|id| format!("{GENERIC}{id}")) || are_all(&|id| id.to_string()))
 }
 
 /// How the classes of one list are those of another.
@@ -183,6 +187,9 @@ mod tests {
         assert_eq!(matched(&["LABEL_1", "LABEL_0"], &["LABEL_0", "LABEL_1"]), named(&[1, 0]));
         assert_eq!(matched(&["a", "b"], &["LABEL_0", "LABEL_1"]), ClassMatch::Numbered);
         assert_eq!(matched(&["LABEL_0", "LABEL_1"], &["1", "2"]), ClassMatch::Numbered);
+        assert_eq!(matched(&["0", "1"], &["a", "b"]), ClassMatch::Numbered);
+        assert_eq!(matched(&["1", "0"], &["0", "1"]), named(&[1, 0]));
+        assert_eq!(matched(&["1", "2"], &["a", "b"]), ClassMatch::Different);
         assert_eq!(matched(&["a", "b"], &["a", "c"]), ClassMatch::Different);
         assert_eq!(matched(&["a", "b"], &["LABEL_0", "LABEL_1", "LABEL_2"]), ClassMatch::Different);
         // In capitals there are two of them.
