@@ -11,7 +11,7 @@ mod save;
 
 pub use crate::error::CheckpointError;
 pub use crate::model::{HISTORY_KEY, History, Treatment};
-pub use load::{Checkpoint, HeadOrigin, LoadOptions, WeightFile};
+pub use load::{Checkpoint, HeadChange, HeadOrigin, LoadOptions, OtherClasses, WeightFile};
 pub use names::{NameMatch, match_name};
 pub use overlay::overlay_weights;
 pub(crate) use save::{LazyTensor, Values, safetensors_file};

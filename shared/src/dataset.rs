@@ -7,35 +7,44 @@
 mod batch;
 mod columns;
 mod csv;
+mod delimiter;
 mod error;
 mod example;
+mod excerpt;
 mod format;
 mod json;
-mod labels;
+mod label_cell;
+mod label_names;
+mod label_scheme;
+mod lines;
 mod order;
 mod report;
 mod rows;
 mod split;
+mod split_name;
 mod tsv;
 
 use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, EncodedExample};
-pub use columns::{ColumnChoice, Columns, join_texts};
+pub use columns::{ColumnChoice, Columns, IsPair, RowText};
 pub use csv::read_csv;
+pub use delimiter::Delimiter;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
-pub use example::{Example, LabelCell, Split, row_hash};
+pub use example::{Example, Split};
+pub use excerpt::names_in_words;
 pub use format::{
     Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
 };
 pub use json::{read_json, read_json_lines};
-pub use labels::{default_label_names, parse_label_names};
+pub use label_cell::LabelCell;
+pub use label_names::{ClassMatch, are_generic, class_places, default_label_names, match_classes, parse_label_names};
+pub use label_scheme::{Encoded, Known, LabelRange, LabelScheme, Labelling};
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
-pub use rows::{
-    LabelRange, LabelScheme, MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble,
-};
+pub use rows::{MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble};
 pub use split::{CarveOut, Carved, carve_out, limit, stratified_sample};
+pub use split_name::{SplitName, split_of_word};
 pub use tsv::{parse_tsv, read_tsv};
 
 use crate::random::Seed;
@@ -70,12 +79,12 @@ impl Limits {
 /// use shared::dataset::{Dataset, Example, Limits};
 /// use shared::random::Seed;
 ///
-/// let row = |text: &str, label| Example { text: text.to_owned(), label };
+/// let row = |text: &str, label| Example::of_one_text(text.to_owned(), label);
 /// let train = vec![row("good", 1), row("fine", 1), row("bad", 0), row("awful", 0)];
 /// let names = vec!["negative".to_owned(), "positive".to_owned()];
 /// let dataset = Dataset::new("toy".to_owned(), names, train, vec![], vec![row("good", 1)])?;
 /// assert_eq!(dataset.report.splits[0].class_counts, [2, 2]);
-/// assert!(dataset.report.warnings()[0].contains("whose text is also in")); // "good" is in train and test
+/// assert!(dataset.warnings()[0].contains("whose text is also in")); // "good" is in train and test
 ///
 /// let limits = Limits { train: Some(2), ..Limits::default() };
 /// let smaller = dataset.limited(&limits, Seed(0), Seed(0))?;
@@ -127,6 +136,12 @@ impl Dataset {
         Ok(Self { name, label_names, train, validation, test, report })
     }
 
+    /// What a reader of results should know about the rows, as sentences, the harmless zeros left out.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.report.warnings(&self.label_names)
+    }
+
     /// The rows of one split.
     #[must_use]
     pub fn split(&self, split: Split) -> &[Example] {
@@ -161,6 +176,23 @@ impl Dataset {
         Ok(self)
     }
 
+    /// The same rows with the class ids of others, such as a model's, and what was decided on the way. Classes are matched
+    /// by [`match_classes`]; `of` says whose names they are.
+    ///
+    /// # Errors
+    /// When they are other classes.
+    pub fn matched_with(mut self, names: &[String], of: &str) -> Result<(Self, Option<String>), DatasetError> {
+        let (places, note) = class_places((&format!("dataset {}", self.name), &self.label_names), (of, names))?;
+        if note.is_none() {
+            return Ok((self, None));
+        }
+        for example in self.train.iter_mut().chain(&mut self.validation).chain(&mut self.test) {
+            example.label = places[example.label as usize] as u32;
+        }
+        let matched = Self::new(self.name, names.to_vec(), self.train, self.validation, self.test)?;
+        Ok((matched, note))
+    }
+
     /// SHA-256 in hex over the rows of every split, independent of the files they came from.
     ///
     /// For each split in the order of [`Split::ALL`] it reads the split's name, its number of rows (u64) and each
@@ -178,7 +210,7 @@ pub(crate) mod tests {
 
     /// `n` rows with distinct texts whose labels go round `0..n_labels`.
     pub(crate) fn examples(n: usize, n_labels: u32) -> Vec<Example> {
-        (0..n as u32).map(|i| Example { text: format!("text {i}"), label: i % n_labels }).collect()
+        (0..n as u32).map(|i| Example::of_one_text(format!("text {i}"), i % n_labels)).collect()
     }
 
     fn names(n: usize) -> Vec<String> {
@@ -206,6 +238,23 @@ pub(crate) mod tests {
         assert_eq!(one.to_string(), "dataset \"toy\": expected at least two classes, got 1");
         let unnamed = Dataset::new("toy".into(), names(2), examples(4, 2), vec![], examples(4, 3)).unwrap_err();
         assert_eq!(unnamed.to_string(), "dataset \"toy\", test: expected labels 0 to 1, got 2");
+    }
+
+    #[test]
+    fn a_dataset_takes_a_models_order_of_classes_by_name() {
+        let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let dataset = Dataset::new("toy".into(), names(["pos", "neg"]), vec![], vec![], examples(4, 2)).unwrap();
+        let labels = |dataset: &Dataset| dataset.test.iter().map(|row| row.label).collect::<Vec<_>>();
+        let (matched, note) = dataset.clone().matched_with(&names(["NEG", "POS"]), "model m").unwrap();
+        assert_eq!((labels(&matched), &matched.label_names), (vec![1, 0, 1, 0], &names(["NEG", "POS"])));
+        let expected = "model m calls the classes NEG, POS, dataset toy pos, neg: they are matched by name";
+        assert_eq!(note.as_deref(), Some(expected));
+        let (numbered, note) = dataset.clone().matched_with(&default_label_names(2), "model m").unwrap();
+        assert_eq!(labels(&numbered), labels(&dataset));
+        assert!(note.unwrap().ends_with("matched by number, since one of them has no names"));
+        assert_eq!(dataset.clone().matched_with(&names(["pos", "neg"]), "model m").unwrap(), (dataset.clone(), None));
+        let error = dataset.matched_with(&names(["yes", "no"]), "model m").unwrap_err().to_string();
+        assert!(error.starts_with("dataset toy has the classes pos, neg, model m has yes, no: expected"), "{error}");
     }
 
     #[test]

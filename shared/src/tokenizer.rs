@@ -2,6 +2,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod general;
+mod input;
 #[cfg(any(target_arch = "wasm32", test))]
 mod word_pieces;
 #[cfg(not(target_arch = "wasm32"))]
@@ -16,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use general::General as Inner;
+pub use input::{Encoded, Input};
 #[cfg(target_arch = "wasm32")]
 use word_pieces::WordPieces as Inner;
 
@@ -181,8 +183,11 @@ impl Tokenizer {
         let ids = around.clone().map(|token| id_in_file(&file, &token));
         let [Some(cls), Some(sep)] = ids else { return Ok((as_it_is?, None)) };
         // What cannot be read as it is may still be read with BERT's parts.
-        let puts_around = as_it_is.as_ref().ok().map(|tokenizer| tokenizer.encode(&[""], 3)).transpose()?;
-        if puts_around.is_none_or(|rows| rows[0] != [cls, sep]) {
+        let inputs = [Input::from(""), Input { text: "", text_pair: Some("") }];
+        let puts_around = as_it_is.as_ref().ok().map(|tokenizer| tokenizer.encode_inputs(&inputs, 5));
+        let is_of_bert =
+            |rows: Vec<Encoded>| rows[0].ids == [cls, sep] && rows[1].ids == [cls, sep, sep] && rows[1].n_second == 1;
+        if !puts_around.is_some_and(|rows| rows.is_ok_and(is_of_bert)) {
             replaced.push(format!("puts {} and {} around a text", around[0], around[1]));
         }
         if replaced.is_empty() {
@@ -254,18 +259,23 @@ impl Tokenizer {
     /// # Errors
     /// When `max_length` leaves no room for a token between `[CLS]` and `[SEP]`.
     pub fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<Vec<u32>>> {
-        Ok(self.encode_with_cuts(texts, max_length)?.into_iter().map(|(ids, _)| ids).collect())
+        let inputs: Vec<Input<'_>> = texts.iter().map(|text| (*text).into()).collect();
+        Ok(self.encode_inputs(&inputs, max_length)?.into_iter().map(|encoded| encoded.ids).collect())
     }
 
-    /// As [`Tokenizer::encode`], and of each text whether it was longer.
+    /// Each text as `[CLS] text [SEP]`, each pair as `[CLS] first [SEP] second [SEP]`, cut to `max_length` tokens. Of a pair
+    /// that is too long tokens are taken from the end of whichever is longer, as by the strategy `longest_first` of
+    /// `transformers`.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub fn encode_with_cuts(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
-        if max_length < 3 {
-            return Err(Error::Tokenizer(format!("a maximum length of {max_length} leaves no room for text")));
+    /// When `max_length` leaves no room for a token of each text.
+    pub fn encode_inputs(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+        let has_pairs = inputs.iter().any(|input| input.text_pair.is_some());
+        let (shortest, what) = if has_pairs { (5, "a pair of texts") } else { (3, "text") };
+        if max_length < shortest {
+            return Err(Error::Tokenizer(format!("a maximum length of {max_length} leaves no room for {what}")));
         }
-        self.inner.encode(texts, max_length)
+        self.inner.encode(inputs, max_length)
     }
 
     /// The pieces behind ids, such as `##ing`; `[UNK]` for an id without one.

@@ -28,9 +28,9 @@ fn checkpoint(seed: u64, hidden_size: usize) -> Checkpoint {
 
 /// Rows of `n_tokens` tokens, every third one shorter.
 fn rows(n_rows: usize, n_tokens: usize) -> Arc<Vec<EncodedExample>> {
-    let row = |i: usize| EncodedExample {
-        input_ids: (0..n_tokens - i % 3).map(|at| (4 + (i * 7 + at * 5) % 36) as u32).collect(),
-        label: (i % 3) as u32,
+    let row = |i: usize| {
+        let input_ids = (0..n_tokens - i % 3).map(|at| (4 + (i * 7 + at * 5) % 36) as u32).collect();
+        EncodedExample::of_one_text(input_ids, (i % 3) as u32)
     };
     Arc::new((0..n_rows).map(row).collect())
 }

@@ -223,7 +223,7 @@ fn nan_in_any_parameter_of_a_model_leaves_no_finite_logits() {
     for model_type in ["bert", "distilbert"] {
         let mut checkpoint = checkpoint(model_type);
         let paths: Vec<_> = checkpoint.parameters.paths().collect();
-        let row = EncodedExample { input_ids: vec![2, 9, 17, 3], label: 0 };
+        let row = EncodedExample::of_one_text(vec![2, 9, 17, 3], 0);
         for path in paths {
             let values = checkpoint.parameters.to_vec(path).unwrap();
             checkpoint.parameters.set(path, vec![NAN; values.len()]).unwrap();
@@ -249,7 +249,7 @@ fn a_row_of_a_model_is_nan_whatever_its_padding_and_only_that_row() {
     table[5] = NAN;
     checkpoint.parameters.set(path, table).unwrap();
     let rows = [vec![2, 9, 17, 3], vec![2, 17, 3], vec![2, 4, 5, 6, 7, 3]];
-    let rows = rows.map(|input_ids| EncodedExample { input_ids, label: 0 });
+    let rows = rows.map(|input_ids| EncodedExample::of_one_text(input_ids, 0));
     for kernels in both() {
         let (config, parameters) = (&checkpoint.config, &checkpoint.parameters);
         let model = TextClassifier::for_evaluation(config, parameters, &kernels, DType::F32).unwrap();

@@ -41,7 +41,7 @@ fn models(checkpoint: &Checkpoint) -> impl Iterator<Item = (Kernels, TextClassif
 }
 
 fn rows(rows: &[&[u32]]) -> Vec<EncodedExample> {
-    rows.iter().map(|ids| EncodedExample { input_ids: ids.to_vec(), label: 0 }).collect()
+    rows.iter().map(|ids| EncodedExample::of_one_text(ids.to_vec(), 0)).collect()
 }
 
 /// Makes layer 0 of head 0 score the token [`LOUD`] with −∞ and every other with 0.

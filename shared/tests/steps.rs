@@ -30,7 +30,7 @@ fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
     let path = ParameterPath::weight(Module::Classifier);
     let weight = parameters.to_vec(path).unwrap();
     parameters.set(path, weight.iter().map(|w| w * scale).collect()).unwrap();
-    let row = |label| EncodedExample { input_ids: vec![2, 7, 9, 3], label };
+    let row = |label| EncodedExample::of_one_text(vec![2, 7, 9, 3], label);
     let args = TrainingArgs { max_grad_norm, warmup_ratio: 0.0, max_steps: Some(3), ..TrainingArgs::default() };
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     // Of two rows that are alike but for their labels, one is predicted wrongly.

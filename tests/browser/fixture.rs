@@ -13,7 +13,7 @@ use shared::bundle::{
 };
 use shared::checkpoint::{Checkpoint, LoadOptions, save_weights};
 use shared::corruption::Plan;
-use shared::dataset::{EncodedExample, Example, row_hash};
+use shared::dataset::{EncodedExample, Example};
 use shared::evaluation::{predicted_class, softmax};
 use shared::model::{ModelConfig, Module, TextClassifier};
 use shared::nn::Kernels;
@@ -97,7 +97,7 @@ impl Fixture {
             BitMix { embeddings: Encoding::F32, attention: Encoding::F32, ffn: Encoding::F32, other: Encoding::F32 };
         let weights = encode_parameters(&healthy, &exact).unwrap();
         let delta = encode_delta(&corrupted, &healed, &exact, is_moved).unwrap();
-        let hashes = |rows: &[Example]| rows.iter().map(|row| row_hash(&row.text, row.label)).collect::<Vec<_>>();
+        let hashes = |rows: &[Example]| rows.iter().map(Example::row_hash).collect::<Vec<_>>();
         let manifest = Manifest {
             version: BUNDLE_VERSION,
             name: NAME.to_owned(),
@@ -172,7 +172,7 @@ impl Fixture {
     /// What the native code has for a model under a damage: the probabilities of a text's classes.
     pub fn probabilities(&self, model: Condition, plan: &str, seed: u64, text: &str) -> Vec<f64> {
         let parameters = self.parameters(model, plan, seed);
-        let examples = encode(&self.tokenizer, &[Example { text: text.to_owned(), label: 0 }]);
+        let examples = encode(&self.tokenizer, &[Example::of_one_text(text.to_owned(), 0)]);
         let kernels = Kernels::for_device(&Device::Cpu);
         let model = TextClassifier::for_evaluation(&self.config, &parameters, &kernels, DType::F32).unwrap();
         softmax(&logits(&model, &examples, 1, 0, |_| {}).unwrap()[0].logits)
@@ -234,7 +234,7 @@ fn rows() -> Vec<Example> {
         for frame in ["the {t} was {w}", "a {w} {t}", "what a {w} {t} this is"] {
             for (label, words) in (0..).zip(WORDS) {
                 for word in words {
-                    rows.push(Example { text: frame.replace("{t}", thing).replace("{w}", word), label });
+                    rows.push(Example::of_one_text(frame.replace("{t}", thing).replace("{w}", word), label));
                 }
             }
         }
@@ -264,7 +264,7 @@ fn fine_tuned(config: &ModelConfig, parameters: Parameters, tokenizer: &Tokenize
 fn encode(tokenizer: &Tokenizer, rows: &[Example]) -> Vec<EncodedExample> {
     let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
     let ids = tokenizer.encode(&texts, MAX_LENGTH).unwrap();
-    ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label }).collect()
+    ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample::of_one_text(input_ids, row.label)).collect()
 }
 
 /// A `tokenizer.json` of whole words, as BERT's are written.

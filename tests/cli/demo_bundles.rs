@@ -9,7 +9,7 @@ use std::process::Command;
 use candle_core::{DType, Device};
 use shared::Parameters;
 use shared::bundle::{Bundle, BundleIndex, Manifest, Outcome, Quality};
-use shared::dataset::{EncodedExample, row_hash};
+use shared::dataset::{EncodedExample, Example};
 use shared::evaluation::softmax;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
@@ -58,6 +58,10 @@ fn transfer_bytes(path: &Path) -> u64 {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&bytes).unwrap();
     gzip.finish().unwrap().len() as u64
+}
+
+fn row_hash(text: &str, label: u32) -> String {
+    Example::of_one_text(text.to_owned(), label).row_hash()
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn outcomes(bundle: &Bundle, parameters: &Parameters, texts: &[&str]) -> Vec<Vec
     let kernels = Kernels::for_device(&Device::Cpu);
     let model = TextClassifier::for_evaluation(bundle.config(), parameters, &kernels, DType::F32).unwrap();
     let ids = bundle.tokenizer().encode(texts, bundle.manifest().task.max_length).unwrap();
-    let rows: Vec<_> = ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
+    let rows: Vec<_> = ids.into_iter().map(|input_ids| EncodedExample::of_one_text(input_ids, 0)).collect();
     let logits = logits(&model, &rows, 64, bundle.config().pad_token_id, |_| {}).unwrap();
     logits.iter().map(|row| softmax(&row.logits).into_iter().map(|p| p as f32).collect()).collect()
 }

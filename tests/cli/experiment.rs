@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::Condition;
-use shared::checkpoint::save_weights;
+use shared::checkpoint::{OtherClasses, save_weights};
 use shared::record::{MetricsLine, Seeds};
 use shared::training::TrainingArgs;
 use trainer::dataset_request::DatasetRequest;
@@ -195,6 +195,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
     let prepared = Prepared::new(RunRequest {
         model: text(&tiny_model()),
         weights: Weights::Read,
+        other_classes: OtherClasses::default(),
         dataset: &DatasetRequest::new(text(&data)),
         corruption: None,
         training,

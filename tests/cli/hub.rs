@@ -553,6 +553,6 @@ fn the_catalogue_is_a_table_or_json() {
     assert!(table.contains("minilm-l6") && table.contains("rotten_tomatoes"), "{table}");
     let output = bert_heal().args(["fetch", "--list", "--json"]).assert().success();
     let catalogue: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    assert_eq!(catalogue["dataset"].as_array().unwrap().len(), 8);
+    assert_eq!(catalogue["dataset"].as_array().unwrap().len(), 10);
     bert_heal().arg("fetch").assert().code(2);
 }

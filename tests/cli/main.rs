@@ -4,6 +4,7 @@
 
 mod bundle;
 mod cards;
+mod classes;
 mod control;
 mod demo_bundles;
 mod experiment;
@@ -14,6 +15,7 @@ mod hostile;
 mod hub;
 mod identity;
 mod models;
+mod pairs;
 mod quickstart;
 mod report;
 mod schemas;

@@ -73,6 +73,7 @@ pub(crate) fn record() -> RunRecord {
         tokenizer_sha256: "70".repeat(32),
         weights_sha256: Some("a1".repeat(32)),
         random: false,
+        head: None,
     };
     let dataset = DatasetSpec {
         name: "trec6".into(),
@@ -186,6 +187,7 @@ fn a_prediction_that_is_not_finite_is_valid_and_one_without_a_label_is_not() {
     let not_finite = TextPrediction {
         model: None,
         text: "Who wrote Hamlet?".into(),
+        text_pair: Some("Shakespeare did.".into()),
         label: None,
         label_id: None,
         probabilities: vec![f32::NAN; 4],

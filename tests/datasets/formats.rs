@@ -76,7 +76,7 @@ fn a_folder_may_mix_formats_but_not_within_a_split() {
     fs::write(mixed.path().join("train.jsonl.gz"), b"").unwrap();
     assert_eq!(
         message(&mixed, &options()),
-        "dataset DIR: expected one file for train, got train.csv and train.jsonl.gz"
+        "dataset DIR: expected one file for train, got train.csv and train.jsonl.gz (move the other away)"
     );
 }
 
@@ -167,9 +167,15 @@ fn columns_are_guessed_aloud_or_given() {
     assert_eq!(guessed.notes.iter().filter(|other| other.ends_with(note)).count(), 1, "{:?}", guessed.notes);
 
     let mut files = find(folder.path(), None, options().purpose).unwrap();
-    files.columns = ColumnChoice { text: Some(vec!["content".into()]), label: Some("fine_label".into()) };
+    let choice = ColumnChoice {
+        text: Some(vec!["content".into()]),
+        label: Some("fine_label".into()),
+        ..ColumnChoice::default()
+    };
+    files.columns = choice;
     let given = open_files(files.clone(), &options()).unwrap();
-    assert_eq!((given.dataset.test[0].text.as_str(), given.dataset.test[0].label), ("b", 3));
+    let row = &given.dataset.test[0];
+    assert_eq!((row.text.as_str(), given.dataset.label_names[row.label as usize].as_str()), ("b", "3"));
     files.columns.label = Some("lable".into());
     let error = open_files(files, &options()).unwrap_err().to_string();
     let expected = "expected a column for the label (lable), got the columns fine_label, title, content, coarse_label";
@@ -206,7 +212,8 @@ fn columns_of_parquet_that_cannot_be_text_or_label_are_named() {
     let bytes = tables::parquet(&rows("text", 6), Compression::SNAPPY, None);
     let folder = folder(&[("train.parquet", &bytes)]);
     let mut files = find(folder.path(), None, options().purpose).unwrap();
-    files.columns = ColumnChoice { text: Some(vec!["label".into()]), label: Some("text".into()) };
+    files.columns =
+        ColumnChoice { text: Some(vec!["label".into()]), label: Some("text".into()), ..ColumnChoice::default() };
     let error = open_files(files, &options()).unwrap_err().to_string();
     assert!(error.ends_with("got INT64 in column label, which should hold strings"), "{error}");
 }

@@ -2,7 +2,9 @@
 
 mod formats;
 mod hostile;
+mod labels;
 mod layouts;
+mod splits;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +81,10 @@ fn validation_may_be_called_dev_or_valid_but_only_once() {
         assert_eq!(opened.report_split, Split::Validation);
     }
     let both = folder(&[("train.tsv", &tsv("a", 40)), ("dev.tsv", &tsv("b", 4)), ("valid.tsv", &tsv("c", 4))]);
-    assert_eq!(message(&both, &options()), "dataset DIR: expected one file for validation, got dev.tsv and valid.tsv");
+    assert_eq!(
+        message(&both, &options()),
+        "dataset DIR: expected one file for validation, got dev.tsv and valid.tsv (move the other away)"
+    );
 }
 
 #[test]

@@ -195,7 +195,7 @@ pub fn fine_tuning(name: &str, training: &Training, kernels: Kernels) -> (FineTu
         ..TrainingArgs::default()
     };
     // The batches are given, so these rows only have to exist.
-    let rows = Arc::new(vec![EncodedExample { input_ids: vec![4, 5], label: 0 }]);
+    let rows = Arc::new(vec![EncodedExample::of_one_text(vec![4, 5], 0)]);
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     let Checkpoint { config, parameters, .. } = checkpoint;
     let fine_tuning = FineTuning::new(&config, parameters, rows, &args, seeds, kernels, &Device::Cpu).unwrap();

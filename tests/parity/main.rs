@@ -8,5 +8,6 @@ mod files;
 mod harness;
 mod models;
 mod page;
+mod pairs;
 mod pickled;
 mod tokenizer;

@@ -90,7 +90,7 @@ fn case(plan: &str, seed: u64, texts: &[String]) -> Case {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let ids = tokenizer.encode(&texts, config.max_positions.min(128)).unwrap();
     let examples: Vec<EncodedExample> =
-        ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
+        ids.into_iter().map(|input_ids| EncodedExample::of_one_text(input_ids, 0)).collect();
     let kernels = Kernels::for_device(&Device::Cpu);
     let model = TextClassifier::for_evaluation(&config, &parameters, &kernels, DType::F32).unwrap();
     let logits = shared::training::logits(&model, &examples, 32, config.pad_token_id, |_| {}).unwrap();

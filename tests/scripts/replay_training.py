@@ -6,7 +6,7 @@
 
 DUMP_DIR holds
   initial/            the checkpoint before the first step, with its head, in Hugging Face layout
-  batches.jsonl       one line a micro-batch: step, input_ids, attention_mask, labels, learning_rate (of that step), loss
+  batches.jsonl       one line a micro-batch: step, input_ids, attention_mask, token_type_ids, labels, learning_rate (of that step), loss
   training_args.json  learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, max_grad_norm (0: no clipping),
                       gradient_accumulation_steps
 
@@ -99,8 +99,10 @@ def read_steps(path: Path):
 def train_step(model, adam, micro_batches: list[dict], max_grad_norm: float) -> tuple[list[float], float]:
     """One optimiser step; the loss of each micro-batch and the gradient norm before clipping."""
     losses = []
+    # DistilBERT has no token types and refuses them.
+    names = [name for name in TENSORS if name != "token_type_ids" or hasattr(model.config, "type_vocab_size")]
     for row in micro_batches:
-        loss = model(**{name: torch.tensor(row[name]) for name in TENSORS if name in row}).loss
+        loss = model(**{name: torch.tensor(row[name]) for name in names if name in row}).loss
         (loss / len(micro_batches)).backward()
         losses.append(loss.item())
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm or float("inf")).item()

@@ -9,7 +9,9 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
 use flate2::write::GzEncoder;
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -99,6 +101,77 @@ pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>
         column.close().unwrap();
         group.close().unwrap();
     }
+    writer.into_inner().unwrap()
+}
+
+/// A Parquet file of columns of strings.
+#[must_use]
+pub fn parquet_of_strings<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Vec<u8> {
+    let columns: String = names.iter().map(|name| format!("required binary {name} (UTF8); ")).collect();
+    let schema = parse_message_type(&format!("message schema {{ {columns} }}")).unwrap();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for place in 0..N {
+        let values: Vec<ByteArray> = rows.iter().map(|row| row[place].as_str().into()).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// A label column of Parquet that is no plain integers or strings.
+#[derive(Clone, Debug)]
+pub enum Labels {
+    /// Stored as 32 bits, with what the schema says of them, such as `(DECIMAL(4, 1))`.
+    Int32(&'static str, Vec<i32>),
+    /// Stored as so many bytes each, the highest first, with what the schema says of them.
+    Fixed(&'static str, Vec<Vec<u8>>),
+    /// `double`
+    Double(Vec<f64>),
+    /// `boolean`
+    Boolean(Vec<bool>),
+    /// Strings, with nulls.
+    Strings(Vec<Option<&'static str>>),
+}
+
+/// A Parquet file of one row group with a text for each label.
+#[must_use]
+pub fn parquet_with(labels: &Labels, properties: WriterProperties) -> Vec<u8> {
+    let (kind, n_rows) = match labels {
+        Labels::Int32(kind, labels) => (format!("required int32 label {kind}"), labels.len()),
+        Labels::Fixed(kind, labels) => {
+            (format!("required fixed_len_byte_array({}) label {kind}", labels[0].len()), labels.len())
+        }
+        Labels::Double(labels) => ("required double label".to_owned(), labels.len()),
+        Labels::Boolean(labels) => ("required boolean label".to_owned(), labels.len()),
+        Labels::Strings(labels) => ("optional binary label (UTF8)".to_owned(), labels.len()),
+    };
+    let schema = parse_message_type(&format!("message schema {{ required binary text (UTF8); {kind}; }}")).unwrap();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let texts: Vec<ByteArray> = (0..n_rows).map(|row| format!("text {row}").as_str().into()).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    match labels {
+        Labels::Int32(_, labels) => column.typed::<Int32Type>().write_batch(labels, None, None).unwrap(),
+        Labels::Double(labels) => column.typed::<DoubleType>().write_batch(labels, None, None).unwrap(),
+        Labels::Boolean(labels) => column.typed::<BoolType>().write_batch(labels, None, None).unwrap(),
+        Labels::Fixed(_, labels) => {
+            let labels: Vec<FixedLenByteArray> = labels.iter().map(|bytes| bytes.clone().into()).collect();
+            column.typed::<FixedLenByteArrayType>().write_batch(&labels, None, None).unwrap()
+        }
+        Labels::Strings(labels) => {
+            let present: Vec<i16> = labels.iter().map(|label| label.is_some().into()).collect();
+            let labels: Vec<ByteArray> = labels.iter().flatten().map(|label| (*label).into()).collect();
+            column.typed::<ByteArrayType>().write_batch(&labels, Some(&present), None).unwrap()
+        }
+    };
+    column.close().unwrap();
+    group.close().unwrap();
     writer.into_inner().unwrap()
 }
 

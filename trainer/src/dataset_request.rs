@@ -77,8 +77,15 @@ impl DatasetRequest {
         if self.columns.text.is_some() {
             files.columns.text.clone_from(&self.columns.text);
         }
+        // A text that was asked for leaves nothing of a pair that the dataset is known for.
+        if self.columns.text.is_some() || self.columns.text_pair.is_some() {
+            files.columns.text_pair.clone_from(&self.columns.text_pair);
+        }
         if self.columns.label.is_some() {
             files.columns.label.clone_from(&self.columns.label);
+        }
+        if self.columns.delimiter.is_some() {
+            files.columns.delimiter = self.columns.delimiter;
         }
         if self.label_names.is_some() {
             if files.label_names.is_some() {

@@ -197,7 +197,9 @@ fn rows_of_repository(fetched: &Fetched, layout: Layout, name: &str, entry: Opti
         name: name.to_owned(),
         splits: layout.splits.into_iter().map(|(split, files)| (split, paths(files))).collect(),
         columns: ColumnChoice {
+            delimiter: None,
             text: entry.map(|entry| entry.text_columns.clone()),
+            text_pair: entry.and_then(|entry| entry.text_pair_column.clone()),
             label: entry.map(|entry| entry.label_column.clone()),
         },
         label_names: entry.map(|entry| entry.label_names.clone()),

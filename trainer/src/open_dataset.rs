@@ -71,6 +71,17 @@ pub struct OpenedDataset {
 }
 
 impl OpenedDataset {
+    /// The same rows with the class ids of a model: classes are matched by name, see [`Dataset::matched_with`]. `of` says
+    /// whose `names` they are.
+    ///
+    /// # Errors
+    /// When they are other classes, with both lists.
+    pub fn matched_with(mut self, names: &[String], of: &str) -> Result<Self, OpenDatasetError> {
+        let (dataset, note) = self.dataset.matched_with(names, of)?;
+        self.notes.extend(note);
+        Ok(Self { dataset, ..self })
+    }
+
     /// The rows to report on.
     #[must_use]
     pub fn report_rows(&self) -> &[Example] {
@@ -125,7 +136,7 @@ pub fn open_files(files: DatasetFiles, options: &OpenOptions) -> Result<OpenedDa
 
     let dataset = Dataset::new(files.name, read.label_names, train, validation, test)?;
     let dataset = limited(dataset, options, &mut notes)?;
-    notes.extend(dataset.report.warnings());
+    notes.extend(dataset.warnings());
     Ok(OpenedDataset { dataset, notes, report_split, n_skipped: read.n_skipped })
 }
 

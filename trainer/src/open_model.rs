@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
-use shared::checkpoint::{Checkpoint, LoadOptions, TOKENIZER_FILES, WeightFile, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, OtherClasses, TOKENIZER_FILES, WeightFile, save_weights};
 use shared::model::{ModelConfig, shape_config};
 use shared::random::Seed;
 use shared::record::Source;
@@ -261,6 +261,17 @@ impl ModelSource {
         head_seed: Seed,
         device: &Device,
     ) -> anyhow::Result<Checkpoint> {
+        self.load_with(label_names, OtherClasses::default(), head_seed, device)
+    }
+
+    /// As [`Self::load`], with a choice of what to do with a head for other classes.
+    pub fn load_with(
+        &self,
+        label_names: Option<Vec<String>>,
+        other_classes: OtherClasses,
+        head_seed: Seed,
+        device: &Device,
+    ) -> anyhow::Result<Checkpoint> {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
         let (folder, files) = match (&self.origin, self.weights) {
             (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, &options)?),
@@ -272,7 +283,7 @@ impl ModelSource {
                 (folder, vec![WeightFile { name: WEIGHTS.into(), bytes: save_weights(&parameters)? }])
             }
         };
-        Checkpoint::load(&self.config, files, &options)
+        Checkpoint::load_with(&self.config, files, &options, other_classes)
             .map_err(bad_input)
             .with_context(|| format!("model {}", folder.display()))
     }

@@ -20,7 +20,7 @@ use shared::model::ParameterPath;
 use shared::random::Seed;
 use shared::record::{
     Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,
-    RunRecord, RunStatus, TextLine, TrainSummary,
+    RunRecord, RunStatus, TrainSummary,
 };
 use shared::{Error, Parameters};
 
@@ -237,10 +237,7 @@ fn keep(
 
 /// Keeps the texts of the reported rows, which predictions name only by their hash.
 fn keep_texts(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<()> {
-    let rows = prepared.report.row_hashes.iter().zip(&prepared.report_texts);
-    let lines: Vec<TextLine> =
-        rows.map(|(row_hash, text)| TextLine { row_hash: row_hash.clone(), text: text.clone() }).collect();
-    predictions::write(&run_dir.path().join(run_dir::TEXTS), &lines)
+    predictions::write(&run_dir.path().join(run_dir::TEXTS), &prepared.report_texts)
 }
 
 fn failure(phase: Condition, error: &Error) -> anyhow::Result<RunStatus> {

@@ -184,7 +184,7 @@ pub struct Comparison {
     pub answers: Option<Answers>,
 }
 
-/// [`crate::dataset::row_hash`] of every row that was used, by what for.
+/// [`crate::dataset::Example::row_hash`] of every row that was used, by what for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowHashes {

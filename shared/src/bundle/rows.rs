@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
-use crate::dataset::{Example, row_hash};
+use crate::dataset::Example;
 use crate::error::BundleError;
 
 /// How many of a bundle's held-out rows have to be there. Copies of a dataset differ in a few rows, by a character that one of
@@ -38,8 +38,7 @@ impl ServedRows {
         dataset: impl IntoIterator<Item = Example>,
         max_train: usize,
     ) -> Result<Self, BundleError> {
-        let by_hash: BTreeMap<String, Example> =
-            dataset.into_iter().map(|row| (row_hash(&row.text, row.label), row)).collect();
+        let by_hash: BTreeMap<String, Example> = dataset.into_iter().map(|row| (row.row_hash(), row)).collect();
         let pick =
             |hashes: &[String]| -> Vec<Example> { hashes.iter().filter_map(|h| by_hash.get(h).cloned()).collect() };
         let rows = Self {
@@ -81,7 +80,7 @@ impl ServedRows {
         }
         let is_strange = |rows: &[Example], hashes: &[String]| {
             let hashes: BTreeSet<&str> = hashes.iter().map(String::as_str).collect();
-            rows.iter().find(|row| !hashes.contains(row_hash(&row.text, row.label).as_str())).cloned()
+            rows.iter().find(|row| !hashes.contains(row.row_hash().as_str())).cloned()
         };
         let strange = (is_strange(&self.held_out, held_out).map(|row| ("held-out", row)))
             .or_else(|| is_strange(&self.train, train).map(|row| ("training", row)));
@@ -89,7 +88,7 @@ impl ServedRows {
             Some((what, row)) => Err(BundleError::Rows(format!(
                 "a {what} row does not belong to the bundle: label {} {:?}",
                 row.label,
-                row.text.chars().take(60).collect::<String>()
+                row.in_words().chars().take(60).collect::<String>()
             ))),
             None => Ok(()),
         }

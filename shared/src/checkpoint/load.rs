@@ -7,9 +7,11 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::names::{NameMatch, Names};
+use crate::dataset::{ClassMatch, default_label_names, match_classes, names_in_words};
 use crate::error::{CheckpointError, Result};
 use crate::model::{HISTORY_KEY, History, Kind, ModelConfig, Module, ParameterPath, Parameters};
 use crate::random::Seed;
@@ -43,6 +45,28 @@ pub enum HeadOrigin {
     Created,
 }
 
+/// What to do with a head of as many classes as the task has, which are called otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtherClasses {
+    /// Put a new one in its place: it was trained to tell other things apart.
+    #[default]
+    DrawAnew,
+    /// Keep it, the first class for the first, and so on.
+    KeepByNumber,
+}
+
+/// What became of a checkpoint's head of as many classes as the task has, in another order or called otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadChange {
+    /// Its rows were put into the order of the task's names, which are the same.
+    ReorderedByName,
+    /// It was drawn anew, since the task's classes are others.
+    DrawnAnew,
+    /// It was kept for other classes, since that was asked for.
+    KeptByNumber,
+}
+
 /// A model as it was read.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -52,6 +76,8 @@ pub struct Checkpoint {
     pub parameters: Parameters,
     /// Whether the classifier is new.
     pub head: HeadOrigin,
+    /// What became of a head that does not fit the task's class names as it is.
+    pub head_change: Option<HeadChange>,
     /// What a user should know: what was created, what was ignored.
     pub notes: Vec<String>,
     /// SHA-256 over the names, shapes and f32 values of what was read, in forward order: independent of the number
@@ -65,6 +91,19 @@ impl Checkpoint {
     /// # Errors
     /// When a file is damaged, a tensor is unexpected, misshapen or there twice, or an encoder parameter is missing.
     pub fn load(config: &ModelConfig, files: Vec<WeightFile>, options: &LoadOptions) -> Result<Self> {
+        Self::load_with(config, files, options, OtherClasses::DrawAnew)
+    }
+
+    /// As [`Self::load`], with a choice of what to do with a head for other classes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        config: &ModelConfig,
+        files: Vec<WeightFile>,
+        options: &LoadOptions,
+        other_classes: OtherClasses,
+    ) -> Result<Self> {
         let names = Names::new(config.architecture, config.n_layers);
         let mut found: BTreeMap<ParameterPath, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
         let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
@@ -83,7 +122,8 @@ impl Checkpoint {
         notes.extend(config.history.warning());
         let weights_hash = hash(&config, &found);
 
-        let (config, head) = choose_head(&config, &mut found, options, &mut notes)?;
+        let Head { config, origin: head, change: head_change } =
+            choose_head(&config, &mut found, options, other_classes, &mut notes)?;
         let expected = config.parameters();
         let is_creatable = |path: &ParameterPath| matches!(path.module, Module::Pooler | Module::Classifier);
         let missing: Vec<&ParameterPath> =
@@ -115,7 +155,7 @@ impl Checkpoint {
             })
             .collect::<Result<Vec<_>>>()?;
         let parameters = Parameters::new(config.architecture, tensors)?;
-        Ok(Self { config, parameters, head, notes, weights_hash })
+        Ok(Self { config, parameters, head, head_change, notes, weights_hash })
     }
 
     /// A model with all weights drawn anew: N(0, `initializer_range`²), biases 0, LayerNorm gains 1 and the padding
@@ -143,7 +183,7 @@ impl Checkpoint {
         let parameters = Parameters::new(config.architecture, tensors)?;
         let notes = vec![format!("all weights are random, from head seed {}", options.head_seed.0)];
         let weights_hash = format!("random:{}", options.head_seed.0);
-        Ok(Self { config, parameters, head: HeadOrigin::Created, notes, weights_hash })
+        Ok(Self { config, parameters, head: HeadOrigin::Created, head_change: None, notes, weights_hash })
     }
 }
 
@@ -237,58 +277,95 @@ fn to_f32(view: &TensorView<'_>) -> Option<Vec<f32>> {
     }
 }
 
-/// Takes the checkpoint's head when it fits the task, and makes room for a new one otherwise.
+/// A head for the task.
+struct Head {
+    config: ModelConfig,
+    origin: HeadOrigin,
+    change: Option<HeadChange>,
+}
+
+/// Takes the checkpoint's head when it is for the task's classes, and makes room for a new one otherwise. The classes are
+/// those of the task in any case, so that what is saved names what was trained on.
 fn choose_head(
     config: &ModelConfig,
     found: &mut BTreeMap<ParameterPath, (Vec<usize>, Vec<f32>)>,
     options: &LoadOptions,
+    other_classes: OtherClasses,
     notes: &mut Vec<String>,
-) -> Result<(ModelConfig, HeadOrigin), CheckpointError> {
+) -> Result<Head, CheckpointError> {
     let (weight, bias) = (ParameterPath::weight(Module::Classifier), ParameterPath::bias(Module::Classifier));
     let n_loaded = found.get(&weight).map(|(shape, _)| shape[0]);
     let bias_fits = found.get(&bias).map(|(shape, _)| shape[0]) == n_loaded;
     let own_names = |n: usize| {
-        if config.label_names.len() == n {
-            config.label_names.clone()
-        } else {
-            (0..n).map(|id| format!("LABEL_{id}")).collect()
-        }
+        if config.label_names.len() == n { config.label_names.clone() } else { default_label_names(n) }
     };
-    match (n_loaded, &options.label_names) {
-        (Some(n), None) if bias_fits => Ok((config.with_labels(own_names(n)), HeadOrigin::Loaded)),
-        (Some(n), Some(names)) if bias_fits && n == names.len() => {
-            let config = config.with_labels(own_names(n));
-            // Generic names carry no meaning of their own; others are kept, so that a swapped order is seen.
-            let generic = config.label_names.iter().enumerate().all(|(id, name)| *name == format!("LABEL_{id}"));
-            let config = if generic { config.with_labels(names.clone()) } else { config };
-            if config.label_names != *names {
-                notes.push(format!(
-                    "the checkpoint calls its classes {}, the dataset {}: they are matched by number",
-                    config.label_names.join(", "),
-                    names.join(", ")
-                ));
+    let Some(names) = &options.label_names else {
+        return match n_loaded {
+            Some(n) if bias_fits => {
+                Ok(Head { config: config.with_labels(own_names(n)), origin: HeadOrigin::Loaded, change: None })
             }
-            Ok((config, HeadOrigin::Loaded))
+            _ => Err(CheckpointError::Missing {
+                n: 2,
+                n_expected: 2,
+                first: format!("{} (it is not a fine-tuned classifier)", weight.name(config.architecture)),
+            }),
+        };
+    };
+    let created = format!("created from head seed {}", options.head_seed.0);
+    let kept = |change| Head { config: config.with_labels(names.clone()), origin: HeadOrigin::Loaded, change };
+    let mut drawn = |change, note: String, notes: &mut Vec<String>| {
+        found.remove(&weight);
+        found.remove(&bias);
+        notes.push(note);
+        Head { config: config.with_labels(names.clone()), origin: HeadOrigin::Created, change }
+    };
+    let Some(n) = n_loaded.filter(|n| bias_fits && *n == names.len()) else {
+        let note = match n_loaded {
+            Some(n) => {
+                format!("the checkpoint's head has {n} classes, the dataset {}: a new head was {created}", names.len())
+            }
+            None => format!("the checkpoint has no classifier: {created}"),
+        };
+        return Ok(drawn(None, note, notes));
+    };
+    let own = own_names(n);
+    let both =
+        format!("the checkpoint calls its classes {}, the dataset {}", names_in_words(&own), names_in_words(names));
+    Ok(match (match_classes(&own, names), other_classes) {
+        (ClassMatch::Same, _) => kept(None),
+        (ClassMatch::Named { places }, _) if places.iter().is_sorted() => kept(None),
+        (ClassMatch::Named { places }, _) => {
+            for path in [weight, bias] {
+                if let Some((_, values)) = found.get_mut(&path) {
+                    *values = in_places(values, &places);
+                }
+            }
+            notes.push(format!("{both}: its head was put into the dataset's order, by name"));
+            kept(Some(HeadChange::ReorderedByName))
         }
-        (_, Some(names)) => {
-            found.remove(&weight);
-            found.remove(&bias);
-            notes.push(match n_loaded {
-                Some(n) => format!(
-                    "the checkpoint's head has {n} classes, the dataset {}: a new head was created from head seed {}",
-                    names.len(),
-                    options.head_seed.0
-                ),
-                None => format!("the checkpoint has no classifier: created from head seed {}", options.head_seed.0),
-            });
-            Ok((config.with_labels(names.clone()), HeadOrigin::Created))
+        (ClassMatch::Numbered, _) => {
+            notes.push(format!("{both}: its head is kept, matched by number, since one of them has no names"));
+            kept(None)
         }
-        (_, None) => Err(CheckpointError::Missing {
-            n: 2,
-            n_expected: 2,
-            first: format!("{} (it is not a fine-tuned classifier)", weight.name(config.architecture)),
-        }),
+        (ClassMatch::Different, OtherClasses::KeepByNumber) => {
+            notes.push(format!("{both}: its head is kept all the same, matched by number"));
+            kept(Some(HeadChange::KeptByNumber))
+        }
+        (ClassMatch::Different, OtherClasses::DrawAnew) => {
+            let note = format!("{both}: these are other classes, so a new head was {created} (--keep-head keeps it)");
+            drawn(Some(HeadChange::DrawnAnew), note, notes)
+        }
+    })
+}
+
+/// Rows in another order: the first goes to the first of the places, and so on.
+fn in_places(values: &[f32], places: &[usize]) -> Vec<f32> {
+    let n_columns = values.len() / places.len();
+    let mut moved = vec![0.0; values.len()];
+    for (row, place) in values.chunks_exact(n_columns).zip(places) {
+        moved[place * n_columns..(place + 1) * n_columns].copy_from_slice(row);
     }
+    moved
 }
 
 /// Hugging Face's `_init_weights`: N(0, `initializer_range`²) for matrices and tables, 1 for gains, 0 for biases.

@@ -26,6 +26,7 @@ pub(crate) fn record(protocol: Protocol, plan: &str, seed: u64, right: [usize; 4
         tokenizer_sha256: "70".into(),
         weights_sha256: None,
         random: true,
+        head: None,
     };
     let dataset = DatasetSpec {
         name: "toy".into(),

@@ -1,15 +1,14 @@
-//! CSV as RFC 4180 has it: a header, commas, fields that may be quoted and then hold commas, line ends and doubled
-//! quotation marks.
+//! CSV as RFC 4180 has it: a header, commas or another [`Delimiter`], fields that may be quoted and then hold commas, line
+//! ends and doubled quotation marks.
 //!
 //! The crate `csv` splits and unquotes; it accepts anything, so a quotation mark that is never closed would swallow the
 //! rest of the file without an error. Quoting is therefore checked here. A byte order mark is tolerated.
 
 use ::csv::{ByteRecord, ReaderBuilder};
 
-use super::columns::join_texts;
-use super::error::excerpt;
+use super::excerpt::excerpt;
 use super::rows::RawTable;
-use super::{BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, Place};
+use super::{BadRowReason, ColumnChoice, Columns, DatasetError, Delimiter, LabelCell, Place, RowText};
 
 /// Reads the bytes of a CSV file without judging its labels; `file` is what messages call it.
 ///
@@ -23,9 +22,11 @@ use super::{BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, Place}
 /// ```
 ///
 /// # Errors
-/// When the file is empty, its header is not UTF-8 or lacks a column, or a quoted field is never closed.
+/// When the file is empty, its header is not UTF-8 or lacks a column, also since something else separates its columns, or a
+/// quoted field is never closed.
 pub fn read_csv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTable, DatasetError> {
-    let mut records = Records::new(bytes);
+    let delimiter = choice.delimiter.unwrap_or_default();
+    let mut records = Records::new(bytes, delimiter);
     let Some(Record { raw, .. }) = records.next(file)? else {
         return Err(DatasetError::EmptyFile { file: file.to_owned() });
     };
@@ -36,8 +37,12 @@ pub fn read_csv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTa
             got: format!("bytes that are not: {}", excerpt(raw)),
         });
     }
-    let header: Vec<String> = records.record.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
-    let columns = choice.locate(file, &header)?;
+    let header: Vec<String> =
+        records.record.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect();
+    let columns = choice.locate(file, &header).map_err(|error| match error {
+        DatasetError::NoColumn { .. } => delimiter.suspicion(file, raw).unwrap_or(error),
+        error => error,
+    })?;
     let mut table = RawTable::new(columns.clone());
     while let Some(Record { line, raw, quoting }) = records.next(file)? {
         let cells = cells(&records.record, raw, quoting, header.len(), &columns);
@@ -52,7 +57,7 @@ fn cells(
     quoting: Quoting,
     n_fields: usize,
     columns: &Columns,
-) -> Result<(LabelCell, String), BadRowReason> {
+) -> Result<(LabelCell, RowText), BadRowReason> {
     std::str::from_utf8(raw).map_err(|error| BadRowReason::NotUtf8 { byte: error.valid_up_to() + 1 })?;
     if quoting == Quoting::TextBehindQuote {
         return Err(BadRowReason::Quoting);
@@ -63,18 +68,19 @@ fn cells(
     let field = |column: usize| {
         std::str::from_utf8(&record[column]).expect("parts of UTF-8 that begin and end at ASCII are UTF-8")
     };
-    let label = field(columns.label);
-    if label.is_empty() {
-        let column = columns.names.label.clone().unwrap_or_default();
-        return Err(BadRowReason::Value { column, expected: "a label".to_owned(), got: "nothing".to_owned() });
-    }
-    Ok((LabelCell::from_text(label), join_texts(columns.text.iter().map(|&column| field(column)))))
+    let column = columns.names.label.as_deref().unwrap_or_default();
+    let label = LabelCell::from_text(field(columns.label));
+    let label = label.ok_or_else(|| BadRowReason::missing_label(column, "nothing"))?;
+    let (texts, is_pair) = columns.texts();
+    let texts: Vec<&str> = texts.into_iter().map(field).collect();
+    Ok((label, RowText::from_cells(&texts, is_pair)))
 }
 
 /// The records of a file with where they are.
 struct Records<'a> {
     bytes: &'a [u8],
     reader: ::csv::Reader<&'a [u8]>,
+    delimiter: u8,
     /// The fields of the current record.
     record: ByteRecord,
     /// The line that the next byte is on.
@@ -90,10 +96,11 @@ struct Record<'a> {
 }
 
 impl<'a> Records<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    fn new(bytes: &'a [u8], delimiter: Delimiter) -> Self {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-        Self { bytes, reader, record: ByteRecord::new(), line: 1 }
+        let delimiter = delimiter.byte();
+        let reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(bytes);
+        Self { bytes, reader, delimiter, record: ByteRecord::new(), line: 1 }
     }
 
     fn next(&mut self, file: &str) -> Result<Option<Record<'a>>, DatasetError> {
@@ -114,7 +121,7 @@ impl<'a> Records<'a> {
         let (before, raw) = (&all[..n_before], &all[n_before..n_raw]);
         let line = self.line + n_lines(before);
         self.line += n_lines(all);
-        let quoting = quoting(raw);
+        let quoting = quoting(raw, self.delimiter);
         if quoting == Quoting::Unclosed {
             return Err(DatasetError::Syntax {
                 file: file.to_owned(),
@@ -141,7 +148,7 @@ enum Quoting {
 
 /// Judges the quotation marks of one record. A mark inside an unquoted field is a character like any other, as every
 /// reader of CSV has it.
-fn quoting(raw: &[u8]) -> Quoting {
+fn quoting(raw: &[u8], delimiter: u8) -> Quoting {
     enum State {
         FieldStart,
         Unquoted,
@@ -152,7 +159,9 @@ fn quoting(raw: &[u8]) -> Quoting {
     for &byte in raw {
         state = match (state, byte) {
             (State::FieldStart | State::QuoteInQuoted, b'"') => State::Quoted,
-            (State::FieldStart | State::Unquoted | State::QuoteInQuoted, b',') => State::FieldStart,
+            (State::FieldStart | State::Unquoted | State::QuoteInQuoted, byte) if byte == delimiter => {
+                State::FieldStart
+            }
             (State::FieldStart | State::Unquoted, _) => State::Unquoted,
             (State::Quoted, b'"') => State::QuoteInQuoted,
             (State::Quoted, _) => State::Quoted,
@@ -218,7 +227,7 @@ mod tests {
         assert_eq!(bad(b"1,caf\xE9\n"), "line 3: expected UTF-8, got an invalid byte at position 6 of the row");
         assert_eq!(
             bad(b"1,\"a\"b\n"),
-            "line 3: expected a comma or the row's end behind a closing quotation mark, got more text"
+            "line 3: expected a separator or the row's end behind a closing quotation mark, got more text"
         );
     }
 
@@ -229,7 +238,38 @@ mod tests {
         assert!(message.ends_with("the one in the row of line 3"), "{message}");
         // Closed by the next row's opening mark: the crate would read on as if nothing had happened.
         let next = bad(b"1,\"open\n0,\"swallowed\"\n");
-        assert!(next.starts_with("line 3: expected a comma"), "{next}");
+        assert!(next.starts_with("line 3: expected a separator"), "{next}");
+    }
+
+    #[test]
+    fn other_separators_are_read_when_asked_for_and_named_when_not() {
+        let semicolons = b"text;label\n\"a; b\";1\nc, d;0\n";
+        let message = refused(semicolons);
+        assert!(
+            message.starts_with("toy.csv: expected columns separated by commas, got a header that looks"),
+            "{message}"
+        );
+        assert!(
+            message.contains("separated by semicolons: \"text;label\"") && message.contains("--delimiter semicolon")
+        );
+        assert!(refused(b"text\tlabel\na\t1\n").contains("--delimiter tab"));
+        assert!(refused(b"a,b\n1,2\n").contains("got the columns a, b"));
+        let choice = ColumnChoice { delimiter: Some(Delimiter::Semicolon), ..ColumnChoice::default() };
+        let table = read_csv("toy.csv", semicolons, &choice).unwrap();
+        let rows: Vec<_> = table.rows.iter().map(|row| (&row.label, row.text.as_str())).collect();
+        assert_eq!(rows, [(&LabelCell::Integer(1), "a; b"), (&LabelCell::Integer(0), "c, d")]);
+        assert_eq!(table.columns.delimiter, Some(Delimiter::Semicolon), "further files are read alike");
+        let commas = read_csv("toy.csv", b"text,label\na,1\n", &choice).unwrap_err().to_string();
+        assert!(
+            commas.contains("expected columns separated by semicolons, got a header that looks separated by commas")
+        );
+    }
+
+    #[test]
+    fn blanks_around_names_and_labels_are_no_part_of_them() {
+        let table = read(b"text , label\na , 1\n b,pos \n");
+        let rows: Vec<_> = table.rows.iter().map(|row| (&row.label, row.text.as_str())).collect();
+        assert_eq!(rows, [(&LabelCell::Integer(1), "a "), (&LabelCell::Name("pos".into()), " b")]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::{excerpt, names_in_words};
 use super::{LabelCell, Split};
 
 /// Why a dataset cannot be used.
@@ -16,7 +17,10 @@ pub enum DatasetError {
         file: String,
     },
     /// The first line is not the one that says what the columns are.
-    #[error("{file}, line 1: expected the header `label<TAB>text`, got {got}")]
+    #[error(
+        "{file}, line 1: expected the header `label<TAB>text`, got {got} (with --delimiter tab it is read as CSV is, with other \
+         columns and quoted fields)"
+    )]
     Header {
         /// The file, as the caller calls it.
         file: String,
@@ -46,20 +50,76 @@ pub enum DatasetError {
         columns: String,
     },
     /// The same column chosen twice.
-    #[error("{file}: expected different columns for text and label, got {name} for both")]
-    TextIsLabel {
+    #[error("{file}: expected different columns for {roles}, got {name} for both")]
+    OneColumnForTwo {
         /// The file, as the caller calls it.
         file: String,
+        /// What it was chosen for, such as `text and label`.
+        roles: &'static str,
         /// The column.
         name: String,
     },
-    /// More class names than a classifier has, in a file that does not say how many there are.
-    #[error("{file}: expected at most 10000 different labels, got {got}: is it the right column?")]
-    TooManyNames {
+    /// So many different labels that they are more likely no classes, in a dataset that does not say what its classes are.
+    #[error(
+        "{file}: column {column} has {n_classes} different labels in {n_rows} rows, {ratio:.1} rows a class: is it the right \
+         column? Choose another by --label-column, or, if they are classes, declare their names in labels.txt or by \
+         --label-names",
+        ratio = *.n_rows as f64 / *.n_classes as f64
+    )]
+    TooManyClasses {
         /// The file, as the caller calls it.
         file: String,
+        /// The column of the label.
+        column: String,
         /// Different labels.
-        got: usize,
+        n_classes: usize,
+        /// Rows that have them.
+        n_rows: usize,
+    },
+    /// One number that is written in several ways, some with zeros in front, in a dataset that does not say which are classes.
+    #[error(
+        "{file}: column {column} has the labels {written}, which are one number: expected them all with zeros in front or all \
+         without, or the class names declared in labels.txt or by --label-names"
+    )]
+    SameNumber {
+        /// The file, as the caller calls it.
+        file: String,
+        /// The column of the label.
+        column: String,
+        /// How the number is written, quoted.
+        written: String,
+    },
+    /// Labels or class names that are not those that they are held against.
+    #[error(
+        "{of} has the classes {got}, {other} has {expected}: expected the same names, in any order, since classes are matched by \
+         name (labels.txt or --label-names can call those of the data as the model does)"
+    )]
+    OtherClasses {
+        /// What is asked about: a file or a dataset.
+        of: String,
+        /// Its classes.
+        got: String,
+        /// What it is held against, such as the model.
+        other: String,
+        /// The classes of that.
+        expected: String,
+    },
+    /// A header whose columns seem to be separated by something else.
+    #[error(
+        "{file}: expected columns separated by {expected}, got a header that looks separated by {found}: {header} (write the \
+         file with commas, or give --delimiter {flag} on the command line)"
+    )]
+    Delimiter {
+        /// The file, as the caller calls it.
+        file: String,
+        /// What separates columns, in words.
+        expected: String,
+        /// What seems to, in words.
+        found: &'static str,
+        /// How the flag takes that.
+        flag: &'static str,
+        /// The header, shortened and escaped.
+        header: String,
     },
     /// A file that is not what its name says, or breaks off.
     #[error("{file}: expected {expected}, got {got}")]
@@ -187,6 +247,18 @@ pub enum BadRowReason {
         /// What it is.
         got: String,
     },
+    /// There is no label, or what other programs take for none.
+    MissingLabel {
+        /// Its column.
+        column: String,
+        /// What is there, shortened and escaped.
+        got: String,
+    },
+    /// The label is a number that is not whole, and no class of that name is declared.
+    LabelIsAFraction {
+        /// The number.
+        got: String,
+    },
     /// The label is no whole number, where labels are ids.
     LabelNotAnInteger {
         /// The label, shortened and escaped.
@@ -231,10 +303,15 @@ impl BadRowReason {
     pub(super) fn unknown_name(label: &LabelCell, names: &[String]) -> Self {
         match label {
             // No label at all, whatever the classes are called.
-            LabelCell::Integer(-1) => Self::LabelOutOfRange { got: -1, highest: names.len() as u32 - 1 },
-            LabelCell::Integer(id) => Self::UnknownName { got: id.to_string(), names: names_excerpt(names) },
-            LabelCell::Name(name) => Self::UnknownName { got: excerpt(name.as_bytes()), names: names_excerpt(names) },
+            _ if label.whole() == Some(-1) => Self::LabelOutOfRange { got: -1, highest: names.len() as u32 - 1 },
+            LabelCell::Integer(id) => Self::UnknownName { got: id.to_string(), names: names_in_words(names) },
+            LabelCell::Name(name) => Self::UnknownName { got: excerpt(name.as_bytes()), names: names_in_words(names) },
         }
+    }
+
+    /// Nothing where a label should be, or what stands for that.
+    pub fn missing_label(column: &str, got: impl Into<String>) -> Self {
+        Self::MissingLabel { column: column.to_owned(), got: got.into() }
     }
 
     /// Whether the row is fine but for its label, which says that there is none.
@@ -250,6 +327,21 @@ impl fmt::Display for BadRow {
             BadRowReason::MissingColumn { got } => {
                 write!(f, "expected two columns `label<TAB>text`, got one without a tab: {got}")
             }
+            BadRowReason::MissingLabel { column, got } => {
+                write!(f, "expected a label in column {column}, got {got}")?;
+                if got.starts_with('"') {
+                    f.write_str(
+                        ", which other programs read as a missing value (a class of that name: declare the class names \
+                         in labels.txt or by --label-names)",
+                    )?;
+                }
+                Ok(())
+            }
+            BadRowReason::LabelIsAFraction { got } => write!(
+                f,
+                "expected a class name or a whole number as label, got {got} (a class of that name: declare the class \
+                 names in labels.txt or by --label-names)"
+            ),
             BadRowReason::LabelNotAnInteger { got } => write!(f, "expected an integer as label, got {got}"),
             BadRowReason::LabelOutOfRange { got, highest } => {
                 write!(f, "expected a label from 0 to {highest}, got {got}")
@@ -259,7 +351,7 @@ impl fmt::Display for BadRow {
                 write!(f, "expected {expected} fields as in the header, got {got}")
             }
             BadRowReason::Quoting => {
-                f.write_str("expected a comma or the row's end behind a closing quotation mark, got more text")
+                f.write_str("expected a separator or the row's end behind a closing quotation mark, got more text")
             }
             BadRowReason::NotAnObject { got } => write!(f, "expected a JSON object, got {got}"),
             BadRowReason::Value { column, expected, got } => {
@@ -286,28 +378,4 @@ impl fmt::Display for MoreBadRows {
             n => write!(f, " (and {n} more bad rows)"),
         }
     }
-}
-
-/// Bytes as a short quoted string, for messages.
-pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    const MAX_CHARS: usize = 60;
-    // Four bytes hold any character, so this is enough and keeps a huge line from being copied.
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (MAX_CHARS + 1))]);
-    if text.chars().count() > MAX_CHARS {
-        format!("{:?}…", text.chars().take(MAX_CHARS).collect::<String>())
-    } else {
-        format!("{text:?}")
-    }
-}
-
-/// Names as a list of bounded length, for messages.
-pub(super) fn names_excerpt(names: &[String]) -> String {
-    const MAX_NAMES: usize = 20;
-    let shown = |name: &String| {
-        // Column and class names are mostly plain words; anything else is quoted and shortened.
-        let is_plain = !name.is_empty() && name.len() <= 60 && !name.contains(|c: char| c.is_control() || c == ',');
-        if is_plain { name.clone() } else { excerpt(name.as_bytes()) }
-    };
-    let more = if names.len() > MAX_NAMES { format!(" and {} more", names.len() - MAX_NAMES) } else { String::new() };
-    names.iter().take(MAX_NAMES).map(shown).collect::<Vec<_>>().join(", ") + &more
 }

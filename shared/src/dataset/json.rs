@@ -7,10 +7,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::columns::join_texts;
+use super::lines::lines;
 use super::rows::{RawTable, Skipped};
-use super::tsv::lines;
-use super::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place};
+use super::{BadRowReason, ColumnChoice, DatasetError, IsPair, LabelCell, Place, RowText};
 
 /// Reads JSON that is one array of objects or one object a line, by its first character; see [`read_json_lines`].
 ///
@@ -91,7 +90,7 @@ impl<'a> Incoming<'a> {
         });
         match (&mut self.table, row) {
             (None, Err(reason)) => self.bad.push(place, reason),
-            (Some(table), Err(reason)) => table.push(place, Err(reason)),
+            (Some(table), Err(reason)) => table.bad.push(place, reason),
             (Some(table), Ok(object)) => {
                 let cells = cells(object, &table.columns);
                 table.push(place, cells);
@@ -119,29 +118,33 @@ impl<'a> Incoming<'a> {
     }
 }
 
-fn cells(mut object: Object, columns: &ColumnChoice) -> Result<(LabelCell, String), BadRowReason> {
+fn cells(mut object: Object, columns: &ColumnChoice) -> Result<(LabelCell, RowText), BadRowReason> {
     let label_column = columns.label.as_deref().unwrap_or_default();
+    let missing = |got: &str| BadRowReason::missing_label(label_column, got);
     let label = match take(&mut object, label_column) {
-        Ok(Cell::Text(text)) if text.is_empty() => Err("an empty string".to_owned()),
-        Ok(Cell::Text(text)) => Ok(LabelCell::from_text(&text)),
-        Ok(Cell::Integer(id)) => Ok(LabelCell::Integer(id)),
-        Ok(Cell::Other(what)) | Err(what) => Err(what),
+        Ok(Cell::Text(text)) => LabelCell::from_text(&text).ok_or_else(|| missing("nothing"))?,
+        Ok(Cell::Integer(id)) => LabelCell::Integer(id),
+        Ok(Cell::Float(value)) => LabelCell::from_float(value).map_err(|got| missing(&got))?,
+        Ok(Cell::Null) => return Err(missing("null")),
+        Ok(Cell::Other(got)) | Err(got) => {
+            let expected = "a string or a whole number".to_owned();
+            return Err(BadRowReason::Value { column: label_column.to_owned(), expected, got });
+        }
     };
-    let label = label.map_err(|got| BadRowReason::Value {
-        column: label_column.to_owned(),
-        expected: "a string or a whole number".to_owned(),
-        got,
-    })?;
-    let texts = columns.text.iter().flatten().map(|column| {
+    let texts = columns.text.iter().flatten().chain(&columns.text_pair).map(|column| {
         let got = match take(&mut object, column) {
             Ok(Cell::Text(text)) => return Ok(text),
             Ok(Cell::Integer(id)) => id.to_string(),
+            Ok(Cell::Float(value)) => format!("{value:?}"),
+            Ok(Cell::Null) => "null".to_owned(),
             Ok(Cell::Other(what)) | Err(what) => what,
         };
         Err(BadRowReason::Value { column: column.clone(), expected: "a string".to_owned(), got })
     });
     let texts = texts.collect::<Result<Vec<String>, _>>()?;
-    Ok((label, join_texts(texts.iter().map(String::as_str))))
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let is_pair = if columns.text_pair.is_some() { IsPair::Yes } else { IsPair::No };
+    Ok((label, RowText::from_cells(&texts, is_pair)))
 }
 
 /// Takes the value of a key out of an object, or says what is there instead of one.
@@ -150,7 +153,7 @@ fn take(object: &mut Object, key: &str) -> Result<Cell, String> {
     match (found.next(), found.next()) {
         (None, _) => Err("no such key".to_owned()),
         (Some(_), Some(_)) => Err("the key twice".to_owned()),
-        (Some((_, cell)), None) => Ok(std::mem::replace(cell, Cell::Other("null".to_owned()))),
+        (Some((_, cell)), None) => Ok(std::mem::replace(cell, Cell::Null)),
     }
 }
 
@@ -161,6 +164,8 @@ type Object = Vec<(String, Cell)>;
 enum Cell {
     Text(String),
     Integer(i64),
+    Float(f64),
+    Null,
     /// Anything else, in words.
     Other(String),
 }
@@ -287,11 +292,11 @@ impl<'de> Deserialize<'de> for Cell {
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
-                Ok(Cell::Other(format!("{value:?}")))
+                Ok(Cell::Float(value))
             }
 
             fn visit_unit<E>(self) -> Result<Cell, E> {
-                Ok(Cell::Other("null".to_owned()))
+                Ok(Cell::Null)
             }
         }
         deserializer.deserialize_any(CellVisitor)
@@ -343,13 +348,10 @@ mod tests {
             bad(b"{\"text\": \"a\"}"),
             "line 2: expected a string or a whole number in column label, got no such key"
         );
+        assert_eq!(bad(b"{\"text\": \"a\", \"label\": null}"), "line 2: expected a label in column label, got null");
         assert_eq!(
-            bad(b"{\"text\": \"a\", \"label\": null}"),
-            "line 2: expected a string or a whole number in column label, got null"
-        );
-        assert_eq!(
-            bad(b"{\"text\": \"a\", \"label\": 1.0}"),
-            "line 2: expected a string or a whole number in column label, got 1.0"
+            bad(b"{\"text\": \"a\", \"label\": [1]}"),
+            "line 2: expected a string or a whole number in column label, got an array"
         );
         assert_eq!(bad(b"{\"text\": 7, \"label\": 1}"), "line 2: expected a string in column text, got 7");
         assert_eq!(
@@ -357,6 +359,20 @@ mod tests {
             "line 2: expected a string in column text, got the key twice"
         );
         assert_eq!(bad(b"{\"\xFF\": 1}"), "line 2: expected UTF-8, got an invalid byte at position 3 of the row");
+    }
+
+    #[test]
+    fn a_whole_number_is_one_whether_or_not_it_has_a_point() {
+        let label = |json: &str| {
+            let line = format!("{{\"text\": \"a\", \"label\": {json}}}");
+            rows(read_json_lines("toy.jsonl", line.as_bytes(), &ColumnChoice::default())).remove(0).1
+        };
+        assert_eq!(
+            (label("1.0"), label("1"), label("\" 1 \"")),
+            (LabelCell::Integer(1), LabelCell::Integer(1), LabelCell::Integer(1))
+        );
+        assert_eq!(label("0.5"), LabelCell::Name("0.5".into()));
+        assert_eq!(label("\" pos\""), LabelCell::Name("pos".into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::excerpt::names_in_words;
 use super::{Example, Split};
 
 /// A count under each of the two meanings of "the same text"; see the module's docs.
@@ -96,8 +97,7 @@ impl DatasetReport {
     }
 
     /// Everything but the class counts as sentences, the harmless zeros left out.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self, label_names: &[String]) -> Vec<String> {
         let mut sentences = Vec::new();
         for overlap in &self.overlaps {
             if let Some(count) = overlap.n_rows.describe() {
@@ -109,8 +109,11 @@ impl DatasetReport {
             if let Some(count) = report.duplicate_rows.describe() {
                 sentences.push(format!("rows of {} that repeat an earlier text of it: {count}", report.split));
             }
-            if let Some(label) = report.class_counts.iter().position(|&n| n == 0) {
-                sentences.push(format!("{} has no row of label {label}", report.split));
+            let counted = report.class_counts.iter().zip(label_names);
+            let without: Vec<String> = counted.filter(|(n, _)| **n == 0).map(|(_, name)| name.clone()).collect();
+            if !without.is_empty() {
+                let (n, n_classes, names) = (without.len(), label_names.len(), names_in_words(&without));
+                sentences.push(format!("{} has no row of {n} of the {n_classes} classes: {names}", report.split));
             }
         }
         if let Some(count) = self.conflicting_texts.describe() {
@@ -144,7 +147,12 @@ impl KeyedRows {
             class_counts[example.label as usize] += 1;
         }
         let sorted = |key: fn(&str) -> [u8; 16]| {
-            let mut rows: Vec<Keyed> = examples.iter().map(|row| (key(&row.text), row.label)).collect();
+            let of_row = |row: &Example| match &row.text_pair {
+                None => key(&row.text),
+                // A text has no digest of this form, since it is hashed without it.
+                Some(text_pair) => exact_key(&format!("{:x?}\0{:x?}", key(&row.text), key(text_pair))),
+            };
+            let mut rows: Vec<Keyed> = examples.iter().map(|row| (of_row(row), row.label)).collect();
             rows.sort_unstable();
             rows
         };
@@ -204,7 +212,7 @@ mod tests {
     use super::*;
 
     fn rows(pairs: &[(u32, &str)]) -> Vec<Example> {
-        pairs.iter().map(|&(label, text)| Example { text: text.to_owned(), label }).collect()
+        pairs.iter().map(|&(label, text)| Example::of_one_text(text.to_owned(), label)).collect()
     }
 
     fn count(exact: usize, normalised: usize) -> TextCount {
@@ -239,13 +247,15 @@ mod tests {
     fn absent_splits_are_left_out_and_clean_data_gives_no_warning() {
         let report = DatasetReport::new(2, &[&rows(&[(0, "a"), (1, "b")]), &[], &rows(&[(1, "c"), (0, "d")])]);
         assert_eq!(report.splits.iter().map(|split| split.split).collect::<Vec<_>>(), [Split::Train, Split::Test]);
-        assert!(report.warnings().is_empty(), "{:?}", report.warnings());
-        let leaky = DatasetReport::new(2, &[&rows(&[(0, "a"), (1, "b")]), &[], &rows(&[(0, "A"), (0, "c")])]);
+        let names = ["bad", "good", "so-so"].map(str::to_owned);
+        assert_eq!(report.warnings(&names[..2]), Vec::<String>::new());
+        let leaky = DatasetReport::new(3, &[&rows(&[(0, "a"), (1, "b")]), &[], &rows(&[(0, "A"), (0, "c")])]);
         assert_eq!(
-            leaky.warnings(),
+            leaky.warnings(&names),
             [
                 "rows of test whose text is also in train: 0 exactly, 1 but for case, spacing and punctuation",
-                "test has no row of label 1"
+                "train has no row of 1 of the 3 classes: so-so",
+                "test has no row of 2 of the 3 classes: good, so-so"
             ]
         );
     }

@@ -1,18 +1,17 @@
 //! From cells as they stand in a file to examples: one judgement for every format.
 //!
 //! A reader of a format turns a file into [`RawRow`]s; how labels are meant is decided over the rows of train
-//! ([`LabelScheme::of`]); [`assemble`] then judges every row and counts what it leaves out.
-
-use std::collections::BTreeSet;
+//! ([`Labelling::decide`](super::Labelling::decide)); [`assemble`] then judges every row and counts what it leaves out.
 
 use serde::{Deserialize, Serialize};
 
-use super::error::excerpt;
-use super::{BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, LabelCell, Place};
-
-/// The highest label that is believed when no file says how many classes there are, and so one below the most classes
-/// that are.
-const HIGHEST_UNNAMED_LABEL: u32 = 9_999;
+use super::excerpt::excerpt;
+use super::label_cell::ClassIndex;
+use super::label_scheme::HIGHEST_UNNAMED_LABEL;
+use super::{
+    BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, LabelCell, LabelRange, LabelScheme, Place,
+    RowText,
+};
 
 /// Bad rows that are described when all are skipped; the others are only counted.
 const N_DESCRIBED: usize = 5;
@@ -31,15 +30,6 @@ pub enum OnBadRow {
     Skip,
 }
 
-/// Which labels are classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LabelRange {
-    /// `0..n`, since that many classes are known.
-    Below(usize),
-    /// Not known: any label up to 9,999, above which it is more likely a wrong column than a class.
-    Unknown,
-}
-
 /// One row of a file before its label is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawRow {
@@ -47,8 +37,10 @@ pub struct RawRow {
     pub place: Place,
     /// Its label.
     pub label: LabelCell,
-    /// Its text.
+    /// Its text; the first of a pair.
     pub text: String,
+    /// The second text of a pair.
+    pub text_pair: Option<String>,
 }
 
 /// The rows of one file before their labels are judged.
@@ -58,7 +50,7 @@ pub struct RawTable {
     pub columns: ColumnChoice,
     /// What was guessed, as a sentence.
     pub note: Option<String>,
-    /// Class names that the file itself carries.
+    /// Class names that the file itself carries, in the order of the ids that its labels are.
     pub label_names: Option<Vec<String>>,
     /// Those with label and text, in file order.
     pub rows: Vec<RawRow>,
@@ -80,60 +72,14 @@ impl RawTable {
     }
 
     /// Adds the next row, or counts it as bad.
-    pub fn push(&mut self, place: Place, cells: Result<(LabelCell, String), BadRowReason>) {
+    pub fn push(&mut self, place: Place, cells: Result<(LabelCell, impl Into<RowText>), BadRowReason>) {
         match cells {
-            Ok((label, text)) => self.rows.push(RawRow { place, label, text }),
+            Ok((label, texts)) => {
+                let RowText { text, text_pair } = texts.into();
+                self.rows.push(RawRow { place, label, text, text_pair });
+            }
             Err(reason) => self.bad.push(place, reason),
         }
-    }
-}
-
-/// How labels are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LabelScheme {
-    /// A label is the id of a class.
-    Ids(LabelRange),
-    /// A label is the name of a class, whose id is its place among these.
-    Names(Vec<String>),
-}
-
-impl LabelScheme {
-    /// Decides by the rows of train how labels are meant: as ids or as names, whichever more of them can be; as ids when
-    /// both are equally many. Names that are not `known` are those found, sorted.
-    ///
-    /// # Errors
-    /// When there are more than 10,000 different names, which is more likely a wrong column.
-    pub fn of<'a>(
-        file: &str,
-        rows: &(impl Iterator<Item = &'a RawRow> + Clone),
-        known: Option<&[String]>,
-    ) -> Result<Self, DatasetError> {
-        let labels = || rows.clone().map(|row| &row.label);
-        let n_ids = |below: i64| {
-            labels().filter(|label| matches!(label, LabelCell::Integer(id) if (0..below).contains(id))).count()
-        };
-        let Some(known) = known else {
-            let names: BTreeSet<&str> = labels()
-                .filter_map(|label| match label {
-                    LabelCell::Name(name) => Some(name.as_str()),
-                    LabelCell::Integer(_) => None,
-                })
-                .collect();
-            let n_names = labels().filter(|label| matches!(label, LabelCell::Name(_))).count();
-            if n_names <= n_ids(i64::MAX) {
-                return Ok(Self::Ids(LabelRange::Unknown));
-            }
-            if names.len() > HIGHEST_UNNAMED_LABEL as usize + 1 {
-                return Err(DatasetError::TooManyNames { file: file.to_owned(), got: names.len() });
-            }
-            return Ok(Self::Names(names.into_iter().map(str::to_owned).collect()));
-        };
-        let n_named = labels().filter(|label| label.position(known).is_some()).count();
-        Ok(if n_named > n_ids(known.len() as i64) {
-            Self::Names(known.to_vec())
-        } else {
-            Self::Ids(LabelRange::Below(known.len()))
-        })
     }
 }
 
@@ -198,8 +144,9 @@ pub fn assemble(
     // Rows labelled −1 are bad only if the file has any other label.
     let mut unlabelled = Skipped::default();
     let mut bad = Skipped::default();
-    for RawRow { place, label, text } in table.rows {
-        match judge(&label, text, labels) {
+    let judge = Judge::new(labels, table.columns.label.as_deref().unwrap_or_default());
+    for RawRow { place, label, text, text_pair } in table.rows {
+        match judge.judge(&label, text, text_pair) {
             Ok(example) => examples.push(example),
             Err(reason) if reason.is_unlabelled() => unlabelled.push(place, reason),
             Err(reason) => bad.push(place, reason),
@@ -225,35 +172,75 @@ pub fn assemble(
     Ok(ParsedRows { rows, skipped: bad })
 }
 
-fn judge(label: &LabelCell, text: String, labels: &LabelScheme) -> Result<Example, BadRowReason> {
-    if text.trim().is_empty() {
-        return Err(BadRowReason::EmptyText);
+/// A label scheme, ready to look labels up.
+struct Judge<'a> {
+    labels: &'a LabelScheme,
+    index: Option<ClassIndex<'a>>,
+    /// The column of the label, for messages.
+    column: &'a str,
+}
+
+impl<'a> Judge<'a> {
+    fn new(labels: &'a LabelScheme, column: &'a str) -> Self {
+        let index = match labels {
+            LabelScheme::Names(names) => Some(ClassIndex::new(names)),
+            LabelScheme::Ids(_) | LabelScheme::Encoded(_) => None,
+        };
+        Self { labels, index, column }
     }
-    if text.len() > MAX_TEXT_BYTES {
-        return Err(BadRowReason::TextTooLong { got: text.len(), max: MAX_TEXT_BYTES });
+
+    fn judge(&self, label: &LabelCell, text: String, text_pair: Option<String>) -> Result<Example, BadRowReason> {
+        for text in [Some(&text), text_pair.as_ref()].into_iter().flatten() {
+            if text.trim().is_empty() {
+                return Err(BadRowReason::EmptyText);
+            }
+            if text.len() > MAX_TEXT_BYTES {
+                return Err(BadRowReason::TextTooLong { got: text.len(), max: MAX_TEXT_BYTES });
+            }
+            if let Some(at) = text.bytes().position(|byte| byte == 0) {
+                return Err(BadRowReason::Nul { byte: at + 1 });
+            }
+        }
+        Ok(Example { text, text_pair, label: self.class(label)? })
     }
-    if let Some(at) = text.bytes().position(|byte| byte == 0) {
-        return Err(BadRowReason::Nul { byte: at + 1 });
+
+    fn class(&self, label: &LabelCell) -> Result<u32, BadRowReason> {
+        let within = |highest: u32| {
+            let id = label.whole().ok_or_else(|| self.no_number(label))?;
+            let found = u32::try_from(id).ok().filter(|id| *id <= highest);
+            found.ok_or(BadRowReason::LabelOutOfRange { got: id, highest })
+        };
+        match (self.labels, &self.index) {
+            (LabelScheme::Ids(LabelRange::Unknown), _) => within(HIGHEST_UNNAMED_LABEL),
+            (LabelScheme::Ids(LabelRange::Below(n_labels)), _) => within((*n_labels as u32).saturating_sub(1)),
+            (LabelScheme::Encoded(encoded), _) => {
+                let id = within((encoded.own.len() as u32).saturating_sub(1))? as usize;
+                let unknown = || BadRowReason::unknown_name(&LabelCell::Name(encoded.own[id].clone()), &encoded.names);
+                Ok(encoded.classes[id].ok_or_else(unknown)? as u32)
+            }
+            (LabelScheme::Names(names), index) => match index.as_ref().and_then(|index| index.position(label)) {
+                Some(class) => Ok(class as u32),
+                None if label.is_missing() => Err(self.missing(label)),
+                None => Err(BadRowReason::unknown_name(label, names)),
+            },
+        }
     }
-    let label = match (labels, label) {
-        (LabelScheme::Ids(range), LabelCell::Integer(id)) => {
-            let highest = match range {
-                LabelRange::Below(n_labels) => (*n_labels as u32).saturating_sub(1),
-                LabelRange::Unknown => HIGHEST_UNNAMED_LABEL,
-            };
-            u32::try_from(*id)
-                .ok()
-                .filter(|id| *id <= highest)
-                .ok_or(BadRowReason::LabelOutOfRange { got: *id, highest })?
+
+    /// Why a label is no id.
+    fn no_number(&self, label: &LabelCell) -> BadRowReason {
+        let got = excerpt(label.written().as_bytes());
+        if label.is_missing() {
+            self.missing(label)
+        } else if label.is_fraction() {
+            BadRowReason::LabelIsAFraction { got }
+        } else {
+            BadRowReason::LabelNotAnInteger { got }
         }
-        (LabelScheme::Ids(_), LabelCell::Name(name)) => {
-            return Err(BadRowReason::LabelNotAnInteger { got: excerpt(name.as_bytes()) });
-        }
-        (LabelScheme::Names(names), label) => {
-            label.position(names).ok_or_else(|| BadRowReason::unknown_name(label, names))? as u32
-        }
-    };
-    Ok(Example { text, label })
+    }
+
+    fn missing(&self, label: &LabelCell) -> BadRowReason {
+        BadRowReason::missing_label(self.column, excerpt(label.written().as_bytes()))
+    }
 }
 
 #[cfg(test)]
@@ -262,7 +249,7 @@ mod tests {
 
     fn table(rows: impl IntoIterator<Item = (LabelCell, String)>) -> RawTable {
         let names = ColumnChoice::default();
-        let mut table = RawTable::new(Columns { text: Vec::new(), label: 0, names, note: None });
+        let mut table = RawTable::new(Columns { text: Vec::new(), text_pair: None, label: 0, names, note: None });
         for (i, cells) in rows.into_iter().enumerate() {
             table.push(Place::Row(i + 1), Ok(cells));
         }
@@ -270,33 +257,11 @@ mod tests {
     }
 
     fn labelled(labels: &[&str]) -> RawTable {
-        table(labels.iter().map(|label| (LabelCell::from_text(label), "a text".to_owned())))
-    }
-
-    fn scheme(labels: &[&str], known: Option<&[&str]>) -> LabelScheme {
-        let known: Option<Vec<String>> = known.map(|names| names.iter().map(ToString::to_string).collect());
-        LabelScheme::of("toy.csv", &labelled(labels).rows.iter(), known.as_deref()).unwrap()
+        table(labels.iter().map(|label| (LabelCell::from_text(label).unwrap(), "a text".to_owned())))
     }
 
     fn names(names: &[&str]) -> LabelScheme {
         LabelScheme::Names(names.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn labels_are_ids_or_names_by_what_most_rows_can_be() {
-        assert_eq!(scheme(&["0", "1", "x"], None), LabelScheme::Ids(LabelRange::Unknown));
-        assert_eq!(scheme(&["good", "bad", "good", "3"], None), names(&["bad", "good"]));
-        assert_eq!(scheme(&["1", "0"], Some(&["bad", "good"])), LabelScheme::Ids(LabelRange::Below(2)));
-        assert_eq!(scheme(&["good", "bad"], Some(&["good", "bad"])), names(&["good", "bad"]));
-        assert_eq!(scheme(&["-1", "-1"], None), LabelScheme::Ids(LabelRange::Unknown));
-    }
-
-    /// Stars: the names are whole numbers themselves.
-    #[test]
-    fn names_that_are_numbers_are_told_from_ids_by_the_labels_that_occur() {
-        let stars = ["1", "2", "3"];
-        assert_eq!(scheme(&["1", "2", "3"], Some(&stars)), names(&stars));
-        assert_eq!(scheme(&["0", "1", "2"], Some(&stars)), LabelScheme::Ids(LabelRange::Below(3)));
     }
 
     #[test]
@@ -322,13 +287,5 @@ mod tests {
             judged("x".repeat(MAX_TEXT_BYTES + 1)),
             "toy.csv, row 1: expected a text of at most 16777216 bytes, got 16777217"
         );
-    }
-
-    #[test]
-    fn a_column_of_texts_is_not_taken_for_class_names() {
-        let labels: Vec<String> = (0..=10_000).map(|i| format!("sentence {i}")).collect();
-        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let error = LabelScheme::of("toy.csv", &labelled(&labels).rows.iter(), None).unwrap_err().to_string();
-        assert_eq!(error, "toy.csv: expected at most 10000 different labels, got 10001: is it the right column?");
     }
 }

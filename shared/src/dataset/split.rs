@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_class_with_one_row_stays_in_train() {
         let mut rows = examples(99, 2);
-        rows.push(Example { text: "the only one".into(), label: 2 });
+        rows.push(Example::of_one_text("the only one".into(), 2));
         for seed in 0..20 {
             let carved = carve_out(rows.clone(), CarveOut::Test, Seed(seed));
             assert_eq!((carved.kept.len(), carved.held_out.len()), (90, 10));
@@ -220,7 +220,7 @@ mod tests {
             let picked: Vec<u32> = chosen.iter().map(|&i| labels[i]).collect();
             prop_assert_eq!(present(&picked), present(&labels).min(n));
             let carved = carve_out(
-                labels.iter().map(|&label| Example { text: String::new(), label }).collect(),
+                labels.iter().map(|&label| Example::of_one_text(String::new(), label)).collect(),
                 CarveOut::Validation,
                 Seed(seed),
             );

@@ -1,12 +1,16 @@
 //! Unquoted TSV: header `label<TAB>text`, each row split at its first tab.
 //!
 //! A CSV reader's default quoting loses rows without an error (317 of the 16,990 of Twitter Financial News Topic), so
-//! quotation marks mean nothing here. Lines end in LF or CRLF; a byte order mark is tolerated.
+//! quotation marks mean nothing here. Other programs write TSV with quotation marks as in CSV; where all that have one look
+//! so, that is said, and a [`Delimiter`](super::Delimiter) that is asked for reads it. Lines end in LF or CRLF; a byte order
+//! mark is tolerated.
 
-use super::error::excerpt;
+use super::excerpt::excerpt;
+use super::lines::lines;
 use super::rows::{RawTable, assemble};
 use super::{
     BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place,
+    read_csv,
 };
 
 /// The columns of every such file.
@@ -37,11 +41,14 @@ pub fn parse_tsv(
     assemble(file, table, &LabelScheme::Ids(labels), on_bad_row)
 }
 
-/// Reads the bytes of a TSV file without judging its labels, other than that they are integers.
+/// Reads the bytes of a TSV file without judging its labels. With a delimiter that was asked for it is read as CSV is.
 ///
 /// # Errors
 /// When the file is empty, its header is another or other columns are asked for.
 pub fn read_tsv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTable, DatasetError> {
+    if choice.delimiter.is_some() {
+        return read_csv(file, bytes, choice);
+    }
     let mut lines = lines(bytes);
     let Some((_, header)) = lines.next() else {
         return Err(DatasetError::EmptyFile { file: file.to_owned() });
@@ -52,22 +59,43 @@ pub fn read_tsv(file: &str, bytes: &[u8], choice: &ColumnChoice) -> Result<RawTa
     let columns = choice.locate(file, &COLUMNS.map(str::to_owned))?;
     // The columns are the format's, so there is no guess to speak of.
     let mut table = RawTable::new(Columns { note: None, ..columns });
+    let mut marks = Marks::default();
     for (line, row) in lines {
-        table.push(Place::Line(line), parse_row(row));
+        let cells = parse_row(row);
+        if let Ok((_, text)) = &cells {
+            marks.count(text);
+        }
+        table.push(Place::Line(line), cells);
     }
+    table.note = marks.warning(file);
     Ok(table)
 }
 
-/// The lines of a file with their numbers from 1, without line ends and byte order mark.
-pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    // What follows the last line end is a line only if there is something.
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let n_lines = if bytes.is_empty() { 0 } else { usize::MAX };
-    body.split(|&byte| byte == b'\n')
-        .take(n_lines)
-        .enumerate()
-        .map(|(i, line)| (i + 1, line.strip_suffix(b"\r").unwrap_or(line)))
+/// Texts with quotation marks.
+#[derive(Default)]
+struct Marks {
+    n_texts: usize,
+    /// Those that CSV's quoting would make of a text with marks: one at each end, and inside doubled ones only.
+    n_as_in_csv: usize,
+}
+
+impl Marks {
+    fn count(&mut self, text: &str) {
+        let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let is_as_in_csv = inside.is_some_and(|text| text.contains("\"\"") && !text.replace("\"\"", "").contains('"'));
+        self.n_texts += usize::from(text.contains('"'));
+        self.n_as_in_csv += usize::from(is_as_in_csv);
+    }
+
+    fn warning(&self, file: &str) -> Option<String> {
+        (self.n_as_in_csv > 0 && self.n_as_in_csv == self.n_texts).then(|| {
+            format!(
+                "{file}: all {} texts with quotation marks look as CSV quotes them, and are taken as they stand: --delimiter tab \
+                 reads them as CSV",
+                self.n_texts
+            )
+        })
+    }
 }
 
 fn parse_row(row: &[u8]) -> Result<(LabelCell, String), BadRowReason> {
@@ -75,14 +103,14 @@ fn parse_row(row: &[u8]) -> Result<(LabelCell, String), BadRowReason> {
     let Some((label, text)) = row_text.split_once('\t') else {
         return Err(BadRowReason::MissingColumn { got: excerpt(row) });
     };
-    let label = label.parse().map_err(|_| BadRowReason::LabelNotAnInteger { got: excerpt(label.as_bytes()) })?;
-    Ok((LabelCell::Integer(label), text.to_owned()))
+    let label = LabelCell::from_text(label).ok_or_else(|| BadRowReason::missing_label(COLUMNS[0], "nothing"))?;
+    Ok((label, text.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Example, Rows};
+    use crate::dataset::{Delimiter, Example, Rows};
 
     const TWO: LabelRange = LabelRange::Below(2);
 
@@ -115,7 +143,8 @@ mod tests {
         assert_eq!(refused(b""), "toy.tsv: expected a header line and rows, got an empty file");
         assert_eq!(
             refused(b"text\tlabel\n"),
-            "toy.tsv, line 1: expected the header `label<TAB>text`, got \"text\\tlabel\""
+            "toy.tsv, line 1: expected the header `label<TAB>text`, got \"text\\tlabel\" (with --delimiter tab it is read as \
+             CSV is, with other columns and quoted fields)"
         );
         assert_eq!(
             refused(b"label\ttext\n"),
@@ -128,11 +157,32 @@ mod tests {
         );
         assert_eq!(row(b"\n"), "toy.tsv, line 3: expected two columns `label<TAB>text`, got one without a tab: \"\"");
         assert_eq!(row(b"good\tfilm"), "toy.tsv, line 3: expected an integer as label, got \"good\"");
-        assert_eq!(row(b"1.0\tfilm"), "toy.tsv, line 3: expected an integer as label, got \"1.0\"");
+        assert_eq!(row(b"\tfilm"), "toy.tsv, line 3: expected a label in column label, got nothing");
         assert_eq!(row(b"2\tfilm"), "toy.tsv, line 3: expected a label from 0 to 1, got 2");
         assert_eq!(row(b"-1\tfilm"), "toy.tsv, line 3: expected a label from 0 to 1, got -1");
         assert_eq!(row(b"1\t \n"), "toy.tsv, line 3: expected a text, got none");
         assert_eq!(row(b"1\tcaf\xE9"), "toy.tsv, line 3: expected UTF-8, got an invalid byte at position 6 of the row");
+    }
+
+    /// As `to_csv(sep="\t")` of pandas writes them, and as a reader of unquoted TSV finds them.
+    #[test]
+    fn texts_that_look_quoted_are_said_and_read_as_csv_when_asked() {
+        let written = b"label\ttext\n1\t\"says \"\"hello\"\" twice\"\n0\tplain\n";
+        let read = |choice| read_tsv("toy.tsv", written, &choice).unwrap();
+        let table = read(ColumnChoice::default());
+        assert_eq!(table.rows[0].text, "\"says \"\"hello\"\" twice\"");
+        assert!(table.note.unwrap().starts_with("toy.tsv: all 1 texts with quotation marks look as CSV quotes them"));
+        let as_csv = ColumnChoice { delimiter: Some(Delimiter::Tab), ..ColumnChoice::default() };
+        assert_eq!(read(as_csv).rows[0].text, "says \"hello\" twice");
+        let unquoted = read_tsv("toy.tsv", b"label\ttext\n1\t\"hello\"\n0\t5\" disk\n", &ColumnChoice::default());
+        assert_eq!(unquoted.unwrap().note, None);
+    }
+
+    #[test]
+    fn words_are_labels_as_in_every_format() {
+        let table = read_tsv("toy.tsv", b"label\ttext\npos \ta\n1.0\tb\n", &ColumnChoice::default()).unwrap();
+        let labels: Vec<String> = table.rows.iter().map(|row| row.label.written()).collect();
+        assert_eq!(labels, ["pos", "1.0"]);
     }
 
     #[test]
@@ -146,7 +196,7 @@ mod tests {
         let mut bytes = b"label\ttext\n0\tgood\n-1\tfirst bad\n".to_vec();
         bytes.extend(b"x\tbad\n".repeat(7));
         let parsed = parse_tsv("toy.tsv", &bytes, TWO, OnBadRow::Skip).unwrap();
-        assert_eq!(parsed.rows, Rows::Labelled(vec![Example { text: "good".into(), label: 0 }]));
+        assert_eq!(parsed.rows, Rows::Labelled(vec![Example::of_one_text("good".into(), 0)]));
         assert_eq!(parsed.skipped.n_rows, 8);
         assert_eq!(
             parsed.skipped.first.iter().map(|row| row.place).collect::<Vec<_>>(),

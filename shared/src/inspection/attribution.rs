@@ -56,7 +56,7 @@ pub fn integrated_gradients(
     let last = input_ids.len() - 1;
     let baseline_ids = input_ids.iter().enumerate();
     let baseline_ids = baseline_ids.map(|(at, id)| if at == 0 || at == last { *id } else { pad_token_id }).collect();
-    let ends = [input_ids.to_vec(), baseline_ids].map(|input_ids| EncodedExample { input_ids, label: 0 });
+    let ends = [input_ids.to_vec(), baseline_ids].map(|input_ids| EncodedExample::of_one_text(input_ids, 0));
     let end_batch = Batch::new(&ends, &[0, 1], pad_token_id);
     let embedded = model.encoder().embed(&end_batch, mode)?.detach(); // [2, seq, hidden]
     let (text, baseline) = (embedded.narrow(0, 0, 1)?, embedded.narrow(0, 1, 1)?); // [1, seq, hidden]

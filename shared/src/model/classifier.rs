@@ -28,7 +28,7 @@ use crate::nn::{Collector, Kernels, Linear, dropout};
 /// let model =
 ///     TextClassifier::for_evaluation(&config, &parameters, &Kernels::for_device(&Device::Cpu), DType::F32)?;
 ///
-/// let examples = [EncodedExample { input_ids: vec![1, 2], label: 0 }];
+/// let examples = [EncodedExample::of_one_text(vec![1, 2], 0)];
 /// let batch = Batch::new(&examples, &[0], config.pad_token_id);
 /// assert_eq!(model.forward(&batch, ForwardMode::Evaluation)?.to_vec2::<f32>()?, [[0.0, 0.0]]);
 /// // The model sees what becomes of its parameters: with zeros below it the classifier's bias is all there is.

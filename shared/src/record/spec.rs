@@ -1,5 +1,6 @@
 //! The canonical description of a run and the short hash that names it.
 
+use crate::checkpoint::HeadChange;
 use crate::condition::Condition;
 use crate::model::{Architecture, History, RunId, Treatment};
 use crate::random::Seed;
@@ -52,6 +53,10 @@ pub struct ModelSpec {
     pub weights_sha256: Option<String>,
     /// Whether the weights are drawn from the head seed instead of read.
     pub random: bool,
+    /// What became of a head of as many classes as the dataset has, whose names are in another order or are others; none
+    /// where it fits as it is, or there was none of as many. Specs without it kept every such head by number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadChange>,
 }
 
 /// What a run learns from and is judged on.
@@ -272,6 +277,7 @@ pub(super) mod tests {
             tokenizer_sha256: "70".repeat(32),
             weights_sha256: Some("a1".repeat(32)),
             random: false,
+            head: None,
         };
         let dataset = DatasetSpec {
             name: "trec6".into(),
@@ -305,7 +311,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_id_changes_with_everything_that_decides_a_result() {
-        let mut changed = vec![spec(); 14];
+        let mut changed = vec![spec(); 16];
         changed[0].numerics_version += 1;
         changed[1].model.weights_sha256 = None;
         changed[2].dataset.content_sha256 = "d5".repeat(32);
@@ -320,10 +326,12 @@ pub(super) mod tests {
         changed[11].seeds.split = Seed(8);
         changed[12].dataset.label_names.swap(0, 1);
         changed[13].model.tokenizer_sha256 = "71".repeat(32);
+        changed[14].model.head = Some(HeadChange::DrawnAnew);
+        changed[15].model.head = Some(HeadChange::KeptByNumber);
         let mut ids: Vec<RunId> = changed.iter().chain([&spec()]).map(RunSpec::id).collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 15);
+        assert_eq!(ids.len(), 17);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Single texts: those of the reported rows, and what a model says about others.
 
 use super::nulls_if_not_finite;
+use crate::dataset::Example;
 use serde::{Deserialize, Serialize};
 
 /// An element of the array that `predict --json` prints.
@@ -10,8 +11,11 @@ pub struct TextPrediction {
     /// The model, where several were asked; then there is one prediction for each text and model, texts outermost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The text as it was given.
+    /// The text as it was given; the first of a pair.
     pub text: String,
+    /// The second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
     /// Name of the most probable label; none when a logit is not finite.
     pub label: Option<String>,
     /// Its id; none when a logit is not finite.
@@ -30,10 +34,27 @@ pub struct TextPrediction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextLine {
-    /// Names the row: [`crate::dataset::row_hash`].
+    /// Names the row: [`crate::dataset::Example::row_hash`].
     pub row_hash: String,
-    /// The text as it stands in the dataset.
+    /// The text as it stands in the dataset; the first of a pair.
     pub text: String,
+    /// The second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
+}
+
+impl TextLine {
+    /// The row, which has this label.
+    #[must_use]
+    pub fn into_example(self, label: u32) -> Example {
+        Example { text: self.text, text_pair: self.text_pair, label }
+    }
+}
+
+impl From<&Example> for TextLine {
+    fn from(row: &Example) -> Self {
+        Self { row_hash: row.row_hash(), text: row.text.clone(), text_pair: row.text_pair.clone() }
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +66,7 @@ mod tests {
         let mut row = TextPrediction {
             model: None,
             text: "ab".into(),
+            text_pair: None,
             label: Some("x".into()),
             label_id: Some(1),
             probabilities: vec![],

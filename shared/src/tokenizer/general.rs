@@ -1,7 +1,9 @@
 //! The tokenizer of `tokenizers` as it is: whatever a `tokenizer.json` asks for.
 
-use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy};
+use tokenizers::PostProcessor as _;
+use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
 
+use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
 
 /// With padding and truncation of its own switched off.
@@ -32,21 +34,60 @@ impl General {
         self.0.id_to_token(id)
     }
 
-    /// Ids of each text with the tokens around it, cut to `max_length`, and whether it was longer; in parallel.
-    pub(super) fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
+    /// Ids of each text or pair with the tokens around it, cut to `max_length`; in parallel.
+    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+        if inputs.iter().any(|input| input.text_pair.is_some()) {
+            return self.encode_pairs(inputs, max_length);
+        }
         let mut inner = self.0.clone();
-        let truncation =
-            TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, ..TruncationParams::default() };
-        inner.with_truncation(Some(truncation)).map_err(|e| Error::Tokenizer(e.to_string()))?;
-        let encodings = inner
-            .encode_batch_fast(texts.to_vec(), true)
-            .map_err(|e| Error::Tokenizer(format!("cannot encode: {e}")))?;
-        let row =
-            |encoding: tokenizers::Encoding| (encoding.get_ids().to_vec(), !encoding.get_overflowing().is_empty());
-        Ok(encodings.into_iter().map(row).collect())
+        inner.with_truncation(Some(longest_first(max_length))).map_err(|e| cannot_encode(&e))?;
+        let texts: Vec<&str> = inputs.iter().map(|input| input.text).collect();
+        let encodings = inner.encode_batch_fast(texts, true).map_err(|e| cannot_encode(&e))?;
+        encodings.iter().map(encoded).collect()
+    }
+
+    /// The same by hand, since `tokenizers` 0.23.2 stops reading a text once it has `max_length` tokens and then takes it
+    /// for shorter than a text beside it that is not; Python's, which `transformers` has, does not.
+    fn encode_pairs(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+        let encode = |texts: Vec<&str>| self.0.encode_batch_fast(texts, false).map_err(|e| cannot_encode(&e));
+        let first = encode(inputs.iter().map(|input| input.text).collect())?;
+        let mut second = encode(inputs.iter().filter_map(|input| input.text_pair).collect())?.into_iter();
+        let around = |is_pair| self.0.get_post_processor().map_or(0, |processor| processor.added_tokens(is_pair));
+        let rows = inputs.iter().zip(first).map(|(input, first)| {
+            let second = input.text_pair.and_then(|_| second.next());
+            let room = longest_first(max_length.saturating_sub(around(second.is_some())));
+            let (first, second) = truncate_encodings(first, second, &room).map_err(|e| cannot_encode(&e))?;
+            let is_cut = [Some(&first), second.as_ref()].into_iter().flatten().any(|e| !e.get_overflowing().is_empty());
+            let row = self.0.post_process(first, second, true).map_err(|e| cannot_encode(&e))?;
+            Ok(Encoded { is_cut, ..encoded(&row)? })
+        });
+        rows.collect()
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {
         self.0.to_string(false).map(String::into_bytes).map_err(|e| Error::Tokenizer(e.to_string()))
     }
+}
+
+fn longest_first(max_length: usize) -> TruncationParams {
+    TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, ..TruncationParams::default() }
+}
+
+fn cannot_encode(error: &tokenizers::Error) -> Error {
+    Error::Tokenizer(format!("cannot encode: {error}"))
+}
+
+/// # Errors
+/// When segment 1 is not the end of the row.
+fn encoded(encoding: &tokenizers::Encoding) -> Result<Encoded> {
+    let type_ids = encoding.get_type_ids();
+    let n_second = type_ids.iter().rev().take_while(|id| **id == 1).count();
+    if type_ids[..type_ids.len() - n_second].iter().any(|id| *id != 0) {
+        return Err(Error::Tokenizer(format!(
+            "tokenizer.json: expected a post_processor that numbers the tokens of the first text 0 and of the second 1, \
+             got {type_ids:?}"
+        )));
+    }
+    let is_cut = !encoding.get_overflowing().is_empty();
+    Ok(Encoded { ids: encoding.get_ids().to_vec(), n_second, is_cut })
 }

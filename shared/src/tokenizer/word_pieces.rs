@@ -6,7 +6,7 @@
 //! Natively the general one computes; tests compare the ids of the two.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -14,6 +14,7 @@ use tokenizers::{
     Model as _, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
 };
 
+use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
 
 /// What is done to a text, in this order.
@@ -91,15 +92,26 @@ impl WordPieces {
         added.or_else(|| self.pieces.id_to_token(id))
     }
 
-    /// Ids of each text between `[CLS]` and `[SEP]`, cut to `max_length`, and whether it was longer.
-    pub(super) fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
-        let encode = |text: &&str| {
-            let ids = self.ids(text)?;
-            let n_kept = ids.len().min(max_length - 2);
-            let row = std::iter::once(self.cls).chain(ids[..n_kept].iter().copied()).chain([self.sep]).collect();
-            Ok((row, n_kept < ids.len()))
+    /// Ids of each text between `[CLS]` and `[SEP]`, behind them those of a second text and another `[SEP]`, cut to
+    /// `max_length`.
+    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+        let encode = |input: &Input<'_>| {
+            let first = self.ids(input.text)?;
+            let second = input.text_pair.map(|text| self.ids(text)).transpose()?;
+            let n_special = if second.is_some() { 3 } else { 2 };
+            let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
+            let kept = longest_first(lengths, max_length - n_special);
+            let mut ids = vec![self.cls];
+            ids.extend_from_slice(&first[..kept[0]]);
+            ids.push(self.sep);
+            if let Some(second) = &second {
+                ids.extend_from_slice(&second[..kept[1]]);
+                ids.push(self.sep);
+            }
+            let n_second = second.map_or(0, |_| kept[1] + 1);
+            Ok(Encoded { ids, n_second, is_cut: kept != lengths })
         };
-        texts.iter().map(encode).collect()
+        inputs.iter().map(encode).collect()
     }
 
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
@@ -129,6 +141,20 @@ impl WordPieces {
         }
         Ok(())
     }
+}
+
+/// How many tokens of two texts are kept so that both together have at most `room`: the longer one is cut down to the
+/// other's length, then both to half of the room, of which the second text gets the odd one unless the first was longer, as
+/// by `tokenizers` 0.23.
+///
+/// `[7, 2]` in 5 → `[3, 2]`; `[7, 9]` in 5 → `[2, 3]`; `[9, 7]` in 5 → `[3, 2]`
+fn longest_first([first, second]: [usize; 2], room: usize) -> [usize; 2] {
+    if first + second <= room {
+        return [first, second];
+    }
+    let shorter = first.min(second);
+    let kept = if shorter > room / 2 { [room / 2, room - room / 2] } else { [shorter, room - shorter] };
+    if first > second { [kept[1], kept[0]] } else { kept }
 }
 
 fn cannot_encode(error: &tokenizers::Error) -> Error {
@@ -195,15 +221,33 @@ fn around(file: &Value) -> Result<[u32; 2]> {
     let is_one_text = processor["single"].as_array().is_some_and(|single| {
         single.len() == 3 && single[1].pointer("/Sequence/id").is_some_and(|sequence| sequence == "A")
     });
+    // The pair: what is around a text, then the second text in segment 1 and what is behind it once more.
+    let in_second = |mut part: Value, name: &str| {
+        part[name]["type_id"] = 1.into();
+        part
+    };
+    let is_pair_alike = is_one_text && {
+        let single = &processor["single"];
+        let second = in_second(json!({"Sequence": {"id": "B"}}), "Sequence");
+        let wanted = [
+            single[0].clone(),
+            single[1].clone(),
+            single[2].clone(),
+            second,
+            in_second(single[2].clone(), "SpecialToken"),
+        ];
+        processor["pair"].as_array().is_some_and(|pair| pair[..] == wanted)
+    };
     let ids = match processor["type"].as_str() {
         Some("BertProcessing") => [of_pair("cls"), of_pair("sep")],
-        Some("TemplateProcessing") if is_one_text => [of_template(0), of_template(2)],
+        Some("TemplateProcessing") if is_pair_alike => [of_template(0), of_template(2)],
         _ => [None, None],
     };
     match ids.map(|id| id.and_then(|id| u32::try_from(id).ok())) {
         [Some(cls), Some(sep)] => Ok([cls, sep]),
         _ => Err(Error::Tokenizer(
-            "tokenizer.json: expected a post_processor that puts one token before and one after a text, as BERT's does; \
+            "tokenizer.json: expected a post_processor that puts one token before and one after a text, and another after \
+             the second text of a pair, as BERT's does; \
              the program for the command line reads others"
                 .into(),
         )),

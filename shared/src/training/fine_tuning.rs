@@ -46,7 +46,7 @@ pub struct TrainingSeeds {
 /// let tensors = config.parameters().into_iter().map(zeros).collect::<candle_core::Result<Vec<_>>>()?;
 /// let parameters = Parameters::new(config.architecture, tensors)?;
 ///
-/// let rows = Arc::new(vec![EncodedExample { input_ids: vec![1, 2], label: 0 }]);
+/// let rows = Arc::new(vec![EncodedExample::of_one_text(vec![1, 2], 0)]);
 /// let args = TrainingArgs { learning_rate: 0.1, max_steps: Some(1), warmup_ratio: 0.0, ..TrainingArgs::default() };
 /// let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
 /// let kernels = Kernels::for_device(&Device::Cpu);

@@ -92,16 +92,8 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let own_names = Some(checkpoint.config.label_names.clone());
     let seeds = RowSeeds { train: Seed(args.seed_data), split: args.split_seed.seed() };
     let (opened, fetched_from) = dataset.open(Purpose::Evaluate, seeds, own_names)?;
-    let (n_model, n_data) = (checkpoint.config.label_names.len(), opened.dataset.label_names.len());
-    if n_model != n_data {
-        return Err(bad_input(anyhow!(
-            "model {} has {n_model} classes ({}), but dataset {} has {n_data} ({})",
-            source.name,
-            checkpoint.config.label_names.join(", "),
-            opened.dataset.name,
-            opened.dataset.label_names.join(", ")
-        )));
-    }
+    let opened =
+        opened.matched_with(&checkpoint.config.label_names, &format!("model {}", source.name)).map_err(bad_input)?;
     for note in opened.notes.iter().chain(&tokenizer.note).chain(&checkpoint.notes) {
         say!("note: {note}");
     }
@@ -121,7 +113,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let pad_token_id = checkpoint.config.pad_token_id;
     let predictions = predictions_of(&model, &encoded, args.batches.batch_size, pad_token_id, |n| bar.advance(n, 0))?;
     bar.finish("done");
-    let metrics = evaluate(&predictions, n_data)?;
+    let metrics = evaluate(&predictions, checkpoint.config.label_names.len())?;
     let n_right = predictions.iter().filter(|prediction| prediction.is_correct()).count();
     let interval = wilson(n_right as u64, metrics.n as u64, LEVEL)?.interval;
 
@@ -147,7 +139,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "max_length": max_length,
         "n_cut": encoded.n_cut,
         "largest_class_share": metrics.largest_class_share,
-        "confusion": confusion(&predictions, n_data)?,
+        "confusion": confusion(&predictions, checkpoint.config.label_names.len())?,
         "labels": checkpoint.config.label_names,
         "predictions": predictions_path,
         "hashes": {"weights": checkpoint.weights_hash, "data": opened.dataset.content_hash()},

@@ -178,7 +178,9 @@ fn fetch_rows(folder: &Path, dataset: Option<&str>, max_train: usize, out: &Path
     let name = dataset.unwrap_or(&manifest.task.dataset);
     let request = DatasetRequest::new(name);
     // Whatever split they are in here: the hashes choose.
-    let (opened, _) = request.open(Purpose::Train, RowSeeds::default(), Some(manifest.task.label_names.clone()))?;
+    let names = &manifest.task.label_names;
+    let (opened, _) = request.open(Purpose::Train, RowSeeds::default(), Some(names.clone()))?;
+    let opened = opened.matched_with(names, "the bundle").map_err(bad_input)?;
     let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split)).cloned();
     let rows = ServedRows::choose(&manifest, all, max_train);
     let rows = rows.map_err(bad_input).with_context(|| format!("the rows of bundle {}", folder.display()))?;

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use shared::Condition;
 use shared::bundle::{BitMix, Encoding, MAX_BITS, MIN_BITS};
-use shared::dataset::Split;
+use shared::dataset::{Delimiter, Split};
 use shared::record::Protocol;
 use shared::training::Precision;
+use shared::words::listed;
 
 /// A whole number from 1 up.
 pub(super) fn count(text: &str) -> Result<usize, String> {
@@ -71,6 +72,19 @@ pub(super) fn split() -> impl TypedValueParser<Value = Split> {
         (Split::Validation, "validation", "The validation split"),
         (Split::Test, "test", "The test split"),
     ])
+}
+
+/// What separates columns: its name, or the character itself.
+pub(super) fn delimiter() -> impl TypedValueParser<Value = Delimiter> {
+    clap::builder::StringValueParser::new().try_map(|given: String| {
+        let is_it = |delimiter: &Delimiter| {
+            let written = char::from(delimiter.byte()).to_string();
+            given == delimiter.name() || given == written || (*delimiter == Delimiter::Tab && given == "\\t")
+        };
+        let names = Delimiter::ALL.map(Delimiter::name);
+        let found = Delimiter::ALL.into_iter().find(is_it);
+        found.ok_or_else(|| format!("expected {}, or the character itself", listed(&names, "or")))
+    })
 }
 
 /// One of a few values by its name, each with its line of help. For types of crates that do not know clap; a type of a

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use shared::Condition;
-use shared::dataset::{ColumnChoice, Limits, OnBadRow};
+use shared::dataset::{ColumnChoice, Delimiter, Limits, OnBadRow};
 
 use super::flag_values;
 use crate::dataset_request::DatasetRequest;
@@ -62,9 +62,18 @@ pub struct ColumnFlags {
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     pub text_column: Option<Vec<String>>,
 
+    /// Column of the second text, where each row is a pair of texts [default: hypothesis beside premise, sentence2 beside
+    /// sentence1, sentence beside question, …]
+    #[arg(long, value_name = "NAME")]
+    pub text_pair_column: Option<String>,
+
     /// Label column [default: label, labels, target, class, category, …]
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
+
+    /// Separator between the columns of CSV [default: comma]; with it TSV is read as CSV, with any columns and quoted fields
+    #[arg(long, value_name = "CHARACTER", value_parser = flag_values::delimiter())]
+    pub delimiter: Option<Delimiter>,
 
     /// Class names in the order of their ids, instead of those in labels.txt
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
@@ -106,11 +115,18 @@ pub(super) fn dataset_request(
     columns: &ColumnFlags,
     rows: RowFlags,
 ) -> DatasetRequest {
+    let label_names = columns.label_names.as_ref();
     DatasetRequest {
         name: name.to_owned(),
         config: config.map(str::to_owned),
-        columns: ColumnChoice { text: columns.text_column.clone(), label: columns.label_column.clone() },
-        label_names: columns.label_names.clone(),
+        columns: ColumnChoice {
+            text: columns.text_column.clone(),
+            text_pair: columns.text_pair_column.clone(),
+            label: columns.label_column.clone(),
+            delimiter: columns.delimiter,
+        },
+        // White space around a name is no part of it, as in labels.txt.
+        label_names: label_names.map(|names| names.iter().map(|name| name.trim().to_owned()).collect()),
         on_bad_row: if rows.skip_bad_rows { OnBadRow::Skip } else { OnBadRow::Refuse },
         limits: Limits { train: rows.train_limit, validation: rows.validation_limit, test: rows.test_limit },
     }

@@ -14,6 +14,7 @@ use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::random::Seed;
 use shared::record::TextPrediction;
+use shared::tokenizer::Input;
 use shared::training::logits;
 
 use super::device_flags::DeviceFlags;
@@ -45,6 +46,10 @@ pub struct PredictArgs {
     #[arg(long, value_name = "FILE", help_heading = "Model and data")]
     pub input: Option<PathBuf>,
 
+    /// Each line is a pair of texts, such as premise and hypothesis, with a tab between them
+    #[arg(long, help_heading = "Model and data")]
+    pub pairs: bool,
+
     #[command(flatten)]
     pub batches: BatchFlags,
 
@@ -67,7 +72,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         std::io::stdin().read_to_end(&mut bytes).context("stdin")?;
         (bytes, "stdin".into())
     };
-    let texts = lines(&text, &name)?;
+    let texts = lines(&text, &name, args.pairs)?;
     let columns = args
         .models
         .iter()
@@ -84,7 +89,10 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(std::iter::once("text").chain(args.models.iter().map(String::as_str)));
     for predictions in by_text {
-        let text = predictions.first().map_or(String::new(), |prediction| prediction.text.clone());
+        let of_pair = |text_pair: &String| format!(" [SEP] {text_pair}");
+        let text = predictions.first().map_or(String::new(), |prediction| {
+            prediction.text.clone() + &prediction.text_pair.as_ref().map(of_pair).unwrap_or_default()
+        });
         table.add_row(std::iter::once(text).chain(predictions.iter().map(|prediction| say(prediction))));
     }
     print(&table.to_string())?;
@@ -98,13 +106,18 @@ fn say(prediction: &TextPrediction) -> String {
     }
 }
 
-fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> anyhow::Result<Vec<TextPrediction>> {
+fn predict(
+    name: &str,
+    args: &PredictArgs,
+    texts: &[Input<'_>],
+    device: &Device,
+) -> anyhow::Result<Vec<TextPrediction>> {
     let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
     let tokenizer = source.tokenizer(&[])?;
     let checkpoint = source.load(None, Seed(0), device)?;
-    let encoded = tokenizer.tokenizer.encode_with_cuts(texts, max_length)?;
-    let n_cut = encoded.iter().filter(|(_, is_cut)| *is_cut).count();
+    let encoded = tokenizer.tokenizer.encode_inputs(texts, max_length)?;
+    let n_cut = encoded.iter().filter(|encoded| encoded.is_cut).count();
     let cuts = cuts_in_words(n_cut, texts.len(), "given", max_length);
     for note in tokenizer.note.iter().chain(&checkpoint.notes).chain(&cuts) {
         say!("note: {name}: {note}");
@@ -112,8 +125,7 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
     let config = &checkpoint.config;
     let kernels = Kernels::for_device(device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
-    let examples: Vec<EncodedExample> =
-        encoded.into_iter().map(|(input_ids, _)| EncodedExample { input_ids, label: 0 }).collect();
+    let examples: Vec<EncodedExample> = encoded.into_iter().map(|encoded| EncodedExample::new(encoded, 0)).collect();
     let rows = logits(&model, &examples, args.batches.batch_size, config.pad_token_id, |_| {})?;
     let is_one_of_several = args.models.len() > 1;
     Ok(texts
@@ -125,7 +137,8 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
             let probabilities = if label_id.is_some() { softmax(&logits) } else { vec![f64::NAN; logits.len()] };
             TextPrediction {
                 model: is_one_of_several.then(|| name.to_owned()),
-                text: (*text).to_owned(),
+                text: text.text.to_owned(),
+                text_pair: text.text_pair.map(str::to_owned),
                 label: label_id.map(|id| config.label_names[id].clone()),
                 label_id,
                 probabilities: probabilities.into_iter().map(|p| p as f32).collect(),
@@ -135,13 +148,26 @@ fn predict(name: &str, args: &PredictArgs, texts: &[&str], device: &Device) -> a
         .collect())
 }
 
-/// The texts, one a line; a last line without a line feed counts.
-fn lines<'a>(bytes: &'a [u8], name: &str) -> anyhow::Result<Vec<&'a str>> {
+/// The texts, one a line, or pairs with a tab between them; a last line without a line feed counts.
+fn lines<'a>(bytes: &'a [u8], name: &str, are_pairs: bool) -> anyhow::Result<Vec<Input<'a>>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         bad_input(anyhow!("{name} line {line}: not UTF-8"))
     })?;
-    let texts: Vec<&str> = text.lines().collect();
+    let input = |(i, line): (usize, &'a str)| {
+        if !are_pairs {
+            return Ok(line.into());
+        }
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            [text, text_pair] => Ok(Input { text, text_pair: Some(text_pair) }),
+            ref parts => Err(bad_input(anyhow!(
+                "{name} line {}: expected two texts with one tab between them (--pairs), got {} tabs",
+                i + 1,
+                parts.len() - 1
+            ))),
+        }
+    };
+    let texts = text.lines().enumerate().map(input).collect::<anyhow::Result<Vec<_>>>()?;
     if texts.is_empty() {
         return Err(bad_input(anyhow!("{name}: there are no texts; expected one per line")));
     }

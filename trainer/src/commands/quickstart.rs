@@ -9,6 +9,7 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 use shared::Condition;
+use shared::checkpoint::OtherClasses;
 use shared::dataset::Limits;
 use shared::evaluation::Prediction;
 use shared::record::{Protocol, Seeds};
@@ -108,6 +109,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
     let prepared = Prepared::new(RunRequest {
         model: &model,
         weights: Weights::Read,
+        other_classes: OtherClasses::default(),
         dataset: &dataset,
         corruption: Some((Protocol::Finetuned, &args.corrupt)),
         // A higher rate and shorter texts than the defaults, since there are few steps and little time.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::Condition;
+use shared::checkpoint::OtherClasses;
 use shared::record::{ModelResult, Protocol, RunRecord, RunStatus};
 use shared::statistics::{Interval, wilson};
 
@@ -44,6 +45,11 @@ Repeat the same command to resume an interrupted run.";
 pub struct RunArgs {
     #[command(flatten)]
     pub model: ModelFlags,
+
+    /// Keep the model's head although its class names are not the dataset's, the first class for the first, and so on;
+    /// otherwise a head for other classes is drawn anew
+    #[arg(long, help_heading = "Model and data")]
+    pub keep_head: bool,
 
     #[command(flatten)]
     pub dataset: DatasetFlags,
@@ -93,6 +99,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let prepared = Prepared::new(RunRequest {
         model: &args.model.model,
         weights: args.model.init.weights(),
+        other_classes: if args.keep_head { OtherClasses::KeepByNumber } else { OtherClasses::DrawAnew },
         dataset: &args.dataset.request(),
         corruption: args.corrupt.as_deref().map(|plan| (args.protocol, plan)),
         training,

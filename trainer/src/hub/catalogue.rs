@@ -57,6 +57,8 @@ pub struct DatasetEntry {
     pub revision: Option<String>,
     /// The columns of text; several are joined by a space.
     pub text_columns: Vec<String>,
+    /// The column of the second text, where each row is a pair of texts.
+    pub text_pair_column: Option<String>,
     /// The column of the class's number.
     pub label_column: String,
     /// Class names in the order of their numbers.
@@ -154,8 +156,12 @@ impl Catalogue {
     /// The dataset that is called so: by its name, an alias, its hub id or the id's last part.
     #[must_use]
     pub fn dataset(&self, name: &str) -> Option<&DatasetEntry> {
+        // A repository of many datasets, such as GLUE, is none of them.
+        let is_alone = |hub_id: &str| self.datasets.iter().filter(|other| other.hub_id == hub_id).count() == 1;
         self.datasets.iter().find(|entry| {
-            entry.name == name || entry.aliases.iter().any(|alias| alias == name) || is_id(&entry.hub_id, name)
+            entry.name == name
+                || entry.aliases.iter().any(|alias| alias == name)
+                || (is_id(&entry.hub_id, name) && is_alone(&entry.hub_id))
         })
     }
 
@@ -264,7 +270,10 @@ mod tests {
         let catalogue = catalogue();
         let mut names: Vec<&str> = catalogue.models.iter().flat_map(|entry| [&*entry.name, &*entry.hub_id]).collect();
         for entry in &catalogue.datasets {
-            names.extend([&*entry.name, &*entry.hub_id].into_iter().chain(entry.aliases.iter().map(String::as_str)));
+            names.extend(std::iter::once(&*entry.name).chain(entry.aliases.iter().map(String::as_str)));
+            let is_of_many = catalogue.datasets.iter().any(|other| other.hub_id == entry.hub_id && other != entry);
+            assert_eq!(catalogue.dataset(&entry.hub_id).is_none(), is_of_many, "{}", entry.hub_id);
+            names.extend((!is_of_many).then_some(&*entry.hub_id));
         }
         let n_names = names.len();
         names.sort_unstable();

@@ -8,11 +8,14 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::types::{
+    Decimal32Type, Decimal64Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType};
-use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
+use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, RowText};
 
 use super::error::OpenDatasetError;
 use super::expansion::Expansion;
@@ -84,12 +87,16 @@ fn read(mut file: File, path: &Path, name: &str, choice: &ColumnChoice) -> Resul
     let schema = StreamReader::try_new(BufReader::new(&file), None)?.schema();
     let header: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let columns = choice.locate(name, &header)?;
-    let label = header[columns.label].clone();
-    let texts: Vec<String> = columns.text.iter().map(|column| header[*column].clone()).collect();
-    let projection: Vec<usize> = columns.text.iter().copied().chain([columns.label]).collect();
+    let label_place = columns.label;
+    let label = header[label_place].clone();
+    let (texts, is_pair) = columns.texts();
+    let projection: Vec<usize> = texts.iter().copied().chain([columns.label]).collect();
+    let texts: Vec<String> = texts.into_iter().map(|column| header[column].clone()).collect();
     let mut table = RawTable::new(columns);
+    let holds_ids = schema.field(label_place).data_type().is_numeric();
     let in_stream = schema.metadata().get("huggingface").and_then(|json| names_in(json, &["info"], &label));
-    table.label_names = in_stream.or_else(|| names_beside(path, &label));
+    // Strings are names themselves, whatever is said beside them.
+    table.label_names = in_stream.or_else(|| names_beside(path, &label)).filter(|_| holds_ids);
     file.rewind()?;
     let mut n_rows = 0;
     for batch in StreamReader::try_new(BufReader::new(&file), Some(projection))? {
@@ -105,7 +112,9 @@ fn read(mut file: File, path: &Path, name: &str, choice: &ColumnChoice) -> Resul
             n_rows += 1;
             let cells = label_cell(label_column, row, &label)?;
             let cells = match cells {
-                Ok(label) => text(&text_columns, row, &texts)?.map(|text| (label, text)),
+                Ok(label) => {
+                    cells_of(&text_columns, row, &texts)?.map(|cells| (label, RowText::from_cells(&cells, is_pair)))
+                }
                 Err(reason) => Err(reason),
             };
             table.push(Place::Row(n_rows), cells);
@@ -148,22 +157,58 @@ fn wrong(column: &str, expected: &str, got: &str) -> BadRowReason {
     BadRowReason::Value { column: column.to_owned(), expected: expected.to_owned(), got: got.to_owned() }
 }
 
+/// A number that may have a fraction; the label that it is, or what stands there instead of one.
+fn number(column: &dyn Array, row: usize) -> Option<Result<LabelCell, String>> {
+    Some(match column.data_type() {
+        DataType::Float16 => LabelCell::from_float(column.as_primitive::<Float16Type>().value(row).into()),
+        // The shortest text of a single is another than that of the double that it is.
+        DataType::Float32 => match column.as_primitive::<Float32Type>().value(row) {
+            value if value.is_finite() && value.fract() != 0.0 => Ok(LabelCell::Name(value.to_string())),
+            value => LabelCell::from_float(value.into()),
+        },
+        DataType::Float64 => LabelCell::from_float(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal32(_, scale) => decimal(column.as_primitive::<Decimal32Type>().value(row).into(), *scale),
+        DataType::Decimal64(_, scale) => decimal(column.as_primitive::<Decimal64Type>().value(row).into(), *scale),
+        DataType::Decimal128(_, scale) => decimal(column.as_primitive::<Decimal128Type>().value(row), *scale),
+        _ => return None,
+    })
+}
+
+fn decimal(unscaled: i128, scale: i8) -> Result<LabelCell, String> {
+    let scale = u32::try_from(scale).map_err(|_| format!("a decimal of scale {scale}"))?;
+    Ok(LabelCell::from_decimal(unscaled, scale))
+}
+
 fn label_cell(column: &dyn Array, row: usize, name: &str) -> Result<Result<LabelCell, BadRowReason>, Broken> {
-    const EXPECTED: &str = "a string or a whole number";
+    let missing = |got: String| BadRowReason::missing_label(name, got);
+    if let Some(dictionary) = column.as_any_dictionary_opt() {
+        if dictionary.is_null(row) {
+            return Ok(Err(missing("null".to_owned())));
+        }
+        let key = integer(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok());
+        let values = dictionary.values().as_ref();
+        let key = key.filter(|key| *key < values.len());
+        let key = key.ok_or_else(|| Broken::Syntax(format!("a key of column {name} without a value")))?;
+        return label_cell(values, key, name);
+    }
     if column.is_null(row) {
-        return Ok(Err(wrong(name, EXPECTED, "null")));
+        return Ok(Err(missing("null".to_owned())));
     }
     if let Some(id) = integer(column, row) {
         return Ok(Ok(LabelCell::Integer(id)));
     }
-    match string(column, row) {
-        Some("") => Ok(Err(wrong(name, EXPECTED, "an empty string"))),
-        Some(text) => Ok(Ok(LabelCell::from_text(text))),
-        None => Err(kind(column, name, "whole numbers or strings")),
+    if let Some(number) = number(column, row) {
+        return Ok(number.map_err(missing));
     }
+    let text = string(column, row).ok_or_else(|| kind(column, name, "whole numbers or strings"))?;
+    Ok(LabelCell::from_text(text).ok_or_else(|| missing("nothing".to_owned())))
 }
 
-fn text(columns: &[&dyn Array], row: usize, names: &[String]) -> Result<Result<String, BadRowReason>, Broken> {
+fn cells_of<'a>(
+    columns: &[&'a dyn Array],
+    row: usize,
+    names: &[String],
+) -> Result<Result<Vec<&'a str>, BadRowReason>, Broken> {
     let mut parts = Vec::new();
     for (column, name) in columns.iter().zip(names) {
         if column.is_null(row) {
@@ -171,7 +216,7 @@ fn text(columns: &[&dyn Array], row: usize, names: &[String]) -> Result<Result<S
         }
         parts.push(string(*column, row).ok_or_else(|| kind(*column, name, "strings"))?);
     }
-    Ok(Ok(join_texts(parts.into_iter())))
+    Ok(Ok(parts))
 }
 
 fn kind(column: &dyn Array, name: &str, expected: &str) -> Broken {
@@ -193,4 +238,53 @@ fn names_in(json: &str, inside: &[&str], label: &str) -> Option<Vec<String>> {
     let info = inside.iter().try_fold(&json, |json, key| json.get(key))?;
     let names = info.get("features")?.get(label)?.get("names")?.as_array()?;
     names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int8Array,
+        StringArray, UInt32Array,
+    };
+
+    use super::*;
+
+    fn cells(column: &dyn Array) -> Vec<Result<LabelCell, String>> {
+        let cell = |row| match label_cell(column, row, "label") {
+            Ok(Ok(label)) => Ok(label),
+            Ok(Err(reason)) => Err(format!("{reason:?}")),
+            Err(Broken::Syntax(got)) => Err(got),
+            Err(Broken::Dataset(error)) => Err(error.to_string()),
+        };
+        (0..column.len()).map(cell).collect()
+    }
+
+    #[test]
+    fn labels_of_every_kind_of_column_are_the_same_as_in_other_formats() {
+        let ids = [Ok(LabelCell::Integer(0)), Ok(LabelCell::Integer(1))];
+        let decimal = Decimal128Array::from(vec![0, 100]).with_precision_and_scale(5, 2).unwrap();
+        let columns: [&dyn Array; 6] = [
+            &Int8Array::from(vec![0, 1]),
+            &UInt32Array::from(vec![0, 1]),
+            &Float32Array::from(vec![0.0, 1.0]),
+            &Float64Array::from(vec![0.0, 1.0]),
+            &BooleanArray::from(vec![false, true]),
+            &decimal,
+        ];
+        for column in columns {
+            assert_eq!(cells(column), ids, "{}", column.data_type());
+        }
+        let words = StringArray::from(vec!["pos ", "neg"]);
+        let keys = Int8Array::from(vec![Some(1), Some(0), None]);
+        let dictionary = DictionaryArray::new(keys, Arc::new(words));
+        let found = cells(&dictionary);
+        let name = |name: &str| Ok(LabelCell::Name(name.to_owned()));
+        assert_eq!(found[..2], [name("neg"), name("pos")]);
+        assert!(found[2].as_ref().is_err_and(|reason| reason.contains("MissingLabel")), "{found:?}");
+        assert_eq!(cells(&Float32Array::from(vec![0.1])), [name("0.1")]);
+        let dates = cells(&Date32Array::from(vec![1]));
+        assert_eq!(dates, [Err("Date32 in column label, which should hold whole numbers or strings".to_owned())]);
+    }
 }

@@ -51,7 +51,7 @@ pub enum OpenDatasetError {
         problem: String,
     },
     /// Two files for one split.
-    #[error("dataset {}: expected one file for {split}, got {first} and {second}", .path.display())]
+    #[error("dataset {}: expected one file for {split}, got {first} and {second} (move the other away)", .path.display())]
     Ambiguous {
         /// The folder.
         path: PathBuf,
@@ -99,6 +99,18 @@ pub enum OpenDatasetError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Class names of which a file has others, and another number of them.
+    #[error("{file} has the classes {own} in its metadata, {of} has {declared}: expected as many names")]
+    OwnNames {
+        /// The file.
+        file: String,
+        /// Its own names.
+        own: String,
+        /// Where the others were given.
+        of: String,
+        /// The others.
+        declared: String,
     },
     /// Training rows without labels.
     #[error("{file}: expected labels to train on, got -1 in every row")]

@@ -4,22 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shared::dataset::{ColumnChoice, FileKind, Split, parse_label_names};
+use shared::dataset::{ColumnChoice, FileKind, Split, SplitName, parse_label_names};
 
 use super::error::{OpenDatasetError, files_called};
-use super::layout::{Basis, layout};
+use super::layout::{Basis, layout, tables_not_read};
 use super::readme::{self, README};
 use super::saved;
 use crate::untrusted;
-
-/// What a split's file may be called, before its ending.
-const SPLIT_NAMES: [(&str, Split); 5] = [
-    ("train", Split::Train),
-    ("validation", Split::Validation),
-    ("dev", Split::Validation),
-    ("valid", Split::Validation),
-    ("test", Split::Test),
-];
 
 /// The file with the class names, one a line in the order of their ids.
 pub(super) const LABELS_FILE: &str = "labels.txt";
@@ -63,9 +54,10 @@ impl Purpose {
 
 /// Looks for the files of the dataset at `path`: a folder with splits, or one file that holds all rows.
 ///
-/// A split is one file (`train.csv.gz`) or all shards of one (`train-00000-of-00002.parquet`, …). Where the folder's
-/// README has configurations, or `config` asks for one, and where there are no such files, it is read as a repository of
-/// the hub.
+/// A split is one file (`train.csv.gz`) or all shards of one (`train-00000-of-00002.parquet`, …) that is called by one of its
+/// words ([`SplitName`]), else the only one that has such a word in its name. Where the folder's README has configurations,
+/// or `config` asks for one, and where there are no such files, it is read as a repository of the hub. Tables that are left
+/// unread are in the notes.
 ///
 /// # Errors
 /// When there is nothing, the splits that are needed are missing, there twice or in part, or `labels.txt` cannot be
@@ -99,9 +91,11 @@ fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<Da
         return as_on_the_hub(folder, readme.as_deref(), config);
     }
     let mut splits = Vec::new();
+    let mut notes = Vec::new();
     for split in Split::ALL {
-        if let Some(files) = files_of(split, &names, folder)? {
-            splits.push((split, files));
+        if let Some(found) = files_of(split, &names, folder)? {
+            splits.push((split, found.files));
+            notes.extend(found.note);
         }
     }
     let has_train = splits.iter().any(|(split, _)| *split == Split::Train);
@@ -122,7 +116,13 @@ fn in_folder(folder: &Path, config: Option<&str>, purpose: Purpose) -> Result<Da
         }
         return Err(OpenDatasetError::NoSplit { path: folder.to_owned(), expected, found: contents(names) });
     }
-    dataset_files(folder, splits, &folder.join(LABELS_FILE))
+    let is_read = |name: &&String| splits.iter().any(|(_, files)| files.contains(&folder.join(name)));
+    notes.extend(tables_not_read(
+        names.iter().filter(|name| !is_read(name) && !name.starts_with('.')).map(String::as_str),
+    ));
+    let mut files = dataset_files(folder, splits, &folder.join(LABELS_FILE))?;
+    files.notes.extend(notes);
+    Ok(files)
 }
 
 /// Reads a folder by the rules for repositories.
@@ -183,8 +183,44 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -
     Ok(())
 }
 
+/// The files of one split, and what was guessed.
+struct Found {
+    files: Vec<PathBuf>,
+    note: Option<String>,
+}
+
 /// The files of one split among the names in a folder, in order.
-fn files_of(split: Split, names: &[String], folder: &Path) -> Result<Option<Vec<PathBuf>>, OpenDatasetError> {
+fn files_of(split: Split, names: &[String], folder: &Path) -> Result<Option<Found>, OpenDatasetError> {
+    let is_hidden = |name: &&String| name.starts_with('.');
+    let named = |wanted: SplitName| {
+        let names = names.iter().filter(|name| !is_hidden(name)).map(String::as_str);
+        names.filter(move |name| split_name(name) == Some(wanted))
+    };
+    if let Some(files) = family_of(named(SplitName::Whole(split)), split, folder)? {
+        return Ok(Some(Found { files, note: None }));
+    }
+    // JSON is used for much else, such as `eval_results.json`.
+    let is_table = |name: &&str| FileKind::of(name).is_some_and(|(kind, _)| kind.format.entry().is_always_a_table);
+    let Some(files) = family_of(named(SplitName::Word(split)).filter(is_table), split, folder)? else {
+        return Ok(None);
+    };
+    let shown: Vec<String> = files.iter().filter_map(|file| Some(file.file_name()?.display().to_string())).collect();
+    let note = format!("{split} is {}, by a word of its name", shown.join(", "));
+    Ok(Some(Found { files, note: Some(note) }))
+}
+
+/// What a table's name says of its split.
+fn split_name(name: &str) -> Option<SplitName> {
+    let (_, stem) = FileKind::of(name)?;
+    SplitName::of(parse_shard(stem).map_or(stem, |(base, ..)| base))
+}
+
+/// The one file, or all shards of one, that tables of a split are; none when there are none.
+fn family_of<'a>(
+    tables: impl Iterator<Item = &'a str>,
+    split: Split,
+    folder: &Path,
+) -> Result<Option<Vec<PathBuf>>, OpenDatasetError> {
     /// What all shards of one set of files have in common: name, kind and how many there are, none for a whole file.
     type Family<'a> = (&'a str, FileKind, Option<usize>);
     let mut families: BTreeMap<Family, BTreeMap<usize, &str>> = BTreeMap::new();
@@ -194,12 +230,9 @@ fn files_of(split: Split, names: &[String], folder: &Path) -> Result<Option<Vec<
         first: first.to_owned(),
         second: second.to_owned(),
     };
-    for name in names {
+    for name in tables {
         let Some((kind, stem)) = FileKind::of(name) else { continue };
         let (base, shard) = parse_shard(stem).map_or((stem, None), |(base, shard, n)| (base, Some((shard, n))));
-        if !SPLIT_NAMES.contains(&(base, split)) {
-            continue;
-        }
         let family = families.entry((base, kind, shard.map(|(_, n)| n))).or_default();
         if let Some(twin) = family.insert(shard.map_or(0, |(shard, _)| shard), name) {
             return Err(ambiguous(twin, name));

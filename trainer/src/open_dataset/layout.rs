@@ -2,20 +2,13 @@
 //!
 //! The same rules hold for a repository on the hub and for a copy of it in a folder; paths have slashes everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
-use shared::dataset::{FileKind, Format, Packing, Split};
+use shared::dataset::{FileKind, Format, Packing, Split, split_of_word};
 use shared::words::listed;
 
 use super::readme::{self, Config};
-
-/// The words for a split in names of files and folders.
-const SPLIT_WORDS: [(Split, &[&str]); 3] = [
-    (Split::Train, &["train", "training"]),
-    (Split::Validation, &["validation", "valid", "val", "dev"]),
-    (Split::Test, &["test", "testing", "eval"]),
-];
 
 /// The files of each split, in order.
 pub(crate) type SplitFiles = Vec<(Split, Vec<String>)>;
@@ -61,7 +54,10 @@ pub(crate) fn layout(
         let may_be_meant = |file: &&str| configs.is_empty() || asked == Some(config_of(file));
         let all: Vec<&str> = all.iter().copied().filter(may_be_meant).collect();
         return match by_names(&all, asked) {
-            Ok(splits) => Ok(Layout { splits, basis: Basis::Names, notes: Vec::new() }),
+            Ok(splits) => {
+                let notes = put_together(&splits).into_iter().chain(not_read(&all, &splits)).collect();
+                Ok(Layout { splits, basis: Basis::Names, notes })
+            }
             Err(_) if !configs.is_empty() => {
                 let names: Vec<&str> = configs.iter().map(Config::name).collect();
                 let asked = asked.unwrap_or_default();
@@ -97,7 +93,8 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
             }
         })?;
         let full = |files: Vec<String>| files.into_iter().map(|file| format!("{folder}{file}")).collect();
-        let splits = splits.into_iter().map(|(split, files)| (split, full(files))).collect();
+        let splits: SplitFiles = splits.into_iter().map(|(split, files)| (split, full(files))).collect();
+        notes.extend(not_read(all, &splits));
         return Ok(Layout { splits, basis: Basis::Readme, notes });
     };
     let mut found: BTreeMap<Split, Vec<String>> = BTreeMap::new();
@@ -118,7 +115,7 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
         }
     }
     for (split, files) in &mut found {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         files.retain(|file| seen.insert(file.clone()));
         if let Some(missing) = missing_shard(files) {
             return Err(format!("some files of {split} are missing: {missing}"));
@@ -132,7 +129,39 @@ fn of_config(all: &[&str], config: &Config) -> Result<Layout, String> {
     }
     notes.push(format!("files are those of the configuration {name} in {}", readme::README));
     let splits = Split::ALL.into_iter().filter_map(|split| Some((split, found.remove(&split)?))).collect();
+    notes.extend(not_read(all, &splits));
     Ok(Layout { splits, basis: Basis::Readme, notes })
+}
+
+/// The splits that are made of files whose names differ in more than a number, in words.
+fn put_together(splits: &SplitFiles) -> Vec<String> {
+    let without_digits = |file: &String| file.replace(|c: char| c.is_ascii_digit(), "");
+    let of_several = |files: &Vec<String>| files.iter().map(without_digits).collect::<BTreeSet<_>>().len() > 1;
+    let splits = splits.iter().filter(|(_, files)| of_several(files));
+    let in_words = |(split, files): &(Split, Vec<String>)| {
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        format!("{split} is put together of {}", some_of(&files))
+    };
+    splits.map(in_words).collect()
+}
+
+/// The tables beside those that were chosen, in words.
+fn not_read(all: &[&str], splits: &SplitFiles) -> Option<String> {
+    let folder_of = |file: &str| file.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    let chosen: BTreeSet<&str> = splits.iter().flat_map(|(_, files)| files).map(String::as_str).collect();
+    let folders: BTreeSet<String> = chosen.iter().map(|file| folder_of(file)).collect();
+    let others = all.iter().copied().filter(|file| folders.contains(&folder_of(file)) && !chosen.contains(file));
+    tables_not_read(others)
+}
+
+/// The tables among files that are left unread, in words; none when there are none.
+pub(super) fn tables_not_read<'a>(files: impl Iterator<Item = &'a str>) -> Option<String> {
+    let is_table = |file: &&str| {
+        let kind = FileKind::of(file.rsplit('/').next().unwrap_or(file));
+        kind.is_some_and(|(kind, _)| kind.format.entry().is_always_a_table)
+    };
+    let tables: Vec<&str> = files.filter(is_table).collect();
+    (!tables.is_empty()).then(|| format!("not read, though beside what was: {}", some_of(&tables)))
 }
 
 /// The tables that a pattern matches, in the order of their names; `*` stays within a folder, `**` does not.
@@ -223,11 +252,6 @@ fn split_of(path: &str) -> Option<Split> {
     })
 }
 
-/// The split of that name.
-pub(super) fn split_of_word(word: &str) -> Option<Split> {
-    SPLIT_WORDS.iter().find(|(_, names)| names.contains(&word)).map(|(split, _)| *split)
-}
-
 /// The configuration that a path belongs to: its first folder, unless that names the split.
 fn config_of(path: &str) -> &str {
     match path.split_once('/') {
@@ -295,6 +319,20 @@ mod tests {
         assert_eq!(splits(&csv, None, None).unwrap(), expected);
         let gz = splits(&["train.csv", "train.jsonl.gz"], None, None).unwrap();
         assert_eq!(gz, [of(Split::Train, &["train.jsonl.gz"])]);
+    }
+
+    #[test]
+    fn what_is_put_together_and_what_is_left_unread_is_said() {
+        let notes = |all: &[&str]| layout(all, None, None, &str::to_owned).unwrap().notes;
+        let all = ["Train.csv", "train_noisy.csv", "VAL.csv", "extra.csv", "sub/extra.csv", "test.tsv"];
+        assert_eq!(
+            notes(&all),
+            [
+                "train is put together of Train.csv, train_noisy.csv",
+                "not read, though beside what was: extra.csv, test.tsv"
+            ]
+        );
+        assert_eq!(notes(&["data/train-0.csv", "data/train-1.csv", "data/eval.csv"]), Vec::<String>::new());
     }
 
     #[test]

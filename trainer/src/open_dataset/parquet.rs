@@ -6,6 +6,7 @@
 
 mod broken;
 mod footer;
+mod label_kind;
 mod pages;
 mod thrift;
 
@@ -17,9 +18,10 @@ use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::DataType;
 use ::parquet::file::metadata::{FileMetaData, ParquetMetaData};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
-use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, join_texts};
+use shared::dataset::{BadRowReason, ColumnChoice, DatasetError, LabelCell, Place, RawTable, RowText};
 
 use self::broken::Broken;
+use self::label_kind::{LabelKind, Value};
 use super::error::OpenDatasetError;
 use super::expansion::Expansion;
 use crate::untrusted;
@@ -56,21 +58,26 @@ fn read(file: &File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Brok
     let schema = metadata.file_metadata().schema_descr();
     let header: Vec<String> = schema.root_schema().get_fields().iter().map(|column| column.name().to_owned()).collect();
     let columns = choice.locate(name, &header)?;
-    let label_column = columns.label;
-    let label = leaf(metadata, label_column, &header, Role::Label)?;
-    let texts = columns
-        .text
-        .iter()
-        .map(|&column| leaf(metadata, column, &header, Role::Text))
-        .collect::<Result<Vec<Leaf>, _>>()?;
+    let label = leaf(metadata, columns.label, &header)?;
+    let descriptor = schema.column(label.index);
+    let kind = LabelKind::of(&descriptor)
+        .map_err(|got| format!("{got} in column {}, which should hold whole numbers or strings", label.name))?;
+    let (texts, is_pair) = columns.texts();
+    let texts = texts.into_iter().map(|column| text_leaf(metadata, column, &header));
+    let texts = texts.collect::<Result<Vec<Leaf>, _>>()?;
 
     let mut table = RawTable::new(columns);
-    table.label_names = class_names(metadata.file_metadata(), &header[label_column]);
+    // Strings are names themselves, whatever the metadata says.
+    table.label_names = class_names(metadata.file_metadata(), &label.name).filter(|_| kind != LabelKind::Text);
     let mut n_rows = 0;
     for i in 0..metadata.num_row_groups() {
         let n_before = n_rows;
-        read_row_group(file, &reader, i, name, (&label, &texts), &mut expansion, |cells| {
+        read_row_group(file, &reader, i, name, (&label, kind, &texts), &mut expansion, |cells| {
             n_rows += 1;
+            let cells = cells.map(|(label, texts)| {
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                (label, RowText::from_cells(&texts, is_pair))
+            });
             table.push(Place::Row(n_rows), cells);
         })?;
         let (read, expected) = (n_rows - n_before, metadata.row_group(i).num_rows());
@@ -79,12 +86,6 @@ fn read(file: &File, name: &str, choice: &ColumnChoice) -> Result<RawTable, Brok
         }
     }
     Ok(table)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Text,
-    Label,
 }
 
 /// A column to read.
@@ -96,8 +97,8 @@ struct Leaf {
     max_definition: i16,
 }
 
-/// The values of a top-level column, which must be of a kind that its role can have.
-fn leaf(metadata: &ParquetMetaData, column: usize, header: &[String], role: Role) -> Result<Leaf, Broken> {
+/// The values of a top-level column.
+fn leaf(metadata: &ParquetMetaData, column: usize, header: &[String]) -> Result<Leaf, Broken> {
     let schema = metadata.file_metadata().schema_descr();
     let name = &header[column];
     let found = schema.columns().iter().enumerate().find(|(leaf, _)| schema.get_column_root_idx(*leaf) == column);
@@ -105,16 +106,19 @@ fn leaf(metadata: &ParquetMetaData, column: usize, header: &[String], role: Role
     else {
         return Err(format!("lists or groups in column {name}, where each row has one value").into());
     };
-    let is_fit = match (role, leaf.physical_type()) {
-        (_, Type::BYTE_ARRAY) => true,
-        (Role::Label, kind) => !matches!(kind, Type::INT96 | Type::FIXED_LEN_BYTE_ARRAY),
-        (Role::Text, _) => false,
-    };
-    if !is_fit {
-        let expected = if role == Role::Text { "strings" } else { "whole numbers or strings" };
-        return Err(format!("{} in column {name}, which should hold {expected}", leaf.physical_type()).into());
-    }
     Ok(Leaf { name: name.clone(), index, max_definition: leaf.max_def_level() })
+}
+
+/// The values of a top-level column of strings.
+fn text_leaf(metadata: &ParquetMetaData, column: usize, header: &[String]) -> Result<Leaf, Broken> {
+    let leaf = leaf(metadata, column, header)?;
+    let descriptor = metadata.file_metadata().schema_descr().column(leaf.index);
+    let kind = LabelKind::of(&descriptor);
+    if descriptor.physical_type() == Type::BYTE_ARRAY && kind == Ok(LabelKind::Text) {
+        return Ok(leaf);
+    }
+    let got = descriptor.physical_type();
+    Err(format!("{got} in column {}, which should hold strings", leaf.name).into())
 }
 
 fn read_row_group(
@@ -122,9 +126,9 @@ fn read_row_group(
     reader: &SerializedFileReader<File>,
     row_group: usize,
     name: &str,
-    (label, texts): (&Leaf, &[Leaf]),
+    (label, kind, texts): (&Leaf, LabelKind, &[Leaf]),
     expansion: &mut Expansion,
-    mut push: impl FnMut(Result<(LabelCell, String), BadRowReason>),
+    mut push: impl FnMut(Result<(LabelCell, Vec<String>), BadRowReason>),
 ) -> Result<(), Broken> {
     let group = reader.get_row_group(row_group)?;
     let mut largest = 1;
@@ -153,23 +157,7 @@ fn read_row_group(
             let parts: Vec<Option<Value>> = columns.iter_mut().filter_map(Iterator::next).collect();
             let n_bytes: u64 = parts.iter().chain([&value]).flatten().map(Value::n_bytes).sum();
             expansion.add(name, n_bytes + ROW_BYTES)?;
-            push(label_cell(value, label).and_then(|label| Ok((label, text(parts, texts)?))));
-        }
-    }
-}
-
-/// One value, not null.
-enum Value {
-    Bytes(::parquet::data_type::ByteArray),
-    Integer(i64),
-    Float(f64),
-}
-
-impl Value {
-    fn n_bytes(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Integer(_) | Self::Float(_) => 8,
+            push(label_cell(value, label, kind).and_then(|label| Ok((label, cells(parts, texts)?))));
         }
     }
 }
@@ -199,31 +187,19 @@ fn batch(reader: &mut ColumnReader, leaf: &Leaf, n: usize) -> Result<Vec<Option<
         ColumnReader::BoolColumnReader(reader) => typed(reader, leaf, n, |value| Value::Integer(value.into())),
         ColumnReader::FloatColumnReader(reader) => typed(reader, leaf, n, |value| Value::Float(value.into())),
         ColumnReader::DoubleColumnReader(reader) => typed(reader, leaf, n, Value::Float),
-        ColumnReader::Int96ColumnReader(_) | ColumnReader::FixedLenByteArrayColumnReader(_) => {
-            Err("a column of another kind than its schema says".into())
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            typed(reader, leaf, n, |value| Value::Bytes(value.into()))
         }
+        ColumnReader::Int96ColumnReader(_) => Err("a column of another kind than its schema says".into()),
     }
 }
 
-fn label_cell(value: Option<Value>, leaf: &Leaf) -> Result<LabelCell, BadRowReason> {
-    let wrong = |got: String| BadRowReason::Value {
-        column: leaf.name.clone(),
-        expected: "a string or a whole number".to_owned(),
-        got,
-    };
-    match value {
-        None => Err(wrong("null".to_owned())),
-        Some(Value::Integer(id)) => Ok(LabelCell::Integer(id)),
-        Some(Value::Float(value)) => Err(wrong(format!("{value:?}"))),
-        Some(Value::Bytes(bytes)) => match std::str::from_utf8(bytes.data()) {
-            Ok("") => Err(wrong("an empty string".to_owned())),
-            Ok(text) => Ok(LabelCell::from_text(text)),
-            Err(_) => Err(wrong("bytes that are not UTF-8".to_owned())),
-        },
-    }
+fn label_cell(value: Option<Value>, leaf: &Leaf, kind: LabelKind) -> Result<LabelCell, BadRowReason> {
+    let value = value.ok_or_else(|| BadRowReason::missing_label(&leaf.name, "null"))?;
+    kind.label(value).map_err(|got| BadRowReason::missing_label(&leaf.name, got))
 }
 
-fn text(values: Vec<Option<Value>>, leaves: &[Leaf]) -> Result<String, BadRowReason> {
+fn cells(values: Vec<Option<Value>>, leaves: &[Leaf]) -> Result<Vec<String>, BadRowReason> {
     let parts = values.into_iter().zip(leaves).map(|(value, leaf)| {
         let wrong = |expected: &str, got: &str| BadRowReason::Value {
             column: leaf.name.clone(),
@@ -239,8 +215,7 @@ fn text(values: Vec<Option<Value>>, leaves: &[Leaf]) -> Result<String, BadRowRea
             Some(Value::Integer(_) | Value::Float(_)) => Err(wrong("a string", "a number")),
         }
     });
-    let parts = parts.collect::<Result<Vec<String>, _>>()?;
-    Ok(join_texts(parts.iter().map(String::as_str)))
+    parts.collect()
 }
 
 /// The names of the classes, where the file was written by Hugging Face's `datasets`, which keeps them as JSON.

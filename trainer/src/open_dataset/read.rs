@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use shared::dataset::{
-    ColumnChoice, FileFormat, FileKind, LabelRange, LabelScheme, OnBadRow, RawTable, Reader, Rows, Split, assemble,
-    default_label_names,
+    ClassMatch, ColumnChoice, Encoded, FileFormat, FileKind, Format, Known, LabelRange, LabelScheme, Labelling,
+    OnBadRow, RawTable, Reader, Rows, Split, assemble, default_label_names, match_classes, names_in_words,
 };
 
 use super::error::OpenDatasetError;
@@ -29,20 +29,48 @@ pub(super) struct ReadSplit {
     pub rows: Rows,
 }
 
+/// What the classes are, once the rows of a split have said so.
+struct Classes {
+    /// Their names by id.
+    names: Vec<String>,
+    /// How labels of files without names of their own are meant; none while no such file has been seen.
+    scheme: Option<LabelScheme>,
+    /// What a file's own names call them, where the dataset calls them otherwise.
+    own_names: Option<Vec<String>>,
+}
+
+impl Classes {
+    /// How the labels of a table are meant that has names of its `own`: they are ids of those.
+    fn encoded(&self, file: &str, own: &[String]) -> Labelling {
+        let own_names = self.own_names.as_ref().unwrap_or(&self.names);
+        if match_classes(own, own_names) != ClassMatch::Numbered {
+            let encoded = Encoded::new(own.to_vec(), own_names);
+            return LabelScheme::Encoded(Encoded { names: self.names.clone(), ..encoded }).into();
+        }
+        let (theirs, ours) = (names_in_words(own), names_in_words(own_names));
+        let note = format!("{file}: the classes {theirs} in its metadata are matched by number with {ours}");
+        let scheme = LabelScheme::Encoded(Encoded::by_number(own.to_vec(), &self.names));
+        Labelling { scheme, note: Some(note) }
+    }
+}
+
 /// Reads all files.
 ///
 /// Columns are those of the choice, or what is guessed in the first file; further files must have the same. Class names
 /// are those the dataset comes with, else those in a file's own metadata, else `known_names`. Without any, the first
 /// split, which is train if there is one, says which classes there are, so that a class that is only in test is an error
 /// rather than a class without training rows.
+///
+/// The labels of a file that has class names of its own are ids of those, in its own order, whatever other files have.
 pub(super) fn read(
     files: &DatasetFiles,
     on_bad_row: OnBadRow,
     known_names: Option<&[String]>,
 ) -> Result<Read, OpenDatasetError> {
     let mut read = Read { label_names: Vec::new(), splits: Vec::new(), n_skipped: 0, notes: Vec::new() };
+    read.notes.extend(unused_delimiter(files));
     let mut columns = files.columns.clone();
-    let mut scheme: Option<LabelScheme> = None;
+    let mut classes: Option<Classes> = None;
     for (split, paths) in &files.splits {
         let mut tables = Vec::new();
         for path in paths {
@@ -52,14 +80,29 @@ pub(super) fn read(
             tables.push((path.display().to_string(), table));
         }
         let Some(file) = tables.first().map(|(file, _)| file.clone()) else { continue };
-        let this_scheme = match scheme.clone() {
-            Some(scheme) => scheme,
-            None => read.decide_labels(files, &tables, known_names)?,
+        for (file, table) in &tables {
+            check_names(file, table.label_names.as_deref().unwrap_or_default())?;
+        }
+        let mut these = match classes.take() {
+            Some(classes) => classes,
+            None => read.decide_classes(files, &tables, known_names)?,
         };
+        if these.scheme.is_none() && tables.iter().any(|(_, table)| table.label_names.is_none()) {
+            these.scheme = Some(scheme_of(&tables, Known::Declared(&these.names))?.scheme);
+        }
 
         let mut rows: Option<Rows> = None;
         for (path, (file, table)) in paths.iter().zip(tables) {
-            let parsed = assemble(&file, table, &this_scheme, on_bad_row)?;
+            let scheme = match (&table.label_names, &these.scheme) {
+                (Some(own), _) => {
+                    let Labelling { scheme, note } = these.encoded(&file, own);
+                    read.notes.extend(note);
+                    scheme
+                }
+                (None, Some(scheme)) => scheme.clone(),
+                (None, None) => LabelScheme::Ids(LabelRange::Unknown),
+            };
+            let parsed = assemble(&file, table, &scheme, on_bad_row)?;
             if parsed.skipped.n_rows > 0 {
                 let first: Vec<String> = parsed.skipped.first.iter().map(ToString::to_string).collect();
                 let more = if parsed.skipped.n_rows > first.len() { "; …" } else { "" };
@@ -77,51 +120,126 @@ pub(super) fn read(
             });
         }
         let Some(rows) = rows else { continue };
-        if let (None, Rows::Labelled(examples)) = (&scheme, &rows) {
-            scheme = Some(if this_scheme == LabelScheme::Ids(LabelRange::Unknown) {
-                let highest = examples.iter().map(|example| example.label).max().unwrap_or(0);
-                read.label_names = default_label_names(highest as usize + 1);
-                read.notes.push(format!("no {LABELS_FILE}: the classes are LABEL_0 to LABEL_{highest}, as in {file}"));
-                LabelScheme::Ids(LabelRange::Below(read.label_names.len()))
-            } else {
-                this_scheme
-            });
+        // A split without labels says nothing of what they mean in the next.
+        if matches!(rows, Rows::Labelled(_)) {
+            read.label_names.clone_from(&these.names);
+            classes = Some(these);
         }
         read.splits.push(ReadSplit { split: *split, file, rows });
     }
     Ok(read)
 }
 
+/// Says that a delimiter was asked for where nothing is separated by one.
+fn unused_delimiter(files: &DatasetFiles) -> Option<String> {
+    let delimiter = files.columns.delimiter?;
+    let is_separated = |path: &Path| {
+        let kind = FileKind::of(path.file_name()?.to_str()?);
+        kind.map(|(kind, _)| matches!(kind.format, Format::Csv | Format::Tsv))
+    };
+    let mut paths = files.splits.iter().flat_map(|(_, paths)| paths);
+    let is_used = paths.any(|path| is_separated(path) == Some(true));
+    (!is_used).then(|| format!("--delimiter {} is not used: no file is CSV or TSV", delimiter.name()))
+}
+
 impl Read {
-    /// Decides by the tables of a split what labels mean and, as far as it is known, what the classes are called.
-    fn decide_labels(
+    /// Decides by the tables of a split what labels mean and what the classes are called.
+    fn decide_classes(
         &mut self,
         files: &DatasetFiles,
         tables: &[(String, RawTable)],
         known_names: Option<&[String]>,
-    ) -> Result<LabelScheme, OpenDatasetError> {
-        let Some((file, first)) = tables.first() else {
-            return Ok(LabelScheme::Ids(LabelRange::Unknown));
-        };
-        let names = if let Some(names) = &files.label_names {
-            check_names(&files.name, names)?;
-            Some(names.as_slice())
-        } else if let Some(names) = &first.label_names {
-            check_names(file, names)?;
-            self.notes.push(format!("class names are those in the metadata of {file}"));
-            Some(names.as_slice())
-        } else {
-            known_names
-        };
-        let scheme = LabelScheme::of(file, &tables.iter().flat_map(|(_, table)| &table.rows), names)?;
-        self.label_names = names.unwrap_or_default().to_vec();
-        if let (None, LabelScheme::Names(found)) = (names, &scheme) {
-            self.label_names.clone_from(found);
-            let found = found.join(", ");
-            self.notes.push(format!("no {LABELS_FILE}: the classes are the labels in {file}, sorted: {found}"));
+    ) -> Result<Classes, OpenDatasetError> {
+        let own = tables.iter().find_map(|(file, table)| Some((file, table.label_names.as_ref()?)));
+        match (&files.label_names, own) {
+            (Some(declared), Some((file, own))) => {
+                check_names(&files.name, declared)?;
+                self.declared_over_own(files, declared, file, own)
+            }
+            (None, Some((file, own))) => {
+                self.notes.push(format!("class names are those in the metadata of {file}"));
+                Ok(Classes { names: own.clone(), scheme: None, own_names: None })
+            }
+            (Some(declared), None) => {
+                check_names(&files.name, declared)?;
+                Ok(Classes { names: declared.clone(), scheme: None, own_names: None })
+            }
+            (None, None) => self.found_classes(tables, known_names),
         }
-        Ok(scheme)
     }
+
+    /// The classes of a dataset that comes with names while a file has names of its own. The same names are the same
+    /// classes; as many others are taken for what the file's are to be called, one after the other.
+    fn declared_over_own(
+        &mut self,
+        files: &DatasetFiles,
+        declared: &[String],
+        file: &str,
+        own: &[String],
+    ) -> Result<Classes, OpenDatasetError> {
+        let own_names = match match_classes(own, declared) {
+            ClassMatch::Same | ClassMatch::Named { .. } => None,
+            ClassMatch::Numbered => Some(own.to_vec()),
+            ClassMatch::Different if own.len() == declared.len() => Some(own.to_vec()),
+            ClassMatch::Different => {
+                return Err(OpenDatasetError::OwnNames {
+                    file: file.to_owned(),
+                    own: names_in_words(own),
+                    of: format!("dataset {}", files.name),
+                    declared: names_in_words(declared),
+                });
+            }
+        };
+        if own_names.is_some() {
+            let (own, declared) = (names_in_words(own), names_in_words(declared));
+            self.notes
+                .push(format!("the classes {own} in the metadata of {file} are called {declared}, in that order"));
+        }
+        Ok(Classes { names: declared.to_vec(), scheme: None, own_names })
+    }
+
+    /// The classes of a dataset that comes without names: those of a model, else those of the rows.
+    fn found_classes(
+        &mut self,
+        tables: &[(String, RawTable)],
+        known_names: Option<&[String]>,
+    ) -> Result<Classes, OpenDatasetError> {
+        let file = tables.first().map_or("", |(file, _)| file.as_str());
+        let Labelling { scheme, note } = scheme_of(tables, known_names.map_or(Known::Nothing, Known::Model))?;
+        let has_note = note.is_some();
+        self.notes.extend(note);
+        if let Some(names) = known_names {
+            return Ok(Classes { names: names.to_vec(), scheme: Some(scheme), own_names: None });
+        }
+        let names = match &scheme {
+            LabelScheme::Names(found) => {
+                if !has_note {
+                    let found = names_in_words(found);
+                    self.notes.push(format!("no {LABELS_FILE}: the classes are the labels in {file}, sorted: {found}"));
+                }
+                found.clone()
+            }
+            LabelScheme::Ids(LabelRange::Below(n)) => {
+                let names = default_label_names(*n);
+                let last = names.last().map_or("", String::as_str);
+                self.notes.push(format!("no {LABELS_FILE}: the classes are LABEL_0 to {last}, as in {file}"));
+                names
+            }
+            LabelScheme::Ids(LabelRange::Unknown) | LabelScheme::Encoded(_) => Vec::new(),
+        };
+        Ok(Classes { names, scheme: Some(scheme), own_names: None })
+    }
+}
+
+/// How the labels of all tables of a split are meant, as far as they have no names of their own.
+fn scheme_of(tables: &[(String, RawTable)], known: Known<'_>) -> Result<Labelling, OpenDatasetError> {
+    let Some((file, first)) = tables.first() else {
+        return Ok(LabelScheme::Ids(LabelRange::Unknown).into());
+    };
+    let column = first.columns.label.as_deref().unwrap_or_default();
+    let without_names = tables.iter().filter(|(_, table)| table.label_names.is_none());
+    let labels = without_names.flat_map(|(_, table)| &table.rows).map(|row| &row.label);
+    Ok(Labelling::decide(file, column, labels, known)?)
 }
 
 /// Reads one file by the kind that its name says.

@@ -26,20 +26,15 @@ const DEFAULT_SPLIT: &str = "train";
 /// Files that belong together, of a dataset that may have several such sets.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Config {
-    #[serde(rename = "config_name", default = "default_name")]
-    name: String,
-    #[serde(default)]
-    default: bool,
+    #[serde(rename = "config_name")]
+    name: Option<String>,
+    default: Option<bool>,
     data_files: Option<DataFiles>,
     /// The folder that its files are in.
     pub(crate) data_dir: Option<String>,
     /// What else `datasets` would hand to its reader.
     #[serde(flatten)]
     others: BTreeMap<String, serde_json::Value>,
-}
-
-fn default_name() -> String {
-    DEFAULT_NAME.to_owned()
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -66,7 +61,7 @@ enum Paths {
 impl Config {
     /// What `--config` calls it.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.name.as_deref().unwrap_or(DEFAULT_NAME)
     }
 
     /// The split and pattern of each of its sets of files, in order; none where only names of files tell splits.
@@ -99,12 +94,11 @@ impl Config {
 pub(crate) fn configs(readme: &str) -> Result<Vec<Config>, String> {
     #[derive(Deserialize)]
     struct FrontMatter {
-        #[serde(default)]
-        configs: Vec<Config>,
+        configs: Option<Vec<Config>>,
     }
     let Some(yaml) = front_matter(readme).filter(|yaml| !yaml.trim().is_empty()) else { return Ok(Vec::new()) };
     let parsed: Result<FrontMatter, _> = serde_saphyr::from_str(yaml);
-    parsed.map(|front_matter| front_matter.configs).map_err(|error| {
+    parsed.map(|front_matter| front_matter.configs.unwrap_or_default()).map_err(|error| {
         let text = error.to_string();
         let first_line = text.lines().next().unwrap_or_default();
         format!("{README}: expected YAML between its lines of three dashes, got an error: {first_line}")
@@ -116,12 +110,12 @@ pub(crate) fn configs(readme: &str) -> Result<Vec<Config>, String> {
 /// # Errors
 /// Their names when there are several and it is not clear which is meant; none is found when another is asked for.
 pub(crate) fn choose<'a>(configs: &'a [Config], asked: Option<&str>) -> Result<Option<&'a Config>, Vec<&'a str>> {
-    let named = |name: &str| configs.iter().find(|config| config.name == name);
+    let named = |name: &str| configs.iter().find(|config| config.name() == name);
     match (asked, configs) {
         (Some(asked), _) => Ok(named(asked)),
         (None, [only]) => Ok(Some(only)),
         (None, several) => {
-            let default = several.iter().find(|config| config.default).or_else(|| named(DEFAULT_NAME));
+            let default = several.iter().find(|config| config.default == Some(true)).or_else(|| named(DEFAULT_NAME));
             default.map(Some).ok_or_else(|| several.iter().map(Config::name).collect())
         }
     }
@@ -181,9 +175,11 @@ mod tests {
 
     #[test]
     fn a_readme_need_not_have_configurations_but_its_yaml_must_be_whole() {
-        for readme in ["# Rows", "---\nno end", "---\nlicense: mit\n---\n", "---\n---\n", ""] {
+        for readme in ["# Rows", "---\nno end", "---\nlicense: mit\n---\n", "---\n---\n", "---\nconfigs:\n---\n", ""] {
             assert!(configs(readme).unwrap().is_empty(), "{readme}");
         }
+        let nulls = only("configs:\n- config_name: null\n  default: null\n  data_files: null\n  data_dir: ~\n");
+        assert_eq!((nulls.name(), nulls.patterns(), nulls.data_dir.as_deref()), (DEFAULT_NAME, None, None));
         let error = configs("---\nconfigs:\n- config_name: [\n---\n").unwrap_err();
         assert!(error.starts_with("README.md: expected YAML"), "{error}");
         let error = configs("---\nconfigs:\n- data_files: {train: a.csv}\n---\n").unwrap_err();

@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::dataset::Split;
+use shared::dataset::{Split, split_of_word};
 
 use super::error::OpenDatasetError;
-use super::layout::split_of_word;
 use crate::untrusted;
 
 /// The file with the names of the splits.

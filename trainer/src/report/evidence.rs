@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use serde::de::DeserializeOwned;
-use shared::dataset::{default_label_names, row_hash};
+use shared::dataset::default_label_names;
 use shared::evaluation::{Metrics, Prediction, evaluate, softmax};
 use shared::model::ModelConfig;
 use shared::record::{CorruptionDetail, MetricsLine, ModelResult, RunRecord, TextLine};
@@ -31,7 +31,7 @@ pub struct Evidence {
     /// The steps that this run logged.
     pub metrics: Vec<MetricsLine>,
     /// Texts by row hash; empty when they were not kept.
-    pub texts: BTreeMap<String, String>,
+    pub texts: BTreeMap<String, TextLine>,
     /// What the corruption did.
     pub corruption: Option<CorruptionDetail>,
     /// The model's sizes.
@@ -114,9 +114,9 @@ impl Evidence {
 
     /// The text of a row, when it was kept and is that row's.
     #[must_use]
-    pub fn text(&self, prediction: &Prediction) -> Option<&str> {
-        let text = self.texts.get(&prediction.row_hash)?;
-        (row_hash(text, prediction.label) == prediction.row_hash).then_some(text.as_str())
+    pub fn text(&self, prediction: &Prediction) -> Option<String> {
+        let row = self.texts.get(&prediction.row_hash)?.clone().into_example(prediction.label);
+        (row.row_hash() == prediction.row_hash).then(|| row.in_words().into_owned())
     }
 
     /// The name of a class.
@@ -175,13 +175,13 @@ fn config(run: &Path, which: Condition) -> Option<ModelConfig> {
     ModelConfig::from_json(&bytes).ok()
 }
 
-fn texts(path: &Path, missing: &mut Vec<String>) -> anyhow::Result<BTreeMap<String, String>> {
+fn texts(path: &Path, missing: &mut Vec<String>) -> anyhow::Result<BTreeMap<String, TextLine>> {
     if !path.is_file() {
         missing.push(format!("{} is missing from the run folder, so no sentences can be shown.", run_dir::TEXTS));
         return Ok(BTreeMap::new());
     }
     let lines: Vec<TextLine> = predictions::read(path)?;
-    Ok(lines.into_iter().map(|line| (line.row_hash, line.text)).collect())
+    Ok(lines.into_iter().map(|line| (line.row_hash.clone(), line)).collect())
 }
 
 /// A JSON file; none when it is not there.

@@ -267,7 +267,7 @@ fn only_right(evidence: &Evidence) -> Vec<Block> {
             let prediction = &right[*row];
             let text = evidence.text(prediction).map_or_else(
                 || format!("(the text of row {} was not kept)", prediction.row_hash),
-                |text| shortened(text, MAX_CHARS),
+                |text| shortened(&text, MAX_CHARS),
             );
             let label = evidence.label(prediction.label);
             let answers = predictions.iter().map(|(_, rows)| evidence.answer(&rows[*row]));

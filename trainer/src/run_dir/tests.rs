@@ -18,6 +18,7 @@ fn spec() -> RunSpec {
         tokenizer_sha256: "70".into(),
         weights_sha256: None,
         random: true,
+        head: None,
     };
     let dataset = DatasetSpec {
         name: "toy".into(),

@@ -48,6 +48,7 @@ impl BatchWriter {
                 "step": report.step,
                 "input_ids": rows(&batch.input_ids),
                 "attention_mask": rows(&batch.attention_mask),
+                "token_type_ids": rows(&batch.token_type_ids),
                 "labels": batch.labels,
                 "learning_rate": report.learning_rate,
                 "loss": loss,

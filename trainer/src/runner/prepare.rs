@@ -10,13 +10,15 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::Parameters;
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, save_weights_with_history};
+use shared::checkpoint::{Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, save_weights_with_history};
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
-use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out, row_hash};
+use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
 use shared::model::ModelConfig;
 use shared::nn::Kernels;
-use shared::record::{DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows};
-use shared::tokenizer::Tokenizer;
+use shared::record::{
+    DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows, TextLine,
+};
+use shared::tokenizer::{Input, Tokenizer};
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::dump::BatchDump;
@@ -39,6 +41,8 @@ pub struct RunRequest<'a> {
     pub model: &'a str,
     /// `--random-init`.
     pub weights: Weights,
+    /// `--keep-head`.
+    pub other_classes: OtherClasses,
     /// `--dataset` and which rows of it.
     pub dataset: &'a DatasetRequest,
     /// `--corrupt` with `--protocol`.
@@ -62,7 +66,7 @@ pub struct RunRequest<'a> {
 pub struct Encoded {
     /// Token ids and labels.
     pub examples: Arc<Vec<EncodedExample>>,
-    /// [`row_hash`] of each.
+    /// [`Example::row_hash`] of each.
     pub row_hashes: Vec<String>,
     /// Texts that were longer than the model reads.
     pub n_cut: usize,
@@ -82,7 +86,7 @@ pub struct Prepared {
     /// The rows that are reported on.
     pub report: Encoded,
     /// Their texts.
-    pub report_texts: Vec<String>,
+    pub report_texts: Vec<TextLine>,
     /// Sizes, with the dataset's labels.
     pub config: ModelConfig,
     /// The plan, resolved for this model.
@@ -104,6 +108,7 @@ pub struct Prepared {
     source: ModelSource,
     tokenizer: TokenizerSource,
     label_names: Vec<String>,
+    other_classes: OtherClasses,
     /// The parameters that `new` has read, until they are first asked for.
     read: RefCell<Option<Parameters>>,
 }
@@ -138,10 +143,19 @@ impl Prepared {
         let (opened, dataset_from) = request.dataset.open(Purpose::Train, request.seeds.into(), None)?;
         let dataset = &opened.dataset;
         let mut notes: Vec<String> = opened.notes.clone();
-        let texts: Vec<&str> = dataset.train.iter().map(|example| example.text.as_str()).collect();
+        let texts: Vec<&str> = dataset.train.iter().flat_map(Example::texts).collect();
         let tokenizer = source.tokenizer(&texts)?;
         notes.extend(tokenizer.note.clone());
-        let checkpoint = source.load(Some(dataset.label_names.clone()), request.seeds.head, &device)?;
+        let names = Some(dataset.label_names.clone());
+        let checkpoint = source.load_with(names, request.other_classes, request.seeds.head, &device)?;
+        if request.other_classes == OtherClasses::KeepByNumber && checkpoint.head == HeadOrigin::Created {
+            return Err(bad_input(anyhow!(
+                "--keep-head: model {} has no head of {} classes, which dataset {} has",
+                source.name,
+                dataset.label_names.len(),
+                dataset.name
+            )));
+        }
         notes.extend(checkpoint.notes.iter().cloned());
 
         let (train, held_out) = if request.training.early_stopping.is_none() {
@@ -155,7 +169,7 @@ impl Prepared {
         let report = encode(opened.report_rows())?;
         notes.extend(train.cuts_in_words("training", max_length));
         notes.extend(report.cuts_in_words(opened.report_split.name(), max_length));
-        let report_texts = opened.report_rows().iter().map(|row| row.text.clone()).collect();
+        let report_texts = opened.report_rows().iter().map(TextLine::from).collect();
 
         let dtype = request.training.dtype;
         let freeze = freeze.map(|selection| selection.to_string());
@@ -168,6 +182,7 @@ impl Prepared {
                 tokenizer_sha256: tokenizer.sha256.clone(),
                 weights_sha256: (!source.is_random()).then(|| checkpoint.weights_hash.clone()),
                 random: source.is_random(),
+                head: checkpoint.head_change,
             },
             dataset_spec(&opened),
             plan.map(|(protocol, plan)| (protocol, plan.to_string())),
@@ -195,6 +210,7 @@ impl Prepared {
             dump: request.dump,
             notes,
             label_names: opened.dataset.label_names,
+            other_classes: request.other_classes,
             source,
             tokenizer,
             read: RefCell::new(Some(checkpoint.parameters)),
@@ -207,7 +223,8 @@ impl Prepared {
         if let Some(parameters) = self.read.take() {
             return Ok(parameters);
         }
-        Ok(self.source.load(Some(self.label_names.clone()), self.spec.seeds.head, &self.device)?.parameters)
+        let names = Some(self.label_names.clone());
+        Ok(self.source.load_with(names, self.other_classes, self.spec.seeds.head, &self.device)?.parameters)
     }
 
     /// Frees what [`Self::new`] has read, when the run has no more use for it.
@@ -301,15 +318,12 @@ pub fn checkpoint_files(
 
 /// Token ids of rows, cut to `max_length`.
 pub fn encode(tokenizer: &Tokenizer, rows: &[Example], max_length: usize) -> anyhow::Result<Encoded> {
-    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    let encoded = tokenizer.encode_with_cuts(&texts, max_length)?;
-    let n_cut = encoded.iter().filter(|(_, is_cut)| *is_cut).count();
-    let examples = encoded
-        .into_iter()
-        .zip(rows)
-        .map(|((input_ids, _), row)| EncodedExample { input_ids, label: row.label })
-        .collect();
-    let row_hashes = rows.iter().map(|row| row_hash(&row.text, row.label)).collect();
+    let inputs: Vec<Input<'_>> = rows.iter().map(Example::input).collect();
+    let encoded = tokenizer.encode_inputs(&inputs, max_length)?;
+    let n_cut = encoded.iter().filter(|encoded| encoded.is_cut).count();
+    let examples =
+        encoded.into_iter().zip(rows).map(|(encoded, row)| EncodedExample::new(encoded, row.label)).collect();
+    let row_hashes = rows.iter().map(Example::row_hash).collect();
     Ok(Encoded { examples: Arc::new(examples), row_hashes, n_cut })
 }
 

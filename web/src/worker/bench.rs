@@ -170,7 +170,7 @@ fn heal_step_times(checkpoint: &Checkpoint, which: Trained) -> shared::Result<Va
     let (n_rows, n_tokens) = HEAL_SHAPE;
     let args = TrainingArgs { batch_size: n_rows, max_steps: Some(10_000), ..TrainingArgs::default() };
     // The batches are given, so this row only has to exist.
-    let rows = Arc::new(vec![EncodedExample { input_ids: vec![101, 102], label: 0 }]);
+    let rows = Arc::new(vec![EncodedExample::of_one_text(vec![101, 102], 0)]);
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     let kernels = Kernels::for_device(&Device::Cpu);
     let mut fine_tuning = FineTuning::new(config, parameters, rows, &args, seeds, kernels, &Device::Cpu)?;

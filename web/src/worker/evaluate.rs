@@ -80,7 +80,7 @@ async fn run(task: &Task<Evaluate>, job: &Job) -> Result<Evaluation, Interruptio
     let conditions: Vec<Condition> = job.models.iter().map(|(condition, _)| *condition).collect();
     let rows = job.rows.held_out_texts().iter().enumerate().filter_map(|(row_idx, row)| {
         let predicted: Vec<Option<u32>> = predicted.iter().map(|of_model| of_model[row_idx]).collect();
-        verdict(row_idx, &row.text, row.label, predicted, &conditions)
+        verdict(row_idx, &row.in_words(), row.label, predicted, &conditions)
     });
     Ok(Evaluation { models, rows: rows.collect(), control, majority_share: job.rows.majority_share(job.n_labels) })
 }

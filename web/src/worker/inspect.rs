@@ -12,6 +12,7 @@ use shared::dataset::{Batch, EncodedExample, evaluation_batches};
 use shared::evaluation::{predicted_class, softmax};
 use shared::inspection::{Gram, Trace, integrated_gradients, mean_cosine};
 use shared::model::{ForwardMode, TextClassifier};
+use shared::tokenizer::Input;
 use std::rc::Rc;
 
 /// Rows of a forward pass: more would keep the thread busy for longer than a visitor waits without noticing.
@@ -239,11 +240,11 @@ struct Encoded {
 
 fn encode(session: &Session, texts: &[String]) -> Result<Vec<Encoded>, Failure> {
     let max_length = session.summary.max_length;
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let encoded = session.tokenizer.encode_with_cuts(&texts, max_length).map_err(|e| computation(&e))?;
+    let inputs: Vec<Input<'_>> = texts.iter().map(|text| text.as_str().into()).collect();
+    let encoded = session.tokenizer.encode_inputs(&inputs, max_length).map_err(|e| computation(&e))?;
     let examples = encoded
         .into_iter()
-        .map(|(input_ids, is_cut)| Encoded { example: EncodedExample { input_ids, label: 0 }, is_cut });
+        .map(|encoded| Encoded { example: EncodedExample::of_one_text(encoded.ids, 0), is_cut: encoded.is_cut });
     Ok(examples.collect())
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn load(task: &Task<Load>, request: Load, files: &[File]) -> Re
 pub(super) async fn rows(task: &Task<LoadRows>, entry: &FileEntry, files: &[File]) -> Result<RowsLoaded, Interruption> {
     let labels = task.context().with_session(|session| Ok(session.config.label_names.clone()))?;
     let file = files.first().ok_or_else(|| Failure::MalformedMessage { reason: "no file came".to_owned() })?;
-    let (rows, note) = read_rows(&entry.path, &read(file).await?, &labels)?;
+    let (rows, note) = read_rows(&entry.path, &read(file).await?, &labels, None)?;
     let counts = rows.counts();
     task.context().with_session(|session| {
         session.rows = Some(std::rc::Rc::new(rows));

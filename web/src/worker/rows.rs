@@ -3,12 +3,12 @@
 use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, RowCounts};
 use shared::dataset::{
-    ColumnChoice, EncodedExample, Example, FileKind, LabelScheme, OnBadRow, Packing, Reader, Rows as TableRows,
-    assemble, read_json, row_hash, stratified_sample, unpacked_endings,
+    ColumnChoice, EncodedExample, Example, FileKind, Known, Labelling, OnBadRow, Packing, Reader, Rows as TableRows,
+    assemble, class_places, read_json, stratified_sample, unpacked_endings,
 };
 use shared::random::Seed;
 use shared::statistics::{Interval, wilson};
-use shared::tokenizer::Tokenizer;
+use shared::tokenizer::{Input, Tokenizer};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ const HELD_OUT_SHARE: f64 = 0.2;
 
 /// Held-out rows at most: a thousand tell 3 points apart, and are judged in seconds.
 const MAX_HELD_OUT: usize = 1_000;
+
+/// The file with class names in the order of the labels of the tables beside it.
+pub(super) const LABELS_FILE: &str = "labels.txt";
 
 /// Token ids and classes of rows.
 type Encoded = Arc<Vec<EncodedExample>>;
@@ -37,11 +40,17 @@ impl Rows {
     }
 
     /// Reads a visitor's table, holds a fifth of it out, stratified and always the same, and keeps no text in both.
-    /// Labels are ids or the model's class names. Also returns what was left out, as a sentence.
+    /// Labels are ids or class names: of the names that are `declared` beside the table, which are matched with the model's by
+    /// name, else of the model's. Also returns what was guessed and left out, as a sentence.
     ///
     /// # Errors
     /// [`Failure::WrongFile`] when it is no table of texts and labels of this model.
-    pub(super) fn read(file: &str, bytes: &[u8], labels: &[String]) -> Result<(Self, Option<String>), Failure> {
+    pub(super) fn read(
+        file: &str,
+        bytes: &[u8],
+        labels: &[String],
+        declared: Option<&[String]>,
+    ) -> Result<(Self, Option<String>), Failure> {
         let wrong = |reason: String| Failure::WrongFile { file: file.to_owned(), reason };
         let read = match FileKind::of(file) {
             Some((FileKind { format, packing: Packing::None }, _)) => match format.entry().reader {
@@ -56,12 +65,24 @@ impl Rows {
             None => read_json,
         };
         let table = read(file, bytes, &ColumnChoice::default()).map_err(|error| wrong(error.to_string()))?;
-        let scheme = LabelScheme::of(file, &table.rows.iter(), Some(labels)).map_err(|e| wrong(e.to_string()))?;
-        let parsed = assemble(file, table, &scheme, OnBadRow::Skip)
+        let column = table.columns.label.clone().unwrap_or_default();
+        let cells = table.rows.iter().map(|row| &row.label);
+        let known = declared.map_or(Known::Model(labels), Known::Declared);
+        let labelling = Labelling::decide(file, &column, cells, known).map_err(|error| wrong(error.to_string()))?;
+        let mut notes: Vec<String> = [table.note.clone(), labelling.note].into_iter().flatten().collect();
+        let parsed = assemble(file, table, &labelling.scheme, OnBadRow::Skip)
             .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
-        let TableRows::Labelled(examples) = parsed.rows else {
+        let TableRows::Labelled(mut examples) = parsed.rows else {
             return Err(wrong("its rows have no labels (all are −1)".to_owned()));
         };
+        if let Some(declared) = declared {
+            let places = class_places((LABELS_FILE, declared), ("the model", labels));
+            let (places, note) = places.map_err(|error| wrong(error.to_string()))?;
+            notes.extend(note);
+            for example in &mut examples {
+                example.label = places[example.label as usize] as u32;
+            }
+        }
         let (rows, n_double) = Self::split(examples);
         if rows.train.is_empty() || rows.held_out.is_empty() {
             return Err(wrong(
@@ -76,8 +97,10 @@ impl Rows {
         if n_double > 0 {
             left_out.push(format!("{n_double} rows whose text is there twice"));
         }
-        let note = (!left_out.is_empty()).then(|| format!("{file}: left out {}", left_out.join(" and ")));
-        Ok((rows, note))
+        if !left_out.is_empty() {
+            notes.push(format!("{file}: left out {}", left_out.join(" and ")));
+        }
+        Ok((rows, (!notes.is_empty()).then(|| notes.join(". "))))
     }
 
     /// The rows, and how many were left out since their text was there before.
@@ -85,7 +108,7 @@ impl Rows {
         let mut texts = BTreeSet::new();
         let n_before = examples.len();
         let examples: Vec<Example> =
-            examples.into_iter().filter(|example| texts.insert(example.text.clone())).collect();
+            examples.into_iter().filter(|example| texts.insert(example.in_words().into_owned())).collect();
         let n_double = n_before - examples.len();
         let labels: Vec<u32> = examples.iter().map(|example| example.label).collect();
         let n = ((examples.len() as f64 * HELD_OUT_SHARE).round() as usize).clamp(1, MAX_HELD_OUT);
@@ -114,7 +137,7 @@ impl Rows {
 
     /// Names of the held-out rows.
     pub(super) fn held_out_hashes(&self) -> Vec<String> {
-        self.held_out.iter().map(|row| row_hash(&row.text, row.label)).collect()
+        self.held_out.iter().map(Example::row_hash).collect()
     }
 
     /// Rows to heal with, as the models read them.
@@ -138,9 +161,9 @@ fn encoded(
     if let Some(encoded) = cell.get() {
         return Ok(Arc::clone(encoded));
     }
-    let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    let ids = tokenizer.encode(&texts, max_length).map_err(|e| computation(&e))?;
-    let examples = ids.into_iter().zip(rows).map(|(input_ids, row)| EncodedExample { input_ids, label: row.label });
+    let inputs: Vec<Input<'_>> = rows.iter().map(Example::input).collect();
+    let ids = tokenizer.encode_inputs(&inputs, max_length).map_err(|e| computation(&e))?;
+    let examples = ids.into_iter().zip(rows).map(|(ids, row)| EncodedExample::new(ids, row.label));
     let encoded = Arc::new(examples.collect());
     Ok(Arc::clone(cell.get_or_init(|| encoded)))
 }
@@ -172,22 +195,49 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn a_fifth_is_held_out_by_class_and_always_the_same() {
-        let (rows, note) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
-        assert_eq!((rows.counts(), note), (RowCounts { n_train: 40, n_held_out: 10 }, None));
+        let (rows, note) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels(), None).unwrap();
+        assert_eq!(rows.counts(), RowCounts { n_train: 40, n_held_out: 10 });
+        let note = note.unwrap();
+        assert_eq!(note, "rows.tsv: the labels are taken as the numbers of the classes: 0 bad, 1 good");
         assert_eq!(rows.held_out.iter().filter(|row| row.label == 1).count(), 5);
         assert!((rows.majority_share(2) - 0.5).abs() < 1e-12);
-        let (again, _) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels()).unwrap();
+        let (again, _) = Rows::read("rows.tsv", file(&table(50)).as_bytes(), &labels(), None).unwrap();
         assert_eq!(rows.held_out, again.held_out);
     }
 
     #[wasm_bindgen_test]
     fn no_text_is_in_both_parts_and_what_is_left_out_is_told() {
         let bytes = file(&format!("{0}{0}great\tnot a class\n", table(20)));
-        let (rows, note) = Rows::read("rows.tsv", bytes.as_bytes(), &labels()).unwrap();
+        let (rows, note) = Rows::read("rows.tsv", bytes.as_bytes(), &labels(), None).unwrap();
         assert_eq!(rows.counts(), RowCounts { n_train: 16, n_held_out: 4 });
         let note = note.unwrap();
-        assert!(note.starts_with("rows.tsv: left out 1 rows that cannot be used"), "{note}");
+        assert!(note.contains("rows.tsv: left out 1 rows that cannot be used"), "{note}");
         assert!(note.ends_with("and 20 rows whose text is there twice"), "{note}");
+    }
+
+    #[wasm_bindgen_test]
+    fn classes_are_matched_by_name_whatever_their_order_beside_the_table() {
+        let read = |table: &str, declared: [&str; 2]| {
+            let declared = declared.map(str::to_owned);
+            Rows::read("rows.csv", table.as_bytes(), &labels(), Some(&declared))
+        };
+        let ids: Vec<String> = (0..10).map(|i| format!("text {i},{}\n", i % 2)).collect();
+        for (declared, of_even) in [(["bad", "good"], 0), (["good", "bad"], 1), (["GOOD", "BAD"], 1)] {
+            let (rows, note) = read(&format!("text,label\n{}", ids.concat()), declared).unwrap();
+            let is_right = |row: &Example| {
+                let is_even = row.text.ends_with(['0', '2', '4', '6', '8']);
+                row.label == if is_even { of_even } else { 1 - of_even }
+            };
+            assert!(rows.train.iter().chain(&rows.held_out).all(is_right), "{declared:?}");
+            assert_eq!(note.is_some_and(|note| note.ends_with("matched by name")), declared != ["bad", "good"]);
+        }
+        let Err(Failure::WrongFile { reason, .. }) = read("text,label\na,0\nb,1\n", ["cat", "dog"]) else { panic!() };
+        assert!(reason.starts_with("labels.txt has the classes cat, dog, the model has bad, good"), "{reason}");
+        let Err(Failure::WrongFile { reason, .. }) = Rows::read("rows.csv", b"text;label\na;0\nb;1\n", &labels(), None)
+        else {
+            panic!()
+        };
+        assert!(reason.contains("looks separated by semicolons") && reason.contains("write the file with commas"));
     }
 
     #[wasm_bindgen_test]
@@ -196,7 +246,7 @@ mod tests {
         let json = r#"[{"text": "fine", "label": "good"}, {"text": "awful", "label": "bad"}]"#;
         let lines = "{\"text\": \"fine\", \"label\": 1}\n{\"text\": \"awful\", \"label\": 0}\n";
         for (file, text) in [("a.csv", csv), ("a.json", json), ("a.jsonl", lines)] {
-            assert!(Rows::read(file, text.as_bytes(), &labels()).is_ok(), "{file}");
+            assert!(Rows::read(file, text.as_bytes(), &labels(), None).is_ok(), "{file}");
         }
         for (file, text) in [
             ("a.csv", "colour,size\nred,4\n"),
@@ -205,12 +255,13 @@ mod tests {
             ("a.csv.gz", csv),
             ("a.parquet", csv),
         ] {
-            let Err(Failure::WrongFile { file: named, .. }) = Rows::read(file, text.as_bytes(), &labels()) else {
+            let Err(Failure::WrongFile { file: named, .. }) = Rows::read(file, text.as_bytes(), &labels(), None) else {
                 panic!("{file} was read")
             };
             assert_eq!(named, file);
         }
-        let Err(Failure::WrongFile { reason, .. }) = Rows::read("a.tsv", b"label\ttext\n1\tfine\n", &labels()) else {
+        let Err(Failure::WrongFile { reason, .. }) = Rows::read("a.tsv", b"label\ttext\n1\tfine\n", &labels(), None)
+        else {
             panic!()
         };
         assert!(reason.starts_with("it needs at least two different texts"), "{reason}");

@@ -32,7 +32,11 @@ fn variants(file: &[u8]) -> Vec<Vec<u8>> {
 
 fn assert_same(file: &[u8], texts: &[&str], max_length: usize) {
     let (ours, general) = (WordPieces::from_json(file).unwrap(), General::from_json(file).unwrap());
-    assert_eq!(ours.encode(texts, max_length).unwrap(), general.encode(texts, max_length).unwrap(), "{texts:?}");
+    let single = texts.iter().map(|text| Input::from(*text));
+    let pairs = texts.iter().zip(texts.iter().rev()).filter(|_| max_length >= 5);
+    let inputs: Vec<Input<'_>> =
+        single.chain(pairs.map(|(text, text_pair)| Input { text, text_pair: Some(text_pair) })).collect();
+    assert_eq!(ours.encode(&inputs, max_length).unwrap(), general.encode(&inputs, max_length).unwrap(), "{texts:?}");
 }
 
 const HARD: [&str; 14] = [
@@ -56,7 +60,7 @@ const HARD: [&str; 14] = [
 #[test]
 fn hard_texts_have_the_ids_of_the_general_tokenizer_with_every_setting() {
     for file in FILES.iter().flat_map(|file| variants(file)) {
-        for max_length in [3, 8, 512] {
+        for max_length in [3, 5, 8, 13, 512] {
             assert_same(&file, &HARD, max_length);
         }
     }
@@ -71,7 +75,8 @@ proptest! {
     ) {
         for file in variants(FILES[file]) {
             let (ours, general) = (WordPieces::from_json(&file).unwrap(), General::from_json(&file).unwrap());
-            prop_assert_eq!(ours.encode(&[&text], 512).unwrap(), general.encode(&[&text], 512).unwrap());
+            let inputs = [Input::from(&*text), Input { text: &text, text_pair: Some("a café") }];
+            prop_assert_eq!(ours.encode(&inputs, 512).unwrap(), general.encode(&inputs, 512).unwrap());
         }
     }
 }
@@ -106,7 +111,9 @@ fn both_ways_to_put_tokens_around_a_text_are_read() {
     let template = json!({"type": "TemplateProcessing",
         "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
                    {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
-        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                 {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}},
+                 {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
         "special_tokens": {"[CLS]": special("[CLS]", cls), "[SEP]": special("[SEP]", sep)}});
     let pair = json!({"type": "BertProcessing", "sep": ["[SEP]", sep], "cls": ["[CLS]", cls]});
     for processor in [template, pair] {
@@ -129,6 +136,12 @@ fn parts_of_other_tokenizers_are_refused_by_name() {
     let said = refused(|file| file["model"]["type"] = "BPE".into());
     assert!(said.contains("expected model WordPiece, got BPE"), "{said}");
     let said = refused(|file| file["post_processor"] = Value::Null);
+    assert!(said.contains("post_processor"), "{said}");
+    let said = refused(|file| {
+        let part = |id: &str, type_id: u32| json!({"Sequence": {"id": id, "type_id": type_id}});
+        file["post_processor"]["pair"] = json!([part("A", 0), part("B", 1)]);
+        file["post_processor"]["type"] = "TemplateProcessing".into();
+    });
     assert!(said.contains("post_processor"), "{said}");
     let said = refused(|file| file["added_tokens"][0]["lstrip"] = true.into());
     assert!(said.contains("lstrip"), "{said}");

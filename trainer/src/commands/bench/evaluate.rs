@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::DType;
 use clap::Args;
 use serde_json::json;
-use shared::dataset::EncodedExample;
+use shared::dataset::{EncodedExample, Example};
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::random::Seed;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
     let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
     let (opened, _) = dataset.open(Purpose::Evaluate, RowSeeds::default(), None)?;
-    let texts: Vec<&str> = opened.dataset.train.iter().map(|example| example.text.as_str()).collect();
+    let texts: Vec<&str> = opened.dataset.train.iter().flat_map(Example::texts).collect();
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;
     let config = &checkpoint.config;

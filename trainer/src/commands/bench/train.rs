@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
+use shared::checkpoint::OtherClasses;
 use shared::record::{BenchThroughput, BenchTime, BenchTrain};
 use shared::training::StepPart;
 
@@ -59,6 +60,7 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
     let prepared = Prepared::new(RunRequest {
         model: &args.model.model,
         weights: args.model.init.weights(),
+        other_classes: OtherClasses::default(),
         dataset: &args.dataset.request(),
         corruption: None,
         training,

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use shared::bundle::{ControlEntry, FineTuned, Manifest};
 use shared::checkpoint::{Checkpoint, Treatment};
-use shared::dataset::{Example, Limits, row_hash};
+use shared::dataset::{Example, Limits};
 use shared::evaluation::Prediction;
 use shared::random::Seed;
 use shared::record::{RunRecord, RunStatus, TextLine};
@@ -72,8 +72,8 @@ impl RunModels {
         let texts: Vec<TextLine> = predictions::read(&self.path.join(run_dir::TEXTS))?;
         let predictions = self.predictions(Condition::Healthy)?;
         let rows = texts.into_iter().zip(&predictions).map(|(line, prediction)| {
-            let row = Example { text: line.text, label: prediction.label };
-            let is_it = row_hash(&row.text, row.label) == prediction.row_hash;
+            let row = line.into_example(prediction.label);
+            let is_it = row.row_hash() == prediction.row_hash;
             is_it.then_some(row).ok_or_else(|| anyhow!("{}: the texts and the predictions do not match", self.name()))
         });
         rows.collect()
@@ -96,7 +96,7 @@ impl RunModels {
                 self.name()
             )));
         }
-        Ok(opened.dataset.train.iter().map(|row| row_hash(&row.text, row.label)).collect())
+        Ok(opened.dataset.train.iter().map(Example::row_hash).collect())
     }
 
     /// What a bundle says of its fine-tuning.

@@ -20,7 +20,7 @@ use shared::bundle::{
     IndexEntry, MANIFEST, Manifest, NOTICE, RowHashes, TOKENIZER, Task, WEIGHTS, encode_delta, encode_parameters,
 };
 use shared::corruption::Plan;
-use shared::dataset::row_hash;
+use shared::dataset::Example;
 use shared::model::ParameterPath;
 use shared::random::Seed;
 use shared::record::Protocol;
@@ -204,7 +204,7 @@ fn of_run(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
             rows: RowHashes {
                 training: training.clone(),
                 healing: Vec::new(),
-                held_out: run.held_out()?.iter().map(|row| row_hash(&row.text, row.label)).collect(),
+                held_out: run.held_out()?.iter().map(Example::row_hash).collect(),
             },
             samples: Vec::new(),
         },
@@ -242,7 +242,7 @@ fn healed_bundle(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     let mut manifest = bundle.manifest().clone();
     let read = |name: &str| fs::read(folder.join(name)).with_context(|| folder.join(name).display().to_string());
     let (weights, tokenizer) = (read(&manifest.files.weights.name)?, read(&manifest.files.tokenizer.name)?);
-    let held_out: Vec<String> = run.held_out()?.iter().map(|row| row_hash(&row.text, row.label)).collect();
+    let held_out: Vec<String> = run.held_out()?.iter().map(Example::row_hash).collect();
     if held_out != manifest.rows.held_out {
         return Err(bad_input(anyhow!(
             "--healed {}: expected a run evaluated on the bundle's {} held-out rows, got {} other rows",

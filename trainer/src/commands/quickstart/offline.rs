@@ -75,8 +75,9 @@ fn rows(folder: &Path, manifest: &Manifest) -> Option<ServedRows> {
     let served = fs::read(folder.join(ROWS)).ok().and_then(|bytes| ServedRows::parse(manifest, &bytes).ok());
     served.or_else(|| {
         let given = DatasetRequest::new(&manifest.task.dataset);
-        let names = Some(manifest.task.label_names.clone());
-        let (opened, _) = given.open(Purpose::Train, RowSeeds::default(), names).ok()?;
+        let names = &manifest.task.label_names;
+        let (opened, _) = given.open(Purpose::Train, RowSeeds::default(), Some(names.clone())).ok()?;
+        let opened = opened.matched_with(names, "the bundle").ok()?;
         let all = Split::ALL.into_iter().flat_map(|split| opened.dataset.split(split));
         ServedRows::choose(manifest, all.cloned().collect::<Vec<Example>>(), usize::MAX).ok()
     })

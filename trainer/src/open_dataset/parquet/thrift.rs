@@ -14,7 +14,7 @@ pub(super) const MAX_DEPTH: usize = 16;
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// True and false are kinds of their own and take no bytes as a field, one in a list.
-    Bool,
+    Bool(bool),
     Byte,
     Integer,
     Double,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 impl Kind {
     fn of(code: u8) -> Result<Self, Broken> {
         Ok(match code {
-            1 | 2 => Self::Bool,
+            1 | 2 => Self::Bool(code == 1),
             3 => Self::Byte,
             4..=6 => Self::Integer,
             7 => Self::Double,
@@ -56,7 +56,7 @@ pub(super) fn field(reader: &mut impl Read, last: i64) -> Result<Option<(i64, Ki
 pub(super) fn skip(reader: &mut impl Read, kind: Kind, depth: usize) -> Result<(), Broken> {
     let depth = depth.checked_sub(1).ok_or("structures of endless depth")?;
     match kind {
-        Kind::Bool => {}
+        Kind::Bool(_) => {}
         Kind::Byte => skip_bytes(reader, 1)?,
         Kind::Double => skip_bytes(reader, 8)?,
         Kind::Integer => {
@@ -98,7 +98,7 @@ pub(super) fn skip(reader: &mut impl Read, kind: Kind, depth: usize) -> Result<(
 
 fn skip_element(reader: &mut impl Read, kind: Kind, depth: usize) -> Result<(), Broken> {
     match kind {
-        Kind::Bool => skip_bytes(reader, 1),
+        Kind::Bool(_) => skip_bytes(reader, 1),
         kind => skip(reader, kind, depth),
     }
 }

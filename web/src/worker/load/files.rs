@@ -6,7 +6,7 @@ use super::super::task::{Interruption, Task};
 use super::bundle::open_bundle;
 use super::install::{install, set_native};
 use super::reading::{check_memory, read, read_rows, wrong_file};
-use super::recognise::{CheckpointFiles, Found, sort};
+use super::recognise::{CheckpointFiles, Found, Handed, sort};
 use crate::failure::{Failure, computation};
 use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
@@ -14,6 +14,7 @@ use shared::Condition;
 use shared::bundle::{self, Manifest};
 use shared::checkpoint::{Checkpoint, LoadOptions, Treatment, WeightFile};
 use shared::corruption::Plan;
+use shared::dataset::parse_label_names;
 use shared::model::ModelConfig;
 use shared::random::Seed;
 use shared::tokenizer::{Tokenizer, TokenizerFiles};
@@ -32,7 +33,7 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
         return Err(Failure::MalformedMessage { reason }.into());
     }
     let handed = sort(entries)?;
-    let mut reader = Reader::new(task, entries, files, &handed.found, handed.rows);
+    let mut reader = Reader::new(task, entries, files, &handed);
     match handed.found {
         Found::Bundle { manifest, weights, tokenizer, healed } => {
             let manifest = Manifest::parse(&reader.read(manifest).await?);
@@ -50,13 +51,13 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
                 }
                 None => None,
             };
-            let mut notes = Vec::new();
+            let mut notes = handed.notes;
             let rows = reader.rows(&manifest.task.label_names, &mut notes).await?;
             let source = ModelSource::Files { name: handed.name };
             open_bundle(task, manifest, weights, &tokenizer, healed, rows, source, notes).await
         }
         Found::Checkpoint(checkpoint) => {
-            let mut notes = Vec::new();
+            let mut notes = handed.notes;
             let (loaded, tokenizer) = reader.checkpoint(&checkpoint).await?;
             notes.extend(loaded.notes.iter().cloned());
             let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
@@ -64,7 +65,7 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
             Ok(install(task, session, ModelSource::Files { name: handed.name }, None, notes))
         }
         Found::Run { healthy, corrupted, healed } => {
-            let mut notes = Vec::new();
+            let mut notes = handed.notes;
             let (loaded, tokenizer) = reader.checkpoint(&healthy).await?;
             let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
             let mut session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
@@ -137,24 +138,19 @@ struct Reader<'a> {
     entries: &'a [FileEntry],
     files: &'a [File],
     rows: Option<usize>,
+    labels: Option<usize>,
     done: u64,
     total: u64,
 }
 
 impl<'a> Reader<'a> {
-    fn new(
-        task: &'a Task<Load>,
-        entries: &'a [FileEntry],
-        files: &'a [File],
-        found: &Found,
-        rows: Option<usize>,
-    ) -> Self {
+    fn new(task: &'a Task<Load>, entries: &'a [FileEntry], files: &'a [File], handed: &Handed) -> Self {
         let of_checkpoint = |checkpoint: &CheckpointFiles| {
             let tokenizer =
                 [Some(checkpoint.tokenizer.pieces), checkpoint.tokenizer.config].into_iter().flatten().collect();
             [vec![checkpoint.config], checkpoint.weights.clone(), tokenizer].concat()
         };
-        let used: Vec<usize> = match found {
+        let used: Vec<usize> = match &handed.found {
             Found::Bundle { manifest, weights, tokenizer, healed } => {
                 [Some(*manifest), Some(*weights), Some(*tokenizer), *healed].into_iter().flatten().collect()
             }
@@ -166,8 +162,9 @@ impl<'a> Reader<'a> {
                 of_checkpoint(healthy).into_iter().chain(others).collect()
             }
         };
-        let total = used.iter().chain(&rows).map(|at| entries[*at].size_bytes).sum();
-        Self { task, entries, files, rows, done: 0, total }
+        let Handed { rows, labels, .. } = *handed;
+        let total = used.iter().chain(&rows).chain(&labels).map(|at| entries[*at].size_bytes).sum();
+        Self { task, entries, files, rows, labels, done: 0, total }
     }
 
     async fn read(&mut self, at: usize) -> Result<Vec<u8>, Interruption> {
@@ -181,7 +178,15 @@ impl<'a> Reader<'a> {
     async fn rows(&mut self, labels: &[String], notes: &mut Vec<String>) -> Result<Option<Rows>, Interruption> {
         let Some(at) = self.rows else { return Ok(None) };
         let bytes = self.read(at).await?;
-        let (rows, note) = read_rows(&self.entries[at].path, &bytes, labels)?;
+        let declared = match self.labels {
+            Some(at) => {
+                let file = &self.entries[at].path;
+                let names = parse_label_names(file, &self.read(at).await?);
+                Some(names.map_err(|error| wrong_file(file, &error))?)
+            }
+            None => None,
+        };
+        let (rows, note) = read_rows(&self.entries[at].path, &bytes, labels, declared.as_deref())?;
         notes.extend(note);
         Ok(Some(rows))
     }

@@ -24,8 +24,13 @@ pub(super) async fn read(file: &File) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// A visitor's table, or the rows of a bundle.
-pub(super) fn read_rows(name: &str, bytes: &[u8], labels: &[String]) -> Result<(Rows, Option<String>), Failure> {
+/// A visitor's table, or the rows of a bundle. `declared` are the class names that lie beside the table.
+pub(super) fn read_rows(
+    name: &str,
+    bytes: &[u8],
+    labels: &[String],
+    declared: Option<&[String]>,
+) -> Result<(Rows, Option<String>), Failure> {
     match serde_json::from_slice::<ServedRows>(bytes) {
         Ok(rows) if !rows.train.is_empty() && !rows.held_out.is_empty() => {
             let is_class = |label: u32| (label as usize) < labels.len();
@@ -37,7 +42,7 @@ pub(super) fn read_rows(name: &str, bytes: &[u8], labels: &[String]) -> Result<(
             }
             Ok((Rows::new(rows.train, rows.held_out), None))
         }
-        _ => Rows::read(name, bytes, labels),
+        _ => Rows::read(name, bytes, labels, declared),
     }
 }
 

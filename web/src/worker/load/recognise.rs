@@ -1,9 +1,10 @@
 //! What the files are that a visitor hands over: looked at by name and size before a byte is read.
 
+use super::super::rows::LABELS_FILE;
 use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use shared::bundle;
-use shared::dataset::{FileKind, Packing};
+use shared::dataset::{FileKind, Packing, Split, SplitName, names_in_words};
 use shared::model::Architecture;
 use shared::words::listed;
 
@@ -44,6 +45,10 @@ pub(super) struct Handed {
     pub(super) found: Found,
     /// A table of labelled texts.
     pub(super) rows: Option<usize>,
+    /// The class names that lie beside it.
+    pub(super) labels: Option<usize>,
+    /// What is left unread, in sentences.
+    pub(super) notes: Vec<String>,
 }
 
 /// A file's folder, with a slash at its end or empty, and its name in lower case.
@@ -80,15 +85,21 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
         folders.sort_by_key(|place| place.folder.matches('/').count());
         folders.first().map(|place| place.folder.clone())
     };
-    let rows = |is_run: bool| {
-        places.iter().position(|place| {
-            let Some((FileKind { format, packing: Packing::None }, stem)) = FileKind::of(&place.name) else {
-                return false;
-            };
-            // A run's folder has lines of JSON of its own.
-            let is_table = format.entry().is_always_a_table && !is_run;
-            format.is_read_from_bytes() && (is_table || stem == "rows")
-        })
+    let tables = |is_run: bool| {
+        let mut tables: Vec<usize> =
+            (0..places.len()).filter(|at| table_rank(&places[*at].name, is_run).is_some()).collect();
+        tables.sort_by_key(|at| table_rank(&places[*at].name, is_run));
+        tables
+    };
+    let handed = |name: String, found: Found, is_run: bool| {
+        let tables = tables(is_run);
+        let rows = tables.first().copied();
+        let labels = rows.and_then(|rows| in_folder(&places[rows].folder, LABELS_FILE));
+        let others: Vec<String> = tables.iter().skip(1).map(|at| files[*at].path.clone()).collect();
+        let notes = rows
+            .filter(|_| !others.is_empty())
+            .map(|rows| format!("Of the tables {} is read, and not {}", files[rows].path, names_in_words(&others)));
+        Handed { name, found, rows, labels, notes: notes.into_iter().collect() }
     };
 
     if let Some(folder) = shallowest(bundle::MANIFEST) {
@@ -101,7 +112,7 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
         let (weights, tokenizer) = (need(bundle::WEIGHTS)?, need(bundle::TOKENIZER)?);
         let healed = in_folder(&folder, bundle::HEALED);
         let name = name_of(&folder, "bundle");
-        return Ok(Handed { name, found: Found::Bundle { manifest, weights, tokenizer, healed }, rows: rows(false) });
+        return Ok(handed(name, Found::Bundle { manifest, weights, tokenizer, healed }, false));
     }
 
     if let Some(root) = run_root(&places) {
@@ -113,14 +124,29 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
         let healthy = checkpoint("healthy")?
             .ok_or_else(|| missing("checkpoint/healthy/", "drop the whole folder of a run whose models were saved"))?;
         let found = Found::Run { healthy, corrupted: checkpoint("corrupted")?, healed: checkpoint("healed")? };
-        return Ok(Handed { name: name_of(&root, "run"), found, rows: rows(true) });
+        return Ok(handed(name_of(&root, "run"), found, true));
     }
 
     let Some(folder) = shallowest("config.json") else {
         return Err(without_config(files, &places, &missing));
     };
     let found = Found::Checkpoint(checkpoint_in(&folder, files, &places)?);
-    Ok(Handed { name: name_of(&folder, "own model"), found, rows: rows(false) })
+    Ok(handed(name_of(&folder, "own model"), found, false))
+}
+
+/// How likely a file is the table that is meant, the lowest first; none for what is no table that a page can read.
+fn table_rank(name: &str, is_run: bool) -> Option<u8> {
+    let (FileKind { format, packing }, stem) = FileKind::of(name)?;
+    // A run's folder has lines of JSON of its own.
+    let is_table = format.entry().is_always_a_table && !is_run;
+    let is_readable = packing == Packing::None && format.is_read_from_bytes() && (is_table || stem == "rows");
+    is_readable.then(|| match (stem, SplitName::of(stem).map(SplitName::split)) {
+        ("rows", _) => 0,
+        (_, Some(Split::Train)) => 1,
+        (_, Some(Split::Validation)) => 2,
+        (_, Some(Split::Test)) => 3,
+        (_, None) => 4,
+    })
 }
 
 /// The folder above `checkpoint/healthy/`, `checkpoint/corrupted/` or `checkpoint/healed/`.
@@ -240,6 +266,16 @@ mod tests {
         let tokenizer = TokenizerFiles { pieces: 1, is_json: false, config: None };
         assert_eq!(folder.found, Found::Checkpoint(CheckpointFiles { config: 0, weights: vec![2, 3], tokenizer }));
         assert_eq!((folder.name.as_str(), folder.rows), ("m", None));
+    }
+
+    #[wasm_bindgen_test]
+    fn of_several_tables_the_training_rows_are_read_and_the_others_named() {
+        let model = ["config.json", "model.safetensors", "tokenizer.json"];
+        let tables = ["data/test_data.csv", "data/Labels.txt", "data/Train.csv", "labels.txt"];
+        let handed = sorted(&[&model[..], &tables].concat()).unwrap();
+        assert_eq!((handed.rows, handed.labels), (Some(5), Some(4)));
+        assert_eq!(handed.notes, ["Of the tables data/Train.csv is read, and not data/test_data.csv"]);
+        assert_eq!(sorted(&model).unwrap().notes, Vec::<String>::new());
     }
 
     #[wasm_bindgen_test]

@@ -99,7 +99,7 @@ fn predictions(bundle: &Bundle, parameters: &Parameters, rows: &[Example]) -> an
 pub(crate) fn outcomes(bundle: &Bundle, parameters: &Parameters, sentences: &[&str]) -> anyhow::Result<Vec<Outcome>> {
     let ids = bundle.tokenizer().encode(sentences, bundle.manifest().task.max_length)?;
     let examples: Vec<EncodedExample> =
-        ids.into_iter().map(|input_ids| EncodedExample { input_ids, label: 0 }).collect();
+        ids.into_iter().map(|input_ids| EncodedExample::of_one_text(input_ids, 0)).collect();
     let model = model(bundle, parameters)?;
     let outputs = logits(&model, &examples, BATCH_SIZE, bundle.config().pad_token_id, |_| {})?;
     Ok(outputs

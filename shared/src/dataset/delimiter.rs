@@ -1,0 +1,68 @@
+//! What separates the columns of a CSV file.
+
+use super::DatasetError;
+use super::excerpt::excerpt;
+
+/// What separates columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delimiter {
+    /// As in RFC 4180.
+    #[default]
+    Comma,
+    /// As spreadsheets write where the comma separates decimals.
+    Semicolon,
+    /// As in TSV.
+    Tab,
+    /// `|`
+    Bar,
+}
+
+impl Delimiter {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Comma, Self::Semicolon, Self::Tab, Self::Bar];
+
+    /// The character itself.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+            Self::Bar => b'|',
+        }
+    }
+
+    /// How a command line takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Comma => "comma",
+            Self::Semicolon => "semicolon",
+            Self::Tab => "tab",
+            Self::Bar => "bar",
+        }
+    }
+
+    /// Several of them, in sentences.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Comma => "commas",
+            Self::Semicolon => "semicolons",
+            Self::Tab => "tabs",
+            Self::Bar => "bars",
+        }
+    }
+
+    /// Why a `header` that has not the columns that are looked for may be read wrongly: something else is there more often.
+    pub(super) fn suspicion(self, file: &str, header: &[u8]) -> Option<DatasetError> {
+        let count = |delimiter: Self| header.iter().filter(|byte| **byte == delimiter.byte()).count();
+        let found = Self::ALL.into_iter().max_by_key(|delimiter| count(*delimiter))?;
+        (found != self && count(found) > count(self)).then(|| DatasetError::Delimiter {
+            file: file.to_owned(),
+            expected: self.plural().to_owned(),
+            found: found.plural(),
+            flag: found.name(),
+            header: excerpt(header),
+        })
+    }
+}
