@@ -1,7 +1,8 @@
 //! The tokenizer of `tokenizers` as it is: whatever a `tokenizer.json` asks for.
 
-use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy};
+use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::files::TruncationSide;
 use crate::error::{Error, Result};
 
 /// With padding and truncation of its own switched off.
@@ -24,6 +25,11 @@ impl General {
         self.0.get_vocab_size(true)
     }
 
+    /// The token with the largest id.
+    pub(super) fn last_token(&self) -> Option<(String, u32)> {
+        self.0.get_vocab(true).into_iter().max_by(|(a, a_id), (b, b_id)| a_id.cmp(b_id).then_with(|| b.cmp(a)))
+    }
+
     pub(super) fn token_to_id(&self, token: &str) -> Option<u32> {
         self.0.token_to_id(token)
     }
@@ -33,10 +39,19 @@ impl General {
     }
 
     /// Ids of each text with the tokens around it, cut to `max_length`, and whether it was longer; in parallel.
-    pub(super) fn encode(&self, texts: &[&str], max_length: usize) -> Result<Vec<(Vec<u32>, bool)>> {
+    pub(super) fn encode(
+        &self,
+        texts: &[&str],
+        max_length: usize,
+        side: TruncationSide,
+    ) -> Result<Vec<(Vec<u32>, bool)>> {
         let mut inner = self.0.clone();
-        let truncation =
-            TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, ..TruncationParams::default() };
+        let direction = match side {
+            TruncationSide::Left => TruncationDirection::Left,
+            TruncationSide::Right => TruncationDirection::Right,
+        };
+        let strategy = TruncationStrategy::LongestFirst;
+        let truncation = TruncationParams { direction, max_length, strategy, ..TruncationParams::default() };
         inner.with_truncation(Some(truncation)).map_err(|e| Error::Tokenizer(e.to_string()))?;
         let encodings = inner
             .encode_batch_fast(texts.to_vec(), true)
