@@ -136,6 +136,33 @@ pub enum CheckpointError {
         /// What the parser found.
         reason: String,
     },
+    /// A file is only git-lfs' pointer to it.
+    #[error("{file}: {reason}")]
+    Pointer {
+        /// Its name.
+        file: String,
+        /// What to say of it.
+        reason: String,
+    },
+    /// An adapter beside the weights cannot be applied.
+    #[error("{file}: {reason}")]
+    Adapter {
+        /// Its config or its weights.
+        file: String,
+        /// What is wrong, and the way out.
+        reason: String,
+    },
+    /// The checkpoint's own head was asked for and is for something else.
+    #[error(
+        "the checkpoint is {is} ({evidence}), so it has no probabilities of classes to give: use it in transformers, or let \
+         `bert-heal run` start from its encoder with a new head"
+    )]
+    OtherTask {
+        /// What the model is.
+        is: &'static str,
+        /// How that is known.
+        evidence: String,
+    },
     /// A tensor has another shape than the config says.
     #[error("{file}: tensor {tensor} has shape {got:?}, expected {expected:?} from config.json")]
     Shape {

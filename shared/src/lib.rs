@@ -10,21 +10,22 @@
 //! 3. [`InstructionSet`](nn::InstructionSet): which instructions the operations on a CPU are made of.
 //! 4. [`random`]: random numbers, from counters.
 //! 5. [`words`]: lists in sentences.
-//! 6. [`tokenizer`]: texts to token ids.
-//! 7. [`dataset`]: labelled texts, from bytes to batches.
-//! 8. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
-//! 9. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
-//! 10. [`corruption`]: plans of damage, parsed, resolved and applied.
-//! 11. [`inspection`]: weights, hidden states, attention and attribution, looked at.
-//! 12. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
-//! 13. [`statistics`]: intervals and tests over rows and seeds.
-//! 14. [`checkpoint`]: Hugging Face's files as bytes.
-//! 15. [`training`]: fine-tuning as a sequence of steps, and its state.
-//! 16. [`record`]: what a run was asked and what came of it.
-//! 17. [`bundle`]: a model for the page, as files.
-//! 18. [`claims`]: what a set of runs allows to be said.
-//! 19. [`figure`]: charts and tables as data.
-//! 20. [`evidence`]: many runs put together, in figures and tables.
+//! 6. [`git_lfs`]: files that are not there, only pointers to them.
+//! 7. [`tokenizer`]: texts to token ids.
+//! 8. [`dataset`]: labelled texts, from bytes to batches.
+//! 9. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
+//! 10. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
+//! 11. [`corruption`]: plans of damage, parsed, resolved and applied.
+//! 12. [`inspection`]: weights, hidden states, attention and attribution, looked at.
+//! 13. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
+//! 14. [`statistics`]: intervals and tests over rows and seeds.
+//! 15. [`checkpoint`]: Hugging Face's files as bytes.
+//! 16. [`training`]: fine-tuning as a sequence of steps, and its state.
+//! 17. [`record`]: what a run was asked and what came of it.
+//! 18. [`bundle`]: a model for the page, as files.
+//! 19. [`claims`]: what a set of runs allows to be said.
+//! 20. [`figure`]: charts and tables as data.
+//! 21. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
@@ -38,6 +39,7 @@ mod error;
 pub mod evaluation;
 pub mod evidence;
 pub mod figure;
+pub mod git_lfs;
 pub mod inspection;
 mod instruction_set;
 pub mod model;

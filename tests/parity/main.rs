@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
 mod checkpoints;
+mod configs;
 mod damaged;
 mod files;
+mod foreign;
 mod harness;
 mod models;
 mod page;

@@ -42,7 +42,10 @@ fn awkward_unicode_gives_the_ids_of_transformers() {
 #[test]
 fn a_tokenizer_with_more_pieces_than_embeddings_is_refused() {
     let error = Tokenizer::from_json(&read("tiny-bert/tokenizer.json"), 100).unwrap_err().to_string();
-    assert!(error.contains("233 pieces") && error.contains("100 word embeddings"), "{error}");
+    assert!(
+        error.contains("id 232") && error.contains("233 pieces") && error.contains("100 word embeddings"),
+        "{error}"
+    );
 }
 
 /// The tiny BERT's `tokenizer.json` with another normaliser.
@@ -58,8 +61,9 @@ fn cased() -> Vec<u8> {
 }
 
 fn open(json: &[u8], config: Option<&[u8]>, are_our_own: bool) -> (Tokenizer, Option<String>) {
-    let files = TokenizerFiles { json: Some(json), vocabulary: None, config, are_our_own };
-    Tokenizer::from_files(&files, config_size()).unwrap()
+    let files = TokenizerFiles { json: Some(json), config, are_our_own, ..TokenizerFiles::default() };
+    let opened = Tokenizer::from_files(&files, config_size()).unwrap();
+    (opened.tokenizer, (!opened.notes.is_empty()).then(|| opened.notes.join("; ")))
 }
 
 fn config_size() -> usize {
@@ -113,17 +117,53 @@ fn the_config_that_is_written_makes_the_same_tokenizer() {
         with_normalizer(json!({"type": "NFC"})),
     ] {
         let tokenizer = Tokenizer::from_json(&json, config_size()).unwrap();
-        let written = tokenizer.to_config_json(None, 48).unwrap();
+        let written = tokenizer.to_config_json(None, None, 48).unwrap();
         let (again, note) = open(&json, Some(&written), false);
         assert_eq!((again.encode(&texts, 32).unwrap(), note), (tokenizer.encode(&texts, 32).unwrap(), None));
     }
     // What else the checkpoint's own file has stays.
     let given = br#"{"do_lower_case": true, "model_max_length": 77, "never_split": ["x"]}"#;
     let cased = Tokenizer::from_json(&cased(), config_size()).unwrap();
-    let written: Value = serde_json::from_slice(&cased.to_config_json(Some(given), 48).unwrap()).unwrap();
+    let written: Value = serde_json::from_slice(&cased.to_config_json(Some(given), None, 48).unwrap()).unwrap();
     assert_eq!(
         (&written["do_lower_case"], &written["model_max_length"], &written["never_split"]),
         (&json!(false), &json!(77), &json!(["x"]))
     );
     assert_eq!(written["tokenizer_class"], "BertTokenizer");
+}
+
+/// The ids are those of transformers 5.24.0; `compare_tokenizers.py` asks it itself, about more files and texts.
+#[test]
+fn added_tokens_of_every_file_have_the_ids_of_transformers() {
+    let vocabulary = read("tiny-bert/vocab.txt");
+    let ids = |files: TokenizerFiles<'_>, text: &str| {
+        let files = TokenizerFiles { vocabulary: Some(&vocabulary), ..files };
+        Tokenizer::from_files(&files, config_size() + 8).unwrap().tokenizer.encode(&[text], 32).unwrap().remove(0)
+    };
+    let text = "[brand] film [BRAND]";
+    let added = br#"{"[brand]": 233, "covid": 234}"#;
+    assert_eq!(
+        ids(TokenizerFiles { added_tokens: Some(added), ..TokenizerFiles::default() }, text),
+        [4, 233, 93, 233, 5]
+    );
+    // An id with a gap before it only decides the order, and a piece keeps its own.
+    let added = br#"{"covid": 238, "film": 20, "[brand]": 234}"#;
+    assert_eq!(
+        ids(TokenizerFiles { added_tokens: Some(added), ..TokenizerFiles::default() }, text),
+        [4, 233, 93, 233, 5]
+    );
+    let special = br#"{"additional_special_tokens": ["[unused0]", "[brand]"], "cls_token": "[CLS]"}"#;
+    let with_special = ids(TokenizerFiles { special_tokens_map: Some(special), ..TokenizerFiles::default() }, text);
+    assert_eq!(
+        with_special,
+        [4, 233, 93, 65, 8, 171, 154, 167, 157, 67, 5],
+        "a special token is found as it is written"
+    );
+    let config = br#"{"cls_token": "the", "sep_token": "film", "unk_token": "[UNK]"}"#;
+    let with_others = ids(TokenizerFiles { config: Some(config), ..TokenizerFiles::default() }, "a");
+    assert_eq!(with_others, [86, 7, 93]);
+    // What tokenizer_config.json lists hides the other files.
+    let config = br#"{"added_tokens_decoder": {"233": {"content": "covid", "normalized": false}}}"#;
+    let files = TokenizerFiles { config: Some(config), added_tokens: Some(added), ..TokenizerFiles::default() };
+    assert_eq!(ids(files, "covid [brand]")[..3], [4, 233, 65]);
 }

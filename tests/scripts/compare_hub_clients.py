@@ -126,7 +126,7 @@ def difference(ours: dict[str, str], theirs: dict[str, str]) -> str:
 
 KINDS = {
     MODEL: ("model", ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"],
-            ["special_tokens_map.json", "tokenizer.json"]),
+            ["adapter_config.json", "added_tokens.json", "special_tokens_map.json", "tokenizer.json"]),
     DATASET: ("dataset", ["README.md", "data/test.tsv", "data/train.tsv"], []),
 }
 

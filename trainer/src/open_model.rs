@@ -1,6 +1,7 @@
 //! Opening the models that `--model` names: a folder in Hugging Face layout, a run's folder, a web bundle, what the
 //! catalogue or the hub calls so, or a built-in shape.
 
+mod folder;
 mod pickled;
 mod weight_files;
 
@@ -11,11 +12,13 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
-use shared::checkpoint::{Checkpoint, LoadOptions, OtherClasses, TOKENIZER_FILES, WeightFile, save_weights};
+use shared::checkpoint::{
+    Checkpoint, LoadOptions, OtherClasses, TOKENIZER_FILES, WeightFile, WeightFiles, save_weights,
+};
 use shared::model::{ModelConfig, shape_config};
 use shared::random::Seed;
 use shared::record::Source;
-use shared::tokenizer::{Tokenizer, TokenizerFiles, build_vocabulary};
+use shared::tokenizer::{OpenedTokenizer, Tokenizer, TokenizerFiles, build_vocabulary};
 
 use self::weight_files::weight_files;
 use crate::exit_code::bad_input;
@@ -78,12 +81,8 @@ pub struct TokenizerSource {
 }
 
 impl TokenizerSource {
-    fn new(
-        tokenizer: Tokenizer,
-        mut files: Vec<(String, Vec<u8>)>,
-        note: Option<String>,
-        config: &ModelConfig,
-    ) -> anyhow::Result<Self> {
+    fn new(opened: OpenedTokenizer, mut files: Vec<(String, Vec<u8>)>, config: &ModelConfig) -> anyhow::Result<Self> {
+        let OpenedTokenizer { tokenizer, notes, is_rebuilt } = opened;
         let resolved = tokenizer.to_json()?;
         let mut hash = Sha256::new();
         for (name, bytes) in files.iter().map(|(name, bytes)| (name.as_str(), bytes)).chain([("resolved", &resolved)]) {
@@ -94,14 +93,13 @@ impl TokenizerSource {
             }
         }
         // What was put right on reading is written so, for whoever reads the one file alone.
-        if note.is_some()
-            && let Some((_, json)) = files.iter_mut().find(|(name, _)| name == TOKENIZER)
-        {
-            *json = resolved;
+        if is_rebuilt && let Some((_, json)) = files.iter_mut().find(|(name, _)| name == TOKENIZER) {
+            *json = tokenizer.to_json_beside(json)?;
         }
         let given = files.iter().position(|(name, _)| name == TOKENIZER_CONFIG).map(|at| files.remove(at).1);
-        let written = tokenizer.to_config_json(given.as_deref(), config.max_positions).map_err(bad_input)?;
-        files.push((TOKENIZER_CONFIG.into(), written));
+        let written = tokenizer.to_config_json(given.as_deref(), config.tokenizer_class(), config.max_positions);
+        files.push((TOKENIZER_CONFIG.into(), written.map_err(bad_input)?));
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(Self { tokenizer, sha256: hex::encode(hash.finalize()), files, note })
     }
 }
@@ -150,11 +148,11 @@ impl ModelSource {
         weights: Weights,
         fetched_from: Option<Source>,
     ) -> anyhow::Result<Self> {
-        let config_path = folder.join("config.json");
-        let bytes = untrusted::read(&config_path)
-            .map_err(|e| bad_input(anyhow!("model {given}: cannot read {}: {e}", config_path.display())))?;
-        let config =
+        let (folder, notes) = folder::of_model(folder)?;
+        let bytes = folder::config(given, &folder)?;
+        let mut config =
             ModelConfig::from_json(&bytes).map_err(bad_input).with_context(|| format!("model {}", folder.display()))?;
+        config.notes.extend(notes);
         let config_sha256 = hex::encode(Sha256::digest(&bytes));
         let max_length = max_length_of_run(&folder);
         Ok(Self { name, config, config_sha256, fetched_from, max_length, origin: Origin::Folder(folder), weights })
@@ -215,7 +213,8 @@ impl ModelSource {
             let vocabulary = build_vocabulary(texts, self.config.vocab_size);
             let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
             let note = format!("a vocabulary of {} pieces was made of the training texts", lines(&vocabulary));
-            return TokenizerSource::new(tokenizer, vec![("vocab.txt".into(), vocabulary)], Some(note), &self.config);
+            let opened = OpenedTokenizer { tokenizer, notes: vec![note], is_rebuilt: false };
+            return TokenizerSource::new(opened, vec![("vocab.txt".into(), vocabulary)], &self.config);
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
@@ -230,6 +229,9 @@ impl ModelSource {
             json: file(TOKENIZER),
             vocabulary: file("vocab.txt"),
             config: file(TOKENIZER_CONFIG),
+            added_tokens: file("added_tokens.json"),
+            special_tokens_map: file("special_tokens_map.json"),
+            model_class: self.config.tokenizer_class(),
             are_our_own: !self.config.history.is_empty(),
         };
         if files.json.is_none() && files.vocabulary.is_none() {
@@ -238,10 +240,10 @@ impl ModelSource {
                 folder.display()
             )));
         }
-        let (tokenizer, note) = Tokenizer::from_files(&files, self.config.vocab_size)
+        let opened = Tokenizer::from_files(&files, self.config.vocab_size)
             .map_err(bad_input)
             .with_context(|| format!("model {}", folder.display()))?;
-        TokenizerSource::new(tokenizer, found, note, &self.config)
+        TokenizerSource::new(opened, found, &self.config)
     }
 
     fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
@@ -251,7 +253,8 @@ impl ModelSource {
         entry.verify(&bytes).map_err(bad_input).with_context(context)?;
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
-        TokenizerSource::new(tokenizer, vec![(TOKENIZER.into(), bytes)], None, &self.config)
+        let opened = OpenedTokenizer { tokenizer, notes: Vec::new(), is_rebuilt: false };
+        TokenizerSource::new(opened, vec![(TOKENIZER.into(), bytes)], &self.config)
     }
 
     /// Reads the weights, or draws them with `--random-init`.
@@ -273,19 +276,33 @@ impl ModelSource {
         device: &Device,
     ) -> anyhow::Result<Checkpoint> {
         let options = LoadOptions { label_names, head_seed, device: device.clone() };
+        self.read(&options, |config, files, options| Checkpoint::load_with(config, files, options, other_classes))
+    }
+
+    /// As [`ModelSource::load`], to change or copy the weights: the model's own head may answer what it does. Where it has
+    /// none, one for `label_names` is drawn.
+    pub fn load_as_it_is(&self, label_names: Option<Vec<String>>, head_seed: Seed) -> anyhow::Result<Checkpoint> {
+        let options = LoadOptions { label_names, head_seed, device: Device::Cpu };
+        self.read(&options, Checkpoint::load_as_it_is)
+    }
+
+    fn read(
+        &self,
+        options: &LoadOptions,
+        load: impl Fn(&ModelConfig, WeightFiles, &LoadOptions) -> shared::Result<Checkpoint>,
+    ) -> anyhow::Result<Checkpoint> {
         let (folder, files) = match (&self.origin, self.weights) {
-            (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, &options)?),
+            (Origin::BuiltIn, _) | (_, Weights::Random) => return Ok(Checkpoint::random(&self.config, options)?),
             (Origin::Folder(folder), Weights::Read) => (folder, weight_files(folder, &self.config)?),
             (Origin::Bundle(folder, condition), Weights::Read) => {
                 let bundle = open_bundle::open(folder)?;
                 let parameters = open_bundle::parameters(folder, &bundle, *condition, &Device::Cpu)?;
                 // From here on it is a checkpoint like any other: its head may have to make room for another task's.
-                (folder, vec![WeightFile { name: WEIGHTS.into(), bytes: save_weights(&parameters)? }])
+                let bytes = save_weights(&parameters)?;
+                (folder, vec![WeightFile { name: WEIGHTS.into(), bytes }].into())
             }
         };
-        Checkpoint::load_with(&self.config, files, &options, other_classes)
-            .map_err(bad_input)
-            .with_context(|| format!("model {}", folder.display()))
+        load(&self.config, files, options).map_err(bad_input).with_context(|| format!("model {}", folder.display()))
     }
 }
 

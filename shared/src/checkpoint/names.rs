@@ -15,6 +15,22 @@ pub enum NameMatch {
     Unknown,
 }
 
+/// What the tensors of a head for question answering are called in notes.
+pub(super) const SPAN_HEAD: &str = "the head for question answering";
+
+/// What wrappers of PyTorch put before every name: `DataParallel` and `torch.compile`.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
+/// A tensor's name without what wrappers put before it, and the first of them.
+pub(super) fn unwrapped(name: &str) -> (&str, Option<&'static str>) {
+    let (mut bare, mut first) = (name, None);
+    while let Some((wrapper, rest)) = WRAPPERS.iter().find_map(|wrapper| Some((*wrapper, bare.strip_prefix(wrapper)?)))
+    {
+        (bare, first) = (rest, first.or(Some(wrapper)));
+    }
+    (bare, first)
+}
+
 /// Names of a config's parameters, for matching.
 pub(super) struct Names {
     architecture: Architecture,
@@ -45,6 +61,10 @@ impl Names {
         let bare = name.strip_prefix(*prefix).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
         if bare == "embeddings.position_ids" {
             return NameMatch::Ignored("the position_ids buffer");
+        }
+        // `qa_outputs` of `BertForQuestionAnswering` and `DistilBertForQuestionAnswering`.
+        if name.starts_with("qa_outputs.") {
+            return NameMatch::Ignored(SPAN_HEAD);
         }
         if pretraining_heads.iter().any(|head| name.starts_with(head)) {
             return NameMatch::Ignored("the head of the pre-training task");

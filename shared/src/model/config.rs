@@ -1,19 +1,21 @@
 //! `config.json` of a BERT or `DistilBERT`.
 
-use serde::de::DeserializeOwned;
+mod fields;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::fields::Fields;
 use super::family::{Architecture, Family, LayerModule};
+use super::head_task::{Declared, HeadTask};
 use super::history::{HISTORY_KEY, History};
 use super::parameter_path::{Module, ParameterPath};
 use crate::error::CheckpointError;
-use crate::words::listed;
+use crate::git_lfs;
 
 /// Sizes no real encoder exceeds; beyond them a config is damaged, and believing it would exhaust memory.
 const MAX_SIZE: usize = 1 << 24;
 const MAX_LAYERS: usize = 1 << 10;
-const MAX_LABELS: usize = 100_000;
 
 /// What LayerNorm adds to the variance where a config does not say, in every family.
 const LAYER_NORM_EPS: f64 = 1e-12;
@@ -51,8 +53,12 @@ pub struct ModelConfig {
     pub pad_token_id: u32,
     /// Class names in label-id order; empty when the file has no head.
     pub label_names: Vec<String>,
+    /// What the head answers.
+    pub head_task: HeadTask,
     /// What this program did to the weights so far.
     pub history: History,
+    /// What a user should know of how the file was read: what was guessed and what is not heeded.
+    pub notes: Vec<String>,
     /// The file as it was read, so that saving keeps fields this crate does not know.
     raw: Map<String, Value>,
 }
@@ -74,19 +80,19 @@ impl ModelConfig {
     /// # Errors
     /// When it is not JSON, of none of the families, or a field is missing, ill-typed or impossible.
     pub fn from_json(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let raw: Map<String, Value> = serde_json::from_slice(bytes)
-            .map_err(|e| CheckpointError::Config(format!("config.json is not a JSON object: {e}")))?;
-        let fields = Fields(&raw);
-        let model_type: String = fields.required("model_type")?;
-        let known = Architecture::ALL.into_iter().find(|known| known.family().model_type == model_type);
-        let architecture = known.ok_or_else(|| {
-            let known = Architecture::ALL.map(|known| format!("\"{}\"", known.family().model_type));
-            let expected = listed(&known, "or");
-            CheckpointError::Config(format!("config.json: model_type is \"{model_type}\", expected {expected}"))
+        let raw: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| match git_lfs::pointer(bytes) {
+            Some(reason) => CheckpointError::Config(format!("config.json: {reason}")),
+            None => CheckpointError::Config(format!("config.json is not a JSON object: {e}")),
         })?;
+        let fields = Fields(&raw);
+        let mut notes = Vec::new();
+        let architecture = fields.family(&mut notes)?;
+        fields.refuse_other_arithmetic()?;
         let Family { keys, position_offset, .. } = architecture.family();
         let n_position_rows: usize = fields.required("max_position_embeddings")?;
         let hidden_dropout = fields.or(keys.hidden_dropout, 0.1)?;
+        let label_names = fields.label_names(&mut notes)?;
+        let head_task = fields.head_task(architecture, label_names.len(), &mut notes)?;
         let config = Self {
             architecture,
             vocab_size: fields.required("vocab_size")?,
@@ -103,8 +109,10 @@ impl ModelConfig {
                 .or(keys.classifier_dropout, keys.default_classifier_dropout.unwrap_or(hidden_dropout))?,
             initializer_range: fields.or("initializer_range", 0.02)?,
             pad_token_id: fields.or("pad_token_id", 0)?,
-            label_names: fields.label_names()?,
+            label_names,
+            head_task,
             history: fields.history()?,
+            notes,
             raw: raw.clone(),
         };
         let activation: String = fields.or(keys.activation, "gelu".into())?;
@@ -161,24 +169,30 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// `config.json` with today's labels and history, ready for `transformers`.
+    /// `config.json` with today's labels and history, ready for `transformers`. Of a model whose head answers something else
+    /// than the class of a text, what the file says of the head stays as it was read.
     ///
     /// # Panics
     /// Never: a JSON map can always be written.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut raw = self.raw.clone();
-        let class = self.architecture.family().class;
-        let by_id: Map<String, Value> =
-            self.label_names.iter().enumerate().map(|(id, name)| (id.to_string(), name.clone().into())).collect();
-        let by_name: Map<String, Value> =
-            self.label_names.iter().enumerate().map(|(id, name)| (name.clone(), id.into())).collect();
-        raw.insert("architectures".into(), Value::from(vec![class]));
-        raw.insert("id2label".into(), by_id.into());
-        raw.insert("label2id".into(), by_name.into());
-        raw.insert("problem_type".into(), "single_label_classification".into());
+        let Family { class, model_type, .. } = self.architecture.family();
+        raw.entry("model_type").or_insert_with(|| (*model_type).into());
+        if self.head_task == HeadTask::SingleLabel {
+            let by_id: Map<String, Value> =
+                self.label_names.iter().enumerate().map(|(id, name)| (id.to_string(), name.clone().into())).collect();
+            let by_name: Map<String, Value> =
+                self.label_names.iter().enumerate().map(|(id, name)| (name.clone(), id.into())).collect();
+            raw.insert("architectures".into(), Value::from(vec![*class]));
+            raw.insert("id2label".into(), by_id.into());
+            raw.insert("label2id".into(), by_name.into());
+            raw.insert("problem_type".into(), "single_label_classification".into());
+        }
         raw.shift_remove("torch_dtype");
-        raw.shift_remove("num_labels");
+        if self.head_task == HeadTask::SingleLabel {
+            raw.shift_remove("num_labels");
+        }
         raw.insert("dtype".into(), "float32".into());
         if !self.history.is_empty() {
             raw.insert(HISTORY_KEY.into(), self.history.to_json());
@@ -192,6 +206,38 @@ impl ModelConfig {
     #[must_use]
     pub fn with_labels(&self, label_names: Vec<String>) -> Self {
         Self { label_names, ..self.clone() }
+    }
+
+    /// The same model with a head that answers this.
+    #[must_use]
+    pub fn with_head_task(&self, head_task: HeadTask) -> Self {
+        Self { head_task, ..self.clone() }
+    }
+
+    /// The same model with a head for these classes of texts, whatever its own answered.
+    #[must_use]
+    pub fn with_new_head(&self, label_names: Vec<String>) -> Self {
+        Self { label_names, head_task: HeadTask::SingleLabel, ..self.clone() }
+    }
+
+    /// What in the file tells what the head answers, for messages.
+    #[must_use]
+    pub fn head_evidence(&self) -> String {
+        let class = self.raw.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
+        let problem = self.raw.get("problem_type").and_then(Value::as_str);
+        match (class.map(HeadTask::of_class), problem) {
+            (Some(Declared::Task(task)), _) if task != HeadTask::SingleLabel => {
+                format!("architectures is {}", class.unwrap_or_default())
+            }
+            (_, Some(problem)) => format!("problem_type is {problem}"),
+            _ => "its head has one output".into(),
+        }
+    }
+
+    /// `tokenizer_class`, where the file has it.
+    #[must_use]
+    pub fn tokenizer_class(&self) -> Option<&str> {
+        self.raw.get("tokenizer_class")?.as_str()
     }
 
     /// The same model after other treatments.
@@ -269,62 +315,4 @@ pub fn shape_config(name: &str) -> Option<ModelConfig> {
         _ => return None,
     };
     ModelConfig::from_json(json.to_string().as_bytes()).ok()
-}
-
-/// Typed access to a JSON object with errors that name the field.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CheckpointError> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => serde_json::from_value(value.clone())
-                .map(Some)
-                .map_err(|e| CheckpointError::Config(format!("config.json: {name} is {value}: {e}"))),
-        }
-    }
-
-    fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, CheckpointError> {
-        self.optional(name)?.ok_or_else(|| CheckpointError::Config(format!("config.json: field {name} is missing")))
-    }
-
-    fn or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, CheckpointError> {
-        Ok(self.optional(name)?.unwrap_or(default))
-    }
-
-    fn history(&self) -> Result<History, CheckpointError> {
-        match self.0.get(HISTORY_KEY) {
-            None => Ok(History::default()),
-            Some(value) => History::from_json(value)
-                .map_err(|e| CheckpointError::Config(format!("config.json: {HISTORY_KEY} is {value}: {e}"))),
-        }
-    }
-
-    fn label_names(&self) -> Result<Vec<String>, CheckpointError> {
-        let Some(by_id) = self.optional::<Map<String, Value>>("id2label")? else {
-            let n: Option<usize> = self.optional("num_labels")?;
-            check_n_labels(n.unwrap_or_default())?;
-            return Ok((0..n.unwrap_or_default()).map(|id| format!("LABEL_{id}")).collect());
-        };
-        check_n_labels(by_id.len())?;
-        (0..by_id.len())
-            .map(|id| {
-                by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-                    CheckpointError::Config(format!(
-                        "config.json: id2label has {} entries but no name for {id}",
-                        by_id.len()
-                    ))
-                })
-            })
-            .collect()
-    }
-}
-
-fn check_n_labels(n: usize) -> Result<(), CheckpointError> {
-    if n > MAX_LABELS {
-        return Err(CheckpointError::Config(format!(
-            "config.json: there are {n} labels, expected at most {MAX_LABELS}"
-        )));
-    }
-    Ok(())
 }

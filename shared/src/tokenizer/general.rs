@@ -1,8 +1,9 @@
 //! The tokenizer of `tokenizers` as it is: whatever a `tokenizer.json` asks for.
 
 use tokenizers::PostProcessor as _;
-use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
+use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings};
 
+use super::files::TruncationSide;
 use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
 
@@ -26,6 +27,11 @@ impl General {
         self.0.get_vocab_size(true)
     }
 
+    /// The token with the largest id.
+    pub(super) fn last_token(&self) -> Option<(String, u32)> {
+        self.0.get_vocab(true).into_iter().max_by(|(a, a_id), (b, b_id)| a_id.cmp(b_id).then_with(|| b.cmp(a)))
+    }
+
     pub(super) fn token_to_id(&self, token: &str) -> Option<u32> {
         self.0.token_to_id(token)
     }
@@ -35,12 +41,12 @@ impl General {
     }
 
     /// Ids of each text or pair with the tokens around it, cut to `max_length`; in parallel.
-    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
         if inputs.iter().any(|input| input.text_pair.is_some()) {
-            return self.encode_pairs(inputs, max_length);
+            return self.encode_pairs(inputs, max_length, side);
         }
         let mut inner = self.0.clone();
-        inner.with_truncation(Some(longest_first(max_length))).map_err(|e| cannot_encode(&e))?;
+        inner.with_truncation(Some(longest_first(max_length, side))).map_err(|e| cannot_encode(&e))?;
         let texts: Vec<&str> = inputs.iter().map(|input| input.text).collect();
         let encodings = inner.encode_batch_fast(texts, true).map_err(|e| cannot_encode(&e))?;
         encodings.iter().map(encoded).collect()
@@ -48,14 +54,14 @@ impl General {
 
     /// The same by hand, since `tokenizers` 0.23.2 stops reading a text once it has `max_length` tokens and then takes it
     /// for shorter than a text beside it that is not; Python's, which `transformers` has, does not.
-    fn encode_pairs(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+    fn encode_pairs(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
         let encode = |texts: Vec<&str>| self.0.encode_batch_fast(texts, false).map_err(|e| cannot_encode(&e));
         let first = encode(inputs.iter().map(|input| input.text).collect())?;
         let mut second = encode(inputs.iter().filter_map(|input| input.text_pair).collect())?.into_iter();
         let around = |is_pair| self.0.get_post_processor().map_or(0, |processor| processor.added_tokens(is_pair));
         let rows = inputs.iter().zip(first).map(|(input, first)| {
             let second = input.text_pair.and_then(|_| second.next());
-            let room = longest_first(max_length.saturating_sub(around(second.is_some())));
+            let room = longest_first(max_length.saturating_sub(around(second.is_some())), side);
             let (first, second) = truncate_encodings(first, second, &room).map_err(|e| cannot_encode(&e))?;
             let is_cut = [Some(&first), second.as_ref()].into_iter().flatten().any(|e| !e.get_overflowing().is_empty());
             let row = self.0.post_process(first, second, true).map_err(|e| cannot_encode(&e))?;
@@ -69,8 +75,17 @@ impl General {
     }
 }
 
-fn longest_first(max_length: usize) -> TruncationParams {
-    TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, ..TruncationParams::default() }
+fn longest_first(max_length: usize, side: TruncationSide) -> TruncationParams {
+    let direction = match side {
+        TruncationSide::Left => TruncationDirection::Left,
+        TruncationSide::Right => TruncationDirection::Right,
+    };
+    TruncationParams {
+        direction,
+        max_length,
+        strategy: TruncationStrategy::LongestFirst,
+        ..TruncationParams::default()
+    }
 }
 
 fn cannot_encode(error: &tokenizers::Error) -> Error {

@@ -14,6 +14,7 @@ use tokenizers::{
     Model as _, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
 };
 
+use super::files::TruncationSide;
 use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
 
@@ -60,19 +61,20 @@ impl WordPieces {
         }
         let added = file.get("added_tokens").filter(|added| !added.is_null());
         let added = added.map(Vec::<AddedToken>::deserialize).transpose().map_err(|e| failed(&e))?.unwrap_or_default();
-        if let Some(token) = added.iter().find(|token| token.single_word || token.lstrip || token.rstrip) {
+        if let Some(token) = added.iter().find(|token| token.single_word) {
             return Err(Error::Tokenizer(format!(
-                "tokenizer.json: the added token {:?} takes its surroundings into account (single_word, lstrip or \
-                 rstrip), which only the program for the command line can do",
+                "tokenizer.json: the added token {:?} is only found as a word of its own (single_word), which only the \
+                 program for the command line can tell",
                 token.content
             )));
         }
+        let pieces = WordPiece::deserialize(file.get("model").unwrap_or(&Value::Null)).map_err(|e| failed(&e))?;
+        let added = with_ids(added, &pieces);
         let normalizer = BertNormalizer::deserialize(&file["normalizer"]).map_err(|e| failed(&e))?;
         let (mut normalized, as_written): (Vec<_>, Vec<_>) = added.into_iter().partition(|token| token.normalized);
         for token in &mut normalized {
             token.content = normalize(normalizer, &token.content)?.get().into();
         }
-        let pieces = WordPiece::deserialize(file.get("model").unwrap_or(&Value::Null)).map_err(|e| failed(&e))?;
         let [cls, sep] = around(&file)?;
         Ok(Self { as_written, normalizer, normalized, pieces, cls, sep })
     }
@@ -87,6 +89,13 @@ impl WordPieces {
         self.pieces.get_vocab_size() + n_others
     }
 
+    /// The token with the largest id.
+    pub(super) fn last_token(&self) -> Option<(String, u32)> {
+        let pieces = self.pieces.get_vocab().into_iter();
+        let added = self.added().map(|token| (token.content.clone(), token.id));
+        pieces.chain(added).max_by(|(a, a_id), (b, b_id)| a_id.cmp(b_id).then_with(|| b.cmp(a)))
+    }
+
     pub(super) fn id_to_token(&self, id: u32) -> Option<String> {
         let added = self.added().find(|added| added.id == id).map(|added| added.content.clone());
         added.or_else(|| self.pieces.id_to_token(id))
@@ -94,7 +103,7 @@ impl WordPieces {
 
     /// Ids of each text between `[CLS]` and `[SEP]`, behind them those of a second text and another `[SEP]`, cut to
     /// `max_length`.
-    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize) -> Result<Vec<Encoded>> {
+    pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
         let encode = |input: &Input<'_>| {
             let first = self.ids(input.text)?;
             let second = input.text_pair.map(|text| self.ids(text)).transpose()?;
@@ -102,10 +111,10 @@ impl WordPieces {
             let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
             let kept = longest_first(lengths, max_length - n_special);
             let mut ids = vec![self.cls];
-            ids.extend_from_slice(&first[..kept[0]]);
+            ids.extend_from_slice(cut_to(&first, kept[0], side));
             ids.push(self.sep);
             if let Some(second) = &second {
-                ids.extend_from_slice(&second[..kept[1]]);
+                ids.extend_from_slice(cut_to(second, kept[1], side));
                 ids.push(self.sep);
             }
             let n_second = second.map_or(0, |_| kept[1] + 1);
@@ -157,6 +166,32 @@ fn longest_first([first, second]: [usize; 2], room: usize) -> [usize; 2] {
     if first > second { [kept[1], kept[0]] } else { kept }
 }
 
+/// The tokens that are kept of a text.
+fn cut_to(ids: &[u32], n_kept: usize, side: TruncationSide) -> &[u32] {
+    match side {
+        TruncationSide::Left => &ids[ids.len() - n_kept..],
+        TruncationSide::Right => &ids[..n_kept],
+    }
+}
+
+/// Gives every token the id of its piece, or the next one that is free, as `tokenizers` does whatever the file says.
+fn with_ids(added: Vec<AddedToken>, pieces: &WordPiece) -> Vec<AddedToken> {
+    let mut numbered: Vec<AddedToken> = Vec::new();
+    let mut next = pieces.get_vocab_size() as u32;
+    for token in added.into_iter().filter(|token| !token.content.is_empty()) {
+        if let Some(there) = numbered.iter_mut().find(|there| there.content == token.content) {
+            *there = AddedToken { id: there.id, ..token };
+            continue;
+        }
+        let id = pieces.token_to_id(&token.content).unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        });
+        numbered.push(AddedToken { id, ..token });
+    }
+    numbered
+}
+
 fn cannot_encode(error: &tokenizers::Error) -> Error {
     Error::Tokenizer(format!("cannot encode: {error}"))
 }
@@ -167,7 +202,8 @@ fn normalize(normalizer: BertNormalizer, text: &str) -> Result<NormalizedString>
     Ok(normalized)
 }
 
-/// The text in pieces, those that are one of `tokens` with its id: of all occurrences the leftmost, of these the longest.
+/// The text in pieces, those that are one of `tokens` with its id: of all occurrences the leftmost, of these the longest,
+/// with the blanks around it that it takes.
 ///
 /// `a[SEP]b` with `[SEP]` → `a`, `[SEP]` (its id), `b`.
 fn cut<'t>(text: &'t str, tokens: &[AddedToken]) -> Vec<(Option<u32>, &'t str)> {
@@ -183,6 +219,8 @@ fn cut<'t>(text: &'t str, tokens: &[AddedToken]) -> Vec<(Option<u32>, &'t str)> 
             break;
         };
         let end = start + token.content.len();
+        let start = if token.lstrip { rest[..start].trim_end().len() } else { start };
+        let end = if token.rstrip { rest.len() - rest[end..].trim_start().len() } else { end };
         if start > 0 {
             parts.push((None, &rest[..start]));
         }

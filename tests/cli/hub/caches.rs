@@ -55,7 +55,7 @@ fn a_cache_of_which_all_is_known_is_complete_without_a_request() {
     fill(&machine, &hub, &["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
     let absent = machine.cached(MODEL_PATH).join(".no_exist").join(hub.repository(MODEL_PATH).commit());
     fs::create_dir_all(&absent).unwrap();
-    for name in ["vocab.txt", "special_tokens_map.json"] {
+    for name in ["vocab.txt", "special_tokens_map.json", "added_tokens.json", "adapter_config.json"] {
         fs::write(absent.join(name), "").unwrap();
     }
     let output = machine.fetch(&[MODEL]);
@@ -74,7 +74,8 @@ fn without_the_hub_a_cache_that_is_filled_in_part_is_used_and_said() {
         let output = machine.fetch(&[&[MODEL], flags].concat());
         assert_success(&output);
         let said = stderr(&output);
-        let unknown = "the hub was not asked for it: tokenizer.json, tokenizer_config.json, special_tokens_map.json";
+        let unknown = "the hub was not asked for it: tokenizer.json, tokenizer_config.json, special_tokens_map.json, \
+                       added_tokens.json, adapter_config.json";
         assert!(said.contains(unknown), "{said}");
     }
     // A hub that refuses is not one that is out of reach, and the cache is as good.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
-use candle_core::Device;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::checkpoint::Treatment;
 use shared::corruption::{Plan, Report};
+use shared::dataset::default_label_names;
 use shared::random::Seed;
 
 use super::input_flags::ModelFlags;
@@ -58,10 +58,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     atomic::require_empty(&args.out).context("--out")?;
     let seed = Seed(args.seed);
     // An encoder without a head gets one for two classes, so that the copy opens as a classifier; that is said.
-    let mut checkpoint = match source.load(None, seed, &Device::Cpu) {
-        Ok(checkpoint) => checkpoint,
-        Err(_) => source.load(Some(vec!["LABEL_0".into(), "LABEL_1".into()]), seed, &Device::Cpu)?,
-    };
+    let mut checkpoint = source.load_as_it_is(Some(default_label_names(2)), seed)?;
     let tokenizer = source.tokenizer(&[])?;
     for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");

@@ -7,7 +7,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
-use candle_core::Device;
 use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
 use shared::Condition;
@@ -89,7 +88,7 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let source = ModelSource::open(&args.model.to_string_lossy(), args.which.which, Weights::Read)?;
     atomic::require_empty(&args.out).context("--out")?;
     let tokenizer = source.tokenizer(&[])?;
-    let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
+    let checkpoint = source.load_as_it_is(None, Seed(0))?;
     for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
     }

@@ -88,6 +88,9 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let plan = args.corrupt.as_deref().map(Plan::parse).transpose().map_err(bad_input).context("--corrupt")?;
     let freeze = args.freeze.as_deref().map(Selection::parse).transpose().map_err(bad_input).context("--freeze")?;
     let source = ModelSource::open(&args.model, None, Weights::Random)?;
+    for note in &source.config.notes {
+        say!("note: {note}");
+    }
     let max_length = max_length(args.max_length, source.max_length, None, &source.config)?;
     let config = if source.config.label_names.is_empty() {
         source.config.with_labels((0..args.labels).map(|id| format!("LABEL_{id}")).collect())

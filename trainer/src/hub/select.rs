@@ -1,6 +1,8 @@
 //! Which files of a repository are needed.
 
-use shared::checkpoint::TOKENIZER_FILES;
+use shared::checkpoint::{
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, MODULES, PICKLED_ADAPTER, TOKENIZER_FILES, TRANSFORMER_FOLDER,
+};
 
 use super::error::HubError;
 use super::name::HubName;
@@ -15,14 +17,24 @@ pub enum ModelParts {
     Everything,
 }
 
-/// Config, tokenizer and weights: `model.safetensors` or its shards, else `pytorch_model.bin`.
+/// Config, tokenizer and weights: `model.safetensors` or its shards, else `pytorch_model.bin`; with a LoRA adapter beside
+/// them. Of sentence-transformers' older layout those in the folder of its transformer.
 pub(super) fn model_files(name: &HubName, all: &[&str], parts: ModelParts) -> Result<Vec<String>, HubError> {
     let missing = |expected: &str| HubError::NoSuchFiles {
         what: format!("model {name}"),
         problem: format!("expected {expected}, got {}", some_of(all)),
     };
+    let inner = format!("{TRANSFORMER_FOLDER}/");
+    let is_nested = all.contains(&MODULES) && all.contains(&format!("{inner}config.json").as_str());
+    let prefix = if is_nested { inner.as_str() } else { "" };
+    let everything = all;
+    let all: Vec<&str> = everything.iter().filter_map(|file| file.strip_prefix(prefix)).collect();
     if !all.contains(&"config.json") {
-        return Err(missing("config.json"));
+        return Err(missing(if all.contains(&ADAPTER_CONFIG) {
+            "config.json and the weights of the base model beside the adapter"
+        } else {
+            "config.json"
+        }));
     }
     let mut files: Vec<&str> = vec!["config.json"];
     files.extend(TOKENIZER_FILES.into_iter().filter(|file| all.contains(file)));
@@ -41,8 +53,10 @@ pub(super) fn model_files(name: &HubName, all: &[&str], parts: ModelParts) -> Re
         } else {
             return Err(missing("model.safetensors, its shards, or pytorch_model.bin"));
         }
+        files.extend([ADAPTER_CONFIG, ADAPTER_WEIGHTS, PICKLED_ADAPTER].into_iter().filter(|file| all.contains(file)));
     }
-    Ok(files.into_iter().map(str::to_owned).collect())
+    let modules = is_nested.then_some(MODULES.to_owned());
+    Ok(files.into_iter().map(|file| format!("{prefix}{file}")).chain(modules).collect())
 }
 
 /// `model-00001-of-00003.safetensors`.
@@ -89,6 +103,29 @@ mod tests {
         assert_eq!(model(&all, ModelParts::Shape).unwrap(), ["config.json", "tokenizer.json", "vocab.txt"]);
         let old = ["config.json", "pytorch_model.bin", "vocab.txt"];
         assert_eq!(model(&old, ModelParts::Everything).unwrap(), ["config.json", "vocab.txt", "pytorch_model.bin"]);
+    }
+
+    #[test]
+    fn an_adapter_and_the_folder_of_a_sentence_transformer_are_taken_with_the_model() {
+        let adapted =
+            ["adapter_config.json", "adapter_model.safetensors", "config.json", "model.safetensors", "vocab.txt"];
+        let files = model(&adapted, ModelParts::Everything).unwrap();
+        assert_eq!(files[2..], ["model.safetensors", "adapter_config.json", "adapter_model.safetensors"]);
+        let error = model(&adapted[..2], ModelParts::Everything).unwrap_err();
+        assert!(error.contains("the base model beside the adapter"), "{error}");
+        let nested = [
+            "0_Transformer/config.json",
+            "0_Transformer/pytorch_model.bin",
+            "0_Transformer/vocab.txt",
+            "1_Pooling/config.json",
+            "config.json",
+            "modules.json",
+        ];
+        let files = model(&nested, ModelParts::Everything).unwrap();
+        assert_eq!(
+            files,
+            ["0_Transformer/config.json", "0_Transformer/vocab.txt", "0_Transformer/pytorch_model.bin", "modules.json"]
+        );
     }
 
     #[test]

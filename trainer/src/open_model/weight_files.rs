@@ -8,7 +8,10 @@ use std::path::{Component, Path};
 use anyhow::{anyhow, bail, ensure};
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
-use shared::checkpoint::{CheckpointError, WeightFile};
+use shared::checkpoint::{
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, CheckpointError, PICKLED_ADAPTER, WeightFile, WeightFiles,
+};
+use shared::git_lfs;
 use shared::model::ModelConfig;
 
 use super::pickled;
@@ -25,17 +28,36 @@ const MAX_BYTES_PER_PARAMETER: u64 = 24;
 /// Bytes before the header, which tell its length.
 const PREFIX_BYTES: u64 = 8;
 
-/// The weight files of a checkpoint's folder.
-pub(super) fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<Vec<WeightFile>> {
-    weight_file_names(folder)?
-        .into_iter()
-        .map(|name| {
-            if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
-                return pickled::read(folder, name);
-            }
-            read_safetensors(folder, name, config)
-        })
-        .collect()
+/// The weight files of a checkpoint's folder, and the adapter that lies beside them.
+pub(super) fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<WeightFiles> {
+    let read = |name: String| {
+        if Path::new(&name).extension().is_some_and(|extension| extension == "bin") {
+            return pickled::read(folder, name);
+        }
+        read_safetensors(folder, name, config)
+    };
+    let adapter = adapter(folder, read)?;
+    let files = weight_file_names(folder)?.into_iter().map(read).collect::<anyhow::Result<_>>()?;
+    Ok(WeightFiles { files, adapter })
+}
+
+/// The adapter of a folder, if there is one.
+fn adapter(folder: &Path, read: impl Fn(String) -> anyhow::Result<WeightFile>) -> anyhow::Result<Option<Adapter>> {
+    let weights = [ADAPTER_WEIGHTS, PICKLED_ADAPTER].into_iter().find(|name| folder.join(name).is_file());
+    let missing = |what: &str, beside: &str| {
+        let remedy = "an adapter has both: add it, or take the other away to use the model without the adapter";
+        bad_input(anyhow!("model {}: {what} is missing beside {beside}: {remedy}", folder.display()))
+    };
+    let config = match untrusted::read(&folder.join(ADAPTER_CONFIG)) {
+        Ok(config) => config,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return weights.map_or(Ok(None), |weights| Err(missing(ADAPTER_CONFIG, weights)));
+        }
+        Err(e) => return Err(bad_input(anyhow!("cannot read {}: {e}", folder.join(ADAPTER_CONFIG).display()))),
+    };
+    let weights = weights.ok_or_else(|| missing(ADAPTER_WEIGHTS, ADAPTER_CONFIG))?;
+    let adapter = Adapter::new(&config, read(weights.to_owned())?);
+    Ok(Some(adapter.map_err(|e| bad_input(e).context(format!("model {}", folder.display())))?))
 }
 
 /// `model.safetensors`, or the shards that `model.safetensors.index.json` lists, in name order; without either
@@ -88,6 +110,12 @@ fn read_safetensors(folder: &Path, name: String, config: &ModelConfig) -> anyhow
     let cannot_read = |error: io::Error| bad_input(anyhow!("model {}: cannot read {name}: {error}", folder.display()));
     let mut file = File::open(&path).map_err(cannot_read)?;
     let n_bytes = file.metadata().map_err(cannot_read)?.len();
+    if let Some(reason) =
+        untrusted::read_start(&path, PREFIX_BYTES << 7).ok().and_then(|start| git_lfs::pointer(&start))
+    {
+        let pointer = CheckpointError::Pointer { file: name, reason };
+        return Err(bad_input(pointer).context(format!("model {}", folder.display())));
+    }
     let max_bytes = (config.n_parameters() as u64).saturating_mul(MAX_BYTES_PER_PARAMETER);
     let mut bytes = match read_header(&mut file, n_bytes, max_bytes) {
         Ok(bytes) => bytes,

@@ -36,7 +36,10 @@ fn assert_same(file: &[u8], texts: &[&str], max_length: usize) {
     let pairs = texts.iter().zip(texts.iter().rev()).filter(|_| max_length >= 5);
     let inputs: Vec<Input<'_>> =
         single.chain(pairs.map(|(text, text_pair)| Input { text, text_pair: Some(text_pair) })).collect();
-    assert_eq!(ours.encode(&inputs, max_length).unwrap(), general.encode(&inputs, max_length).unwrap(), "{texts:?}");
+    for side in [TruncationSide::Left, TruncationSide::Right] {
+        let (ours, general) = (ours.encode(&inputs, max_length, side), general.encode(&inputs, max_length, side));
+        assert_eq!(ours.unwrap(), general.unwrap(), "{texts:?}");
+    }
 }
 
 const HARD: [&str; 14] = [
@@ -76,7 +79,8 @@ proptest! {
         for file in variants(FILES[file]) {
             let (ours, general) = (WordPieces::from_json(&file).unwrap(), General::from_json(&file).unwrap());
             let inputs = [Input::from(&*text), Input { text: &text, text_pair: Some("a café") }];
-            prop_assert_eq!(ours.encode(&inputs, 512).unwrap(), general.encode(&inputs, 512).unwrap());
+            let side = TruncationSide::Right;
+            prop_assert_eq!(ours.encode(&inputs, 512, side).unwrap(), general.encode(&inputs, 512, side).unwrap());
         }
     }
 }
@@ -97,9 +101,25 @@ fn added_tokens_are_found_in_the_text_as_it_is_or_as_it_is_normalised() {
     assert_same(&file, &texts, 64);
     let (ours, general) = (WordPieces::from_json(&file).unwrap(), General::from_json(&file).unwrap());
     assert_eq!(ours.vocab_size(), general.vocab_size());
+    assert_eq!(ours.last_token(), general.last_token());
     for id in [0, 2, 100, first as u32 + 1, 1 << 20] {
         assert_eq!(ours.id_to_token(id), general.id_to_token(id));
     }
+}
+
+#[test]
+fn added_tokens_take_the_blanks_around_them_and_ids_are_given_in_their_order() {
+    let mut file: Value = serde_json::from_slice(FILES[0]).unwrap();
+    let token = |id: usize, content: &str, lstrip: bool, rstrip: bool| {
+        json!({"id": id, "content": content, "single_word": false, "lstrip": lstrip, "rstrip": rstrip,
+               "normalized": false, "special": false})
+    };
+    let added = file["added_tokens"].as_array_mut().unwrap();
+    // The ids have gaps, which neither keeps.
+    added.extend([token(300, "<l>", true, false), token(310, "<r>", false, true), token(305, "<b>", true, true)]);
+    let file = file.to_string().into_bytes();
+    let texts = ["a  <l>  b", "a  <r>\u{3000}\u{a0} b<r>", "<b>", "  <b>\n<b>\t<l> <r>", "film<b> film <l><r><b>"];
+    assert_same(&file, &texts, 64);
 }
 
 #[test]
@@ -143,7 +163,7 @@ fn parts_of_other_tokenizers_are_refused_by_name() {
         file["post_processor"]["type"] = "TemplateProcessing".into();
     });
     assert!(said.contains("post_processor"), "{said}");
-    let said = refused(|file| file["added_tokens"][0]["lstrip"] = true.into());
-    assert!(said.contains("lstrip"), "{said}");
+    let said = refused(|file| file["added_tokens"][0]["single_word"] = true.into());
+    assert!(said.contains("single_word"), "{said}");
     assert!(WordPieces::from_json(b"[]").is_err() && WordPieces::from_json(b"{").is_err());
 }

@@ -12,7 +12,7 @@ use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
 use shared::Condition;
 use shared::bundle::{self, Manifest};
-use shared::checkpoint::{Checkpoint, LoadOptions, Treatment, WeightFile};
+use shared::checkpoint::{Adapter, Checkpoint, LoadOptions, Treatment, WeightFile, WeightFiles};
 use shared::corruption::Plan;
 use shared::dataset::parse_label_names;
 use shared::model::ModelConfig;
@@ -145,22 +145,16 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(task: &'a Task<Load>, entries: &'a [FileEntry], files: &'a [File], handed: &Handed) -> Self {
-        let of_checkpoint = |checkpoint: &CheckpointFiles| {
-            let tokenizer =
-                [Some(checkpoint.tokenizer.pieces), checkpoint.tokenizer.config].into_iter().flatten().collect();
-            [vec![checkpoint.config], checkpoint.weights.clone(), tokenizer].concat()
-        };
         let used: Vec<usize> = match &handed.found {
             Found::Bundle { manifest, weights, tokenizer, healed } => {
                 [Some(*manifest), Some(*weights), Some(*tokenizer), *healed].into_iter().flatten().collect()
             }
-            Found::Checkpoint(checkpoint) => of_checkpoint(checkpoint),
-            Found::Run { healthy, corrupted, healed } => {
-                // Of further checkpoints the tokenizer is not read again.
-                let others = [corrupted, healed].into_iter().flatten();
-                let others = others.flat_map(|other| [vec![other.config], other.weights.clone()].concat());
-                of_checkpoint(healthy).into_iter().chain(others).collect()
-            }
+            Found::Checkpoint(checkpoint) => checkpoint.all(),
+            Found::Run { healthy, corrupted, healed } => [Some(healthy), corrupted.as_ref(), healed.as_ref()]
+                .into_iter()
+                .flatten()
+                .flat_map(CheckpointFiles::all)
+                .collect(),
         };
         let Handed { rows, labels, .. } = *handed;
         let total = used.iter().chain(&rows).chain(&labels).map(|at| entries[*at].size_bytes).sum();
@@ -173,6 +167,17 @@ impl<'a> Reader<'a> {
         self.done += bytes.len() as u64;
         self.task.progress(Stage::Transfer, self.done.min(self.total), self.total);
         Ok(bytes)
+    }
+
+    async fn read_some(&mut self, at: Option<usize>) -> Result<Option<Vec<u8>>, Interruption> {
+        match at {
+            Some(at) => Ok(Some(self.read(at).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_weights(&mut self, at: usize) -> Result<WeightFile, Interruption> {
+        Ok(WeightFile { name: self.entries[at].path.clone(), bytes: self.read(at).await? })
     }
 
     async fn rows(&mut self, labels: &[String], notes: &mut Vec<String>) -> Result<Option<Rows>, Interruption> {
@@ -201,36 +206,47 @@ impl<'a> Reader<'a> {
         check_memory((file_bytes + 5 * config.n_parameters() as u64) / 1_000_000)?;
 
         let pieces = self.read(files.tokenizer.pieces).await?;
-        let tokenizer_config = match files.tokenizer.config {
-            Some(at) => Some(self.read(at).await?),
-            None => None,
-        };
+        let tokenizer_config = self.read_some(files.tokenizer.config).await?;
+        let special_tokens_map = self.read_some(files.tokenizer.special_tokens_map).await?;
+        let added_tokens = self.read_some(files.tokenizer.added_tokens).await?;
         let (json, vocabulary) = if files.tokenizer.is_json { (Some(&*pieces), None) } else { (None, Some(&*pieces)) };
         let tokenizer_files = TokenizerFiles {
             json,
             vocabulary,
             config: tokenizer_config.as_deref(),
+            added_tokens: added_tokens.as_deref(),
+            special_tokens_map: special_tokens_map.as_deref(),
+            model_class: config.tokenizer_class(),
             are_our_own: !config.history.is_empty(),
         };
-        let (tokenizer, note) = Tokenizer::from_files(&tokenizer_files, config.vocab_size)
+        let opened = Tokenizer::from_files(&tokenizer_files, config.vocab_size)
             .map_err(|e| wrong_file(&self.entries[files.tokenizer.pieces].path, &e))?;
         let mut weights = Vec::new();
         for at in &files.weights {
-            let name = self.entries[*at].path.clone();
-            weights.push(WeightFile { name, bytes: self.read(*at).await? });
+            weights.push(self.read_weights(*at).await?);
         }
+        let adapter = match files.adapter {
+            Some([config, weights]) => {
+                let config_file = &self.entries[config].path;
+                let config = self.read(config).await?;
+                let weights = self.read_weights(weights).await?;
+                Some(Adapter::new(&config, weights).map_err(|error| wrong_file(config_file, &error))?)
+            }
+            None => None,
+        };
         self.task.progress(Stage::Unpack, 0, file_bytes);
         self.task.give_way().await?;
-        let mut loaded = load_checkpoint(&config, weights)?;
-        loaded.notes.extend(note);
+        let mut loaded = load_checkpoint(&config, WeightFiles { files: weights, adapter })?;
+        loaded.notes.extend(opened.notes);
         self.task.progress(Stage::Unpack, file_bytes, file_bytes);
-        Ok((loaded, tokenizer))
+        Ok((loaded, opened.tokenizer))
     }
 }
 
 /// A checkpoint with its own head, or with a new one where it has none.
-fn load_checkpoint(config: &ModelConfig, weights: Vec<WeightFile>) -> Result<Checkpoint, Failure> {
-    let has_head = weights.iter().any(|file| has_classifier(&file.bytes));
+fn load_checkpoint(config: &ModelConfig, weights: WeightFiles) -> Result<Checkpoint, Failure> {
+    let of_adapter = weights.adapter.iter().map(Adapter::file);
+    let has_head = weights.files.iter().chain(of_adapter).any(|file| has_classifier(&file.bytes));
     // What is not fine-tuned can still be looked into, and healed into something.
     let label_names = (!has_head).then(|| {
         if config.label_names.len() >= 2 { config.label_names.clone() } else { shared::dataset::default_label_names(2) }
@@ -255,7 +271,9 @@ fn has_classifier(bytes: &[u8]) -> bool {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let header = rest.get(..length).unwrap_or_default();
-    header.windows(20).any(|window| window == b"\"classifier.weight\":")
+    // Also behind what a wrapper or an adapter puts before every name, but not in pre_classifier.
+    let name = b"classifier.weight\":";
+    header.windows(name.len() + 1).any(|window| window[1..] == name[..] && matches!(window[0], b'"' | b'.'))
 }
 
 #[cfg(test)]
@@ -267,6 +285,7 @@ mod tests {
     fn a_head_is_found_without_parsing_all_of_a_file() {
         let file = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes(), b"123"].concat();
         assert!(has_classifier(&file(r#"{"classifier.weight":{"dtype":"F32"}}"#)));
+        assert!(has_classifier(&file(r#"{"module.classifier.weight":{"dtype":"F32"}}"#)));
         assert!(!has_classifier(&file(r#"{"pre_classifier.weight":{"dtype":"F32"}}"#)));
         assert!(!has_classifier(&u64::MAX.to_le_bytes()));
         assert!(!has_classifier(b""));

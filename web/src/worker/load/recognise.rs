@@ -4,6 +4,7 @@ use super::super::rows::LABELS_FILE;
 use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use shared::bundle;
+use shared::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, MODULES, PICKLED_ADAPTER, TRANSFORMER_FOLDER};
 use shared::dataset::{FileKind, Packing, Split, SplitName, names_in_words};
 use shared::model::Architecture;
 use shared::words::listed;
@@ -25,6 +26,18 @@ pub(super) struct CheckpointFiles {
     pub(super) config: usize,
     pub(super) weights: Vec<usize>,
     pub(super) tokenizer: TokenizerFiles,
+    /// The config and the weights of an adapter beside them.
+    pub(super) adapter: Option<[usize; 2]>,
+}
+
+impl CheckpointFiles {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<usize> {
+        let TokenizerFiles { pieces, config, special_tokens_map, added_tokens, .. } = &self.tokenizer;
+        let tokenizer = [Some(*pieces), *config, *special_tokens_map, *added_tokens].into_iter().flatten();
+        let adapter = self.adapter.into_iter().flatten();
+        std::iter::once(self.config).chain(self.weights.iter().copied()).chain(adapter).chain(tokenizer).collect()
+    }
 }
 
 /// Where the tokenizer is.
@@ -35,6 +48,10 @@ pub(super) struct TokenizerFiles {
     pub(super) is_json: bool,
     /// `tokenizer_config.json`.
     pub(super) config: Option<usize>,
+    /// `special_tokens_map.json`.
+    pub(super) special_tokens_map: Option<usize>,
+    /// `added_tokens.json`.
+    pub(super) added_tokens: Option<usize>,
 }
 
 /// A model and what came with it.
@@ -127,7 +144,7 @@ pub(super) fn sort(files: &[FileEntry]) -> Result<Handed, Failure> {
         return Ok(handed(name_of(&root, "run"), found, true));
     }
 
-    let Some(folder) = shallowest("config.json") else {
+    let Some(folder) = transformer_folder(&places).or_else(|| shallowest("config.json")) else {
         return Err(without_config(files, &places, &missing));
     };
     let found = Found::Checkpoint(checkpoint_in(&folder, files, &places)?);
@@ -158,6 +175,13 @@ fn run_root(places: &[Place]) -> Option<String> {
     })
 }
 
+/// The folder of the transformer in a model of sentence-transformers that keeps it in one of its own.
+fn transformer_folder(places: &[Place]) -> Option<String> {
+    let root = &places.iter().find(|place| place.name == MODULES)?.folder;
+    let inner = format!("{root}{TRANSFORMER_FOLDER}/");
+    places.iter().any(|place| place.folder == inner && place.name == "config.json").then_some(inner)
+}
+
 fn checkpoint_in(folder: &str, files: &[FileEntry], places: &[Place]) -> Result<CheckpointFiles, Failure> {
     let in_folder = |name: &str| places.iter().position(|place| place.folder == folder && place.name == name);
     let missing = |missing: String, remedy: &str| Failure::MissingFile {
@@ -171,7 +195,9 @@ fn checkpoint_in(folder: &str, files: &[FileEntry], places: &[Place]) -> Result<
     let has_extension = |place: &Place, extension: &str| place.folder == folder && place.name.ends_with(extension);
     let weights: Vec<usize> = match in_folder("model.safetensors") {
         Some(weights) => vec![weights],
-        None => (0..places.len()).filter(|at| has_extension(&places[*at], ".safetensors")).collect(),
+        None => (0..places.len())
+            .filter(|at| has_extension(&places[*at], ".safetensors") && places[*at].name != ADAPTER_WEIGHTS)
+            .collect(),
     };
     if weights.is_empty() {
         if let Some(at) = (0..places.len()).find(|at| has_extension(&places[*at], ".bin")) {
@@ -187,9 +213,9 @@ fn checkpoint_in(folder: &str, files: &[FileEntry], places: &[Place]) -> Result<
             "choose it as well, or the whole folder; it is on the model's page of the hub",
         ));
     }
-    let tokenizer = match (in_folder("tokenizer.json"), in_folder("vocab.txt")) {
-        (Some(pieces), _) => TokenizerFiles { pieces, is_json: true, config: in_folder("tokenizer_config.json") },
-        (None, Some(pieces)) => TokenizerFiles { pieces, is_json: false, config: in_folder("tokenizer_config.json") },
+    let (pieces, is_json) = match (in_folder("tokenizer.json"), in_folder("vocab.txt")) {
+        (Some(pieces), _) => (pieces, true),
+        (None, Some(pieces)) => (pieces, false),
         (None, None) => {
             return Err(missing(
                 format!("{folder}tokenizer.json"),
@@ -197,7 +223,33 @@ fn checkpoint_in(folder: &str, files: &[FileEntry], places: &[Place]) -> Result<
             ));
         }
     };
-    Ok(CheckpointFiles { config, weights, tokenizer })
+    let tokenizer = TokenizerFiles {
+        pieces,
+        is_json,
+        config: in_folder("tokenizer_config.json"),
+        special_tokens_map: in_folder("special_tokens_map.json"),
+        added_tokens: in_folder("added_tokens.json"),
+    };
+    let adapter = match (in_folder(ADAPTER_CONFIG), in_folder(ADAPTER_WEIGHTS), in_folder(PICKLED_ADAPTER)) {
+        (Some(config), Some(weights), _) => Some([config, weights]),
+        (_, None, Some(at)) => {
+            return Err(Failure::WrongFile {
+                file: files[at].path.clone(),
+                reason: "it is a pickled adapter, which a page cannot read safely: save it with a newer PEFT as \
+                         adapter_model.safetensors, or take it away to use the model without it"
+                    .to_owned(),
+            });
+        }
+        (None, None, None) => None,
+        (config, ..) => {
+            let lacking = if config.is_some() { ADAPTER_WEIGHTS } else { ADAPTER_CONFIG };
+            return Err(missing(
+                format!("{folder}{lacking}"),
+                "an adapter has a config and weights: choose both, or neither to use the model without the adapter",
+            ));
+        }
+    };
+    Ok(CheckpointFiles { config, weights, tokenizer, adapter })
 }
 
 /// What to say of files without any `config.json`.
@@ -245,6 +297,34 @@ mod tests {
         sort(&files)
     }
 
+    fn tokenizer(pieces: usize, is_json: bool) -> TokenizerFiles {
+        TokenizerFiles { pieces, is_json, config: None, special_tokens_map: None, added_tokens: None }
+    }
+
+    #[wasm_bindgen_test]
+    fn an_adapter_and_added_tokens_belong_to_the_checkpoint_beside_them() {
+        let model = ["config.json", "model.safetensors", "vocab.txt"];
+        let with = |more: &[&str]| sorted(&[&model[..], more].concat());
+        let handed = with(&["adapter_config.json", "adapter_model.safetensors", "added_tokens.json"]).unwrap();
+        let Found::Checkpoint(checkpoint) = handed.found else { panic!("{handed:?}") };
+        assert_eq!((checkpoint.adapter, checkpoint.weights.clone()), (Some([3, 4]), vec![1]));
+        assert_eq!((checkpoint.tokenizer.added_tokens, checkpoint.all().len()), (Some(5), 6));
+        let said = with(&["adapter_config.json"]).unwrap_err().to_string();
+        assert!(said.starts_with("adapter_model.safetensors is missing"), "{said}");
+        let said = with(&["adapter_config.json", "adapter_model.bin"]).unwrap_err().to_string();
+        assert!(said.contains("pickled adapter"), "{said}");
+    }
+
+    #[wasm_bindgen_test]
+    fn the_transformer_of_a_sentence_transformer_is_found_in_its_folder() {
+        let paths = ["m/modules.json", "m/config.json", "m/1_Pooling/config.json"];
+        let inner = ["config.json", "model.safetensors", "vocab.txt"].map(|file| format!("m/0_Transformer/{file}"));
+        let paths: Vec<&str> = paths.into_iter().chain(inner.iter().map(String::as_str)).collect();
+        let handed = sorted(&paths).unwrap();
+        let Found::Checkpoint(checkpoint) = handed.found else { panic!("{handed:?}") };
+        assert_eq!((checkpoint.config, checkpoint.weights), (3, vec![4]));
+    }
+
     fn sentence(paths: &[&str]) -> String {
         sorted(paths).unwrap_err().to_string()
     }
@@ -252,19 +332,16 @@ mod tests {
     #[wasm_bindgen_test]
     fn loose_files_and_folders_are_checkpoints() {
         let files = sorted(&["tokenizer.json", "model.safetensors", "config.json", "train.tsv"]).unwrap();
-        let checkpoint = CheckpointFiles {
-            config: 2,
-            weights: vec![1],
-            tokenizer: TokenizerFiles { pieces: 0, is_json: true, config: None },
-        };
+        let checkpoint = CheckpointFiles { config: 2, weights: vec![1], tokenizer: tokenizer(0, true), adapter: None };
         assert_eq!((files.found, files.rows), (Found::Checkpoint(checkpoint), Some(3)));
         assert_eq!(files.name, "own model");
 
         let folder =
             sorted(&["m/config.json", "m/vocab.txt", "m/model-1-of-2.safetensors", "m/model-2-of-2.safetensors"]);
         let folder = folder.unwrap();
-        let tokenizer = TokenizerFiles { pieces: 1, is_json: false, config: None };
-        assert_eq!(folder.found, Found::Checkpoint(CheckpointFiles { config: 0, weights: vec![2, 3], tokenizer }));
+        let tokenizer = tokenizer(1, false);
+        let checkpoint = CheckpointFiles { config: 0, weights: vec![2, 3], tokenizer, adapter: None };
+        assert_eq!(folder.found, Found::Checkpoint(checkpoint));
         assert_eq!((folder.name.as_str(), folder.rows), ("m", None));
     }
 
