@@ -12,6 +12,9 @@ use crate::fixture::{copy_of_model, dataset, json as json_of, text, tiny_distilb
 
 type Tensors = HashMap<String, Tensor>;
 
+/// A model's name, its config, its tensors, and what is said of it.
+type Case = (&'static str, Value, fn(&mut Tensors), [&'static str; 2]);
+
 /// The tiny BERT with another config and other tensors.
 fn model(folder: &Path, config: &Value, change: impl FnOnce(&mut Tensors)) -> PathBuf {
     let model = copy_of_model(folder);
@@ -70,7 +73,7 @@ fn refused(model: &Path, data: &Path) -> [String; 2] {
 fn a_head_for_another_task_is_refused_by_what_it_is_and_run_starts_from_its_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 60, 30);
-    let cases: [(&str, Value, fn(&mut Tensors), [&str; 2]); 6] = [
+    let cases: [Case; 6] = [
         (
             "multi",
             json!({"problem_type": "multi_label_classification"}),

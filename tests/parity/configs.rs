@@ -5,6 +5,9 @@ use shared::model::{Architecture, HeadTask, ModelConfig};
 
 use crate::files::read;
 
+/// Class names with blanks between, and how many notes there are; or the error.
+type Names = Result<(String, usize), String>;
+
 /// The tiny BERT's config with a few fields changed; one that is `"-"` is taken out.
 fn config(changes: &Value) -> Result<ModelConfig, String> {
     config_of("tiny-bert", changes)
@@ -26,7 +29,7 @@ fn config_of(model: &str, changes: &Value) -> Result<ModelConfig, String> {
 #[test]
 fn class_names_are_those_that_transformers_makes_of_the_fields() {
     let names = |changes: &Value| config(changes).map(|config| (config.label_names.join(" "), config.notes.len()));
-    let read: [(Value, Result<(String, usize), String>); 6] = [
+    let read: [(Value, Names); 6] = [
         (json!({"id2label": {"0": 0, "1": 1, "2": 2}, "label2id": "-"}), Ok(("0 1 2".into(), 0))),
         (json!({"id2label": {"00": "a", "1": true}, "label2id": "-"}), Ok(("a True".into(), 0))),
         (json!({"num_labels": 2}), Ok(("LABEL_0 LABEL_1".into(), 1))),

@@ -14,6 +14,9 @@ use trainer::open_model::{ModelSource, Weights};
 use crate::files;
 use crate::harness::{self, Expected, FORWARD_TOLERANCE, assert_close, floats};
 
+/// A change of an adapter's config.
+type Change = fn(&mut Value);
+
 fn open(folder: &Path) -> anyhow::Result<Checkpoint> {
     ModelSource::open(folder.to_str().unwrap(), None, Weights::Read)?.load(None, Seed(0), &Device::Cpu)
 }
@@ -60,8 +63,8 @@ fn a_lora_adapter_beside_the_weights_gives_the_logits_of_peft() {
 #[test]
 fn an_adapter_that_is_not_plain_lora_is_refused_by_the_name_of_what_it_is() {
     let refused =
-        |change: fn(&mut Value)| format!("{:#}", open(adapted("tiny-bert", "query-value", change).path()).unwrap_err());
-    let cases: [(fn(&mut Value), &str); 12] = [
+        |change: Change| format!("{:#}", open(adapted("tiny-bert", "query-value", change).path()).unwrap_err());
+    let cases: [(Change, &str); 12] = [
         (|config| config["use_dora"] = true.into(), "use_dora is true"),
         (|config| config["bias"] = "lora_only".into(), "bias is lora_only"),
         (|config| config["lora_bias"] = true.into(), "lora_bias is true"),
