@@ -28,8 +28,8 @@ fn oracle(folder: &Path, model: &Path) -> Vec<[String; 3]> {
 }
 
 fn csv(header: &str, rows: &[[String; 3]]) -> String {
-    let rows: String = rows.iter().map(|[text, pair, label]| format!("{text},{pair},{label}\n")).collect();
-    format!("{header}\n{rows}")
+    let lines = rows.iter().map(|row| row.join(","));
+    std::iter::once(header.to_owned()).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn evaluated(model: &Path, data: &Path, more: &[&str]) -> (Value, String) {

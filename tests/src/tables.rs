@@ -107,8 +107,8 @@ pub fn parquet(rows: &[Row], compression: Compression, huggingface: Option<&str>
 /// A Parquet file of columns of strings.
 #[must_use]
 pub fn parquet_of_strings<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Vec<u8> {
-    let columns: String = names.iter().map(|name| format!("required binary {name} (UTF8); ")).collect();
-    let schema = parse_message_type(&format!("message schema {{ {columns} }}")).unwrap();
+    let columns: Vec<String> = names.iter().map(|name| format!("required binary {name} (UTF8);")).collect();
+    let schema = parse_message_type(&format!("message schema {{ {} }}", columns.join(" "))).unwrap();
     let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::default()).unwrap();
     let mut group = writer.next_row_group().unwrap();
     for place in 0..N {

@@ -189,7 +189,7 @@ fn examples(evidence: &Evidence) -> Option<String> {
         let mut texts = rows.filter_map(|(row, prediction)| Some((row, evidence.text(prediction)?)));
         let Some((row, text)) = texts.find(|(_, text)| text.chars().count() <= EXAMPLE_CHARS) else { continue };
         let answers = [healthy, corrupted, healed].map(|predictions| evidence.answer(&predictions[row]));
-        table.add_row([text.to_owned(), evidence.label(healthy[row].label)].into_iter().chain(answers));
+        table.add_row([text, evidence.label(healthy[row].label)].into_iter().chain(answers));
     }
     (table.row_count() > 0).then(|| table.to_string())
 }
