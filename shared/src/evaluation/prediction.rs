@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a model said about one row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Names the row: [`crate::dataset::row_hash`].
+    /// Names the row: [`crate::dataset::Example::row_hash`].
     pub row_hash: String,
     /// The true class.
     pub label: u32,
