@@ -1,7 +1,8 @@
 //! Every scheme gives the same bits on every target.
 //!
 //! The same check runs natively and, by wasm-bindgen-test, in a real browser, against bits that the native build
-//! wrote. After a change that is meant to alter them (which raises `numerics_version`), make them anew:
+//! wrote. After a change that is meant to alter them (which raises `numerics_version`), or for a new scheme (which does
+//! not, as all lines that are there stay), make them anew:
 //! `cargo test -p shared --test corruption_bits -- --ignored --nocapture | grep '^|' > shared/tests/golden/corruption_bits.txt`
 
 use std::fmt::Write as _;
