@@ -6,9 +6,11 @@
 //! Arithmetic is f64 in row order with `libm`, so metrics agree between targets.
 
 mod calibration;
+mod compact;
 mod metrics;
 mod prediction;
 
 pub use calibration::{CALIBRATION_BINS, ReliabilityBin, expected_calibration_error, reliability_bins};
+pub use compact::CompactPredictions;
 pub use metrics::{Confusion, EvaluationError, Metrics, confusion, evaluate, rows_in_words};
 pub use prediction::{Prediction, predicted_class, softmax};

@@ -3,11 +3,13 @@
 //! Tools on top of a model, so that training and evaluation neither know nor pay for them.
 
 mod attribution;
+mod distance;
 mod drift;
 mod trace;
 mod weights;
 
 pub use attribution::{Attribution, integrated_gradients};
+pub use distance::{Part, WeightDistance, weight_distances};
 pub use drift::{Gram, mean_cosine};
 pub use trace::Trace;
 pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};

@@ -20,7 +20,7 @@ pub use measurement::{BenchThroughput, BenchTime, BenchTrain, CorruptionDetail, 
 pub use numerics::Numerics;
 pub use outcome::{
     Comparison, CorruptionSummary, Environment, Hashes, ModelResult, PhaseSummary, ResultHashes, RunRecord, RunStatus,
-    TrainSummary,
+    TrainSummary, WeightsReturned,
 };
 pub use provenance::{Provenance, Source, SourceFile, SourceKind};
 pub use spec::{

@@ -4,11 +4,12 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use shared::Condition;
 use shared::evaluation::Metrics;
+use shared::inspection::{Part, WeightDistance};
 use shared::model::Architecture;
 use shared::record::{
     CorruptionSummary, DatasetSpec, Environment, Hashes, ModelResult, ModelSpec, Numerics, PhaseSummary, Protocol,
     Provenance, ReportSplit, ResultHashes, RunRecord, RunSpec, RunStatus, Seeds, Source, SourceFile, SourceKind,
-    SplitRows, TextPrediction, TrainSummary,
+    SplitRows, TextPrediction, TrainSummary, WeightsReturned,
 };
 use shared::statistics::{Deficit, Interval, Recovery};
 use shared::training::{Precision, TrainingArgs};
@@ -29,7 +30,7 @@ pub(crate) fn violations(name: &str, value: &Value) -> Vec<String> {
 
 fn environment() -> Environment {
     let (version, commit, device) = ("0.1.0".into(), "68afa02b5b92".into(), "cpu".into());
-    Environment { version, commit, device, dtype: Precision::F32, threads: 2 }
+    Environment { version, commit, device, dtype: Precision::F32, threads: Some(2) }
 }
 
 fn result(which: &str, accuracy: f64) -> ModelResult {
@@ -55,7 +56,7 @@ fn phase(phase: Condition) -> PhaseSummary {
         steps: 513,
         steps_this_process: 213,
         epochs: 3.0,
-        secs: 260.5,
+        secs: Some(260.5),
         samples: 16_356,
         tokens: 220_000,
         loss_first: Some(1.8),
@@ -123,6 +124,10 @@ pub(crate) fn record() -> RunRecord {
             }),
             dataset: None,
         },
+        weights: Some(WeightsReturned {
+            corrupted: vec![WeightDistance { part: Part::Layer(0), relative: Some(1.4), cosine: Some(0.01) }],
+            healed: Some(vec![WeightDistance { part: Part::Head, relative: None, cosine: None }]),
+        }),
         peak_rss_mib: Some(912.5),
         numerics: Some(Numerics {
             device_kind: "cpu".into(),

@@ -22,7 +22,7 @@ pub fn environment(device: &str, dtype: Precision) -> Environment {
         commit: COMMIT.to_owned(),
         device: device.to_owned(),
         dtype,
-        threads: rayon::current_num_threads(),
+        threads: Some(rayon::current_num_threads()),
     }
 }
 

@@ -288,6 +288,7 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
             checkpoints: progress.hashes,
         },
         provenance: prepared.provenance.clone(),
+        weights: None,
         peak_rss_mib: peak_rss_mib(),
         numerics: Some(prepared.numerics.clone()),
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),

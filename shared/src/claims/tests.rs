@@ -70,9 +70,10 @@ pub(crate) fn record(protocol: Protocol, plan: &str, seed: u64, right: [usize; 4
         corruption: None,
         hashes: Hashes { weights: None, data: "d4".into(), checkpoints: ResultHashes::default() },
         provenance: Provenance::default(),
+        weights: None,
         peak_rss_mib: None,
         numerics: Some(numerics("avx512")),
-        environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
+        environment: Environment { version, commit, device, dtype: Precision::F32, threads: Some(2) },
         notes: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ use super::provenance::Provenance;
 use super::spec::RunSpec;
 use crate::condition::Condition;
 use crate::evaluation::Metrics;
+use crate::inspection::WeightDistance;
 use crate::model::RunId;
 use crate::statistics::{Deficit, Recovery};
 use crate::training::Precision;
@@ -40,6 +41,9 @@ pub struct RunRecord {
     pub against_healthy: Option<Comparison>,
     /// What fine-tuning took.
     pub train: TrainSummary,
+    /// How far the weights are from those of the undamaged model, before and after healing; only runs of a sweep have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsReturned>,
     /// What the corruption touched.
     pub corruption: Option<CorruptionSummary>,
     /// What it started from and what it made.
@@ -70,6 +74,19 @@ impl RunRecord {
         }
     }
 
+    /// The same without what differs from one machine, or one try, to the next: times, memory, and where it was resumed.
+    /// What is left is a function of spec and numerics, so it is equal byte for byte however often it is made.
+    #[must_use]
+    pub fn without_measurements(mut self) -> Self {
+        for phase in &mut self.train.phases {
+            phase.steps_this_process = if phase.reused_from.is_some() { 0 } else { phase.steps };
+            phase.secs = None;
+            phase.resumed_from.clear();
+        }
+        self.environment.threads = None;
+        Self { train: TrainSummary::from_phases(self.train.phases), peak_rss_mib: None, ..self }
+    }
+
     /// Whether another arithmetic, or another layout of specs, made it: it may be looked at, but not put together with
     /// runs of today.
     #[must_use]
@@ -86,6 +103,17 @@ pub struct Comparison {
     pub recovery: Recovery,
     /// How much is still missing.
     pub deficit: Deficit,
+}
+
+/// Whether healing brings the weights back, or only the accuracy: distances from the undamaged model, which is the control
+/// where there is one, else the healthy model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsReturned {
+    /// Of the corrupted model.
+    pub corrupted: Vec<WeightDistance>,
+    /// Of the healed model; none when its fine-tuning failed.
+    pub healed: Option<Vec<WeightDistance>>,
 }
 
 /// Whether a run came to its end.
@@ -126,8 +154,8 @@ pub struct TrainSummary {
     pub steps: usize,
     /// Of these, the steps that the process which ended the run took.
     pub steps_this_process: usize,
-    /// Seconds in these steps, over all processes that worked on the run.
-    pub secs: f64,
+    /// Seconds in these steps, over all processes that worked on the run; none in a record without measurements.
+    pub secs: Option<f64>,
     /// Rows a second; none when no step was taken.
     pub samples_per_sec: Option<f64>,
     /// Real tokens a second (sum of the attention mask); none when no step was taken.
@@ -144,8 +172,8 @@ impl TrainSummary {
     pub fn from_phases(phases: Vec<PhaseSummary>) -> Self {
         let made_here = || phases.iter().filter(|phase| phase.reused_from.is_none());
         // The sum of no numbers is minus zero in Rust, and a record would say so.
-        let secs = made_here().map(|phase| phase.secs).sum::<f64>() + 0.0;
-        let rate = |n: usize| (secs > 0.0).then(|| n as f64 / secs);
+        let secs = made_here().map(|phase| phase.secs).sum::<Option<f64>>().map(|secs| secs + 0.0);
+        let rate = |n: usize| secs.filter(|secs| *secs > 0.0).map(|secs| n as f64 / secs);
         Self {
             steps: made_here().map(|phase| phase.steps).sum(),
             steps_this_process: made_here().map(|phase| phase.steps_this_process).sum(),
@@ -170,8 +198,8 @@ pub struct PhaseSummary {
     pub steps_this_process: usize,
     /// Passes over the training rows.
     pub epochs: f64,
-    /// Seconds in steps, over all processes.
-    pub secs: f64,
+    /// Seconds in steps, over all processes; none in a record without measurements.
+    pub secs: Option<f64>,
     /// Rows seen.
     pub samples: usize,
     /// Real tokens seen (sum of the attention mask).
@@ -267,8 +295,8 @@ pub struct Environment {
     pub device: String,
     /// The number format of activations.
     pub dtype: Precision,
-    /// Threads of the CPU.
-    pub threads: usize,
+    /// Threads of the CPU; none in a record without measurements.
+    pub threads: Option<usize>,
 }
 
 #[cfg(test)]
@@ -281,7 +309,7 @@ mod tests {
             steps: 100,
             steps_this_process: 40,
             epochs: 3.0,
-            secs: 50.0,
+            secs: Some(50.0),
             samples: 3200,
             tokens: 64_000,
             loss_first: Some(1.8),
@@ -307,7 +335,7 @@ mod tests {
     fn a_run_without_steps_has_no_speed_rather_than_zero() {
         let summary = TrainSummary::from_phases(vec![]);
         assert_eq!(summary.samples_per_sec, None);
-        assert!(summary.secs.is_sign_positive());
+        assert!(summary.secs.is_some_and(f64::is_sign_positive));
     }
 
     #[test]

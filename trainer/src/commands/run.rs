@@ -179,8 +179,8 @@ pub(super) fn summary(record: &RunRecord, path: &str) -> String {
             phase.as_str()
         ));
     }
-    if let Some(speed) = record.train.samples_per_sec {
-        lines.push(format!("training  {} steps, {:.0} s, {speed:.1} samples/s", record.train.steps, record.train.secs));
+    if let (Some(secs), Some(speed)) = (record.train.secs, record.train.samples_per_sec) {
+        lines.push(format!("training  {} steps, {secs:.0} s, {speed:.1} samples/s", record.train.steps));
     }
     lines.push(format!("kept in   {path}"));
     lines.join("\n")

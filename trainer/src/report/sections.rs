@@ -205,7 +205,7 @@ fn training(evidence: &Evidence) -> Option<Section> {
             Unit::Number.format(phase.epochs),
             Unit::Count.format(phase.samples as f64),
             Unit::Count.format(phase.tokens as f64),
-            format!("{:.0} s", phase.secs),
+            phase.secs.map_or("–".to_owned(), |secs| format!("{secs:.0} s")),
             phase.loss_first.map_or("–".to_owned(), |loss| Unit::Number.format(loss)),
             phase.loss_last.map_or("–".to_owned(), |loss| Unit::Number.format(loss)),
         ]);
@@ -334,7 +334,8 @@ fn provenance(evidence: &Evidence) -> Section {
     let environment = &record.environment;
     let dtype = serde_json::to_value(environment.dtype).ok();
     let dtype = dtype.as_ref().and_then(|value| value.as_str()).unwrap_or("?").to_owned();
-    fact("machine", format!("{}, {dtype}, {} threads", environment.device, environment.threads));
+    let threads = environment.threads.map_or(String::new(), |threads| format!(", {threads} threads"));
+    fact("machine", format!("{}, {dtype}{threads}", environment.device));
     if let Some(numerics) = &record.numerics {
         fact("numerics", numerics.to_string());
     }
@@ -342,7 +343,8 @@ fn provenance(evidence: &Evidence) -> Section {
         fact("peak memory", format!("{peak:.0} MiB"));
     }
     let train = &record.train;
-    fact("training", format!("{} steps in {:.0} s", Unit::Count.format(train.steps as f64), train.secs));
+    let secs = train.secs.map_or(String::new(), |secs| format!(" in {secs:.0} s"));
+    fact("training", format!("{} steps{secs}", Unit::Count.format(train.steps as f64)));
     if let (Some(samples), Some(tokens)) = (train.samples_per_sec, train.tokens_per_sec) {
         fact("speed", format!("{samples:.1} rows/s, {} tokens/s", Unit::Count.format(tokens)));
     }

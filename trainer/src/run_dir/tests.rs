@@ -53,9 +53,10 @@ pub(crate) fn record() -> RunRecord {
         train: TrainSummary::from_phases(Vec::new()),
         corruption: None,
         hashes: Hashes { weights: None, data: "d4".into(), checkpoints: ResultHashes::default() },
+        weights: None,
         peak_rss_mib: None,
         numerics: Some(numerics()),
-        environment: Environment { version, commit, device, dtype: Precision::F32, threads: 2 },
+        environment: Environment { version, commit, device, dtype: Precision::F32, threads: Some(2) },
         notes: Vec::new(),
         provenance: Provenance::default(),
     }

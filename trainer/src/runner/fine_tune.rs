@@ -109,7 +109,7 @@ pub fn fine_tune(
         steps: fine_tuning.steps_done(),
         steps_this_process: fine_tuning.steps_done() - first_step,
         epochs: fine_tuning.steps_done() as f64 / fine_tuning.steps_per_epoch() as f64,
-        secs: journal.secs,
+        secs: Some(journal.secs),
         samples: journal.samples,
         tokens: journal.tokens,
         loss_first: journal.loss_first,
@@ -194,7 +194,7 @@ pub fn fine_tune(
         "{} steps, last loss {:.4}, {:.0} s",
         summary.steps,
         summary.loss_last.unwrap_or(f64::NAN),
-        summary.secs
+        summary.secs.unwrap_or(0.0)
     ));
     let parameters = match best {
         Some(weights) => prepared.parameters_from(weights)?,
