@@ -203,8 +203,7 @@ impl Columns {
     /// Places of all columns with text, the second text of a pair last, and whether there is one.
     #[must_use]
     pub fn texts(&self) -> (Vec<usize>, IsPair) {
-        let is_pair = if self.text_pair.is_some() { IsPair::Yes } else { IsPair::No };
-        (self.text.iter().copied().chain(self.text_pair).collect(), is_pair)
+        (self.text.iter().copied().chain(self.text_pair).collect(), IsPair::of(self.text_pair.as_ref()))
     }
 }
 
@@ -215,6 +214,14 @@ pub enum IsPair {
     Yes,
     /// All its cells are one text.
     No,
+}
+
+impl IsPair {
+    /// Whether there is a column of second texts.
+    #[must_use]
+    pub fn of<T>(second: Option<&T>) -> Self {
+        if second.is_some() { Self::Yes } else { Self::No }
+    }
 }
 
 /// What a row says: a text, or a pair of texts.

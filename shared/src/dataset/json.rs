@@ -143,8 +143,7 @@ fn cells(mut object: Object, columns: &ColumnChoice) -> Result<(LabelCell, RowTe
     });
     let texts = texts.collect::<Result<Vec<String>, _>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let is_pair = if columns.text_pair.is_some() { IsPair::Yes } else { IsPair::No };
-    Ok((label, RowText::from_cells(&texts, is_pair)))
+    Ok((label, RowText::from_cells(&texts, IsPair::of(columns.text_pair.as_ref()))))
 }
 
 /// Takes the value of a key out of an object, or says what is there instead of one.

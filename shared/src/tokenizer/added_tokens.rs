@@ -23,10 +23,10 @@ const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 #[expect(clippy::struct_excessive_bools, reason = "the fields that tokenizer.json has")]
 pub(super) struct AddedToken {
     pub(super) content: String,
-    single_word: bool,
-    lstrip: bool,
-    rstrip: bool,
-    normalized: bool,
+    pub(super) single_word: bool,
+    pub(super) lstrip: bool,
+    pub(super) rstrip: bool,
+    pub(super) normalized: bool,
     special: bool,
 }
 
@@ -217,22 +217,31 @@ impl AddedTokens {
 
 /// Gives every token the id of its piece, or the next one that is free, as `tokenizers` does whatever the files say; a token
 /// that is there twice keeps its id and has the later properties.
-pub(super) fn with_ids(tokens: &[AddedToken], pieces: &Map<String, Value>) -> Vec<(u64, AddedToken)> {
-    let n_pieces = pieces.len() as u64;
-    let mut numbered: Vec<(u64, AddedToken)> = Vec::new();
-    let mut next = n_pieces;
-    for token in tokens {
+pub(super) fn with_ids(
+    tokens: &[AddedToken],
+    n_pieces: usize,
+    id_of_piece: impl Fn(&str) -> Option<u32>,
+) -> Vec<(u32, AddedToken)> {
+    let mut numbered: Vec<(u32, AddedToken)> = Vec::new();
+    let mut next = n_pieces as u32;
+    for token in tokens.iter().filter(|token| !token.content.is_empty()) {
         if let Some((_, there)) = numbered.iter_mut().find(|(_, there)| there.content == token.content) {
             *there = token.clone();
             continue;
         }
-        let id = pieces.get(&token.content).and_then(Value::as_u64).unwrap_or_else(|| {
+        let id = id_of_piece(&token.content).unwrap_or_else(|| {
             next += 1;
             next - 1
         });
         numbered.push((id, token.clone()));
     }
     numbered
+}
+
+/// As [`with_ids`], of a vocabulary as a `tokenizer.json` has it.
+pub(super) fn in_vocabulary(tokens: &[AddedToken], pieces: &Map<String, Value>) -> Vec<(u32, AddedToken)> {
+    let id_of_piece = |piece: &str| pieces.get(piece).and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
+    with_ids(tokens, pieces.len(), id_of_piece)
 }
 
 /// The added tokens of a `tokenizer.json`.
@@ -242,8 +251,8 @@ pub(super) fn of_json(file: &Value) -> Result<Vec<AddedToken>> {
 }
 
 /// As `added_tokens` of a `tokenizer.json`.
-pub(super) fn to_json(tokens: &[(u64, AddedToken)]) -> Value {
-    let token = |(id, token): &(u64, AddedToken)| {
+pub(super) fn to_json(tokens: &[(u32, AddedToken)]) -> Value {
+    let token = |(id, token): &(u32, AddedToken)| {
         let mut value = serde_json::to_value(token).unwrap_or_default();
         value["id"] = (*id).into();
         value

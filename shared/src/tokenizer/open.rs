@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::added_tokens::{self, AddedToken, AddedTokens, with_ids};
+use super::added_tokens::{self, AddedToken, AddedTokens, in_vocabulary};
 use super::config::{Class, TokenizerConfig, require_json};
 use super::files::{TokenizerFiles, TruncationSide};
 use super::input::{Encoded, Input};
@@ -163,7 +163,7 @@ fn with_more_tokens(
     notes.push(format!("the files beside tokenizer.json add tokens to it: {}", listed(&names, "and")));
     let tokens: Vec<AddedToken> = present.into_iter().chain(more).collect();
     let mut file = file.clone();
-    file["added_tokens"] = added_tokens::to_json(&with_ids(&tokens, &pieces));
+    file["added_tokens"] = added_tokens::to_json(&in_vocabulary(&tokens, &pieces));
     let tokenizer = Tokenizer::from_json(file.to_string().as_bytes(), vocab_size)?;
     Ok(OpenedTokenizer { tokenizer, notes, is_rebuilt: true })
 }
@@ -212,8 +212,8 @@ struct Built {
     normalizer: BertNormalizer,
     unknown: String,
     /// The tokens around a text, with their ids.
-    around: [(String, u64); 2],
-    added: Vec<(u64, AddedToken)>,
+    around: [(String, u32); 2],
+    added: Vec<(u32, AddedToken)>,
 }
 
 impl Built {
@@ -227,7 +227,7 @@ impl Built {
             added.set_default(name, token);
         }
         let unknown = added.name_of("unk_token", "[UNK]");
-        let mut numbered = with_ids(&added.in_order(&[]), pieces);
+        let mut numbered = in_vocabulary(&added.in_order(&[]), pieces);
         // Without an embedding they can only be met in a text, which is then split like any other.
         let is_needless = |token: &AddedToken| NEEDLESS.iter().any(|name| added.name_of(name, "") == token.content);
         numbered.retain(|(id, token)| (*id as usize) < vocab_size || !is_needless(token));
@@ -283,7 +283,7 @@ impl Built {
         // What cannot be read as it is may still be read with BERT's parts.
         let inputs = [Input::from(""), Input { text: "", text_pair: Some("") }];
         let is_of_bert = |rows: Vec<Encoded>| {
-            let ids = rows.iter().map(|row| row.ids.iter().map(|id| u64::from(*id)).collect::<Vec<_>>());
+            let ids = rows.iter().map(|row| row.ids.clone());
             ids.eq([vec![*cls_id, *sep_id], vec![*cls_id, *sep_id, *sep_id]]) && rows[1].n_second == 1
         };
         let rows = as_it_is.map(|tokenizer| tokenizer.encode_inputs(&inputs, 5));
@@ -296,10 +296,10 @@ impl Built {
 
     fn differences_of_tokens(&self, file: &Value) -> Result<Vec<String>> {
         let pieces = pieces_of(file).unwrap_or_default();
-        let there = with_ids(&added_tokens::of_json(file)?, &pieces);
+        let there = in_vocabulary(&added_tokens::of_json(file)?, &pieces);
         let quoted =
             |tokens: Vec<&str>| listed(&tokens.iter().map(|token| format!("{token:?}")).collect::<Vec<_>>(), "and");
-        let only_in = |these: &[(u64, AddedToken)], others: &[(u64, AddedToken)]| {
+        let only_in = |these: &[(u32, AddedToken)], others: &[(u32, AddedToken)]| {
             let is_there = |token: &AddedToken| others.iter().any(|(_, other)| other.content == token.content);
             let only = these.iter().filter(|(_, token)| !is_there(token)).map(|(_, token)| &*token.content);
             let only: Vec<&str> = only.collect();

@@ -14,6 +14,7 @@ use tokenizers::{
     Model as _, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
 };
 
+use super::added_tokens::{self, AddedToken, with_ids};
 use super::files::TruncationSide;
 use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
@@ -22,28 +23,13 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub(super) struct WordPieces {
     /// Tokens that stand for themselves in the text as it is.
-    as_written: Vec<AddedToken>,
+    as_written: Vec<(u32, AddedToken)>,
     normalizer: BertNormalizer,
     /// Tokens that stand for themselves in the normalised text.
-    normalized: Vec<AddedToken>,
+    normalized: Vec<(u32, AddedToken)>,
     pieces: WordPiece,
     cls: u32,
     sep: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields that tokenizer.json has")]
-struct AddedToken {
-    id: u32,
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    normalized: bool,
 }
 
 impl WordPieces {
@@ -59,8 +45,7 @@ impl WordPieces {
         if file.pointer("/model/type").is_some() {
             is_of_bert(&file, "model", "WordPiece")?;
         }
-        let added = file.get("added_tokens").filter(|added| !added.is_null());
-        let added = added.map(Vec::<AddedToken>::deserialize).transpose().map_err(|e| failed(&e))?.unwrap_or_default();
+        let added = added_tokens::of_json(&file)?;
         if let Some(token) = added.iter().find(|token| token.single_word) {
             return Err(Error::Tokenizer(format!(
                 "tokenizer.json: the added token {:?} is only found as a word of its own (single_word), which only the \
@@ -69,35 +54,35 @@ impl WordPieces {
             )));
         }
         let pieces = WordPiece::deserialize(file.get("model").unwrap_or(&Value::Null)).map_err(|e| failed(&e))?;
-        let added = with_ids(added, &pieces);
+        let added = with_ids(&added, pieces.get_vocab_size(), |piece| pieces.token_to_id(piece));
         let normalizer = BertNormalizer::deserialize(&file["normalizer"]).map_err(|e| failed(&e))?;
-        let (mut normalized, as_written): (Vec<_>, Vec<_>) = added.into_iter().partition(|token| token.normalized);
-        for token in &mut normalized {
+        let (mut normalized, as_written): (Vec<_>, Vec<_>) = added.into_iter().partition(|(_, token)| token.normalized);
+        for (_, token) in &mut normalized {
             token.content = normalize(normalizer, &token.content)?.get().into();
         }
         let [cls, sep] = around(&file)?;
         Ok(Self { as_written, normalizer, normalized, pieces, cls, sep })
     }
 
-    fn added(&self) -> impl Iterator<Item = &AddedToken> {
+    fn added(&self) -> impl Iterator<Item = &(u32, AddedToken)> {
         self.as_written.iter().chain(&self.normalized)
     }
 
     /// Pieces, special tokens included.
     pub(super) fn vocab_size(&self) -> usize {
-        let n_others = self.added().filter(|token| self.pieces.token_to_id(&token.content).is_none()).count();
+        let n_others = self.added().filter(|(_, token)| self.pieces.token_to_id(&token.content).is_none()).count();
         self.pieces.get_vocab_size() + n_others
     }
 
     /// The token with the largest id.
     pub(super) fn last_token(&self) -> Option<(String, u32)> {
         let pieces = self.pieces.get_vocab().into_iter();
-        let added = self.added().map(|token| (token.content.clone(), token.id));
+        let added = self.added().map(|(id, token)| (token.content.clone(), *id));
         pieces.chain(added).max_by(|(a, a_id), (b, b_id)| a_id.cmp(b_id).then_with(|| b.cmp(a)))
     }
 
     pub(super) fn id_to_token(&self, id: u32) -> Option<String> {
-        let added = self.added().find(|added| added.id == id).map(|added| added.content.clone());
+        let added = self.added().find(|(added, _)| *added == id).map(|(_, token)| token.content.clone());
         added.or_else(|| self.pieces.id_to_token(id))
     }
 
@@ -174,24 +159,6 @@ fn cut_to(ids: &[u32], n_kept: usize, side: TruncationSide) -> &[u32] {
     }
 }
 
-/// Gives every token the id of its piece, or the next one that is free, as `tokenizers` does whatever the file says.
-fn with_ids(added: Vec<AddedToken>, pieces: &WordPiece) -> Vec<AddedToken> {
-    let mut numbered: Vec<AddedToken> = Vec::new();
-    let mut next = pieces.get_vocab_size() as u32;
-    for token in added.into_iter().filter(|token| !token.content.is_empty()) {
-        if let Some(there) = numbered.iter_mut().find(|there| there.content == token.content) {
-            *there = AddedToken { id: there.id, ..token };
-            continue;
-        }
-        let id = pieces.token_to_id(&token.content).unwrap_or_else(|| {
-            next += 1;
-            next - 1
-        });
-        numbered.push(AddedToken { id, ..token });
-    }
-    numbered
-}
-
 fn cannot_encode(error: &tokenizers::Error) -> Error {
     Error::Tokenizer(format!("cannot encode: {error}"))
 }
@@ -206,15 +173,15 @@ fn normalize(normalizer: BertNormalizer, text: &str) -> Result<NormalizedString>
 /// with the blanks around it that it takes.
 ///
 /// `a[SEP]b` with `[SEP]` → `a`, `[SEP]` (its id), `b`.
-fn cut<'t>(text: &'t str, tokens: &[AddedToken]) -> Vec<(Option<u32>, &'t str)> {
+fn cut<'t>(text: &'t str, tokens: &[(u32, AddedToken)]) -> Vec<(Option<u32>, &'t str)> {
     let mut parts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let found = tokens.iter().filter(|token| !token.content.is_empty()).filter_map(|token| {
+        let found = tokens.iter().filter(|(_, token)| !token.content.is_empty()).filter_map(|(id, token)| {
             let start = rest.find(&token.content)?;
-            Some((start, usize::MAX - token.content.len(), token))
+            Some((start, usize::MAX - token.content.len(), (id, token)))
         });
-        let Some((start, _, token)) = found.min_by_key(|(start, shortness, _)| (*start, *shortness)) else {
+        let Some((start, _, (id, token))) = found.min_by_key(|(start, shortness, _)| (*start, *shortness)) else {
             parts.push((None, rest));
             break;
         };
@@ -224,7 +191,7 @@ fn cut<'t>(text: &'t str, tokens: &[AddedToken]) -> Vec<(Option<u32>, &'t str)> 
         if start > 0 {
             parts.push((None, &rest[..start]));
         }
-        parts.push((Some(token.id), &rest[start..end]));
+        parts.push((Some(*id), &rest[start..end]));
         rest = &rest[end..];
     }
     parts

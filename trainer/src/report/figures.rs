@@ -195,16 +195,16 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
 }
 
 /// A confusion matrix for each model.
-pub(super) fn confusions(evidence: &Evidence) -> Vec<Figure> {
-    let figure = |model: &ModelEvidence| {
-        let (predictions, metrics) = model.predicted.as_ref()?;
-        let counts = confusion(predictions, evidence.label_names.len()).ok()?;
+pub(super) fn confusions(evidence: &Evidence) -> anyhow::Result<Vec<Figure>> {
+    let figure = |model: &ModelEvidence| -> anyhow::Result<Option<Figure>> {
+        let Some((predictions, metrics)) = &model.predicted else { return Ok(None) };
+        let counts = confusion(predictions, evidence.label_names.len())?;
         let name = model.which.as_str();
         let not_finite = match metrics.n_non_finite {
             0 => String::new(),
             n => format!(" {n} rows without a finite answer are not counted in any cell."),
         };
-        Some(Figure {
+        Ok(Some(Figure {
             id: format!("confusion-{name}"),
             title: capitalised(name),
             caption: format!("Rows by true class (down) and predicted class (across).{not_finite}"),
@@ -220,9 +220,9 @@ pub(super) fn confusions(evidence: &Evidence) -> Vec<Figure> {
                 classes: evidence.label_names.clone(),
                 counts,
             }),
-        })
+        }))
     };
-    evidence.models.iter().filter_map(figure).collect()
+    evidence.models.iter().filter_map(|model| figure(model).transpose()).collect()
 }
 
 /// A reliability diagram for each model.

@@ -33,7 +33,7 @@ pub(super) fn document(evidence: &Evidence) -> anyhow::Result<Document> {
     let mut sections = vec![result(evidence)?];
     sections.extend(damage(evidence));
     sections.extend(training(evidence));
-    sections.extend(differences(evidence));
+    sections.extend(differences(evidence)?);
     sections.extend(calibration(evidence)?);
     sections.push(provenance(evidence));
     Ok(Document {
@@ -220,14 +220,14 @@ fn training(evidence: &Evidence) -> Option<Section> {
     Some(Section { id: "training", title: "Fine-tuning", blocks })
 }
 
-fn differences(evidence: &Evidence) -> Option<Section> {
-    let confusion = figures::confusions(evidence);
+fn differences(evidence: &Evidence) -> anyhow::Result<Option<Section>> {
+    let confusion = figures::confusions(evidence)?;
     if confusion.is_empty() {
-        return None;
+        return Ok(None);
     }
     let mut blocks = vec![Block::Figures(confusion)];
     blocks.extend(only_right(evidence));
-    Some(Section { id: "differences", title: "Where the models differ", blocks })
+    Ok(Some(Section { id: "differences", title: "Where the models differ", blocks }))
 }
 
 /// The sentences that only one of the three models gets right.
