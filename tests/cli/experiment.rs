@@ -16,7 +16,7 @@ use trainer::interrupt::Interrupt;
 use trainer::open_model::Weights;
 use trainer::run_dir::tensorboard::{self, tags};
 use trainer::run_dir::{RunDir, metrics};
-use trainer::runner::{Outcome, Prepared, RunRequest, fine_tune};
+use trainer::runner::{Models, Outcome, Prepared, RunRequest, fine_tune};
 
 use crate::bert_heal;
 use crate::fixture::{dataset, hash, json, long_enough, program, text, tiny_distilbert, tiny_model, wait_for_steps};
@@ -204,6 +204,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         device: DeviceChoice::Cpu,
         save_steps: 1000,
         dump: None,
+        models: Models::Keep,
     })
     .unwrap();
     let fine_tuned = |name: &str, interrupt: &Interrupt| {

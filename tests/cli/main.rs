@@ -24,6 +24,7 @@ mod schemas;
 mod shell;
 #[cfg(unix)]
 mod signals;
+mod sweep;
 mod tables;
 mod usage;
 

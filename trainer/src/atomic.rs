@@ -80,14 +80,14 @@ fn replace_dir(temporary: tempfile::TempDir, path: &Path) -> io::Result<()> {
 
 /// Temporary files are private at first; results get the permissions that files usually have.
 #[cfg(unix)]
-fn make_readable(file: &File) -> io::Result<()> {
+pub(super) fn make_readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = if file.metadata()?.is_dir() { 0o755 } else { 0o644 };
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_file: &File) -> io::Result<()> {
+pub(super) fn make_readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -26,6 +26,7 @@ mod predict;
 mod quickstart;
 mod report;
 mod run;
+mod sweep;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -75,6 +76,7 @@ pub enum Command {
     Quickstart(quickstart::QuickstartArgs),
     Fetch(fetch::FetchArgs),
     Run(Box<run::RunArgs>),
+    Sweep(Box<sweep::SweepArgs>),
     Report(report::ReportArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
@@ -95,6 +97,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Fetch(args) => fetch::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),

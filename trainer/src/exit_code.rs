@@ -24,6 +24,9 @@ pub enum ExitCode {
     CellsFailed = 3,
     /// Ctrl-C; what is done is saved, and the same command goes on from there.
     Interrupted = 4,
+    /// Not now: another process is at it, or what it needs is not there yet. The number is sendmail's, which schedulers and
+    /// scripts know as a temporary failure.
+    TryAgain = 75,
 }
 
 impl From<ExitCode> for std::process::ExitCode {

@@ -18,6 +18,8 @@ use crate::say;
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
+    /// Another reason to stop.
+    other: Option<Arc<AtomicBool>>,
 }
 
 impl Interrupt {
@@ -37,7 +39,13 @@ impl Interrupt {
     /// Whether there was a signal.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::Relaxed)
+        self.requested.load(Ordering::Relaxed) || self.other.as_ref().is_some_and(|other| other.load(Ordering::Relaxed))
+    }
+
+    /// The same, which is also requested as soon as `other` is set.
+    #[must_use]
+    pub fn or(&self, other: Arc<AtomicBool>) -> Self {
+        Self { requested: self.requested.clone(), other: Some(other) }
     }
 
     /// Asks for the orderly end as the first signal does.

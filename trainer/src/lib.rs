@@ -11,6 +11,7 @@
 //! - `progress`: how far a long job is
 //! - [`device`]: from the user's choice of a device to candle's
 //! - `estimate`: memory and time of a training, before it starts
+//! - `failpoint`: places where a test can have the process killed
 //!
 //! Files, models and data
 //! - `atomic`: files and folders that appear whole or not at all
@@ -25,6 +26,7 @@
 //! - [`card`]: the model card of a checkpoint
 //! - [`run_dir`]: what a run leaves on disk
 //! - [`runner`]: a run: fine-tune, corrupt, fine-tune again, judge
+//! - [`sweep`]: many runs, on one machine or many
 //! - `report`: what a run, or many, showed, as a page
 //!
 //! On top
@@ -41,6 +43,7 @@ pub mod device;
 pub mod environment;
 mod estimate;
 pub mod exit_code;
+mod failpoint;
 pub mod help;
 pub mod hub;
 pub mod interrupt;
@@ -52,6 +55,7 @@ mod progress;
 mod report;
 pub mod run_dir;
 pub mod runner;
+pub mod sweep;
 mod threads;
 mod untrusted;
 

@@ -3,6 +3,7 @@
 use crate::say;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// How often a log gets a line: often enough to see that it moves, seldom enough to read.
@@ -10,6 +11,32 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The share of a new step in the loss and accuracy that are shown; single batches jump too much to read.
 const SMOOTHING: f64 = 0.1;
+
+/// How far a phase is, for whoever watches this process.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PhaseProgress {
+    /// What the phase is called.
+    pub name: String,
+    /// Steps done.
+    pub step: usize,
+    /// Steps in all.
+    pub n_steps: usize,
+    /// The smoothed loss, in phases that have one.
+    pub loss: Option<f64>,
+}
+
+type Watch = Box<dyn Fn(PhaseProgress) + Send + Sync>;
+
+static WATCH: OnceLock<Watch> = OnceLock::new();
+
+/// How often a watcher is told.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Has `watch` told how far each phase of this process is, now and then; to be called once.
+pub fn watch(watch: impl Fn(PhaseProgress) + Send + Sync + 'static) {
+    // Who came first stays.
+    let _ = WATCH.set(Box::new(watch));
+}
 
 /// Progress through one phase of a job, such as one fine-tuning.
 pub struct Progress {
@@ -23,6 +50,7 @@ pub struct Progress {
     accuracy: Option<f64>,
     started: Instant,
     last_line: Instant,
+    last_watched: Option<Instant>,
     bar: Option<ProgressBar>,
 }
 
@@ -53,6 +81,7 @@ impl Progress {
             accuracy: None,
             started: now,
             last_line: now,
+            last_watched: None,
             bar,
         }
     }
@@ -94,6 +123,17 @@ impl Progress {
 
     fn show(&mut self) {
         let elapsed = self.started.elapsed();
+        if let Some(watch) = WATCH.get()
+            && self.last_watched.is_none_or(|last| last.elapsed() >= WATCH_INTERVAL)
+        {
+            self.last_watched = Some(Instant::now());
+            watch(PhaseProgress {
+                name: self.name.clone(),
+                step: self.step,
+                n_steps: self.total_steps,
+                loss: self.loss.filter(|loss| loss.is_finite()),
+            });
+        }
         if let Some(bar) = &self.bar {
             bar.set_position(self.step as u64);
             bar.set_message(self.describe(elapsed));

@@ -4,6 +4,7 @@
 //! A run is a sequence of parts, each of which is durable before the next starts: a part that is there is not made
 //! again, so the same command on the same folder goes on where it was stopped, however that happened.
 
+mod cell;
 mod dump;
 mod fine_tune;
 mod judge;
@@ -11,6 +12,7 @@ mod prepare;
 mod reuse;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use shared::Condition;
@@ -19,15 +21,18 @@ use shared::inspection::weight_changes;
 use shared::model::ParameterPath;
 use shared::random::Seed;
 use shared::record::{
-    Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes,
-    RunRecord, RunStatus, TrainSummary,
+    Comparison, CorruptionDetail, CorruptionSummary, Hashes, ModelResult, PhaseSummary, Protocol, ResultHashes, RunId,
+    RunRecord, RunStatus, TrainSummary, WeightsReturned,
 };
 use shared::{Error, Parameters};
 
+pub use cell::{CellOutcome, UndamagedModel, UndamagedOutcome, cell, undamaged_model};
 pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
-pub use prepare::{Encoded, Prepared, RunRequest, checkpoint_files, cuts_in_words, encode, max_length};
+pub use prepare::{
+    DEFAULT_MAX_LENGTH, Encoded, Models, Prepared, RunRequest, checkpoint_files, cuts_in_words, encode, max_length,
+};
 
 use crate::atomic;
 use crate::card::{CARD, MadeBy, card};
@@ -45,6 +50,9 @@ struct Progress {
     hashes: ResultHashes,
     /// [`RunStatus::Failed`], when a fine-tuning broke off.
     failure: Option<RunStatus>,
+    weights: Option<WeightsReturned>,
+    /// Seconds in which models were judged.
+    evaluation_secs: f64,
     notes: Vec<String>,
 }
 
@@ -141,13 +149,15 @@ fn take_over(
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
     if let Some(summary) = reuse::take_over(prepared, run_dir, condition)? {
-        progress.notes.push(format!(
-            "The {condition} model was reused from run {}, which has the same spec and numerics.",
-            summary.reused_from.as_ref().map_or("?", |id| id.as_str())
-        ));
+        progress.notes.push(reused(condition, summary.reused_from.as_ref()));
         run_dir.write_json(&phase_file(condition), &summary)?;
     }
     Ok(())
+}
+
+fn reused(condition: Condition, from: Option<&RunId>) -> String {
+    let from = from.map_or("?", |id| id.as_str());
+    format!("The {condition} model was reused from run {from}, which has the same spec and numerics.")
 }
 
 /// Corrupts `parameters`, keeps what that did, and judges it.
@@ -193,7 +203,9 @@ fn fine_tuned(
     } else {
         match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
             Outcome::Done { parameters, summary } => {
-                prepared.write_checkpoint(run_dir, phase, &parameters)?;
+                if prepared.models == Models::Keep {
+                    prepared.write_checkpoint(run_dir, phase, &parameters)?;
+                }
                 run_dir.write_json(&phase_file(phase), &summary)?;
                 let n_steps = summary.steps;
                 progress.phases.push(summary);
@@ -202,11 +214,9 @@ fn fine_tuned(
             Outcome::Failed { error, summary } => {
                 progress.phases.push(summary);
                 progress.failure = Some(failure(phase, &error)?);
-                progress.notes.push(format!(
-                    "The last good state of the {} model is kept in state/{}.",
-                    phase.as_str(),
-                    phase.as_str()
-                ));
+                if prepared.models == Models::Keep {
+                    progress.notes.push(format!("The last good state of the {phase} model is kept in state/{phase}."));
+                }
                 return Ok(None);
             }
         }
@@ -224,11 +234,18 @@ fn keep(
     n_steps: usize,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
-    if !run_dir.checkpoint_path(which).is_dir() {
-        prepared.write_checkpoint(run_dir, which, parameters)?;
-    }
-    let hash = prepared.checkpoint_hash(run_dir, which)?;
+    let hash = match prepared.models {
+        Models::Keep => {
+            if !run_dir.checkpoint_path(which).is_dir() {
+                prepared.write_checkpoint(run_dir, which, parameters)?;
+            }
+            prepared.checkpoint_hash(run_dir, which)?
+        }
+        Models::Forget => prepared.weights_hash(which, parameters)?,
+    };
+    let started = Instant::now();
     let judged = judge::judge(prepared, run_dir, which, parameters)?;
+    progress.evaluation_secs += started.elapsed().as_secs_f64();
     run_dir.log_result(which, &prepared.spec, n_steps, &judged.result)?;
     progress.judged.insert(which, judged);
     progress.hashes.set(which, hash);
@@ -237,7 +254,7 @@ fn keep(
 
 /// Keeps the texts of the reported rows, which predictions name only by their hash.
 fn keep_texts(prepared: &Prepared, run_dir: &RunDir) -> anyhow::Result<()> {
-    predictions::write(&run_dir.path().join(run_dir::TEXTS), &prepared.report_texts)
+    predictions::write(&run_dir.path().join(run_dir::TEXTS), prepared.report_texts.iter())
 }
 
 fn failure(phase: Condition, error: &Error) -> anyhow::Result<RunStatus> {
@@ -288,7 +305,7 @@ fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<RunRecord> 
             checkpoints: progress.hashes,
         },
         provenance: prepared.provenance.clone(),
-        weights: None,
+        weights: progress.weights,
         peak_rss_mib: peak_rss_mib(),
         numerics: Some(prepared.numerics.clone()),
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),

@@ -24,7 +24,7 @@ use crate::hub::{self, ModelParts};
 use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
 use crate::report::{self, Evidence};
-use crate::runner::{Prepared, RunRequest};
+use crate::runner::{Models, Prepared, RunRequest};
 
 /// The model where none is named.
 const DEFAULT_MODEL: &str = "minilm-l6";
@@ -119,6 +119,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         device: DeviceChoice::Auto,
         save_steps: 50,
         dump: None,
+        models: Models::Keep,
     })?;
     let (path, record) = carry_out(&prepared, args.out.as_deref())?;
     let page = report::write(&path, &report::default_path(&path))?;

@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::output::{print, print_json};
 use crate::report::words;
 use crate::run_dir::RunDir;
-use crate::runner::{self, BatchDump, Prepared, RunRequest};
+use crate::runner::{self, BatchDump, Models, Prepared, RunRequest};
 
 const EXAMPLES: &str = "\
 Plans:
@@ -108,6 +108,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         device: args.device.device,
         save_steps: args.save_steps,
         dump: args.dump_batches.clone().map(BatchDump::new).transpose()?,
+        models: Models::Keep,
     })?;
     let (path, record) = carry_out(&prepared, args.out.as_deref())?;
     if args.json {

@@ -13,6 +13,7 @@ use shared::{Error, Parameters};
 use super::judge;
 use super::prepare::Prepared;
 use crate::exit_code::interrupted;
+use crate::failpoint;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run_dir::RunDir;
@@ -151,6 +152,7 @@ pub fn fine_tune(
         let line = metrics_line(phase, &fine_tuning, &report);
         metrics.append(&line)?;
         events.append_step(&line, secs)?;
+        failpoint::reached("training.step");
         if let Some(dump) = &mut dump {
             dump.append(&report)?;
         }

@@ -11,6 +11,7 @@ use shared::statistics::{self, Bootstrap, Scores};
 use shared::training::logits;
 
 use super::prepare::{Encoded, Prepared};
+use crate::failpoint;
 use crate::progress::Progress;
 use crate::run_dir::{RunDir, predictions, predictions_name};
 use crate::say;
@@ -36,7 +37,7 @@ pub fn predictions_of(
     on_batch: impl FnMut(usize),
 ) -> anyhow::Result<Vec<Prediction>> {
     let outputs = logits(model, &rows.examples, batch_size, pad_token_id, on_batch)?;
-    let predictions = outputs.into_iter().zip(rows.examples.iter()).zip(&rows.row_hashes);
+    let predictions = outputs.into_iter().zip(rows.examples.iter()).zip(rows.row_hashes.iter());
     Ok(predictions
         .map(|((output, example), row_hash)| Prediction {
             row_hash: row_hash.clone(),
@@ -64,6 +65,7 @@ pub(super) fn judge(
         let on_batch = |n_rows| bar.advance(n_rows, 0);
         let predictions = predictions_of(&model, &prepared.report, BATCH_SIZE, prepared.pad_token_id(), on_batch)?;
         predictions::write(&path, &predictions)?;
+        failpoint::reached("evaluation.done");
         bar.finish("done");
         predictions
     };

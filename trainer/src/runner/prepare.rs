@@ -4,6 +4,7 @@ use shared::Condition;
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -15,6 +16,7 @@ use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
 use shared::model::ModelConfig;
 use shared::nn::Kernels;
+use shared::random::Seed;
 use shared::record::{
     DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows, TextLine,
 };
@@ -32,7 +34,7 @@ use crate::run_dir::RunDir;
 use crate::say;
 
 /// Tokens that a text is cut to where nobody says otherwise.
-const DEFAULT_MAX_LENGTH: usize = 128;
+pub const DEFAULT_MAX_LENGTH: usize = 128;
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -59,15 +61,26 @@ pub struct RunRequest<'a> {
     pub save_steps: usize,
     /// Where batches are dumped.
     pub dump: Option<BatchDump>,
+    /// What becomes of the models that it makes.
+    pub models: Models,
+}
+
+/// What becomes of the models that a run makes, once they are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// They are written as checkpoints.
+    Keep,
+    /// Only their hashes are kept.
+    Forget,
 }
 
 /// Rows as the model reads them, with the hashes that name them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Encoded {
     /// Token ids and labels.
     pub examples: Arc<Vec<EncodedExample>>,
     /// [`Example::row_hash`] of each.
-    pub row_hashes: Vec<String>,
+    pub row_hashes: Arc<Vec<String>>,
     /// Texts that were longer than the model reads.
     pub n_cut: usize,
 }
@@ -86,7 +99,7 @@ pub struct Prepared {
     /// The rows that are reported on.
     pub report: Encoded,
     /// Their texts.
-    pub report_texts: Vec<TextLine>,
+    pub report_texts: Arc<Vec<TextLine>>,
     /// Sizes, with the dataset's labels.
     pub config: ModelConfig,
     /// The plan, resolved for this model.
@@ -103,10 +116,12 @@ pub struct Prepared {
     pub save_steps: usize,
     /// Where batches are dumped.
     pub dump: Option<BatchDump>,
+    /// What becomes of the models that it makes.
+    pub models: Models,
     /// What a reader of the figures should know.
     pub notes: Vec<String>,
-    source: ModelSource,
-    tokenizer: TokenizerSource,
+    source: Rc<ModelSource>,
+    tokenizer: Rc<TokenizerSource>,
     label_names: Vec<String>,
     other_classes: OtherClasses,
     /// The parameters that `new` has read, until they are first asked for.
@@ -169,7 +184,7 @@ impl Prepared {
         let report = encode(opened.report_rows())?;
         notes.extend(train.cuts_in_words("training", max_length));
         notes.extend(report.cuts_in_words(opened.report_split.name(), max_length));
-        let report_texts = opened.report_rows().iter().map(TextLine::from).collect();
+        let report_texts = Arc::new(opened.report_rows().iter().map(TextLine::from).collect());
 
         let dtype = request.training.dtype;
         let freeze = freeze.map(|selection| selection.to_string());
@@ -208,12 +223,63 @@ impl Prepared {
             device_name,
             save_steps: request.save_steps,
             dump: request.dump,
+            models: request.models,
             notes,
             label_names: opened.dataset.label_names,
             other_classes: request.other_classes,
-            source,
-            tokenizer,
+            source: Rc::new(source),
+            tokenizer: Rc::new(tokenizer),
             read: RefCell::new(Some(checkpoint.parameters)),
+        })
+    }
+
+    /// The same run with another damage, or without any; rows, tokens and recipe are shared with this one.
+    ///
+    /// # Errors
+    /// Bad input when the plan is none, or does not fit the model.
+    pub fn with_damage(
+        &self,
+        corruption: Option<(Protocol, &str)>,
+        seed: Seed,
+        models: Models,
+    ) -> anyhow::Result<Self> {
+        let plan = corruption
+            .map(|(protocol, text)| {
+                let plan = Plan::parse(text).map_err(bad_input).context("--corrupt")?;
+                let resolved = plan.resolve(self.config.anatomy()).map_err(bad_input).context("--corrupt")?;
+                anyhow::Ok((protocol, plan.to_string(), resolved))
+            })
+            .transpose()?;
+        let spec = RunSpec::new(
+            self.spec.model.clone(),
+            self.spec.dataset.clone(),
+            plan.as_ref().map(|(protocol, plan, _)| (*protocol, plan.clone())),
+            self.spec.training.clone(),
+            Seeds { corruption: seed, ..self.spec.seeds },
+            self.spec.report_split,
+        );
+        Ok(Self {
+            spec,
+            provenance: self.provenance.clone(),
+            train: self.train.clone(),
+            held_out: self.held_out.clone(),
+            report: self.report.clone(),
+            report_texts: self.report_texts.clone(),
+            config: self.config.clone(),
+            plan: plan.map(|(_, _, resolved)| resolved),
+            frozen: self.frozen.clone(),
+            device: self.device.clone(),
+            device_name: self.device_name.clone(),
+            numerics: self.numerics.clone(),
+            save_steps: self.save_steps,
+            dump: None,
+            models,
+            notes: self.notes.clone(),
+            source: self.source.clone(),
+            tokenizer: self.tokenizer.clone(),
+            label_names: self.label_names.clone(),
+            other_classes: self.other_classes,
+            read: RefCell::new(None),
         })
     }
 
@@ -295,6 +361,12 @@ impl Prepared {
         checkpoint_files(&self.config, parameters, &self.tokenizer.files)
     }
 
+    /// SHA-256 (hex) of a model's weights as they would be written.
+    pub fn weights_hash(&self, which: Condition, parameters: &Parameters) -> anyhow::Result<String> {
+        let bytes = save_weights_with_history(parameters, &self.config_of(which).history)?;
+        Ok(hex::encode(Sha256::digest(bytes)))
+    }
+
     /// SHA-256 (hex) of a written model's weights.
     pub fn checkpoint_hash(&self, run_dir: &RunDir, which: Condition) -> anyhow::Result<String> {
         let path = run_dir.checkpoint_path(which).join("model.safetensors");
@@ -323,7 +395,7 @@ pub fn encode(tokenizer: &Tokenizer, rows: &[Example], max_length: usize) -> any
     let n_cut = encoded.iter().filter(|encoded| encoded.is_cut).count();
     let examples =
         encoded.into_iter().zip(rows).map(|(encoded, row)| EncodedExample::new(encoded, row.label)).collect();
-    let row_hashes = rows.iter().map(Example::row_hash).collect();
+    let row_hashes = Arc::new(rows.iter().map(Example::row_hash).collect());
     Ok(Encoded { examples: Arc::new(examples), row_hashes, n_cut })
 }
 

@@ -17,7 +17,7 @@ use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
-use crate::runner::{Prepared, RunRequest};
+use crate::runner::{Models, Prepared, RunRequest};
 
 /// Steps that `bench train` times without `--max-steps`.
 const TIMED_STEPS: usize = 30;
@@ -69,6 +69,7 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         device: args.device.device,
         save_steps: usize::MAX,
         dump: None,
+        models: Models::Keep,
     })?;
     let rounds = compare::in_turn(&args.output, || measure(&prepared))?;
     let other_rate = compare::matmul_flops_per_sec(&args.output)?;
