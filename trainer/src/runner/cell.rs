@@ -13,7 +13,8 @@ use shared::inspection::{WeightDistance, weight_distances};
 use shared::record::{ModelResult, PhaseSummary, Protocol, RunRecord, RunStatus, WeightsReturned};
 
 use super::judge::Judged;
-use super::{Prepared, Progress, corrupted, fine_tuned, record, reused};
+use super::parts::{Progress, corrupted, fine_tuned, record, reused};
+use super::prepare::Prepared;
 use crate::interrupt::Interrupt;
 use crate::run_dir::RunDir;
 

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::json;
 
-use super::WorkerFlags;
+use super::experiment::{WorkerFlags, carry_out};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
 use crate::say;
@@ -98,7 +98,7 @@ pub fn retry(args: &RetryArgs) -> anyhow::Result<ExitCode> {
     if args.mark {
         return Ok(ExitCode::Ok);
     }
-    super::carry_out(&plan, args.workers, args.json)
+    carry_out(&plan, args.workers, args.json)
 }
 
 /// Print the log of a cell that is running or failed

@@ -7,7 +7,7 @@ use indicatif::HumanDuration;
 use serde_json::json;
 use shared::Condition;
 
-use super::{ExperimentFlags, Planned};
+use super::experiment::{ExperimentFlags, Planned};
 use crate::exit_code::ExitCode;
 use crate::output::{print, print_json};
 use crate::sweep::Forecast;
