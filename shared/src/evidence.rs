@@ -30,7 +30,7 @@ use crate::record::{RunId, RunRecord};
 pub use budget::budget_topic;
 pub use calibration::calibration_topic;
 pub use datasets::datasets_topic;
-pub use experiment::{Cell, Experiment, SeedOutcome, differences_from_first, experiments};
+pub use experiment::{Cell, Experiment, SeedOutcome, differences_from_first, experiments, largest};
 pub use failed::failed_topic;
 pub use figures::figures;
 pub use labels::labels_topic;
@@ -39,7 +39,7 @@ pub use rows::{EvaluatedRow, RowPredictions};
 pub use sentences::sentences_topic;
 pub use tables::{plans_caption, plans_table, runs_table};
 pub use topic::{Piece, Topic};
-pub use topics::{largest, topics};
+pub use topics::topics;
 pub use weights::weights_topic;
 
 /// What a results file holds.

@@ -11,6 +11,7 @@ use super::mean::LEVEL;
 use super::topic::Piece;
 use super::{Cell, Experiment, SeedOutcome};
 use crate::Condition;
+use crate::claims;
 use crate::figure::{
     Axis, Chart, DataTable, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit,
 };
@@ -19,6 +20,9 @@ use crate::statistics::{Estimate, interquartile_mean, performance_profile, share
 
 /// Steps of a profile.
 const N_THRESHOLDS: usize = 24;
+
+/// What of a profile is drawn below its median.
+const MOST_BELOW_MEDIAN: f64 = 0.25;
 
 /// Plans whose profile is drawn: each takes thousands of draws.
 const MAX_PROFILES: usize = 6;
@@ -87,14 +91,13 @@ pub(super) fn across(datasets: &[&Experiment], n_before: usize) -> Vec<Piece> {
         common.protocol.as_str()
     );
     let number = n_before + 1;
-    let mut figures = vec![iqm_chart(rows, &caption, score, number)];
-    figures.extend(
-        all.iter()
-            .take(MAX_PROFILES)
-            .zip(1..)
-            .filter_map(|(scores, i)| profile(scores, score, &common.model, &format!("profile-{number}-{i}"))),
-    );
-    let iqm = figures.remove(0);
+    let iqm = iqm_chart(rows, common, number);
+    let figures: Vec<Figure> = all
+        .iter()
+        .take(MAX_PROFILES)
+        .zip(1..)
+        .filter_map(|(scores, i)| profile(scores, score, &common.model, &format!("profile-{number}-{i}")))
+        .collect();
     let profiles = (!figures.is_empty()).then_some(Piece::Figures(figures));
     [Piece::table(caption, table), Piece::Figures(vec![iqm])].into_iter().chain(profiles).collect()
 }
@@ -135,7 +138,8 @@ fn of_cell(cell: &Cell, protocol: Protocol) -> Vec<f64> {
     cell.seeds.iter().filter_map(score).collect()
 }
 
-fn iqm_chart(rows: Vec<IntervalRow>, caption: &str, score: &str, number: usize) -> Figure {
+fn iqm_chart(rows: Vec<IntervalRow>, common: &claims::Experiment, number: usize) -> Figure {
+    let score = score_name(common.protocol);
     let lowest = rows.iter().map(|row| row.interval.low).fold(1.0, f64::min);
     let highest = rows.iter().map(|row| row.interval.high).fold(1.0, f64::max);
     let described: Vec<String> =
@@ -144,7 +148,12 @@ fn iqm_chart(rows: Vec<IntervalRow>, caption: &str, score: &str, number: usize) 
     Figure {
         id: format!("iqm-{number}"),
         title: "Interquartile mean over datasets".to_owned(),
-        caption: caption.to_owned(),
+        caption: format!(
+            "{}, protocol {}; bars are 95 % intervals by a bootstrap of seeds within their dataset. On the dashed line \
+             nothing is lost.",
+            common.model,
+            common.protocol.as_str()
+        ),
         description: format!("Interquartile means: {}.", described.join("; ")),
         chart: Chart::Intervals(IntervalChart {
             axis: Axis::linear(score, low, high, Unit::Percent),
@@ -160,7 +169,13 @@ fn profile(scores: &Scores, score: &str, model: &str, id: &str) -> Option<Figure
     let values = scores.groups.concat();
     let lowest = values.iter().copied().fold(1.0, f64::min);
     let highest = values.iter().copied().fold(1.0, f64::max);
-    let (low, high) = ((20.0 * lowest).floor() / 20.0 - 0.05, (20.0 * highest).ceil() / 20.0 + 0.05);
+    // One healing that broke off would take most of the axis.
+    let mut sorted = values.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let least = lowest.max(sorted[sorted.len() / 2] - MOST_BELOW_MEDIAN);
+    let (low, high) = ((20.0 * least).floor() / 20.0 - 0.05, (20.0 * highest).ceil() / 20.0 + 0.05);
+    let n_below = values.iter().filter(|value| **value < low).count();
+    let below = if n_below == 0 { String::new() } else { format!(" {n_below} runs lie below the axis.") };
     let points = (0..=N_THRESHOLDS).map(|i| {
         let threshold = low + (high - low) * i as f64 / N_THRESHOLDS as f64;
         let above = |values: &[f64]| performance_profile(values, &[threshold]).map_or(0.0, |shares| shares[0]);
@@ -175,7 +190,7 @@ fn profile(scores: &Scores, score: &str, model: &str, id: &str) -> Option<Figure
         title: format!("Performance profile: {plan}"),
         caption: format!(
             "Share of runs whose score is above a threshold, with 95 % intervals by a bootstrap of seeds within their \
-             dataset; {model}, {} datasets, {} runs. Score: {}.",
+             dataset; {model}, {} datasets, {} runs. Score: {}.{below}",
             scores.groups.len(),
             values.len(),
             lower_first(score)

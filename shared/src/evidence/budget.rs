@@ -144,8 +144,8 @@ fn charts(budgets: &[AtBudget], n_before: usize) -> Vec<Figure> {
         figures.push(of("budget-deficit", "Deficit", y, first.experiment.deficits_are_over(), deficits));
     }
     if recoveries.len() > 1 {
-        let (low, high) = ends(&recoveries, 0.0, 1.0);
-        let y = Axis::linear("recovery", low, high, Unit::Percent);
+        let (low, high) = ends(&recoveries, 1.0, 1.0);
+        let y = Axis::linear("recovery", (10.0 * low - 0.5).floor() / 10.0, (10.0 * high).ceil() / 10.0, Unit::Percent);
         figures.push(of("budget-recovery", "Recovery", y, "over seeds on these rows", recoveries));
     }
     figures

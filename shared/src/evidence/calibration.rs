@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::mean::{Mean, over_seeds};
 use super::rows::RowPredictions;
 use super::tables::models;
-use super::topic::{Piece, Topic, seeds_in_words};
-use super::{Cell, Experiment};
+use super::topic::{MAX_EXPERIMENTS, Piece, Topic, seeds_in_words};
+use super::{Cell, Experiment, experiment::largest};
 use crate::Condition;
 use crate::evaluation::CompactReliability;
 use crate::figure::{Axis, Chart, DataTable, Figure, LineChart, Mark, Point, Series, Unit};
@@ -22,7 +22,8 @@ pub fn calibration_topic(
     let records: BTreeMap<&RunId, &RunRecord> = records.iter().map(|record| (&record.run_id, record)).collect();
     let predictions: BTreeMap<&RunId, &RowPredictions> = predictions.iter().map(|of| (&of.run_id, of)).collect();
     let (mut pieces, mut figures) = (Vec::new(), Vec::new());
-    for experiment in experiments.iter().filter(|experiment| experiment.common.superseded.is_none()) {
+    let today = largest(experiments, MAX_EXPERIMENTS);
+    for experiment in today.into_iter().filter(|experiment| experiment.common.superseded.is_none()) {
         pieces.extend(errors(experiment, &records));
         for cell in &experiment.cells {
             figures.extend(reliability(experiment, cell, &predictions, figures.len() + 1));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::across::across;
 use super::mean::one_decimal;
-use super::topic::{Piece, Topic, alike, seeds_in_words};
+use super::topic::{MAX_FIGURES, Piece, Topic, alike, seeds_in_words};
 use super::{Cell, Experiment};
 use crate::claims::{Damage, End};
 use crate::figure::{Chart, Figure, HeatCell, HeatChart, HeatRow};
@@ -35,7 +35,11 @@ pub fn datasets_topic(experiments: &[Experiment]) -> Option<Topic> {
         "Each dataset is one row: of its experiments with this model, protocol and budget the one with the most training \
          rows, and of these the one with the most seeds.{left_out}"
     );
-    let pieces = Piece::figures(heats).into_iter().chain(pieces).collect();
+    // Each with the page's width, since its cells have words in them.
+    let heats = heats.into_iter().map(|heat| Piece::Figures(vec![heat]));
+    let n_more = heats.len().saturating_sub(MAX_FIGURES);
+    let more = (n_more > 0).then(|| Piece::Text(format!("{n_more} more schemes, ends or models are left out.")));
+    let pieces = heats.take(MAX_FIGURES).chain(more).chain(pieces).collect();
     Topic::new("datasets", "Dataset by dataset", introduction, pieces)
 }
 

@@ -161,6 +161,17 @@ pub fn differences_from_first(experiments: &[Experiment]) -> Vec<Vec<FieldDiffer
     differences.collect()
 }
 
+/// The `most` experiments with the most whole runs, in their order; all when there are no more.
+#[must_use]
+pub fn largest(experiments: &[Experiment], most: usize) -> Vec<&Experiment> {
+    let n_runs = |experiment: &Experiment| experiment.cells.iter().map(|cell| cell.seeds.len()).sum::<usize>();
+    let mut by_size: Vec<usize> = (0..experiments.len()).collect();
+    by_size.sort_by_cached_key(|i| std::cmp::Reverse(n_runs(&experiments[*i])));
+    by_size.truncate(most);
+    by_size.sort_unstable();
+    by_size.into_iter().map(|i| &experiments[i]).collect()
+}
+
 impl Cell {
     /// Of the runs of one plan; none without any.
     fn new(mut runs: Vec<Run>) -> Option<Self> {

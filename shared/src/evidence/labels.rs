@@ -151,8 +151,10 @@ fn curve(budgets: &LabelBudgets, plan: &str, healed: &Accuracies, number: usize)
             "{seeds} a point, each with its own draw of rows; bars are Student's 95 % intervals of the mean over seeds"
         ),
     };
-    let lowest = series.iter().flat_map(|series| &series.points).map(|point| point.interval.map_or(point.y, |i| i.low));
-    let low = (10.0 * lowest.fold(1.0, f64::min)).floor() / 10.0;
+    let points = || series.iter().flat_map(|series| &series.points);
+    let lowest = points().map(|point| point.interval.map_or(point.y, |interval| interval.low)).fold(1.0, f64::min);
+    let highest = points().map(|point| point.interval.map_or(point.y, |interval| interval.high)).fold(0.0, f64::max);
+    let (low, high) = ((20.0 * lowest).floor() / 20.0, ((20.0 * highest).ceil() / 20.0).min(1.0));
     let ends: Vec<String> = series
         .iter()
         .filter_map(|series| {
@@ -173,7 +175,7 @@ fn curve(budgets: &LabelBudgets, plan: &str, healed: &Accuracies, number: usize)
                 scale: Scale::Log,
                 ..Axis::linear("training rows", 0.9 * least as f64, 1.1 * most as f64, Unit::Count)
             },
-            y: Axis::linear("accuracy", low, 1.0, Unit::Percent),
+            y: Axis::linear("accuracy", low, high.max(low + 0.05), Unit::Percent),
             series,
             diagonal: false,
         }),

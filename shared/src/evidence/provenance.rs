@@ -36,20 +36,18 @@ pub fn provenance_topic(records: &[RunRecord]) -> Option<Topic> {
         format!("schema {}, numerics {}{is_old}", record.spec.schema, record.spec.numerics_version)
     });
     push("numerics", &|record| record.numerics.as_ref().map_or("not recorded".to_owned(), ToString::to_string));
-    let models = by_hashes(records, ["model", "SHA-256 of weights", "of config", "of tokenizer"], |record| {
+    let models = table(records, ["model", "SHA-256 of weights", "of config", "of tokenizer"], |record| {
         let model = &record.spec.model;
         let weights = record.hashes.weights.as_ref().or(model.weights_sha256.as_ref());
         let weights = weights.cloned().unwrap_or_else(|| "drawn from the head seed".to_owned());
-        (
-            [model.name.clone(), weights, model.config_sha256.clone(), model.tokenizer_sha256.clone()],
-            record.provenance.model.as_ref(),
-        )
+        let of = [model.name.clone(), model.config_sha256.clone(), model.tokenizer_sha256.clone()];
+        (of, weights, record.provenance.model.as_ref())
     });
-    let data = by_hashes(records, ["dataset", "SHA-256 of rows", "train, validation, test", "classes"], |record| {
+    let data = table(records, ["dataset", "SHA-256 of rows", "train, validation, test", "classes"], |record| {
         let dataset = &record.spec.dataset;
         let rows = format!("{}, {}, {}", dataset.rows.train, dataset.rows.validation, dataset.rows.test);
-        let of = [dataset.name.clone(), record.hashes.data.clone(), rows, dataset.n_labels.to_string()];
-        (of, record.provenance.dataset.as_ref())
+        let of = [dataset.name.clone(), rows, dataset.n_labels.to_string()];
+        (of, record.hashes.data.clone(), record.provenance.dataset.as_ref())
     });
     let digest = records_sha256(records);
     let introduction = format!(
@@ -80,24 +78,29 @@ fn records_sha256(records: &[RunRecord]) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// A row for each different quadruple, with where it was fetched from and how many runs it has.
-fn by_hashes<'a>(
+/// A row for each difference in anything but the hash; the hash, or how many there are where a limit drew rows by seed.
+fn table<'a>(
     records: &'a [RunRecord],
     header: [&str; 4],
-    of: impl Fn(&'a RunRecord) -> ([String; 4], Option<&'a Source>),
+    of: impl Fn(&'a RunRecord) -> ([String; 3], String, Option<&'a Source>),
 ) -> DataTable {
-    let mut counts: BTreeMap<([String; 4], String), usize> = BTreeMap::new();
+    let mut groups: BTreeMap<([String; 3], String), BTreeMap<String, usize>> = BTreeMap::new();
     for record in records {
-        let (cells, source) = of(record);
+        let (cells, hash, source) = of(record);
         let source = source.map_or("files on the machine".to_owned(), |source| match &source.revision {
             Some(revision) => format!("{} at {revision}", source.id),
             None => source.id.clone(),
         });
-        *counts.entry((cells, source)).or_default() += 1;
+        *groups.entry((cells, source)).or_default().entry(hash).or_default() += 1;
     }
     let mut table = DataTable::new(header.into_iter().chain(["from", "runs"]));
-    for ((cells, source), n) in counts {
-        table.push(cells.into_iter().chain([source, Unit::Count.format(n as f64)]));
+    for (([name, second, third], source), hashes) in groups {
+        let n: usize = hashes.values().sum();
+        let hash = match hashes.len() {
+            1 => hashes.into_keys().next().unwrap_or_default(),
+            n => format!("{n} different ones, which runs.csv lists"),
+        };
+        table.push([name, hash, second, third, source, Unit::Count.format(n as f64)]);
     }
     table
 }

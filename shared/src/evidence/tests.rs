@@ -5,6 +5,9 @@ use crate::figure::Chart;
 use crate::record::{Numerics, Protocol, ReportSplit, RunSpec};
 use crate::training::Precision;
 
+mod predicted;
+mod topics;
+
 /// A finished run, its control as good as the healthy model; accuracies in whole percent of 1,000 rows.
 fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [usize; 3]) -> RunRecord {
     let right = [healthy, healthy, corrupted, healed].map(|percent| 10 * percent);

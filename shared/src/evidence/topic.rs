@@ -12,6 +12,9 @@ pub(super) const MAX_FIGURES: usize = 12;
 /// Rows of a table at most: a page with more is not read.
 pub(super) const MAX_ROWS: usize = 200;
 
+/// Experiments whose own tables a topic has: those with the most whole runs.
+pub(super) const MAX_EXPERIMENTS: usize = 12;
+
 /// A part of what many runs show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::mean::{Mean, one_decimal, over_seeds};
-use super::topic::{Piece, Topic, seeds_in_words};
-use super::{Cell, Experiment};
+use super::topic::{MAX_EXPERIMENTS, Piece, Topic, seeds_in_words};
+use super::{Cell, Experiment, experiment::largest};
 use crate::Condition;
 use crate::claims::{Damage, End};
 use crate::corruption::layers_in;
@@ -13,7 +13,10 @@ use crate::inspection::{Part, WeightDistance};
 use crate::record::{RunId, RunRecord, WeightsReturned};
 
 /// Plans of one experiment whose parts are listed one by one.
-const MAX_PLANS_BY_PART: usize = 8;
+const MAX_PLANS_BY_PART: usize = 3;
+
+/// Plans that have a sentence.
+const MAX_SENTENCES: usize = 24;
 
 /// Distance and angle of a part from the undamaged model's, by seed.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +41,9 @@ struct Returned<'a> {
 pub fn weights_topic(records: &[RunRecord], experiments: &[Experiment]) -> Option<Topic> {
     let kept = records.iter().filter_map(|record| Some((&record.run_id, record.weights.as_ref()?)));
     let weights: BTreeMap<&RunId, &WeightsReturned> = kept.collect();
-    let (mut pieces, mut figures) = (Vec::new(), Vec::new());
-    for experiment in experiments.iter().filter(|experiment| experiment.common.superseded.is_none()) {
+    let (mut pieces, mut figures, mut n_sentences) = (Vec::new(), Vec::new(), 0);
+    let today = largest(experiments, MAX_EXPERIMENTS);
+    for experiment in today.into_iter().filter(|experiment| experiment.common.superseded.is_none()) {
         let cells: Vec<Returned> = experiment.cells.iter().filter_map(|cell| Returned::of(cell, &weights)).collect();
         if cells.is_empty() {
             continue;
@@ -52,7 +56,9 @@ pub fn weights_topic(records: &[RunRecord], experiments: &[Experiment]) -> Optio
             ),
             summary(&cells),
         ));
-        pieces.extend(cells.iter().take(MAX_PLANS_BY_PART).map(|cell| Piece::Text(cell.sentence(experiment))));
+        let said = cells.iter().take(MAX_SENTENCES - n_sentences);
+        pieces.extend(said.map(|cell| Piece::Text(cell.sentence(experiment))));
+        n_sentences = (n_sentences + cells.len()).min(MAX_SENTENCES);
         pieces.push(Piece::table(
             format!("The same part by part, as means over seeds; the first {MAX_PLANS_BY_PART} plans at most."),
             by_part(&cells[..cells.len().min(MAX_PLANS_BY_PART)]),
@@ -146,8 +152,8 @@ impl<'a> Returned<'a> {
         format!(
             "{plan}, {}: {said}: the distance from the {reference} was {} before healing and {} after it ({seeds}){recovered}.",
             self.over,
-            before.in_words(two_decimals),
-            after.in_words(two_decimals)
+            before.in_words(three_decimals),
+            after.in_words(three_decimals)
         )
     }
 
@@ -224,8 +230,8 @@ fn damaged_parts(damage: Option<&Damage>, n_layers: usize) -> (impl Fn(Part) -> 
     (move |part| matches!(part, Part::Layer(layer_idx) if range.contains(&layer_idx)), words)
 }
 
-fn two_decimals(value: f64) -> String {
-    format!("{value:.2}")
+fn three_decimals(value: f64) -> String {
+    format!("{value:.3}")
 }
 
 fn summary(cells: &[Returned]) -> DataTable {
@@ -237,7 +243,7 @@ fn summary(cells: &[Returned]) -> DataTable {
         };
         let (distances, angles) = (cell.means(|(distance, _)| distance), cell.means(|(_, angle)| angle));
         let start = [cell.cell.plan.clone(), cell.n_seeds.to_string()];
-        let of_distance = (0..3).map(|i| words(distances.map(|means| means[i]), two_decimals));
+        let of_distance = (0..3).map(|i| words(distances.map(|means| means[i]), three_decimals));
         let of_angle = (0..2).map(|i| words(angles.map(|means| means[i]), one_decimal));
         let end = std::iter::once(cell.verdict().to_owned());
         table.push(start.into_iter().chain(of_distance).chain(of_angle).chain(end));
@@ -258,8 +264,8 @@ fn by_part(cells: &[Returned]) -> DataTable {
             table.push([
                 cell.cell.plan.clone(),
                 name(*part),
-                words(Some(&before.distances), two_decimals),
-                words(after.map(|after| &after.distances), two_decimals),
+                words(Some(&before.distances), three_decimals),
+                words(after.map(|after| &after.distances), three_decimals),
                 words(Some(&before.angles), one_decimal),
                 words(after.map(|after| &after.angles), one_decimal),
             ]);

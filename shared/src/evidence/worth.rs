@@ -57,6 +57,9 @@ impl Worth {
         match self.interval {
             None => "–".to_owned(),
             Some((low, high)) if low == high => self.in_words(low),
+            Some((low, high)) if low.is_finite() && high.is_finite() => {
+                format!("{} to {}", Unit::Count.format(low.round()), self.in_words(high))
+            }
             Some((low, high)) => format!("{} to {}", self.in_words(low), self.in_words(high)),
         }
     }

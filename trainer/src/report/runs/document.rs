@@ -28,8 +28,8 @@ const MAX_RUNS: usize = 200;
 /// Groups of experiments whose differences are listed, fields of each, and values of a field.
 const MAX_GROUPS: usize = 40;
 const MAX_FIELDS: usize = 6;
-const MAX_VALUES: usize = 8;
-const MAX_VALUE_CHARS: usize = 48;
+const MAX_VALUES: usize = 6;
+const MAX_VALUE_CHARS: usize = 24;
 
 /// Settings named below the headline.
 const MAX_SETTINGS: usize = 12;
@@ -203,8 +203,9 @@ fn apart(experiments: &[Experiment]) -> Vec<Block> {
 /// `training.epochs (1.0, 3.0)`.
 fn in_words(path: &str, values: &[String]) -> String {
     let short = |value: &String| {
+        let value = value.trim_matches('"');
         let is_long = value.chars().count() > MAX_VALUE_CHARS;
-        if is_long { value.chars().take(MAX_VALUE_CHARS - 1).chain(['…']).collect() } else { value.clone() }
+        if is_long { value.chars().take(MAX_VALUE_CHARS - 1).chain(['…']).collect() } else { value.to_owned() }
     };
     let mut shown: Vec<String> = values.iter().take(MAX_VALUES).map(short).collect();
     if values.len() > MAX_VALUES {
