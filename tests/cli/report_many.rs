@@ -26,8 +26,9 @@ fn ten_thousand() -> Vec<RunRecord> {
     records
 }
 
-/// Measured on two shared cores with the dev profile: see the body of the commit that changes it.
-const MOST: Duration = Duration::from_secs(60);
+/// Measured on 2026-11-29 with the dev profile on two cores under five times their load: 10,000 records of 4.5 kB in 840
+/// experiments took 8.7 s of processor time (30 s on the clock) and 231 MiB.
+const MOST: Duration = Duration::from_mins(1);
 
 #[test]
 fn ten_thousand_records_are_reported_in_a_moment_and_what_is_left_out_is_said() {

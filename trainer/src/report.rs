@@ -48,8 +48,8 @@ pub fn write(run: &Path, out: &Path) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// Bad input when `out` cannot be a folder.
 pub fn write_runs(runs: &runs::Runs, out: &Path) -> anyhow::Result<PathBuf> {
-    let page = write_document(&runs.document(), out)?;
-    for (name, bytes) in runs.csv_files()? {
+    let page = write_document(&runs::document(runs), out)?;
+    for (name, bytes) in runs::csv_files(runs)? {
         atomic::write_file(&out.join(name), &bytes).context("--out")?;
     }
     Ok(page)

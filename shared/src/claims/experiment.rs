@@ -105,8 +105,8 @@ impl Experiment {
         let mut common = Value::clone(&self.common);
         for path in paths {
             let (parents, field) = path.rsplit_once('.').unwrap_or(("", *path));
-            let parents = parents.split('.').filter(|key| !key.is_empty());
-            let parent = parents.fold(Some(&mut common), |value, key| value.and_then(|value| value.get_mut(key)));
+            let mut parents = parents.split('.').filter(|key| !key.is_empty());
+            let parent = parents.try_fold(&mut common, |value, key| value.get_mut(key));
             if let Some(object) = parent.and_then(Value::as_object_mut) {
                 object.shift_remove(field);
             }

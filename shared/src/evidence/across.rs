@@ -21,8 +21,8 @@ use crate::statistics::{Estimate, interquartile_mean, performance_profile, share
 /// Steps of a profile.
 const N_THRESHOLDS: usize = 24;
 
-/// What of a profile is drawn below its median.
-const MOST_BELOW_MEDIAN: f64 = 0.25;
+/// What of a profile is drawn below its lowest tenth, which may lie below the axis.
+const BELOW_LOWEST_TENTH: f64 = 0.1;
 
 /// Plans whose profile is drawn: each takes thousands of draws.
 const MAX_PROFILES: usize = 6;
@@ -172,7 +172,7 @@ fn profile(scores: &Scores, score: &str, model: &str, id: &str) -> Option<Figure
     // One healing that broke off would take most of the axis.
     let mut sorted = values.clone();
     sorted.sort_unstable_by(f64::total_cmp);
-    let least = lowest.max(sorted[sorted.len() / 2] - MOST_BELOW_MEDIAN);
+    let least = lowest.max(sorted[sorted.len() / 10] - BELOW_LOWEST_TENTH);
     let (low, high) = ((20.0 * least).floor() / 20.0 - 0.05, (20.0 * highest).ceil() / 20.0 + 0.05);
     let n_below = values.iter().filter(|value| **value < low).count();
     let below = if n_below == 0 { String::new() } else { format!(" {n_below} runs lie below the axis.") };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::mean::of_accuracies;
 use super::topic::{Piece, Topic, alike, range_of_seeds, seeds_in_words};
-use super::worth::{Worth, worth};
+use super::worth::{SeedCurve, Worth, worth};
 use super::{Experiment, SeedOutcome};
 use crate::Condition;
 use crate::claims;
@@ -95,10 +95,10 @@ impl<'a> LabelBudgets<'a> {
         let numbers: Vec<usize> = self.undamaged.keys().copied().filter(|n| n <= most_rows).collect();
         let of_seed = |(key, healed): (&Key, &f64)| {
             let undamaged = numbers.iter().map(|n| self.undamaged[n].get(&undamaged_key(*key)).copied());
-            Some((undamaged.collect::<Option<Vec<f64>>>()?, *healed))
+            Some(SeedCurve { undamaged: undamaged.collect::<Option<_>>()?, healed: *healed })
         };
-        let seeds: Vec<(Vec<f64>, f64)> = with_most.iter().filter_map(of_seed).collect();
-        let mean = seeds.iter().map(|(_, healed)| healed).sum::<f64>() / seeds.len() as f64;
+        let seeds: Vec<SeedCurve> = with_most.iter().filter_map(of_seed).collect();
+        let mean = seeds.iter().map(|seed| seed.healed).sum::<f64>() / seeds.len() as f64;
         Some((*most_rows, seeds.len(), mean, worth(&numbers, &seeds)?))
     }
 }

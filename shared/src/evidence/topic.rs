@@ -53,13 +53,14 @@ impl Topic {
 impl Piece {
     /// A table of which at most [`MAX_ROWS`] rows are shown, with a word on those that are not.
     pub(super) fn table(caption: impl Into<String>, mut table: DataTable) -> Self {
-        let mut caption = caption.into();
+        let caption = caption.into();
         let n_more = table.rows.len().saturating_sub(MAX_ROWS);
-        if n_more > 0 {
-            table.rows.truncate(MAX_ROWS);
-            caption += &format!(" The first {MAX_ROWS} rows are shown, {n_more} more are left out.");
-        }
-        Self::Table { caption, table }
+        table.rows.truncate(MAX_ROWS);
+        let more = match n_more {
+            0 => String::new(),
+            n => format!(" The first {MAX_ROWS} rows are shown, {n} more are left out."),
+        };
+        Self::Table { caption: caption + &more, table }
     }
 
     /// Charts of which at most [`MAX_FIGURES`] are drawn; those drawn, and a word on those that are not.

@@ -122,10 +122,9 @@ impl<'a> Returned<'a> {
 
     fn verdict(&self) -> &'static str {
         match self.means(|(distance, _)| distance).and_then(|[.., back]| back.interval) {
-            None => "undecided",
             Some(interval) if interval.low > 0.0 => "moved back",
             Some(interval) if interval.high < 0.0 => "moved farther away",
-            Some(_) => "undecided",
+            Some(_) | None => "undecided",
         }
     }
 

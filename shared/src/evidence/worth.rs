@@ -4,6 +4,15 @@ use super::mean::LEVEL;
 use crate::figure::Unit;
 use crate::statistics::stratified_bootstrap;
 
+/// What one seed measured; accuracies are 0–1.
+#[derive(Clone, Debug)]
+pub(super) struct SeedCurve {
+    /// Of the undamaged model, by number of training rows.
+    pub(super) undamaged: Vec<f64>,
+    /// Of the healed model with the most rows.
+    pub(super) healed: f64,
+}
+
 /// Labels on the undamaged curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Worth {
@@ -15,19 +24,19 @@ pub(super) struct Worth {
     range: (f64, f64),
 }
 
-/// The fewest training rows at which the mean undamaged curve reaches the mean healed accuracy. For each seed the undamaged
-/// accuracies at `numbers` of rows, which ascend, and the healed one with the last of them. None without a seed or a curve.
-pub(super) fn worth(numbers: &[usize], seeds: &[(Vec<f64>, f64)]) -> Option<Worth> {
+/// The fewest training rows at which the mean undamaged curve reaches the mean healed accuracy. Of each seed the undamaged
+/// accuracies are at `numbers` of rows, which ascend, and the healed one with the last of them. None without a seed or a curve.
+pub(super) fn worth(numbers: &[usize], seeds: &[SeedCurve]) -> Option<Worth> {
     let range = (*numbers.first()? as f64, *numbers.last()? as f64);
     if seeds.is_empty() || numbers.len() < 2 {
         return None;
     }
     let of = |drawn: &[f64]| {
-        let mean = |value: &dyn Fn(&(Vec<f64>, f64)) -> f64| {
+        let mean = |value: &dyn Fn(&SeedCurve) -> f64| {
             drawn.iter().map(|seed| value(&seeds[*seed as usize])).sum::<f64>() / drawn.len() as f64
         };
-        let curve: Vec<f64> = (0..numbers.len()).map(|i| mean(&|seed| seed.0[i])).collect();
-        reached(numbers, &curve, mean(&|seed| seed.1))
+        let curve: Vec<f64> = (0..numbers.len()).map(|i| mean(&|seed| seed.undamaged[i])).collect();
+        reached(numbers, &curve, mean(&|seed| seed.healed))
     };
     // Whole seeds are drawn, by their places.
     let places: Vec<f64> = (0..seeds.len()).map(|place| place as f64).collect();
@@ -93,6 +102,10 @@ mod tests {
 
     const NUMBERS: [usize; 3] = [100, 1_000, 10_000];
 
+    fn seed(healed: f64) -> SeedCurve {
+        SeedCurve { undamaged: vec![0.6, 0.8, 0.9], healed }
+    }
+
     #[test]
     fn the_curve_is_straight_over_the_logarithm_of_rows() {
         let curve = [0.6, 0.8, 0.9];
@@ -108,26 +121,25 @@ mod tests {
 
     #[test]
     fn equal_seeds_have_an_interval_without_length_and_one_seed_has_none() {
-        let seed = || (vec![0.6, 0.8, 0.9], 0.7);
+        let seed = || seed(0.7);
         let many = worth(&NUMBERS, &[seed(), seed(), seed()]).unwrap();
         assert_eq!(many.rows_in_words(), "316 rows");
         assert_eq!(many.interval_in_words(), "316 rows");
         assert_eq!(many.labels_in_words(), "9,684 of 10,000");
         assert_eq!(worth(&NUMBERS, &[seed()]).unwrap().interval_in_words(), "–");
-        assert_eq!((worth(&NUMBERS, &[]), worth(&NUMBERS[..1], &[(vec![0.6], 0.7)])), (None, None));
+        assert_eq!((worth(&NUMBERS, &[]), worth(&NUMBERS[..1], &[seed()])), (None, None));
     }
 
     #[test]
     fn what_lies_outside_the_measured_range_is_said_to() {
-        let curve = || vec![0.6, 0.8, 0.9];
-        let below = worth(&NUMBERS, &[(curve(), 0.5), (curve(), 0.7)]).unwrap();
+        let below = worth(&NUMBERS, &[seed(0.5), seed(0.7)]).unwrap();
         // Drawn twice, the first seed lies below the range; both together at its lower end.
         assert_eq!(below.rows_in_words(), "100 rows");
         assert_eq!(below.interval_in_words(), "fewer than 100 rows to 316 rows");
-        let above = worth(&NUMBERS, &[(curve(), 0.95), (curve(), 0.95)]).unwrap();
+        let above = worth(&NUMBERS, &[seed(0.95), seed(0.95)]).unwrap();
         assert_eq!(above.rows_in_words(), "more than 10,000 rows");
         assert!(above.labels_in_words().contains("outside the measured range"));
-        let under = worth(&NUMBERS, &[(curve(), 0.5)]).unwrap();
+        let under = worth(&NUMBERS, &[seed(0.5)]).unwrap();
         assert_eq!(under.labels_in_words(), "more than 9,900 of 10,000 (outside the measured range)");
     }
 }

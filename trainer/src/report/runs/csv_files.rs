@@ -7,7 +7,7 @@ use shared::Condition;
 use shared::claims::{End, Experiment};
 use shared::record::RunRecord;
 
-use super::Runs;
+use super::judged::Runs;
 
 /// Of a record what is no key and no metric of it: lists of phases, parts and files.
 const LEFT_OUT: [&str; 6] =
@@ -24,7 +24,7 @@ enum Cell {
 ///
 /// # Errors
 /// Never, but for a lack of memory.
-pub(super) fn files(runs: &Runs) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+pub(in crate::report) fn csv_files(runs: &Runs) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(vec![
         ("runs.csv".to_owned(), runs_csv(&runs.records)?),
         ("plans.csv".to_owned(), plans_csv(runs)?),
@@ -33,7 +33,7 @@ pub(super) fn files(runs: &Runs) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 }
 
 impl Cell {
-    fn text(text: impl ToString) -> Self {
+    fn text(text: &(impl ToString + ?Sized)) -> Self {
         Self::Text(text.to_string())
     }
 
@@ -69,7 +69,7 @@ fn csv(header: &[String], rows: impl IntoIterator<Item = Vec<Cell>>) -> anyhow::
         debug_assert_eq!(row.len(), header.len(), "a cell for each column");
         writer.write_record(row.into_iter().map(Cell::written))?;
     }
-    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
 /// A row for each run: every field of its record that is one value, by its path.
@@ -141,7 +141,7 @@ fn setting(experiment: &Experiment) -> [Cell; 11] {
         Cell::text(&experiment.model),
         Cell::text(&experiment.dataset),
         Cell::text(experiment.protocol.as_str()),
-        Cell::text(experiment.reference),
+        Cell::text(&experiment.reference),
         Cell::count(experiment.n_train_rows),
         Cell::number(training.epochs),
         training.max_steps.map_or(Cell::Empty, Cell::count),

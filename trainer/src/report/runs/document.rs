@@ -10,7 +10,7 @@ use shared::figure::{Chart, DataTable};
 use shared::record::RunStatus;
 
 use super::super::document::{Block, Document, Section};
-use super::Runs;
+use super::judged::Runs;
 
 /// Claims whose sentences are shown; from that many on there is a table of how many came to which outcome.
 const MAX_SENTENCES: usize = 100;
@@ -40,7 +40,7 @@ const RULE: &str = "One rule decides: “worse” or “better” if an exact si
                     claims.";
 
 /// The whole report.
-pub(super) fn document(runs: &Runs) -> Document {
+pub(in crate::report) fn document(runs: &Runs) -> Document {
     let n_failed = runs.records.iter().filter(|record| record.status != RunStatus::Ok).count();
     let n_experiments = runs.experiments.len();
     let mut sections = vec![
