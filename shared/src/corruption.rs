@@ -74,6 +74,7 @@ pub use bit_field::BitField;
 pub use parameter::ParameterKind;
 pub use plan::{Plan, Step};
 pub use report::{Report, TensorReport, Totals};
+pub(crate) use resolve::layers_in;
 pub use resolve::{ResolvedPlan, ResolvedSelection};
 pub use scheme::{Parameter, Scheme, SchemeEntry};
 pub use selection::Selection;

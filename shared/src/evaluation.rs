@@ -11,6 +11,6 @@ mod metrics;
 mod prediction;
 
 pub use calibration::{CALIBRATION_BINS, ReliabilityBin, expected_calibration_error, reliability_bins};
-pub use compact::CompactPredictions;
+pub use compact::{CompactPredictions, CompactReliability};
 pub use metrics::{Confusion, EvaluationError, Metrics, confusion, evaluate, rows_in_words};
 pub use prediction::{Prediction, predicted_class, softmax};

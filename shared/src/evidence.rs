@@ -5,18 +5,42 @@
 //! Wilson interval over its test rows, which says nothing about other seeds, and the captions say which it is. A deficit has
 //! the interval of its judgement.
 
+mod across;
+mod budget;
+mod calibration;
+mod datasets;
 mod experiment;
+mod failed;
 mod figures;
+mod labels;
 mod mean;
+mod provenance;
+mod rows;
+mod sentences;
 mod tables;
+mod topic;
+mod topics;
+mod weights;
+mod worth;
 
 use std::collections::BTreeSet;
 
 use crate::record::{RunId, RunRecord};
 
-pub use experiment::{Cell, Experiment, SeedOutcome, experiments};
+pub use budget::budget_topic;
+pub use calibration::calibration_topic;
+pub use datasets::datasets_topic;
+pub use experiment::{Cell, Experiment, SeedOutcome, differences_from_first, experiments, largest};
+pub use failed::failed_topic;
 pub use figures::figures;
+pub use labels::labels_topic;
+pub use provenance::provenance_topic;
+pub use rows::{EvaluatedRow, RowPredictions};
+pub use sentences::sentences_topic;
 pub use tables::{plans_caption, plans_table, runs_table};
+pub use topic::{Piece, Topic};
+pub use topics::topics;
+pub use weights::weights_topic;
 
 /// What a results file holds.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -13,8 +13,9 @@ mod network;
 mod table;
 
 pub use chart::{
-    Axis, Chart, Figure, HistogramChart, HistogramSeries, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart,
-    NetworkChart, NetworkModule, NetworkRow, Outside, Point, Reference, Series, Touched,
+    Axis, Chart, Figure, HeatCell, HeatChart, HeatRow, HistogramChart, HistogramSeries, IntervalChart, IntervalRow,
+    LineChart, Mark, MatrixChart, NetworkChart, NetworkModule, NetworkRow, Outside, Point, Reference, Scale, Series,
+    Touched,
 };
 pub use format::Unit;
 pub use table::DataTable;

@@ -12,6 +12,7 @@ mod headline;
 mod holm;
 mod scores;
 mod sign_flip;
+mod stratified;
 mod student;
 mod wilson;
 
@@ -24,6 +25,7 @@ pub use headline::{Deficit, MIN_SEEDS_FOR_A_CLAIM, Recovery, deficit, recovery, 
 pub use holm::holm;
 pub use scores::Scores;
 pub use sign_flip::{claims_within_reach, pairs_needed, sampled_sign_flip_p_value, sign_flip_floor, sign_flip_p_value};
+pub use stratified::stratified_bootstrap;
 pub use student::{student_mean, student_quantile, student_upper_tail};
 pub(crate) use wilson::normal_quantile;
 pub use wilson::wilson;

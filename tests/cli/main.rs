@@ -20,6 +20,7 @@ mod models;
 mod pairs;
 mod quickstart;
 mod report;
+mod report_many;
 mod schemas;
 mod shell;
 #[cfg(unix)]

@@ -42,12 +42,17 @@ pub fn write(run: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     write_document(&sections::document(&Evidence::read(run)?)?, out)
 }
 
-/// Writes the report of many runs into the folder `out`, and returns the page's path.
+/// Writes the report of many runs into the folder `out`, with every run, plan and claim as CSV beside it, and returns the
+/// page's path.
 ///
 /// # Errors
 /// Bad input when `out` cannot be a folder.
 pub fn write_runs(runs: &runs::Runs, out: &Path) -> anyhow::Result<PathBuf> {
-    write_document(&runs.document(), out)
+    let page = write_document(&runs::document(runs), out)?;
+    for (name, bytes) in runs::csv_files(runs)? {
+        atomic::write_file(&out.join(name), &bytes).context("--out")?;
+    }
+    Ok(page)
 }
 
 fn write_document(document: &document::Document, out: &Path) -> anyhow::Result<PathBuf> {

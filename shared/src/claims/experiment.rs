@@ -1,6 +1,7 @@
 //! Which runs may be put together.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -34,7 +35,8 @@ pub struct Experiment {
     /// Why it stands apart, such as `superseded (numerics 4)`; none for runs of this version.
     pub superseded: Option<String>,
     id: String,
-    common: Value,
+    /// Shared, since ten thousand runs may have a handful of experiments.
+    common: Arc<Value>,
 }
 
 /// A field in which two experiments differ.
@@ -69,8 +71,7 @@ impl Experiment {
         let numerics = serde_json::to_value(&record.numerics).expect("numerics have string keys only");
         common["numerics"] = numerics;
         common["reference"] = Value::String(reference.to_string());
-        let mut id = hex::encode(Sha256::digest(canonical_json(&common)));
-        id.truncate(12);
+        let id = short_hash(&common);
         let superseded = record.is_superseded().then(|| {
             let is_of_schema = spec.numerics_version == NUMERICS_VERSION;
             let (what, version) =
@@ -87,7 +88,7 @@ impl Experiment {
             numerics: record.numerics.clone(),
             superseded,
             id,
-            common,
+            common: Arc::new(common),
         }
     }
 
@@ -95,6 +96,22 @@ impl Experiment {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Twelve hexadecimal digits, equal exactly for experiments that differ in nothing but these fields, such as
+    /// `training.epochs`.
+    #[must_use]
+    pub fn id_but_for(&self, paths: &[&str]) -> String {
+        let mut common = Value::clone(&self.common);
+        for path in paths {
+            let (parents, field) = path.rsplit_once('.').unwrap_or(("", *path));
+            let mut parents = parents.split('.').filter(|key| !key.is_empty());
+            let parent = parents.try_fold(&mut common, |value, key| value.get_mut(key));
+            if let Some(object) = parent.and_then(Value::as_object_mut) {
+                object.shift_remove(field);
+            }
+        }
+        short_hash(&common)
     }
 
     /// The fields in which the two differ, in the order of their names; none when runs of both may be put together.
@@ -106,14 +123,20 @@ impl Experiment {
         differences
     }
 
+    /// How long a fine-tuning was: `3 epochs` or `500 steps`.
+    #[must_use]
+    pub fn length(&self) -> String {
+        match self.training.max_steps {
+            Some(steps) => format!("{steps} steps"),
+            None => format!("{} epochs", self.training.epochs),
+        }
+    }
+
     /// What a fine-tuning had: `5452 training rows, 3 epochs, learning rate 5e-5, batch 32, up to 128 tokens`.
     #[must_use]
     pub fn budget(&self) -> String {
         let training = &self.training;
-        let length = match training.max_steps {
-            Some(steps) => format!("{steps} steps"),
-            None => format!("{} epochs", training.epochs),
-        };
+        let length = self.length();
         let twice = match self.protocol {
             Protocol::Finetuned => " twice",
             Protocol::Pretrained => "",
@@ -131,11 +154,7 @@ impl Experiment {
 /// Model, dataset and protocol.
 impl fmt::Display for Experiment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = match self.protocol {
-            Protocol::Pretrained => "pretrained",
-            Protocol::Finetuned => "finetuned",
-        };
-        write!(f, "{} on {}, protocol {protocol}", self.model, self.dataset)?;
+        write!(f, "{} on {}, protocol {}", self.model, self.dataset, self.protocol.as_str())?;
         self.superseded.as_ref().map_or(Ok(()), |why| write!(f, ", {why}"))
     }
 }
@@ -144,6 +163,12 @@ impl fmt::Display for Experiment {
 fn reference(record: &RunRecord) -> Condition {
     let has_control = record.control.is_some() || !record.is_superseded();
     if record.spec.protocol == Protocol::Finetuned && has_control { Condition::Control } else { Condition::Healthy }
+}
+
+fn short_hash(common: &Value) -> String {
+    let mut hash = hex::encode(Sha256::digest(canonical_json(common)));
+    hash.truncate(12);
+    hash
 }
 
 /// Names that hashes stand for; they do not decide anything.

@@ -33,6 +33,19 @@ pub enum Outcome {
     Undecided,
 }
 
+impl Outcome {
+    /// In a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            Self::Equivalent => "equivalent",
+            Self::Better => "better",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
 /// A claim judged on one experiment. [`Display`](std::fmt::Display) is the one sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {

@@ -1,5 +1,6 @@
 //! What judging needs of a run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{End, Experiment};
 use crate::Condition;
 use crate::corruption::Plan;
-use crate::evaluation::Prediction;
+use crate::evaluation::{CompactPredictions, Prediction};
 use crate::record::{RunId, RunRecord, RunStatus, Seeds};
 use crate::statistics::StatisticsError;
 
@@ -81,25 +82,65 @@ impl Run {
         })
     }
 
+    /// What claims need of many records, those without damage left out. Equal experiments are kept once.
+    #[must_use]
+    pub fn from_records<'a>(records: impl IntoIterator<Item = &'a RunRecord>) -> Vec<Self> {
+        let mut experiments: BTreeMap<String, Experiment> = BTreeMap::new();
+        let mut runs: Vec<Self> = records.into_iter().filter_map(Self::from_record).collect();
+        for run in &mut runs {
+            match experiments.get(run.experiment.id()) {
+                Some(known) => run.experiment = known.clone(),
+                None => {
+                    experiments.insert(run.experiment.id().to_owned(), run.experiment.clone());
+                }
+            }
+        }
+        runs
+    }
+
     /// The same with the predictions of one of its models, in the dataset's order; its interval is then over rows as well.
     ///
     /// # Errors
     /// When the record has no such model, or the number of rows or of right ones is not the record's.
-    pub fn with_predictions(mut self, of: Condition, predictions: &[Prediction]) -> Result<Self, StatisticsError> {
+    pub fn with_predictions(self, of: Condition, predictions: &[Prediction]) -> Result<Self, StatisticsError> {
+        let are_right = predictions.iter().map(Prediction::is_correct).collect();
+        self.with_rows(of, are_right, predictions.iter().map(|prediction| prediction.row_hash.as_str()))
+    }
+
+    /// As [`Run::with_predictions`], of predictions in their compact form; `rows` are the rows' hashes and true classes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_compact_predictions<'a>(
+        self,
+        of: Condition,
+        predictions: &CompactPredictions,
+        rows: impl Iterator<Item = (&'a str, u32)> + Clone,
+    ) -> Result<Self, StatisticsError> {
+        let classes = predictions.classes.iter();
+        let are_right = classes.zip(rows.clone()).map(|(class, (_, label))| *class == Some(label)).collect();
+        self.with_rows(of, are_right, rows.map(|(hash, _)| hash))
+    }
+
+    fn with_rows<'a>(
+        mut self,
+        of: Condition,
+        are_right: Arc<[bool]>,
+        hashes: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, StatisticsError> {
         let unpaired = |first: String, second: String| StatisticsError::Unpaired { first, second };
         let arm = self.arms[of as usize]
             .as_mut()
             .ok_or_else(|| unpaired(format!("no {of} model in the record"), "its predictions".to_owned()))?;
-        let are_right: Arc<[bool]> = predictions.iter().map(Prediction::is_correct).collect();
         let n_right = are_right.iter().filter(|is_right| **is_right).count();
         // Both are the same division, but for how often it was rounded.
-        if predictions.len() != arm.n_rows || (n_right as f64 - arm.accuracy * arm.n_rows as f64).abs() > 1e-6 {
+        if are_right.len() != arm.n_rows || (n_right as f64 - arm.accuracy * arm.n_rows as f64).abs() > 1e-6 {
             let recorded = format!("accuracy {} of {} rows in the record", arm.accuracy, arm.n_rows);
-            return Err(unpaired(recorded, format!("{n_right} right of {} predictions", predictions.len())));
+            return Err(unpaired(recorded, format!("{n_right} right of {} predictions", are_right.len())));
         }
         let mut hasher = Sha256::new();
-        for prediction in predictions {
-            hasher.update(prediction.row_hash.as_bytes());
+        for hash in hashes {
+            hasher.update(hash.as_bytes());
             hasher.update(b"\n");
         }
         arm.rows = Some(Rows { are_right, digest: hasher.finalize().into() });

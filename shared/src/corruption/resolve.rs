@@ -242,15 +242,20 @@ fn has_heads(path: ParameterPath) -> bool {
 /// How many of `n_layers` layers are meant, or where and why that cannot be.
 fn layer_count(amount: Amount, n_layers: usize) -> Result<usize, (usize, String)> {
     match amount {
-        Amount::Fraction(fraction) if fraction == 0.0 || n_layers == 0 => Ok(0),
-        Amount::Fraction(fraction) => {
-            // Half up, of the number that was typed: 0.29 of 50 is 14.5, which in binary is 14.499999999999998.
-            let n = (fraction * n_layers as f64 + 0.5 + 1e-9).floor() as usize;
-            Ok(n.clamp(1, n_layers))
-        }
+        Amount::Fraction(fraction) => Ok(layers_in(fraction, n_layers)),
         Amount::Layers(n, _) if n <= n_layers => Ok(n),
         Amount::Layers(n, at) => Err((at.0, format!("{n} layers are out of range: the model has {n_layers}"))),
     }
+}
+
+/// How many layers a fraction of them is: rounded half up, and at least one unless it is 0.
+pub(crate) fn layers_in(fraction: f64, n_layers: usize) -> usize {
+    if fraction == 0.0 || n_layers == 0 {
+        return 0;
+    }
+    // Half up, of the number that was typed: 0.29 of 50 is 14.5, which in binary is 14.499999999999998.
+    let n = (fraction * n_layers as f64 + 0.5 + 1e-9).floor() as usize;
+    n.clamp(1, n_layers)
 }
 
 fn out_of_range(what: &str, index: usize, n: usize) -> String {

@@ -59,7 +59,7 @@ pub fn reliability_bins(predictions: &[Prediction]) -> Vec<ReliabilityBin> {
 }
 
 /// The bin of a confidence, from 0.
-fn bin_of(confidence: f64) -> usize {
+pub(super) fn bin_of(confidence: f64) -> usize {
     ((confidence * CALIBRATION_BINS as f64).ceil() as usize).clamp(1, CALIBRATION_BINS) - 1
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::mean::{Mean, over_seeds};
 use crate::Condition;
-use crate::claims::{self, Damage, Judgement, Question, Run};
-use crate::record::Seeds;
+use crate::claims::{self, Damage, FieldDifference, Judgement, Question, Run};
+use crate::record::{Protocol, Seeds};
 use crate::statistics::{Interval, Method};
 
 /// Runs that may be put together, by plan, and what they allow to be said.
@@ -53,11 +53,34 @@ pub struct SeedOutcome {
 }
 
 impl SeedOutcome {
+    /// Accuracy of the undamaged model that the healed one is compared with: the control, or where there is none the
+    /// healthy model.
+    #[must_use]
+    pub fn undamaged(&self) -> f64 {
+        self.control.unwrap_or(self.healthy)
+    }
+
+    /// The accuracy of one of the models, where the run has it.
+    #[must_use]
+    pub fn accuracy(&self, which: Condition) -> Option<f64> {
+        match which {
+            Condition::Healthy => Some(self.healthy),
+            Condition::Control => self.control,
+            Condition::Corrupted => Some(self.corrupted),
+            Condition::Healed => Some(self.healed),
+        }
+    }
+
+    /// What came back and what was lost, as fractions of all rows.
+    pub(super) fn gain_and_loss(&self) -> (f64, f64) {
+        (self.healed - self.corrupted, self.undamaged() - self.corrupted)
+    }
+
     /// What the healed model lacks, in percentage points: against the control, which has had the healing's budget as well,
     /// or where there is none against the healthy model.
     #[must_use]
     pub fn deficit(&self) -> f64 {
-        100.0 * (self.control.unwrap_or(self.healthy) - self.healed)
+        100.0 * (self.undamaged() - self.healed)
     }
 }
 
@@ -82,25 +105,18 @@ impl Experiment {
         Some(Mean { interval: judged.or(mean.interval), ..mean })
     }
 
+    /// The mean deficit of a plan in percentage points, with its interval.
+    #[must_use]
+    pub fn deficit_points(&self, cell: &Cell) -> Option<(f64, Option<Interval>)> {
+        self.deficit(cell).map(|mean| (mean.value, mean.interval))
+    }
+
     /// What the intervals of deficits are over.
     pub(super) fn deficits_are_over(&self) -> &'static str {
         let of_recovery = self.judgements.iter().filter(|judgement| judgement.question == Question::FullRecovery);
         let mut methods = of_recovery.filter_map(|judgement| judgement.interval_method).peekable();
         let is_crossed = methods.peek().is_some() && methods.all(|method| method == Method::Crossed);
         if is_crossed { "over seeds and rows" } else { "over seeds on these rows (Student's t)" }
-    }
-
-    /// In which fields it differs from another experiment of its model, dataset and protocol; none for another's.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let name = |experiment: &Self| {
-            let common = &experiment.common;
-            (common.model.clone(), common.dataset.clone(), common.protocol, common.superseded.clone())
-        };
-        if name(self) != name(other) {
-            return Vec::new();
-        }
-        self.common.differences(&other.common).iter().map(ToString::to_string).collect()
     }
 }
 
@@ -112,19 +128,48 @@ pub fn experiments(runs: &[Run], judgements: &[Judgement]) -> Vec<Experiment> {
     for run in runs {
         by_id.entry(run.experiment.id()).or_default().entry(&run.plan).or_default().push(run.clone());
     }
+    let mut judged: BTreeMap<&str, Vec<Judgement>> = BTreeMap::new();
+    for judgement in judgements {
+        judged.entry(judgement.experiment.id()).or_default().push(judgement.clone());
+    }
     let mut experiments: Vec<Experiment> = by_id
         .into_iter()
         .filter_map(|(id, cells)| {
             let common = cells.values().flatten().next()?.experiment.clone();
-            let judgements = judgements.iter().filter(|judgement| judgement.experiment.id() == id).cloned().collect();
+            let judgements = judged.remove(id).unwrap_or_default();
             Some(Experiment { common, cells: cells.into_values().filter_map(Cell::new).collect(), judgements })
         })
         .collect();
-    experiments.sort_by_key(|experiment| {
+    experiments.sort_by_cached_key(|experiment| {
         let common = &experiment.common;
         (common.superseded.is_some(), common.model.clone(), common.dataset.clone())
     });
     experiments
+}
+
+/// For each experiment in which fields it differs from the first one of its model, dataset and protocol; none for that one.
+#[must_use]
+pub fn differences_from_first(experiments: &[Experiment]) -> Vec<Vec<FieldDifference>> {
+    let mut firsts = BTreeMap::new();
+    let differences = experiments.iter().map(|experiment| {
+        let common = &experiment.common;
+        let is_finetuned = common.protocol == Protocol::Finetuned;
+        let first =
+            firsts.entry((&common.model, &common.dataset, is_finetuned, &common.superseded)).or_insert(experiment);
+        first.common.differences(common)
+    });
+    differences.collect()
+}
+
+/// The `most` experiments with the most whole runs, in their order; all when there are no more.
+#[must_use]
+pub fn largest(experiments: &[Experiment], most: usize) -> Vec<&Experiment> {
+    let n_runs = |experiment: &Experiment| experiment.cells.iter().map(|cell| cell.seeds.len()).sum::<usize>();
+    let mut by_size: Vec<usize> = (0..experiments.len()).collect();
+    by_size.sort_by_cached_key(|i| std::cmp::Reverse(n_runs(&experiments[*i])));
+    by_size.truncate(most);
+    by_size.sort_unstable();
+    by_size.into_iter().map(|i| &experiments[i]).collect()
 }
 
 impl Cell {

@@ -132,7 +132,7 @@ fn deficits(experiment: &Experiment) -> Option<Figure> {
         ),
         description: format!("Deficits: {}.", described.join("; ")),
         chart: Chart::Intervals(IntervalChart {
-            axis: Axis { label, low: lowest.floor(), high: highest.ceil(), unit: Unit::Number },
+            axis: Axis::linear(label, lowest.floor(), highest.ceil(), Unit::Number),
             level: 0.95,
             rows,
             references: vec![Reference { label: "fully healed".to_owned(), value: 0.0 }],

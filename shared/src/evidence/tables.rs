@@ -1,7 +1,7 @@
 //! Every run, and every plan, as a row.
 
-use super::mean::of_accuracies;
-use super::{Experiment, SeedOutcome};
+use super::mean::{of_accuracies, one_decimal};
+use super::{Cell, Experiment};
 use crate::Condition;
 use crate::claims::Judgement;
 use crate::figure::{DataTable, Unit};
@@ -37,30 +37,26 @@ pub fn plans_table(experiment: &Experiment) -> DataTable {
     let header = ["plan", "seeds", "failed"].into_iter().chain(models.iter().map(|which| which.as_str()));
     let mut table = DataTable::new(header.chain(["deficit, points", "recovery", "kept", "full recovery"]));
     for cell in &experiment.cells {
-        let of_model = |which: &Condition| {
-            let accuracy = |seed: &SeedOutcome| match which {
-                Condition::Healthy => Some(seed.healthy),
-                Condition::Control => seed.control,
-                Condition::Corrupted => Some(seed.corrupted),
-                Condition::Healed => Some(seed.healed),
-            };
-            let accuracies: Option<Vec<f64>> = cell.seeds.iter().map(accuracy).collect();
-            let mean = accuracies.and_then(|accuracies| of_accuracies(&accuracies, cell.n_rows));
-            mean.map_or_else(none, |mean| Unit::Percent.format(mean.value))
-        };
-        let deficit = experiment.deficit(cell).map_or_else(none, |mean| match mean.interval {
-            Some(interval) => format!("{:.1} ({:.1} to {:.1})", mean.value, interval.low, interval.high),
-            None => format!("{:.1}", mean.value),
-        });
+        let deficit = experiment.deficit(cell).map_or_else(none, |mean| mean.in_words(one_decimal));
         let judged = experiment.recovery_of(&cell.plan);
         let share = |share: fn(&Judgement) -> Option<f64>| {
             judged.and_then(share).map_or_else(none, |share| Unit::Percent.format(share))
         };
         let first = [cell.plan.clone(), cell.seeds.len().to_string(), cell.n_failed.to_string()];
         let last = [deficit, share(|j| j.recovery), share(|j| j.kept), verdict(experiment, &cell.plan)];
-        table.push(first.into_iter().chain(models.iter().map(of_model)).chain(last));
+        table.push(first.into_iter().chain(plans_row(cell, &models)).chain(last));
     }
     table
+}
+
+/// The mean accuracies of a cell, one for each of `models`.
+pub(super) fn plans_row(cell: &Cell, models: &[Condition]) -> Vec<String> {
+    let of_model = |which: &Condition| {
+        let accuracies: Option<Vec<f64>> = cell.seeds.iter().map(|seed| seed.accuracy(*which)).collect();
+        let mean = accuracies.and_then(|accuracies| of_accuracies(&accuracies, cell.n_rows));
+        mean.map_or_else(none, |mean| Unit::Percent.format(mean.value))
+    };
+    models.iter().map(of_model).collect()
 }
 
 /// What the cells of [`plans_table`] are.
@@ -74,7 +70,7 @@ pub fn plans_caption(experiment: &Experiment) -> String {
 }
 
 /// The models whose accuracies mean something here, in the order of their columns.
-fn models(experiment: &Experiment) -> Vec<Condition> {
+pub(super) fn models(experiment: &Experiment) -> Vec<Condition> {
     let has_control = experiment.common.reference == Condition::Control;
     // Under `pretrained` the corrupted model has an untrained head.
     let has_corrupted = experiment.common.protocol == Protocol::Finetuned;

@@ -5,6 +5,9 @@ use crate::figure::Chart;
 use crate::record::{Numerics, Protocol, ReportSplit, RunSpec};
 use crate::training::Precision;
 
+mod predicted;
+mod topics;
+
 /// A finished run, its control as good as the healthy model; accuracies in whole percent of 1,000 rows.
 fn record(plan: &str, seed: u64, [healthy, corrupted, healed]: [usize; 3]) -> RunRecord {
     let right = [healthy, healthy, corrupted, healed].map(|percent| 10 * percent);
@@ -125,7 +128,7 @@ fn runs_of_other_rows_or_another_reading_of_them_are_not_pooled() {
         let sizes: Vec<usize> = experiments.iter().map(|experiment| experiment.cells[0].seeds.len()).collect();
         assert_eq!(sizes, [3, 3]);
         assert!(experiments.iter().all(|one| tables::verdict(one, &one.cells[0].plan) == "undecided"));
-        assert!(!experiments[1].differences(&experiments[0]).is_empty(), "and the field is named");
+        assert!(!differences_from_first(&experiments)[1].is_empty(), "and the field is named");
     }
     // A name is what somebody calls a dataset, and a seed is no setting.
     let mut records: Vec<RunRecord> = (0..2).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
@@ -208,8 +211,8 @@ fn runs_that_another_arithmetic_computed_make_no_pair() {
     }
     let experiments = experiments(&records);
     assert_eq!(experiments.len(), 2);
-    let differences = experiments[1].differences(&experiments[0]);
-    assert!(differences.iter().any(|field| field.contains("numerics.instruction_set")), "{differences:?}");
+    let differences = &differences_from_first(&experiments)[1];
+    assert!(differences.iter().any(|field| field.path == "numerics.instruction_set"), "{differences:?}");
     // Of the damage at the top five seeds are here and one is there; the others have all six.
     let of_top =
         experiments.iter().flat_map(|one| &one.judgements).filter(|judgement| judgement.subject.contains("top"));

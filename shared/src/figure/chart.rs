@@ -36,6 +36,8 @@ pub enum Chart {
     Matrix(MatrixChart),
     /// A network as a stack, with what was changed in it.
     Network(NetworkChart),
+    /// Numbers by two names, the larger the darker.
+    Heat(HeatChart),
 }
 
 /// A numeric axis.
@@ -50,6 +52,20 @@ pub struct Axis {
     pub high: f64,
     /// How its numbers are written.
     pub unit: Unit,
+    /// How its numbers are spaced.
+    #[serde(default)]
+    pub scale: Scale,
+}
+
+/// How the numbers of an axis are spaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Equal steps are equally long.
+    #[default]
+    Linear,
+    /// Equal factors are equally long; both ends are above 0.
+    Log,
 }
 
 /// Values with their intervals on one axis.
@@ -236,6 +252,40 @@ pub struct Touched {
     pub is_upper_bound: bool,
 }
 
+/// Numbers by two names, the farther from 0 the darker; each is written in its cell, so that no meaning rests on colour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeatChart {
+    /// What the rows are.
+    pub row_label: String,
+    /// What the columns are.
+    pub column_label: String,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// From top to bottom.
+    pub rows: Vec<HeatRow>,
+}
+
+/// A row of numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeatRow {
+    /// Its name.
+    pub label: String,
+    /// One for each column; none where there is no number.
+    pub cells: Vec<Option<HeatCell>>,
+}
+
+/// One number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeatCell {
+    /// The number, which is written with one decimal.
+    pub value: f64,
+    /// A few words on it.
+    pub note: String,
+}
+
 impl Touched {
     /// The share that was changed, 0–1.
     #[must_use]
@@ -248,7 +298,13 @@ impl Axis {
     /// An axis for shares from 0 to 1, written as percent.
     #[must_use]
     pub fn percent(label: &str) -> Self {
-        Self { label: label.to_owned(), low: 0.0, high: 1.0, unit: Unit::Percent }
+        Self::linear(label, 0.0, 1.0, Unit::Percent)
+    }
+
+    /// An axis whose numbers are evenly spaced.
+    #[must_use]
+    pub fn linear(label: impl Into<String>, low: f64, high: f64, unit: Unit) -> Self {
+        Self { label: label.into(), low, high, unit, scale: Scale::Linear }
     }
 
     /// A number with the axis's unit.

@@ -12,6 +12,7 @@
 //! pixels, knows nothing of names that are too long, and its types come on top of the page's bytes. A scene is a vector
 //! of two kinds of shapes, needs no dependency, and the page already had it.
 
+mod heat;
 mod plane;
 mod rows;
 mod scene;
@@ -31,5 +32,6 @@ pub fn draw(chart: &Chart, width: f64) -> Scene {
         Chart::Histogram(chart) => plane::histogram(chart, width),
         Chart::Matrix(chart) => rows::matrix(chart, width),
         Chart::Network(chart) => rows::network(chart, width),
+        Chart::Heat(chart) => heat::heat(chart, width),
     }
 }

@@ -3,7 +3,7 @@
 use crate::statistics::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::{Chart, HistogramChart, IntervalChart, LineChart, MatrixChart, NetworkChart, Outside, Unit};
+use super::{Chart, HeatChart, HistogramChart, IntervalChart, LineChart, MatrixChart, NetworkChart, Outside, Unit};
 
 /// Cells as text, every row as long as the header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ impl Chart {
             Self::Histogram(chart) => histogram(chart),
             Self::Matrix(chart) => matrix(chart),
             Self::Network(chart) => network(chart),
+            Self::Heat(chart) => heat(chart),
         }
     }
 }
@@ -115,6 +116,20 @@ fn matrix(chart: &MatrixChart) -> DataTable {
     table
 }
 
+fn heat(chart: &HeatChart) -> DataTable {
+    let corner = format!("{} \\ {}", chart.row_label, chart.column_label);
+    let mut table = DataTable::new(std::iter::once(corner).chain(chart.columns.iter().cloned()));
+    for row in &chart.rows {
+        let cells = row.cells.iter().map(|cell| match cell {
+            Some(cell) if cell.note.is_empty() => format!("{:.1}", cell.value),
+            Some(cell) => format!("{:.1} ({})", cell.value, cell.note),
+            None => "–".to_owned(),
+        });
+        table.push(std::iter::once(row.label.clone()).chain(cells));
+    }
+    table
+}
+
 fn network(chart: &NetworkChart) -> DataTable {
     let mut table = DataTable::new(["part", "module", "changed", "values changed", "of"]);
     // From the output down, as it is drawn.
@@ -143,6 +158,22 @@ mod tests {
     use super::*;
     use crate::Condition;
 
+    #[test]
+    fn a_heat_table_has_every_number_with_its_note() {
+        let cell = |value: f64, note: &str| Some(super::super::HeatCell { value, note: note.into() });
+        let rows =
+            vec![super::super::HeatRow { label: "sst2".into(), cells: vec![cell(4.25, "n 3"), None, cell(-1.0, "")] }];
+        let chart = HeatChart {
+            row_label: "dataset".into(),
+            column_label: "level".into(),
+            columns: ["a", "b", "c"].map(str::to_owned).into(),
+            rows,
+        };
+        let table = Chart::Heat(chart).table();
+        assert_eq!(table.header, ["dataset \\ level", "a", "b", "c"]);
+        assert_eq!(table.rows, [["sst2", "4.2 (n 3)", "–", "-1.0"]]);
+    }
+
     fn point(x: f64, y: f64) -> Point {
         Point { x, y, interval: None, n: None }
     }
@@ -151,7 +182,7 @@ mod tests {
     fn curves_of_different_lengths_share_one_table() {
         let series = |label: &str, role, points| Series { label: label.into(), role, mark: Mark::Line, points };
         let chart = LineChart {
-            x: Axis { label: "step".into(), low: 0.0, high: 20.0, unit: Unit::Count },
+            x: Axis::linear("step", 0.0, 20.0, Unit::Count),
             y: Axis::percent("accuracy"),
             series: vec![
                 series("healthy", Some(Condition::Healthy), vec![point(10.0, 0.5), point(20.0, 0.75)]),
@@ -180,7 +211,7 @@ mod tests {
         let outside = Outside { n_below: 3, n_above: 4, n_non_finite: 5 };
         let series =
             HistogramSeries { label: "after".into(), role: Some(Condition::Corrupted), counts: vec![1, 2], outside };
-        let x = Axis { label: "value".into(), low: -1.0, high: 1.0, unit: Unit::Number };
+        let x = Axis::linear("value", -1.0, 1.0, Unit::Number);
         let table = Chart::Histogram(HistogramChart { x, series: vec![series] }).table();
         let expected = [["-1 to 0", "1"], ["0 to 1", "2"], ["below -1", "3"], ["above 1", "4"], ["not finite", "5"]];
         assert_eq!(table.rows, expected);

@@ -26,6 +26,17 @@ pub enum Protocol {
     Finetuned,
 }
 
+impl Protocol {
+    /// Its name, as options and files have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pretrained => "pretrained",
+            Self::Finetuned => "finetuned",
+        }
+    }
+}
+
 /// The split whose figures are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -188,15 +188,16 @@ impl RowKinds {
 
 /// The central interval of `values` that holds the share `level`, by linear interpolation between order statistics
 /// (`numpy.percentile`'s default, type 7 of Hyndman & Fan 1996).
-fn percentile_interval(mut values: Vec<f64>, level: f64) -> (f64, f64) {
+pub(super) fn percentile_interval(mut values: Vec<f64>, level: f64) -> (f64, f64) {
     values.sort_unstable_by(f64::total_cmp);
     let quantile = |p: f64| {
         let position = p * (values.len() - 1) as f64;
         let below = position.floor() as usize;
         let above = (below + 1).min(values.len() - 1);
         let share = position - below as f64;
-        // Without the branch an infinite neighbour with weight 0 would give NaN.
-        if share == 0.0 { values[below] } else { values[below] + share * (values[above] - values[below]) }
+        // Infinite neighbours have nothing between them but NaN.
+        let is_end = share == 0.0 || values[below].is_infinite();
+        if is_end { values[below] } else { values[below] + share * (values[above] - values[below]) }
     };
     let tail = (1.0 - level) / 2.0;
     (quantile(tail), quantile(1.0 - tail))

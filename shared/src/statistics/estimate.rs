@@ -49,6 +49,8 @@ pub enum Method {
     PairedBootstrap,
     /// Percentiles over resampled seeds and rows (arXiv:2106.16163).
     MultiBootstrap,
+    /// Percentiles over values resampled within groups (arXiv:2108.13264).
+    StratifiedBootstrap,
     /// The score interval of a proportion (Wilson 1927).
     Wilson,
     /// Student's t over seeds, so on these rows.

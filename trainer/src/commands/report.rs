@@ -26,12 +26,14 @@ Examples:
 ///
 /// For a folder of runs, or their results.jsonl, the report judges claims instead: each claim gets one sentence with
 /// its outcome (worse, equivalent, better or undecided), effect, interval, p-value and the number of seeds that would
-/// decide it. Only runs that differ in nothing but seeds and damage are pooled. A folder also has the predictions for
+/// decide it. Charts and tables follow: accuracy by level, recovery by budget, what damage is worth in labels, whether
+/// weights return, datasets side by side, calibration, failed runs; runs.csv, plans.csv and claims.csv have every number.
+/// Only runs that differ in nothing but seeds and damage are pooled. A folder also has the predictions for
 /// every row, so its intervals are over rows as well as seeds.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
-    /// Run folder, folder of runs, or results.jsonl
+    /// Run folder, folder of runs, results.jsonl, or a sweep's folder with one
     #[arg(value_name = "RUN", help_heading = "Run")]
     pub run: PathBuf,
 

@@ -94,7 +94,7 @@ pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
         1 => "each point is one step".to_owned(),
         n => format!("each point is the mean over the rows of {n} steps"),
     };
-    let x = Axis { label: "step".to_owned(), low: 0.0, high: last as f64, unit: Unit::Count };
+    let x = Axis::linear("step", 0.0, last as f64, Unit::Count);
     let figure = |id: &str, title: &str, y: Axis, series: Vec<Series>| {
         let ends: Vec<String> = series
             .iter()
@@ -116,7 +116,7 @@ pub(super) fn curves(evidence: &Evidence) -> Vec<Figure> {
         return Vec::new();
     }
     let highest = losses.iter().flat_map(|series| &series.points).map(|point| point.y).fold(0.0, f64::max);
-    let loss = Axis { label: "loss".to_owned(), low: 0.0, high: (1.05 * highest).max(1e-6), unit: Unit::Number };
+    let loss = Axis::linear("loss", 0.0, (1.05 * highest).max(1e-6), Unit::Number);
     vec![
         figure("loss", "Training loss", loss, losses),
         figure("training-accuracy", "Training accuracy", Axis::percent("accuracy"), accuracies),
@@ -183,7 +183,7 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
             ),
             description: format!("Histogram of {label}: before {}; after {}.", describe(before), describe(after)),
             chart: Chart::Histogram(HistogramChart {
-                x: Axis { label: "value".to_owned(), low: change.low, high: change.high, unit: Unit::Number },
+                x: Axis::linear("value", change.low, change.high, Unit::Number),
                 series: vec![
                     series("before", Some(Condition::Healthy), before),
                     series("after", Some(Condition::Corrupted), after),

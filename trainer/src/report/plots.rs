@@ -33,6 +33,8 @@ fn scene(figure: &Figure) -> Scene {
     let width = match &figure.chart {
         // Of a matrix the number of classes decides how much of it is needed.
         Chart::Intervals(_) | Chart::Network(_) | Chart::Matrix(_) => 900.0,
+        // No wider than its cells need, so that letters do not shrink on a narrow screen.
+        Chart::Heat(chart) => (160.0 + 120.0 * chart.columns.len() as f64).min(900.0),
         Chart::Lines(_) | Chart::Histogram(_) => 400.0,
     };
     draw(&figure.chart, width)

@@ -58,13 +58,8 @@ fn figures(drift: &Arc<DriftView>) -> Vec<Figure> {
             caption,
             description: format!("{title} from the embeddings to the top: {}.", ends.join(", ")),
             chart: Chart::Lines(LineChart {
-                x: Axis {
-                    label: "position, from the bottom".to_owned(),
-                    low: 0.0,
-                    high: n_layers as f64,
-                    unit: Unit::Count,
-                },
-                y: Axis { label: title.to_lowercase(), low: lowest, high: 1.0, unit: Unit::Number },
+                x: Axis::linear("position, from the bottom", 0.0, n_layers as f64, Unit::Count),
+                y: Axis::linear(title.to_lowercase(), lowest, 1.0, Unit::Number),
                 series,
                 diagonal: false,
             }),

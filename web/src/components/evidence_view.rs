@@ -8,7 +8,10 @@ use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
 use shared::claims::{ClaimsFile, Judgement, Run, judge};
-use shared::evidence::{Experiment, Results, experiments, figures, plans_caption, plans_table, runs_table};
+use shared::evidence::{
+    Experiment, Piece, Results, Topic, differences_from_first, experiments, figures, largest, plans_caption,
+    plans_table, runs_table, topics,
+};
 use shared::record::{Protocol, RunStatus};
 use shared::statistics::MIN_SEEDS_FOR_A_CLAIM;
 use std::sync::Arc;
@@ -19,6 +22,9 @@ const BUNDLED: &str = "results.jsonl";
 
 /// The most bytes of a results file: a record has about 4 kB, so this is over 10,000 runs.
 const MAX_BYTES: usize = 64 << 20;
+
+/// Experiments that are shown one by one: those with the most runs.
+const MAX_EXPERIMENTS: usize = 12;
 
 /// The page's fourth view.
 #[component]
@@ -92,10 +98,15 @@ fn body(results: &Results, name: &str) -> impl IntoView + use<> {
     let problems =
         results.problems.iter().map(|problem| view! { <li>{format!("{name} {problem}.")}</li> }).collect_view();
     let has_problems = !results.problems.is_empty();
-    let runs: Vec<Run> = results.records.iter().filter_map(Run::from_record).collect();
+    let runs = Run::from_records(&results.records);
     let judgements = judge(&ClaimsFile::default(), &runs).expect("the usual claims are in range");
-    let (today, before): (Vec<_>, Vec<_>) =
-        experiments(&runs, &judgements).into_iter().partition(|experiment| experiment.common.superseded.is_none());
+    let all = experiments(&runs, &judgements);
+    let topics = topics(&results.records, &[], &all).into_iter().map(topic).collect_view();
+    let n_more = all.len().saturating_sub(MAX_EXPERIMENTS);
+    let (today, before): (Vec<_>, Vec<_>) = largest(&all, MAX_EXPERIMENTS)
+        .into_iter()
+        .cloned()
+        .partition(|experiment| experiment.common.superseded.is_none());
     let has_before = !before.is_empty();
     let today = with_differences(today);
     let before = with_differences(before);
@@ -103,6 +114,12 @@ fn body(results: &Results, name: &str) -> impl IntoView + use<> {
         <p role="status" data-testid="evidence-summary">{summary}</p>
         {has_problems.then(|| view! { <ul class="notice">{problems}</ul> })}
         {today}
+        {(n_more > 0).then(|| view! {
+            <p class="notice">{format!(
+                "Shown are the {MAX_EXPERIMENTS} experiments with the most runs. bert-heal report lists the other {n_more}."
+            )}</p>
+        })}
+        {topics}
         {has_before.then(|| view! {
             <p class="notice" data-testid="superseded-runs">
                 "Below are runs of earlier versions of bert-heal, as they were recorded. They are never pooled with today's."
@@ -112,13 +129,38 @@ fn body(results: &Results, name: &str) -> impl IntoView + use<> {
     }
 }
 
+/// What all experiments show together, folded up: its charts are drawn when somebody looks.
+fn topic(topic: Topic) -> impl IntoView {
+    let open = RwSignal::new(false);
+    let pieces = move || open.get().then(|| topic.pieces.iter().cloned().map(piece).collect_view());
+    view! {
+        <details class="stack" data-testid=format!("topic-{}", topic.id) on:toggle=move |_| open.set(true)>
+            <summary>{topic.title}</summary>
+            {pieces}
+        </details>
+    }
+}
+
+fn piece(piece: Piece) -> impl IntoView {
+    match piece {
+        Piece::Text(text) => view! { <p class="small">{text}</p> }.into_any(),
+        Piece::Table { caption, table } => view! {
+            <p class="small quiet">{caption.clone()}</p>
+            <Table name=caption table=table />
+        }
+        .into_any(),
+        Piece::Figures(figures) => {
+            let cards = figures.into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
+            view! { <div class="two">{cards}</div> }.into_any()
+        }
+    }
+}
+
 /// Each with what keeps it apart from the first one of its model, dataset and protocol.
 fn with_differences(experiments: Vec<Experiment>) -> impl IntoView {
-    let differences: Vec<Vec<String>> = experiments
+    let differences: Vec<Vec<String>> = differences_from_first(&experiments)
         .iter()
-        .enumerate()
-        .map(|(i, one)| experiments[..i].iter().map(|first| one.differences(first)).find(|d| !d.is_empty()))
-        .map(Option::unwrap_or_default)
+        .map(|fields| fields.iter().map(ToString::to_string).collect())
         .collect();
     experiments.into_iter().zip(differences).map(|(one, differences)| experiment(one, &differences)).collect_view()
 }

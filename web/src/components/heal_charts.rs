@@ -83,7 +83,7 @@ fn loss_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
     let losses: Vec<(usize, f64)> = steps.iter().filter_map(|step| Some((step.step, step.loss?))).collect();
     let points = means(&losses, n_steps);
     let highest = points.iter().map(|point| point.y).fold(0.1, f64::max);
-    let y = Axis { label: "training loss".to_owned(), low: 0.0, high: 1.05 * highest, unit: Unit::Number };
+    let y = Axis::linear("training loss", 0.0, 1.05 * highest, Unit::Number);
     let series = Series { label: "loss".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
     let description = ends("Training loss", &series, &y);
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
@@ -109,7 +109,7 @@ fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
 }
 
 fn step_axis(n_steps: usize) -> Axis {
-    Axis { label: "step".to_owned(), low: 0.0, high: n_steps.max(1) as f64, unit: Unit::Count }
+    Axis::linear("step", 0.0, n_steps.max(1) as f64, Unit::Count)
 }
 
 /// Means over so many steps that the curve has at most [`MAX_POINTS`] points, each at its last step.

@@ -139,7 +139,7 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
         caption: format!("Distribution of the values: {said}."),
         description: format!("Histogram of {}: {said}.", tensor.name),
         chart: Chart::Histogram(HistogramChart {
-            x: Axis { label: "value".to_owned(), low: change.low, high: change.high, unit: Unit::Number },
+            x: Axis::linear("value", change.low, change.high, Unit::Number),
             series: vec![
                 series("healthy", Some(Condition::Healthy), &change.before),
                 series(other, role, &change.after),
@@ -165,7 +165,7 @@ fn differences(tensor: &TensorView, is_healed: bool) -> Figure {
         ),
         description: format!("Histogram of {label} of {}: {zero:.1} % are exactly 0.", tensor.name),
         chart: Chart::Histogram(HistogramChart {
-            x: Axis { label: "difference".to_owned(), low: difference.low, high: difference.high, unit: Unit::Number },
+            x: Axis::linear("difference", difference.low, difference.high, Unit::Number),
             series: vec![series],
         }),
     }

@@ -1,6 +1,6 @@
 //! Charts over two axes, curves and distributions, and the plane between the axes with its ticks.
 
-use super::super::{Axis, HistogramChart, LineChart, Mark, Unit};
+use super::super::{Axis, HistogramChart, LineChart, Mark, Scale, Unit};
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, outline, text_width};
 use crate::Condition;
 use crate::statistics::Interval;
@@ -70,7 +70,7 @@ pub(super) fn histogram(chart: &HistogramChart, width: f64) -> Scene {
     let first = chart.series.first().map_or(0.0, |series| highest(&series.counts));
     let all = chart.series.iter().map(|series| highest(&series.counts)).fold(0.0, f64::max);
     let top = if first > 0.0 { all.min(MAX_HEADROOM * first) } else { all };
-    let y = Axis { label: "values".to_owned(), low: 0.0, high: (1.05 * top).max(1.0), unit: Unit::Count };
+    let y = Axis::linear("values", 0.0, (1.05 * top).max(1.0), Unit::Count);
     let mut scene = Scene::new(width, (0.5 * width).clamp(250.0, 300.0));
     let plane = Plane::new(&mut scene, &chart.x, &y);
     for (i, series) in chart.series.iter().enumerate() {
@@ -134,7 +134,13 @@ impl<'a> Plane<'a> {
 
     /// The place of a pair of numbers; what lies beyond an axis is drawn at its end.
     fn at(&self, x: f64, y: f64) -> (f64, f64) {
-        let share = |value: f64, axis: &Axis| ((value - axis.low) / (axis.high - axis.low)).clamp(0.0, 1.0);
+        let share = |value: f64, axis: &Axis| {
+            let share = match axis.scale {
+                Scale::Linear => (value - axis.low) / (axis.high - axis.low),
+                Scale::Log => libm::log(value / axis.low) / libm::log(axis.high / axis.low),
+            };
+            share.clamp(0.0, 1.0)
+        };
         (
             self.left + (self.right - self.left) * share(x, self.x),
             self.bottom - (self.bottom - self.top) * share(y, self.y),
@@ -155,6 +161,9 @@ impl<'a> Plane<'a> {
 /// Round numbers between the ends of the axis, about so many: steps of 1, 2 or 5 times a power of ten (Heckbert 1990,
 /// *Nice numbers for graph labels*).
 pub(super) fn ticks(axis: &Axis, about: usize) -> Vec<f64> {
+    if axis.scale == Scale::Log {
+        return log_ticks(axis, about);
+    }
     let span = axis.high - axis.low;
     if !span.is_finite() || span <= 0.0 {
         return vec![axis.low];
@@ -169,6 +178,19 @@ pub(super) fn ticks(axis: &Axis, about: usize) -> Vec<f64> {
     let first = (axis.low / step - 1e-9).ceil() as i64;
     let last = (axis.high / step + 1e-9).floor() as i64;
     (first..=last).map(|i| i as f64 * step).collect()
+}
+
+/// Powers of ten between the ends of the axis, with 2 and 5 times these, or 3 times, where there is room.
+fn log_ticks(axis: &Axis, about: usize) -> Vec<f64> {
+    let decade = |value: f64| libm::floor(libm::log10(value) + 1e-9) as i32;
+    let of = |factors: &[f64]| -> Vec<f64> {
+        (decade(axis.low)..=decade(axis.high))
+            .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
+            .filter(|tick| *tick >= 0.999 * axis.low && *tick <= 1.001 * axis.high)
+            .collect()
+    };
+    let sets: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+    sets.into_iter().map(of).find(|ticks| ticks.len() <= about.max(2)).unwrap_or_else(|| of(&[1.0]))
 }
 
 /// A number at an axis: shorter than in a table, since ticks are round numbers.
@@ -186,7 +208,7 @@ mod tests {
     use super::*;
 
     fn axis(low: f64, high: f64, unit: Unit) -> Axis {
-        Axis { label: String::new(), low, high, unit }
+        Axis::linear("", low, high, unit)
     }
 
     #[test]
@@ -195,6 +217,19 @@ mod tests {
         assert_eq!(ticks(&axis(0.0, 3.0, Unit::Count), 8), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(ticks(&axis(-0.15, 0.15, Unit::Number), 3), [-0.1, 0.0, 0.1]);
         assert_eq!(ticks(&axis(2.0, 2.0, Unit::Number), 3), [2.0], "an axis without length has one tick");
+    }
+
+    #[test]
+    fn equal_factors_are_equally_long_on_a_log_axis_and_its_ticks_are_round() {
+        let x = Axis { scale: Scale::Log, ..axis(100.0, 10_000.0, Unit::Count) };
+        assert_eq!(ticks(&x, 8), [100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0]);
+        assert_eq!(ticks(&x, 5), [100.0, 300.0, 1_000.0, 3_000.0, 10_000.0]);
+        assert_eq!(ticks(&x, 3), [100.0, 1_000.0, 10_000.0]);
+        let y = axis(0.0, 1.0, Unit::Percent);
+        let plane = Plane::new(&mut Scene::new(400.0, 200.0), &x, &y);
+        let at = |value| plane.at(value, 0.0).0;
+        assert!((at(1_000.0) - at(100.0) - (at(10_000.0) - at(1_000.0))).abs() < 1e-9);
+        assert!(at(1_000.0) > at(100.0));
     }
 
     #[test]
