@@ -118,6 +118,26 @@ fn a_cell_leaves_little_and_after_clean_no_weights_are_left() {
     assert!(code == 0 && !words.contains("healed "), "{words}");
 }
 
+/// The report of a sweep judges its own claims, over rows as well as seeds, and knows the sentences.
+#[test]
+fn the_report_of_a_sweep_judges_its_claims_with_the_predictions_that_were_kept() {
+    let case = Case::new(90, 40);
+    let claims = "[[claims]]\nname = \"does it heal\"\nfamily = \"primary\"\nquestion = \"full-recovery\"";
+    let (experiment, out) = (case.experiment(TWO_PLANS, claims), case.path("sweep"));
+    bert_heal().args(Case::words(&experiment, &out)).assert().success();
+    bert_heal().args(["sweep", "clean", text(&out)]).assert().success();
+    let report = json(&["report", text(&out), "--json"]);
+    let judgements = report["judgements"].as_array().unwrap();
+    assert_eq!(judgements.len(), 2, "one for each plan: {report:#}");
+    for judgement in judgements {
+        assert_eq!((&judgement["claim"], &judgement["n_pairs"]), (&"does it heal".into(), &2.into()));
+        assert!(judgement["sentence"].as_str().unwrap().contains("over seeds and rows"), "{judgement:#}");
+    }
+    let page = fs::read_to_string(out.join("report/report.md")).unwrap();
+    assert!(page.contains("the plot") || page.contains("the film"), "sentences that only one model gets right: {page}");
+    assert!(out.join("report/runs.csv").is_file());
+}
+
 /// All files below a folder.
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -10,12 +10,15 @@ use crate::exit_code::{ExitCode, bad_input};
 use crate::output::{print, print_json};
 use crate::report;
 use crate::report::runs::{self, Runs};
+use crate::sweep::{Plan, SweepFolder};
+use shared::claims::ClaimsFile;
 
 const EXAMPLES: &str = "\
 Examples:
   bert-heal report runs/3f2a91c07b5e
   bert-heal report runs/3f2a91c07b5e --out report/   # then open report/index.html
   bert-heal report runs                              # all runs: a verdict for each claim
+  bert-heal report sweeps/trec6-levels               # a sweep: its own claims
   bert-heal report runs/results.jsonl --claims claims.toml --out report/";
 
 /// Write the report of a finished run, or of many runs
@@ -65,7 +68,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         print(&page.display().to_string())?;
         return Ok(ExitCode::Ok);
     }
-    let runs = Runs::read(&args.run, &runs::claims(args.claims.as_deref())?)?;
+    let runs = Runs::read(&args.run, &claims(args)?)?;
     runs::say_notes(&runs);
     let page = report::write_runs(&runs, &out)?;
     if args.json {
@@ -77,4 +80,15 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         )?;
     }
     Ok(ExitCode::Ok)
+}
+
+/// The claims that were asked for, else those of a sweep, else the usual ones.
+fn claims(args: &ReportArgs) -> anyhow::Result<ClaimsFile> {
+    if args.claims.is_none() && SweepFolder::is_one(&args.run) {
+        let claims = Plan::open(&args.run)?.claims;
+        if !claims.claims.is_empty() {
+            return Ok(claims);
+        }
+    }
+    runs::claims(args.claims.as_deref())
 }

@@ -14,6 +14,7 @@ use shared::record::{RunRecord, TextLine};
 
 use crate::exit_code::bad_input;
 use crate::run_dir::{self, predictions};
+use crate::sweep::{self, CellResult, Plan, ReportedRow, SharedModel, SweepFolder};
 
 /// More than that is no results file of ours.
 const MAX_RESULTS_BYTES: u64 = 1 << 30;
@@ -46,7 +47,9 @@ impl Read {
     /// Bad input when there is no run, a record is none, or a file is damaged.
     pub(super) fn path(path: &Path) -> anyhow::Result<Self> {
         let mut read = Self::default();
-        if path.is_file() {
+        if SweepFolder::is_one(path) {
+            read.sweep(path)?;
+        } else if path.is_file() {
             read.records = results(path, &mut read.notes)?;
         } else {
             let (folders, at_top) = (run_folders(path)?, path.join(RESULTS));
@@ -64,6 +67,46 @@ impl Read {
             )));
         }
         Ok(read)
+    }
+
+    /// The results of a sweep, as far as there are any, with the predictions of the models that its cells share.
+    fn sweep(&mut self, path: &Path) -> anyhow::Result<()> {
+        let plan = Plan::open(path)?;
+        let mut rows = BTreeMap::new();
+        let mut shared = BTreeMap::new();
+        let mut n_missing = 0;
+        for (cell, state) in sweep::states(&plan)? {
+            if !state.is_done() {
+                n_missing += 1;
+                continue;
+            }
+            let Some(result) = CellResult::read(&plan.folder, &cell.id)? else { continue };
+            let mut by_condition = result.predictions;
+            for condition in [Condition::Healthy, Condition::Control] {
+                if result.record.result(condition).is_none() {
+                    continue;
+                }
+                let key = (result.undamaged.clone(), condition);
+                if !shared.contains_key(&key) {
+                    let model = SharedModel::read(&plan.folder, &key.0, condition)?;
+                    shared.insert(key.clone(), model.map(|model| model.predictions));
+                }
+                by_condition.extend(shared[&key].clone().map(|predictions| (condition, predictions)));
+            }
+            if !rows.contains_key(&result.rows) {
+                rows.insert(result.rows.clone(), rows_of_sweep(&plan, &result.rows)?);
+            }
+            if result.record.spec.corruption.is_some() {
+                let run_id = result.record.run_id.clone();
+                let rows = Arc::clone(&rows[&result.rows]);
+                self.predictions.push(RowPredictions { run_id, rows, by_condition });
+            }
+            self.records.push(result.record);
+        }
+        if n_missing > 0 {
+            self.notes.push(format!("{n_missing} cells of the sweep {} have no result yet", plan.name));
+        }
+        Ok(())
     }
 
     fn folders(&mut self, folders: &[PathBuf]) -> anyhow::Result<()> {
@@ -85,6 +128,17 @@ impl Read {
         }
         Ok(())
     }
+}
+
+/// The reported rows that a sweep kept under this hash.
+fn rows_of_sweep(plan: &Plan, hash: &str) -> anyhow::Result<Arc<[EvaluatedRow]>> {
+    let rows: Vec<ReportedRow> = predictions::read(&plan.folder.rows(hash))?;
+    let row = |row: ReportedRow| EvaluatedRow {
+        row_hash: row.text.row_hash.clone(),
+        label: row.label,
+        text: Some(row.text.into_example(row.label).in_words().into_owned()),
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 type KnownRows = BTreeMap<[u8; 32], Arc<[EvaluatedRow]>>;
