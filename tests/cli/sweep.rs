@@ -1,6 +1,8 @@
 //! Sweeps: many runs from one experiment file.
 
 mod killed;
+#[cfg(unix)]
+mod launcher;
 mod life;
 mod shipped;
 

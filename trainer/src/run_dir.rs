@@ -270,6 +270,21 @@ pub fn read_record(path: &Path) -> anyhow::Result<Option<RunRecord>> {
     Ok(Some(record.with_context(|| format!("{} is not a record that this version can read", path.display()))?))
 }
 
+/// Takes the lock of a run's folder away from a process that has lost its right to it, and may not know yet: who opens the
+/// folder next locks another file.
+///
+/// # Errors
+/// When the file system fails.
+pub fn take_lock_away(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(LOCK);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Locks a folder against other processes.
 ///
 /// The process that holds the lock may remove its file. Who had opened that file before then locks one that no longer has

@@ -4,6 +4,7 @@ mod cell;
 mod cell_flags;
 mod experiment;
 mod folder_commands;
+mod launcher;
 mod plan;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,7 @@ pub struct SweepArgs {
 pub enum SweepCommand {
     Plan(plan::PlanArgs),
     Cell(cell::CellArgs),
+    Launcher(launcher::LauncherArgs),
     Status(folder_commands::StatusArgs),
     Retry(folder_commands::RetryArgs),
     Log(folder_commands::LogArgs),
@@ -92,6 +94,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Some(SweepCommand::Plan(args)) => plan::run(args),
         Some(SweepCommand::Cell(args)) => cell::run(args),
+        Some(SweepCommand::Launcher(args)) => launcher::run(args),
         Some(SweepCommand::Status(args)) => folder_commands::status(args),
         Some(SweepCommand::Retry(args)) => folder_commands::retry(args),
         Some(SweepCommand::Log(args)) => folder_commands::log(args),

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::names;
 use crate::atomic;
+use crate::run_dir::take_lock_away;
 use crate::say;
 
 /// How often a lease is renewed.
@@ -44,7 +45,8 @@ const RUN: &str = "run";
 pub struct Lease {
     /// The machine's name.
     pub host: String,
-    /// One start of that machine, so that a process number of before it counts for nothing; empty where unknown.
+    /// One start of that machine and one container on it, so that a process number of another counts for nothing; empty where
+    /// unknown.
     pub boot: String,
     /// The process.
     pub pid: u32,
@@ -155,7 +157,8 @@ impl Attempt {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| from.display().to_string());
                 }
-                _ => {}
+                // A process that is paused or cut off still has the lock's file open.
+                _ => take_lock_away(&path.join(RUN))?,
             }
         }
         crate::failpoint::reached("attempt.taken-over");
@@ -368,8 +371,12 @@ pub fn host() -> String {
     from_file.or_else(from_environment).map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
+/// One start of this machine, and the process numbers that count in this container: elsewhere on the machine they are other
+/// processes.
 fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |id| id.trim().to_owned())
+    let Ok(id) = fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return String::new() };
+    let Ok(namespace) = fs::read_link("/proc/self/ns/pid") else { return String::new() };
+    format!("{} {}", id.trim(), namespace.display())
 }
 
 /// Whether a process of this machine runs; a dead one whose end nobody has asked for does not.
@@ -381,6 +388,8 @@ fn is_running(pid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn begin(tries: &Path) -> Result<Option<Attempt>, Held> {
@@ -429,6 +438,20 @@ mod tests {
         fs::create_dir_all(elsewhere.join("1")).unwrap();
         write_lease(&elsewhere.join("1"), &Lease { host: "another".into(), ..gone }).unwrap();
         assert_eq!(begin(&elsewhere).unwrap_err().by.host, "another");
+    }
+
+    #[test]
+    fn who_was_taken_for_dead_and_is_only_paused_does_not_keep_the_folder_of_the_run_locked() {
+        let open = |run: PathBuf| File::options().create(true).append(true).open(run.join(".lock")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tries = folder.path().join("cell");
+        let paused = begin(&tries).unwrap().unwrap();
+        fs::create_dir(paused.run()).unwrap();
+        let lock = open(paused.run());
+        lock.try_lock().unwrap();
+        overwrite_end(&tries, &End { is_interrupted: true, reason: "its lease is not renewed".into() }).unwrap();
+        let next = begin(&tries).unwrap().unwrap();
+        open(next.run()).try_lock().unwrap();
     }
 
     #[test]

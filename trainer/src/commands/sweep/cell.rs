@@ -40,6 +40,10 @@ pub struct CellArgs {
     #[arg(value_name = "INDEX", help_heading = "Sweep")]
     pub index: Option<usize>,
 
+    /// Added to the number: for arrays that a scheduler cannot number beyond some limit
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Sweep")]
+    pub offset: usize,
+
     /// Which tasks are counted
     #[arg(long, value_enum, default_value_t = Stage::Cells, help_heading = "Sweep")]
     pub stage: Stage,
@@ -58,6 +62,29 @@ pub enum Stage {
     Control,
     /// Cells
     Cells,
+}
+
+impl Stage {
+    /// In the order in which they are done.
+    pub const ALL: [Self; 3] = [Self::Healthy, Self::Control, Self::Cells];
+
+    /// As the flag takes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Control => "control",
+            Self::Cells => "cells",
+        }
+    }
+
+    /// Its tasks, by their numbers.
+    pub fn tasks(self, plan: &Plan) -> Vec<Task> {
+        match self {
+            Self::Healthy => plan.shared(Condition::Healthy),
+            Self::Control => plan.shared(Condition::Control),
+            Self::Cells => plan.cells().map(|cell| Task::Cell(cell.id.clone())).collect(),
+        }
+    }
 }
 
 /// A worker process of a sweep's driver.
@@ -108,12 +135,8 @@ fn task(plan: &Plan, args: &CellArgs) -> anyhow::Result<Task> {
     let index = match args.index {
         Some(index) => index,
         None => index_of_environment()?,
-    };
-    let tasks: Vec<Task> = match args.stage {
-        Stage::Healthy => plan.shared(Condition::Healthy),
-        Stage::Control => plan.shared(Condition::Control),
-        Stage::Cells => plan.cells().map(|cell| Task::Cell(cell.id.clone())).collect(),
-    };
+    } + args.offset;
+    let tasks = args.stage.tasks(plan);
     let n = tasks.len();
     tasks
         .into_iter()
