@@ -5,6 +5,7 @@
 
 mod hyperqueue;
 mod kubernetes;
+mod launch;
 mod shell;
 mod slurm;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use self::launch::{Array, Launch, arrays};
 use super::super::flag_values;
 use super::cell::Stage;
 use super::cell_flags;
@@ -78,36 +80,6 @@ impl Scheduler {
             Self::Kubernetes => 100_000,
         }
     }
-}
-
-/// What is to be launched, whoever does it.
-#[derive(Clone, Debug)]
-struct Launch {
-    /// A comment about it, in one line.
-    title: String,
-    /// Its name as schedulers take it: small letters, digits and hyphens.
-    label: String,
-    sweep: PathBuf,
-    working_directory: PathBuf,
-    /// This program.
-    program: PathBuf,
-    n_cpus: usize,
-    /// For each task.
-    memory_mib: Option<u64>,
-    needs_gpu: bool,
-    arrays: Vec<Array>,
-}
-
-/// Tasks of one stage that are launched together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Array {
-    stage: Stage,
-    /// The number of the first task that it could have.
-    offset: usize,
-    /// How many it could have.
-    len: usize,
-    /// Those that it has, counted from `offset`, in order.
-    indexes: Vec<usize>,
 }
 
 /// Runs the command.
@@ -203,30 +175,6 @@ impl Left {
     }
 }
 
-/// Splits the tasks that are left of a stage of `n`.
-fn arrays(stage: Stage, n: usize, left: &[usize], size: usize) -> Vec<Array> {
-    left.chunk_by(|a, b| a / size == b / size)
-        .map(|numbers| {
-            let offset = numbers[0] / size * size;
-            let indexes = numbers.iter().map(|number| number - offset).collect();
-            Array { stage, offset, len: size.min(n - offset), indexes }
-        })
-        .collect()
-}
-
-impl Array {
-    /// Its indexes as schedulers take them: `0-3,7`.
-    fn ranges(&self) -> String {
-        let runs = self.indexes.chunk_by(|a, b| a + 1 == *b);
-        let range = |run: &[usize]| match run {
-            [index] => index.to_string(),
-            [first, .., last] => format!("{first}-{last}"),
-            [] => String::new(),
-        };
-        runs.map(range).collect::<Vec<_>>().join(",")
-    }
-}
-
 /// Half as much again as forecast, in steps of 256 MiB: a scheduler kills a task that takes more than it asked for.
 fn memory_request(forecast_mib: f64) -> u64 {
     ((1.5 * forecast_mib / 256.0).ceil() as u64 + 1) * 256
@@ -250,31 +198,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Twelve tasks, of which those that are left do not fill their arrays.
-    pub fn launch() -> Launch {
-        let mut arrays = super::arrays(Stage::Healthy, 2, &[0, 1], 5);
-        arrays.extend(super::arrays(Stage::Cells, 12, &[0, 1, 2, 4, 11], 5));
-        Launch {
-            title: "levels, 2 of 2 healthy left".to_owned(),
-            label: "levels-0a1b2c".to_owned(),
-            sweep: PathBuf::from("/shared/it's 100 %/levels"),
-            working_directory: PathBuf::from("/shared/it's 100 %"),
-            program: PathBuf::from("/opt/bert-heal"),
-            n_cpus: 4,
-            memory_mib: Some(512),
-            needs_gpu: true,
-            arrays,
-        }
-    }
-
-    #[test]
-    fn the_tasks_that_are_left_are_split_and_keep_their_numbers() {
-        let arrays = arrays(Stage::Cells, 12, &[0, 1, 2, 4, 11], 5);
-        let split: Vec<_> = arrays.iter().map(|array| (array.offset, array.len, array.ranges())).collect();
-        assert_eq!(split, [(0, 5, "0-2,4".to_owned()), (10, 2, "1".to_owned())]);
-        assert_eq!(super::arrays(Stage::Cells, 12, &[], 5), []);
-    }
 
     #[test]
     fn a_label_is_one_that_every_scheduler_takes() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{Array, Launch};
+use super::launch::{Array, Launch};
 use crate::exit_code::bad_input;
 
 /// How often an index is tried whose pod failed, with pauses of 10, 20, 40, … seconds that Kubernetes makes.
@@ -149,7 +149,7 @@ fn json(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::launch;
+    use super::super::launch::tests::launch;
     use super::*;
     use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Launch;
+use super::launch::Launch;
 
 /// The head of a script: what it is, and the values that its body uses.
 pub fn head(launch: &Launch, usage: &str) -> String {

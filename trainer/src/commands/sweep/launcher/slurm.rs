@@ -1,6 +1,6 @@
 //! Job arrays of Slurm.
 
-use super::Launch;
+use super::launch::Launch;
 use super::shell::{head, submissions};
 
 const USAGE: &str = "\
@@ -21,7 +21,7 @@ pub fn script(launch: &Launch) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::launch;
+    use super::super::launch::tests::launch;
     use super::*;
 
     #[test]
