@@ -12,7 +12,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::broken::Broken;
-use super::thrift::{Kind, MAX_DEPTH, field, integer, skip};
+use super::thrift::{Kind, MAX_DEPTH, field, integer_32, skip};
 use crate::open_dataset::expansion::Expansion;
 
 /// How the frames of LZ4 begin (<https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>).
@@ -66,15 +66,20 @@ impl Page {
         let mut id = 0;
         while let Some((next, kind)) = field(reader, id)? {
             id = next;
-            match (id, kind) {
-                (2, Kind::Integer) => unpacked = Some(integer(reader)?),
-                (3, Kind::Integer) => packed = Some(integer(reader)?),
+            kind.require(match id {
+                1..=4 => Some(Kind::Integer),
+                5..=8 => Some(Kind::Struct),
+                _ => None,
+            })?;
+            match id {
+                2 => unpacked = Some(integer_32(reader)?),
+                3 => packed = Some(integer_32(reader)?),
                 // Data page header of version 2.
-                (8, Kind::Struct) => (levels, is_packed) = version_2(reader)?,
+                8 => (levels, is_packed) = version_2(reader)?,
                 _ => skip(reader, kind, MAX_DEPTH)?,
             }
         }
-        let size = |size: Option<i64>| size.and_then(|size| u64::try_from(size).ok()).ok_or("a page without its size");
+        let size = |size: Option<i32>| size.and_then(|size| u64::try_from(size).ok()).ok_or("a page without its size");
         let page = Self { unpacked: size(unpacked)?, packed: size(packed)?, levels, is_packed };
         if page.levels > page.unpacked.min(page.packed) {
             return Err("a page that is shorter than its levels".into());
@@ -122,9 +127,15 @@ fn version_2(reader: &mut impl Read) -> Result<(u64, bool), Broken> {
     let mut id = 0;
     while let Some((next, kind)) = field(reader, id)? {
         id = next;
+        kind.require(match id {
+            1..=6 => Some(Kind::Integer),
+            7 => Some(Kind::Bool(true)),
+            8 => Some(Kind::Struct),
+            _ => None,
+        })?;
         match (id, kind) {
-            (5 | 6, Kind::Integer) => {
-                let n_bytes = u64::try_from(integer(reader)?).map_err(|_| "levels of less than no bytes")?;
+            (5 | 6, _) => {
+                let n_bytes = u64::try_from(integer_32(reader)?).map_err(|_| "levels of less than no bytes")?;
                 levels = levels.saturating_add(n_bytes);
             }
             (7, Kind::Bool(value)) => is_packed = value,

@@ -1,9 +1,12 @@
 //! Just enough of Thrift's compact protocol to look for a few numbers and skip everything else
 //! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>).
 //!
-//! Nothing is kept and nothing is allocated, so no length in the input can do harm.
+//! Nothing is kept and nothing is allocated, so no length in the input can do harm. What is looked for must be of its kind
+//! and in its range: the crate `parquet` takes a field for what its number says, cuts numbers to 32 bits, and would read on
+//! elsewhere than we do.
 
 use std::io::{self, Read};
+use std::mem::discriminant;
 
 use super::broken::Broken;
 
@@ -38,18 +41,29 @@ impl Kind {
             _ => return Err("a structure that is none".into()),
         })
     }
+
+    /// Refuses a field of another kind, none of which is meant where nothing is known of a field.
+    pub(super) fn require(self, expected: Option<Self>) -> Result<(), Broken> {
+        match expected {
+            Some(expected) if discriminant(&expected) != discriminant(&self) => {
+                Err("a structure with a field of another kind".into())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Reads the head of the next field of a structure, whose last had the id `last`; none at its end.
-pub(super) fn field(reader: &mut impl Read, last: i64) -> Result<Option<(i64, Kind)>, Broken> {
+pub(super) fn field(reader: &mut impl Read, last: i16) -> Result<Option<(i16, Kind)>, Broken> {
     let head = byte(reader)?;
     if head == 0 {
         return Ok(None);
     }
     let id = match head >> 4 {
-        0 => integer(reader)?,
-        step => last.wrapping_add(i64::from(step)),
+        0 => i16::try_from(integer(reader)?).ok(),
+        step => last.checked_add(i16::from(step)),
     };
+    let id = id.ok_or("a structure with too large a field number")?;
     Ok(Some((id, Kind::of(head & 0xF)?)))
 }
 
@@ -127,8 +141,39 @@ pub(super) fn varint(reader: &mut impl Read) -> Result<u64, Broken> {
     Err("a structure that is none".into())
 }
 
+/// A number of 32 bits.
+pub(super) fn integer_32(reader: &mut impl Read) -> Result<i32, Broken> {
+    i32::try_from(integer(reader)?).map_err(|_| "a structure with too large a number".into())
+}
+
 /// Zigzag: 0, −1, 1, −2, …
-pub(super) fn integer(reader: &mut impl Read) -> Result<i64, Broken> {
+fn integer(reader: &mut impl Read) -> Result<i64, Broken> {
     let value = varint(reader)?;
     Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_number_or_a_number_out_of_its_range_is_refused() {
+        // A field of 16 bits behind its number: −1, 32,767 and 32,768.
+        let id = |bytes: &[u8]| field(&mut &*bytes, 0).ok().flatten().map(|(id, _)| id);
+        assert_eq!(id(&[0x04, 0x01]), Some(-1));
+        assert_eq!(id(&[0x04, 0xFE, 0xFF, 0x03]), Some(i16::MAX));
+        assert_eq!(id(&[0x04, 0x80, 0x80, 0x04]), None);
+        assert!(field(&mut &[0x14_u8][..], i16::MAX).is_err(), "the number after the last");
+        let number = |bytes: &[u8]| integer_32(&mut &*bytes).ok();
+        assert_eq!(number(&[0xFE, 0xFF, 0xFF, 0xFF, 0x0F]), Some(i32::MAX));
+        assert_eq!(number(&[0x80, 0x80, 0x80, 0x80, 0x10]), None);
+    }
+
+    #[test]
+    fn a_known_field_must_be_of_its_kind() {
+        assert!(Kind::Integer.require(Some(Kind::Integer)).is_ok());
+        assert!(Kind::Bool(false).require(Some(Kind::Bool(true))).is_ok());
+        assert!(Kind::Bytes.require(Some(Kind::Integer)).is_err());
+        assert!(Kind::Bytes.require(None).is_ok());
+    }
 }
