@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use super::broken::Broken;
-use super::thrift::{Kind, MAX_DEPTH, byte, field, integer_32, skip, varint};
+use super::known::{FILE, SCHEMA_ELEMENT};
+use super::thrift::{MAX_DEPTH, byte, field, integer_32, skip_field, varint};
 
 /// How deep groups of columns may lie in each other.
 const MAX_SCHEMA_DEPTH: usize = 100;
@@ -36,15 +37,10 @@ pub(super) fn check(mut file: &File) -> Result<(), Broken> {
 /// Walks the list of schema elements, each of which is followed by its children.
 fn check_schema(reader: &mut impl Read) -> Result<(), Broken> {
     let mut id = 0;
-    while let Some((next, kind)) = field(reader, id)? {
-        id = next;
-        kind.require(match id {
-            1 => Some(Kind::Integer),
-            2 => Some(Kind::List),
-            _ => None,
-        })?;
+    while let Some(next) = field(reader, FILE, id)? {
+        id = next.0;
         if id != 2 {
-            skip(reader, kind, MAX_DEPTH)?;
+            skip_field(reader, FILE, next, MAX_DEPTH)?;
             continue;
         }
         let head = byte(reader)?;
@@ -78,17 +74,11 @@ fn check_schema(reader: &mut impl Read) -> Result<(), Broken> {
 /// Reads one schema element.
 fn n_children(reader: &mut impl Read) -> Result<u32, Broken> {
     let (mut id, mut n_children) = (0, 0);
-    while let Some((next, kind)) = field(reader, id)? {
-        id = next;
-        kind.require(match id {
-            4 => Some(Kind::Bytes),
-            1..=9 => Some(Kind::Integer),
-            10 => Some(Kind::Struct),
-            _ => None,
-        })?;
+    while let Some(next) = field(reader, SCHEMA_ELEMENT, id)? {
+        id = next.0;
         match id {
             5 => n_children = u32::try_from(integer_32(reader)?).map_err(|_| "a group of less than no columns")?,
-            _ => skip(reader, kind, MAX_DEPTH)?,
+            _ => skip_field(reader, SCHEMA_ELEMENT, next, MAX_DEPTH)?,
         }
     }
     Ok(n_children)
