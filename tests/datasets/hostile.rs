@@ -132,6 +132,22 @@ fn a_parquet_schema_without_end_is_refused() {
     assert!(message.ends_with("expected a whole Parquet file, got columns nested more than 100 deep"), "{message}");
 }
 
+/// The crate makes room for as many columns as a group says it has, before it looks for the first.
+#[test]
+fn a_parquet_group_of_more_columns_than_there_are_is_refused() {
+    let good = tables::parquet(&rows(20), Compression::SNAPPY, None);
+    // The root: its name (field 4), the number of its children (5), zigzag, and the end.
+    let root = b"\x48\x06schema\x15\x04\x00";
+    let at = good.windows(root.len()).rposition(|bytes| bytes == root).unwrap() + root.len() - 2;
+    for (n, expected) in [(6, "got 3 more columns in a schema that has 2"), (1, "got a group of less than no columns")]
+    {
+        let mut bytes = good.clone();
+        bytes[at] = n;
+        let message = refused("train.parquet", &bytes);
+        assert!(message.ends_with(expected), "{message}");
+    }
+}
+
 /// Every byte of small files changed, in one of several ways, and many lengths cut: whatever the outcome, there is one.
 #[test]
 fn no_single_changed_byte_of_a_parquet_file_takes_the_program_down() {

@@ -6,6 +6,7 @@
 
 mod broken;
 mod footer;
+mod known;
 mod label_kind;
 mod pages;
 mod thrift;

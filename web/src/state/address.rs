@@ -4,23 +4,35 @@ use super::choices::{
     BATCH_SIZES, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
     Trained, View, Word, parse_seed,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::{Display, Write as _};
-use web_sys::UrlSearchParams;
 
 /// The most characters of a name: Hugging Face's longest parameter names have about 70.
 const MAX_NAME_CHARS: usize = 120;
+
+/// What is percent-encoded: what JavaScript's `encodeURIComponent` encodes, but for the punctuation of plans, which a
+/// fragment may hold: links stay readable.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b';')
+    .remove(b',')
+    .remove(b'/');
 
 impl State {
     /// Reads the address; the second part says what had to be refused or clamped, a sentence each.
     #[must_use]
     pub fn from_hash(hash: &str) -> (Self, Vec<String>) {
-        let text = hash.strip_prefix('#').unwrap_or(hash);
-        // In this encoding a plus sign means a blank, but a plan may hold one.
-        let Ok(fields) = UrlSearchParams::new_with_str(&text.replace('+', "%2B")) else {
-            // Parsing never fails by the URL standard; should a browser refuse all the same, the address counts as empty.
-            return (Self::default(), Vec::new());
-        };
-        let mut reader = Reader { fields, refusals: Vec::new() };
+        let mut reader = Reader { fields: Fields::new(hash.strip_prefix('#').unwrap_or(hash)), refusals: Vec::new() };
         let default = Self::default();
         let state = Self {
             plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
@@ -77,9 +89,25 @@ impl State {
     }
 }
 
+/// The fields as a browser's `URLSearchParams` reads them, without a browser.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn new(text: &str) -> Self {
+        // In this encoding a plus sign means a blank, but a plan may hold one.
+        let text = text.strip_prefix('?').unwrap_or(text).replace('+', "%2B");
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    /// The first of that name.
+    fn get(&self, field: &str) -> Option<String> {
+        self.0.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone())
+    }
+}
+
 /// Reads field by field and remembers what it had to refuse.
 struct Reader {
-    fields: UrlSearchParams,
+    fields: Fields,
     refusals: Vec<String>,
 }
 
@@ -175,12 +203,8 @@ fn cut(text: &str) -> String {
     if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(39).chain(['…']).collect() }
 }
 
-/// Percent-encodes `text`, but for the punctuation of plans, which a fragment may hold: links stay readable.
 fn encode(text: &str) -> String {
-    let encoded = String::from(js_sys::encode_uri_component(text));
-    [("%40", "@"), ("%3A", ":"), ("%3B", ";"), ("%2C", ","), ("%2F", "/")]
-        .iter()
-        .fold(encoded, |text, (code, character)| text.replace(code, character))
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 #[cfg(test)]

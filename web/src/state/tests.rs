@@ -1,9 +1,11 @@
 //! The round trip of a state through the address, and what the address refuses.
 
 use super::super::{Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
+use super::{Fields, encode};
 use crate::failure::Failure;
 use shared::random::Seed;
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::UrlSearchParams;
 
 fn state(plan: &str, seed: u64) -> State {
     State { plan: plan.to_owned(), seed: Seed(seed), ..State::default() }
@@ -56,6 +58,34 @@ fn what_the_address_leaves_out_takes_its_default_and_unknown_fields_are_left_alo
         assert_eq!(State::from_hash(hash), (State::default(), vec![]), "{hash}");
     }
     assert_eq!(State::from_hash("#colour=red&seed=4").0, state(&State::default().plan, 4));
+}
+
+#[wasm_bindgen_test]
+fn fields_are_read_and_written_as_the_browser_does() {
+    for text in [
+        "a=1&b=2&a=3",
+        "?a=1",
+        "??a=1",
+        "a",
+        "a=b=c",
+        "&&a=1&",
+        "=1&a",
+        "%61=%3D%26%2B",
+        "a=%ff%c3%28&b=%C3%9C",
+        "a=%&b=%4&c=%zz",
+        "a=%EF%BB%BFx",
+        "a=b c;d\u{0}",
+    ] {
+        let (ours, browsers) = (Fields::new(text), UrlSearchParams::new_with_str(text).unwrap());
+        for field in ["a", "b", "c", "?a", ""] {
+            assert_eq!(ours.get(field), browsers.get(field), "{field} of {text}");
+        }
+    }
+    let every_character: String = (0..0x250).chain([0xFFFD, 0x1F600]).filter_map(char::from_u32).collect();
+    let browsers = String::from(js_sys::encode_uri_component(&every_character));
+    let readable = [("%40", "@"), ("%3A", ":"), ("%3B", ";"), ("%2C", ","), ("%2F", "/")];
+    let expected = readable.iter().fold(browsers, |text, (code, character)| text.replace(code, character));
+    assert_eq!(encode(&every_character), expected);
 }
 
 #[wasm_bindgen_test]

@@ -1,13 +1,14 @@
 //! The footer of a Parquet file, looked over before the crate `parquet` reads it.
 //!
-//! The crate follows nested schemas by recursion without a bound, so a small footer could overflow the stack, which
-//! nothing can catch.
+//! The crate follows nested schemas by recursion without a bound, so a small footer could overflow the stack, and makes
+//! room for as many columns as a group says that it has, so it could run out of memory: nothing can catch either.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use super::broken::Broken;
-use super::thrift::{Kind, MAX_DEPTH, byte, field, integer, skip, varint};
+use super::known::{FILE, SCHEMA_ELEMENT};
+use super::thrift::{MAX_DEPTH, byte, field, integer_32, skip_field, varint};
 
 /// How deep groups of columns may lie in each other.
 const MAX_SCHEMA_DEPTH: usize = 100;
@@ -36,23 +37,27 @@ pub(super) fn check(mut file: &File) -> Result<(), Broken> {
 /// Walks the list of schema elements, each of which is followed by its children.
 fn check_schema(reader: &mut impl Read) -> Result<(), Broken> {
     let mut id = 0;
-    while let Some((next, kind)) = field(reader, id)? {
-        id = next;
-        let (2, Kind::List) = (id, kind) else {
-            skip(reader, kind, MAX_DEPTH)?;
+    while let Some(next) = field(reader, FILE, id)? {
+        id = next.0;
+        if id != 2 {
+            skip_field(reader, FILE, next, MAX_DEPTH)?;
             continue;
-        };
+        }
         let head = byte(reader)?;
         let n_elements = if head >> 4 == 15 { varint(reader)? } else { u64::from(head >> 4) };
         // How many children are still to come of each group that is open.
-        let mut open: Vec<i64> = Vec::new();
-        for _ in 0..n_elements {
+        let mut open: Vec<u32> = Vec::new();
+        for n_behind in (0..n_elements).rev() {
             if let Some(n_left) = open.last_mut() {
                 *n_left -= 1;
             }
             let n_children = n_children(reader)?;
             if n_children > 0 {
                 open.push(n_children);
+                let n_to_come = open.iter().map(|n_left| u64::from(*n_left)).sum::<u64>();
+                if n_to_come > n_behind {
+                    return Err(format!("{n_to_come} more columns in a schema that has {n_behind}").into());
+                }
             }
             while open.last() == Some(&0) {
                 open.pop();
@@ -67,13 +72,13 @@ fn check_schema(reader: &mut impl Read) -> Result<(), Broken> {
 }
 
 /// Reads one schema element.
-fn n_children(reader: &mut impl Read) -> Result<i64, Broken> {
+fn n_children(reader: &mut impl Read) -> Result<u32, Broken> {
     let (mut id, mut n_children) = (0, 0);
-    while let Some((next, kind)) = field(reader, id)? {
-        id = next;
-        match (id, kind) {
-            (5, Kind::Integer) => n_children = integer(reader)?,
-            _ => skip(reader, kind, MAX_DEPTH)?,
+    while let Some(next) = field(reader, SCHEMA_ELEMENT, id)? {
+        id = next.0;
+        match id {
+            5 => n_children = u32::try_from(integer_32(reader)?).map_err(|_| "a group of less than no columns")?,
+            _ => skip_field(reader, SCHEMA_ELEMENT, next, MAX_DEPTH)?,
         }
     }
     Ok(n_children)

@@ -12,7 +12,8 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::broken::Broken;
-use super::thrift::{Kind, MAX_DEPTH, field, integer, skip};
+use super::known::{DATA_PAGE_2, PAGE};
+use super::thrift::{Kind, MAX_DEPTH, field, integer_32, skip_field};
 use crate::open_dataset::expansion::Expansion;
 
 /// How the frames of LZ4 begin (<https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md>).
@@ -64,17 +65,17 @@ impl Page {
         let (mut unpacked, mut packed) = (None, None);
         let (mut levels, mut is_packed) = (0, true);
         let mut id = 0;
-        while let Some((next, kind)) = field(reader, id)? {
-            id = next;
-            match (id, kind) {
-                (2, Kind::Integer) => unpacked = Some(integer(reader)?),
-                (3, Kind::Integer) => packed = Some(integer(reader)?),
+        while let Some(next) = field(reader, PAGE, id)? {
+            id = next.0;
+            match id {
+                2 => unpacked = Some(integer_32(reader)?),
+                3 => packed = Some(integer_32(reader)?),
                 // Data page header of version 2.
-                (8, Kind::Struct) => (levels, is_packed) = version_2(reader)?,
-                _ => skip(reader, kind, MAX_DEPTH)?,
+                8 => (levels, is_packed) = version_2(reader)?,
+                _ => skip_field(reader, PAGE, next, MAX_DEPTH)?,
             }
         }
-        let size = |size: Option<i64>| size.and_then(|size| u64::try_from(size).ok()).ok_or("a page without its size");
+        let size = |size: Option<i32>| size.and_then(|size| u64::try_from(size).ok()).ok_or("a page without its size");
         let page = Self { unpacked: size(unpacked)?, packed: size(packed)?, levels, is_packed };
         if page.levels > page.unpacked.min(page.packed) {
             return Err("a page that is shorter than its levels".into());
@@ -120,15 +121,15 @@ impl Page {
 fn version_2(reader: &mut impl Read) -> Result<(u64, bool), Broken> {
     let (mut levels, mut is_packed) = (0_u64, true);
     let mut id = 0;
-    while let Some((next, kind)) = field(reader, id)? {
-        id = next;
-        match (id, kind) {
-            (5 | 6, Kind::Integer) => {
-                let n_bytes = u64::try_from(integer(reader)?).map_err(|_| "levels of less than no bytes")?;
+    while let Some(next) = field(reader, DATA_PAGE_2, id)? {
+        id = next.0;
+        match next {
+            (5 | 6, _) => {
+                let n_bytes = u64::try_from(integer_32(reader)?).map_err(|_| "levels of less than no bytes")?;
                 levels = levels.saturating_add(n_bytes);
             }
             (7, Kind::Bool(value)) => is_packed = value,
-            _ => skip(reader, kind, MAX_DEPTH)?,
+            _ => skip_field(reader, DATA_PAGE_2, next, MAX_DEPTH)?,
         }
     }
     Ok((levels, is_packed))
