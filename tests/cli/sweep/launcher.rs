@@ -1,4 +1,4 @@
-//! The scripts for schedulers, with a stand-in for `sbatch` that does the tasks at once. What Slurm and HyperQueue do with
+//! The scripts for schedulers, with a stand-in for `sbatch` that does the tasks at once. What Slurm and `HyperQueue` do with
 //! them is tested by `tests/clusters/`.
 
 use std::fs;

@@ -10,6 +10,7 @@ mod shell;
 mod slurm;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -71,7 +72,7 @@ pub enum Scheduler {
 }
 
 impl Scheduler {
-    /// Slurm numbers the tasks of an array below MaxArraySize, which is 1001 unless set; a word of a command line may be
+    /// Slurm numbers the tasks of an array below `MaxArraySize`, which is 1001 unless set; a word of a command line may be
     /// 128 KiB long, which 10,000 numbers stay under; an Indexed Job may have 100,000 completions.
     fn array_size(self) -> usize {
         match self {
@@ -145,9 +146,9 @@ impl Left {
         let waiting = cells.iter().filter(|(_, state)| !state.is_done()).flat_map(|(task, _)| plan.needs(task));
         let mut shared = BTreeMap::new();
         for task in waiting {
-            if !shared.contains_key(&task) {
-                let state = sweep::state_of(plan, &task)?;
-                shared.insert(task, state);
+            if let Entry::Vacant(place) = shared.entry(task) {
+                let state = sweep::state_of(plan, place.key())?;
+                place.insert(state);
             }
         }
         let failed = |task: &Task| matches!(cells.get(task).or(shared.get(task)), Some(State::Failed(_)));

@@ -1,4 +1,4 @@
-//! Task arrays of HyperQueue.
+//! Task arrays of `HyperQueue`.
 
 use super::launch::Launch;
 use super::shell::{head, submissions};

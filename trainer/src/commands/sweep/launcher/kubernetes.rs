@@ -56,7 +56,7 @@ fn head(launch: &Launch) -> String {
         let steps = [names("ended", pair[0]), names("release", pair[1])].concat();
         lines.push(format!("  {}", steps.join("; ")));
     }
-    lines.iter().map(|line| format!("# {line}\n")).collect()
+    lines.iter().flat_map(|line| ["# ", line.as_str(), "\n"]).collect()
 }
 
 fn job(launch: &Launch, array: &Array, is_suspended: bool, mount: &Path) -> String {

@@ -1,4 +1,4 @@
-//! What the scripts for Slurm and HyperQueue have in common.
+//! What the scripts for Slurm and `HyperQueue` have in common.
 
 use std::path::Path;
 
@@ -16,15 +16,15 @@ pub fn head(launch: &Launch, usage: &str) -> String {
 
 /// The lines at its end, one for each array, with a line between stages.
 pub fn submissions(launch: &Launch, between_stages: &str) -> String {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (i, array) in launch.arrays.iter().enumerate() {
         if i > 0 && launch.arrays[i - 1].stage != array.stage {
-            lines.push_str(between_stages);
-            lines.push('\n');
+            lines.push(between_stages.to_owned());
         }
-        lines.push_str(&format!("submit {} {} {}\n", array.stage.as_str(), array.offset, array.ranges()));
+        lines.push(format!("submit {} {} {}", array.stage.as_str(), array.offset, array.ranges()));
     }
-    lines
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// A path as one word of a shell.
