@@ -32,7 +32,7 @@ def published(out):
 
 def sweep(folder, out, **environment):
     words = [program, "sweep", str(folder / "kill.toml"), "--out", str(out), "--workers", "2", "--threads", "2"]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    return subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             env={**os.environ, **environment}, start_new_session=True)
 
 
