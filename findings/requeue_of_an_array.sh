@@ -20,7 +20,7 @@ trap end EXIT
 cd "$folder"
 chmod 755 .
 apt-get download -qq slurmctld=$version slurmd=$version slurm-client=$version slurm-wlm-basic-plugins=$version \
-    libhwloc15 libnuma1 libmunge2 2> /dev/null
+    libhwloc15=2.9.0-1 libnuma1=2.0.16-1 libmunge2=0.5.15-2+deb12u1 2> /dev/null
 for package in *.deb; do dpkg -x "$package" root; done
 export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/usr/lib/x86_64-linux-gnu/slurm-wlm
 export PATH=$folder/root/usr/bin:$folder/root/usr/sbin:$PATH SLURM_CONF=$folder/slurm.conf
