@@ -78,13 +78,9 @@ impl RunRecord {
     /// What is left is a function of spec and numerics, so it is equal byte for byte however often it is made.
     #[must_use]
     pub fn without_measurements(mut self) -> Self {
-        for phase in &mut self.train.phases {
-            phase.steps_this_process = if phase.reused_from.is_some() { 0 } else { phase.steps };
-            phase.secs = None;
-            phase.resumed_from.clear();
-        }
+        let phases = self.train.phases.into_iter().map(PhaseSummary::without_measurements).collect();
         self.environment.threads = None;
-        Self { train: TrainSummary::from_phases(self.train.phases), peak_rss_mib: None, ..self }
+        Self { train: TrainSummary::from_phases(phases), peak_rss_mib: None, ..self }
     }
 
     /// Whether another arithmetic, or another layout of specs, made it: it may be looked at, but not put together with
@@ -212,6 +208,15 @@ pub struct PhaseSummary {
     pub resumed_from: Vec<usize>,
     /// The finished run whose result was taken over instead of training again; the other fields are then that run's.
     pub reused_from: Option<RunId>,
+}
+
+impl PhaseSummary {
+    /// The same without times, and without where it was resumed.
+    #[must_use]
+    pub fn without_measurements(self) -> Self {
+        let steps_this_process = if self.reused_from.is_some() { 0 } else { self.steps };
+        Self { steps_this_process, secs: None, resumed_from: Vec::new(), ..self }
+    }
 }
 
 /// What a corruption touched, summed over tensors.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow};
 use shared::Condition;
 use shared::evaluation::{CompactPredictions, Prediction};
-use shared::record::RunStatus;
+use shared::record::{PhaseSummary, RunStatus};
 
 use super::attempt::{Attempt, End, Held};
 use super::plan::{Plan, Task};
@@ -163,12 +163,7 @@ impl<'a> Workshop<'a> {
             spec: prepared.spec.clone(),
             numerics: prepared.numerics.clone(),
             status: outcome.status.clone(),
-            phase: outcome.phase.map(|phase| shared::record::PhaseSummary {
-                steps_this_process: phase.steps,
-                secs: None,
-                resumed_from: Vec::new(),
-                ..phase
-            }),
+            phase: outcome.phase.map(PhaseSummary::without_measurements),
             result,
             sha256,
             predictions: CompactPredictions::of(&all_predictions),
@@ -291,7 +286,7 @@ fn in_words(status: &RunStatus, accuracy: Option<f64>, condition: Condition) -> 
     }
 }
 
-fn cost(phases: &[shared::record::PhaseSummary], evaluation_secs: f64) -> Cost {
+fn cost(phases: &[PhaseSummary], evaluation_secs: f64) -> Cost {
     Cost {
         training_secs: phases.iter().filter_map(|phase| phase.secs).sum::<f64>() + 0.0,
         steps: phases.iter().map(|phase| phase.steps).sum(),
