@@ -80,3 +80,34 @@ fn a_killed_driver_takes_its_workers_along_and_loses_nothing() {
     assert!(before.iter().all(|(name, time)| after[name] == *time), "a finished cell was computed again");
     assert!(fs::read(out.join("results.jsonl")).unwrap() == expected);
 }
+
+/// A machine that sleeps, or a full file system: others take it for dead and go on from what it had. It must not publish
+/// what is left of its folder, nor remove what they have.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_is_paused_and_taken_over_publishes_no_model_without_weights() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment("corrupt = \"zero:1@all\"\nseed = 1", ""), case.path("sweep"));
+    bert_heal().args(["sweep", "plan", text(&experiment), "--out", text(&out)]).assert().success();
+    let words = ["sweep", "cell", text(&out), "--stage", "healthy", "0"].map(str::to_owned);
+    let mut paused = crate::fixture::program(&words).env("BERT_HEAL_STOP_AT", "shared.before:1").spawn().unwrap();
+    let started = std::time::Instant::now();
+    let state = || fs::read_to_string(format!("/proc/{}/stat", paused.id())).unwrap();
+    while !state().contains(") T ") {
+        assert!(started.elapsed() < std::time::Duration::from_mins(2), "{}", state());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // As another process does that has watched its lease for a minute.
+    let tries = fs::read_dir(out.join("attempts")).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir(tries.join("2")).unwrap();
+    fs::rename(tries.join("1/run"), tries.join("2/run")).unwrap();
+    let weights = tries.join("2/run/checkpoint/healthy/model.safetensors");
+    assert!(weights.is_file());
+    std::process::Command::new("kill").args(["-CONT", &paused.id().to_string()]).status().unwrap();
+    let status = paused.wait().unwrap();
+    assert_eq!(status.code(), Some(4), "it stops, and says that it is to be tried again");
+    assert!(weights.is_file(), "what the other one has is still there");
+    assert!(!out.join("undamaged").exists(), "nothing was published");
+    bert_heal().args(&words).assert().success();
+    bert_heal().args(["sweep", "cell", text(&out), "0"]).assert().success();
+}

@@ -192,6 +192,102 @@ fn a_task_that_another_machine_holds_is_left_to_it_and_done_once_that_is_done() 
 }
 
 #[test]
+fn what_a_process_left_that_was_killed_while_it_planned_is_no_obstacle() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment("seed = 1", ""), case.path("sweep"));
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("cells.jsonl"), "{\"number\"").unwrap();
+    fs::write(out.join(".tmp-a1b2c3"), "").unwrap();
+    bert_heal().args(Case::words(&experiment, &out)).assert().success();
+    assert_eq!(results(&out).len(), 1);
+}
+
+#[test]
+fn claims_that_change_once_there_are_results_need_to_be_accepted() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment(TWO_PLANS, ""), case.path("sweep"));
+    json(&["sweep", "plan", text(&experiment), "--out", text(&out), "--json"]);
+    let claim = "[[claims]]\nname = \"after the fact\"\nfamily = \"primary\"\nquestion = \"full-recovery\"\n";
+    let experiment = case.experiment(TWO_PLANS, claim);
+    let (code, words) = said(&["sweep", "plan", text(&experiment), "--out", text(&out)]);
+    assert!(code == 2 && words.contains("the claims, or alpha, are others than those that were planned"), "{words}");
+    let (code, words) = said(&["sweep", "plan", text(&experiment), "--out", text(&out), "--accept"]);
+    assert_eq!(code, 0, "{words}");
+}
+
+#[test]
+fn the_number_of_a_cell_means_the_same_to_every_command_once_others_are_dropped() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment("corrupt = \"zero:1@all\"\nseed = [1, 2, 3]", ""), case.path("sweep"));
+    json(&["sweep", "plan", text(&experiment), "--out", text(&out), "--json"]);
+    let id = list(&experiment, &out)["cells"][2]["id"].clone();
+    let experiment = case.experiment("corrupt = \"zero:1@all\"\nseed = [2, 3]", "");
+    json(&["sweep", "plan", text(&experiment), "--out", text(&out), "--accept", "--json"]);
+    let (code, words) = said(&["sweep", "cell", text(&out), "0"]);
+    assert!(code == 0 && words.contains("no longer has this cell"), "{words}");
+    bert_heal().args(["sweep", "cell", text(&out), "--stage", "healthy", "1"]).assert().success();
+    bert_heal().args(["sweep", "cell", text(&out), "2"]).assert().success();
+    assert!(out.join("results").join(format!("{}.json.zst", id.as_str().unwrap())).is_file());
+}
+
+#[test]
+fn retrying_a_cell_retries_what_it_waits_for_and_leaves_a_running_one_alone() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment("corrupt = \"kaiming@top:0.5\"\nseed = [1, 2]", ""), case.path("sweep"));
+    fs::rename(case.path("data"), case.path("aside")).unwrap();
+    let (code, words) = said(&Case::words(&experiment, &out));
+    assert!(code == 3 && words.contains("0 of 2 cells done, 2 failed"), "{words}");
+    let (code, words) = said(&["sweep", "log", text(&out), "0"]);
+    assert!(code == 2 && words.contains("which failed: bert-heal sweep log SWEEP "), "{words}");
+    fs::rename(case.path("aside"), case.path("data")).unwrap();
+    let (code, words) = said(&["sweep", "retry", text(&out), "0"]);
+    assert!(code == 3 && words.contains("1 of 2 cells done, 1 failed"), "{words}");
+
+    let id = status(&out)["cells"].as_array().unwrap()[0]["id"].as_str().unwrap().to_owned();
+    let attempt = out.join("attempts").join(&id).join("1");
+    fs::create_dir_all(&attempt).unwrap();
+    fs::write(attempt.join("lease.json"), r#"{"host":"another","boot":"b","pid":1,"renewals":3}"#).unwrap();
+    let (code, words) = said(&["sweep", "retry", text(&out), &id, "--mark"]);
+    assert!(code == 2 && words.contains("is running"), "{words}");
+    assert!(!attempt.join("end.json").exists());
+}
+
+#[test]
+fn workers_that_cannot_start_fail_no_cell_and_say_where_the_reason_is() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment(TWO_PLANS, ""), case.path("sweep"));
+    fs::create_dir(case.path("here")).unwrap();
+    let plan = ["sweep", "plan", text(&experiment), "--out", text(&out)];
+    bert_heal().current_dir(case.path("here")).args(plan).assert().success();
+    fs::rename(case.path("here"), case.path("gone")).unwrap();
+    let (code, words) = said(&["sweep", "retry", text(&out), "0", "--workers", "2", "--threads", "2"]);
+    assert!(code == 1 && words.contains("all workers have ended") && words.contains("logs"), "{words}");
+    let log = fs::read_to_string(out.join("logs/worker-0.log")).unwrap();
+    assert!(log.contains("the sweep's working directory"), "{log}");
+    assert_eq!(status(&out)["counts"]["failed"], 0);
+}
+
+#[test]
+fn cells_of_one_dataset_that_read_different_rows_are_not_put_together() {
+    let case = Case::new(60, 20);
+    let (experiment, out) = (case.experiment("random_init = [false, true]\nseed = [1, 2]", ""), case.path("sweep"));
+    bert_heal().args(Case::words(&experiment, &out)).assert().success();
+    assert_eq!(results(&out).len(), 4, "random weights are another start of the same model");
+
+    let experiment = case.experiment("seed = [1, 2]", "");
+    let out = case.path("changed");
+    json(&["sweep", "plan", text(&experiment), "--out", text(&out), "--json"]);
+    for cell in ["0", "1"] {
+        bert_heal().args(["sweep", "cell", text(&out), "--stage", "healthy", cell]).assert().success();
+        bert_heal().args(["sweep", "cell", text(&out), cell]).assert().success();
+        let train = case.path("data/train.tsv");
+        fs::write(&train, fs::read_to_string(&train).unwrap() + "1\tone row more\n").unwrap();
+    }
+    let (code, words) = said(&["sweep", "collect", text(&out)]);
+    assert!(code == 2 && words.contains("cells 0 and 1 name the same dataset"), "{words}");
+}
+
+#[test]
 fn ten_thousand_cells_are_listed_and_looked_at_quickly() {
     let case = Case::new(60, 20);
     let grid = "protocol = \"finetuned\"\nscheme = \"kaiming\"\nplace = [\"bottom\", \"top\"]\nlevel = [0.5, 1]\nseed = \"0-2499\"";

@@ -1,5 +1,6 @@
 //! The experiment files that come with the program.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Case, results, said, walk};
@@ -32,6 +33,18 @@ fn every_shipped_experiment_is_one() {
             assert!(words.contains("FLOP of training") && words.contains("MiB for each of"), "{words}");
         }
     }
+}
+
+#[test]
+fn the_experiment_file_of_the_documentation_is_one() {
+    let docs =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/sweeps.md")).unwrap();
+    let block = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documented.toml");
+    fs::write(&path, block).unwrap();
+    let (code, words) = said(&["sweep", text(&path), "--out", "/nonexistent/sweep", "--list"]);
+    assert_eq!(code, 0, "{words}");
 }
 
 /// With a tiny model and tiny rows in place of those that it names.

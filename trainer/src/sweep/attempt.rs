@@ -87,6 +87,14 @@ pub struct Attempt {
     is_ended: bool,
 }
 
+/// The lease of somebody else, and since when it has been the same.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    number: u32,
+    lease: Lease,
+    since: Instant,
+}
+
 /// Why a task cannot be worked on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -96,17 +104,18 @@ pub struct Held {
 
 impl Attempt {
     /// Begins a try at the task with the folder `tries`, taking over what an earlier one computed; when somebody else holds
-    /// it, waits for at most `patience` whether that one is still alive. `is_done` ends the waiting when there is a result.
+    /// it, waits for at most `patience` whether that one is still alive. `watched` is what the last look saw, for one who
+    /// asks again later instead of waiting; `is_done` ends the waiting when there is a result.
     ///
     /// # Errors
     /// When the file system fails.
     pub fn begin(
         tries: &Path,
         patience: Duration,
+        watched: &mut Option<Watched>,
         is_done: impl Fn() -> bool,
     ) -> anyhow::Result<Result<Option<Self>, Held>> {
         let started = Instant::now();
-        let mut seen: Option<(Lease, Instant)> = None;
         loop {
             if is_done() {
                 return Ok(Ok(None));
@@ -115,15 +124,15 @@ impl Attempt {
             if let Some(number) = number
                 && let Some(lease) = held(&tries.join(number.to_string()))?
             {
-                let unchanged_since = match &seen {
-                    Some((before, since)) if *before == lease => *since,
+                let since = match &*watched {
+                    Some(before) if (before.number, &before.lease) == (number, &lease) => before.since,
                     _ => Instant::now(),
                 };
-                if unchanged_since.elapsed() < TIME_TO_LIVE {
+                if since.elapsed() < TIME_TO_LIVE {
+                    *watched = Some(Watched { number, lease: lease.clone(), since });
                     if started.elapsed() >= patience {
                         return Ok(Err(Held { by: lease }));
                     }
-                    seen = Some((lease, unchanged_since));
                     std::thread::sleep(WATCH.min(patience));
                     continue;
                 }
@@ -138,7 +147,7 @@ impl Attempt {
             let path = tries.join(next.to_string());
             atomic::create_dirs(tries)?;
             match fs::create_dir(&path) {
-                Ok(()) => return Self::hold(tries, path, next, number).map(|attempt| Ok(Some(attempt))),
+                Ok(()) => return Self::hold(tries, path, next).map(|attempt| Ok(Some(attempt))),
                 // Somebody was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| path.display().to_string()),
@@ -146,19 +155,22 @@ impl Attempt {
         }
     }
 
-    fn hold(tries: &Path, path: PathBuf, number: u32, before: Option<u32>) -> anyhow::Result<Self> {
+    fn hold(tries: &Path, path: PathBuf, number: u32) -> anyhow::Result<Self> {
         let mut lease = Lease::of_this_process();
         write_lease(&path, &lease)?;
         crate::failpoint::reached("attempt.held");
-        if let Some(before) = before {
-            // What the one before is still writing goes to a folder of its own from here on.
-            let from = tries.join(before.to_string()).join(RUN);
+        // Each take-over moves the run on, and one that died before it did so has none: the newest is the one to go on from.
+        // What its process is still writing goes to a folder of its own from here on.
+        for earlier in (1..number).rev() {
+            let from = tries.join(earlier.to_string()).join(RUN);
             match fs::rename(&from, path.join(RUN)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error).with_context(|| from.display().to_string());
+                Ok(()) => {
+                    // A process that is paused or cut off still has the lock's file open.
+                    take_lock_away(&path.join(RUN))?;
+                    break;
                 }
-                // A process that is paused or cut off still has the lock's file open.
-                _ => take_lock_away(&path.join(RUN))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| from.display().to_string()),
             }
         }
         crate::failpoint::reached("attempt.taken-over");
@@ -393,7 +405,7 @@ mod tests {
     use super::*;
 
     fn begin(tries: &Path) -> Result<Option<Attempt>, Held> {
-        Attempt::begin(tries, Duration::ZERO, || false).unwrap()
+        Attempt::begin(tries, Duration::ZERO, &mut None, || false).unwrap()
     }
 
     #[test]
@@ -475,6 +487,44 @@ mod tests {
         let _held = begin(&tries).unwrap().unwrap();
         let looks = std::cell::Cell::new(0);
         let is_done = || looks.replace(looks.get() + 1) == 2;
-        assert!(Attempt::begin(&tries, Duration::from_secs(30), is_done).unwrap().unwrap().is_none());
+        assert!(Attempt::begin(&tries, Duration::from_secs(30), &mut None, is_done).unwrap().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_lease_of_another_machine_that_stays_the_same_is_taken_over_by_one_who_only_looks_now_and_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = folder.path().join("cell");
+        let elsewhere = Lease { host: "another".into(), ..Lease::of_this_process() };
+        fs::create_dir_all(tries.join("1/run")).unwrap();
+        write_lease(&tries.join("1"), &elsewhere).unwrap();
+        let mut watched = None;
+        let mut look = |age: Duration| {
+            if let Some(watched) = &mut watched {
+                let Watched { since, .. } = watched;
+                *since = since.checked_sub(age).unwrap();
+            }
+            Attempt::begin(&tries, Duration::ZERO, &mut watched, || false).unwrap()
+        };
+        assert_eq!(look(Duration::ZERO).unwrap_err().by.host, "another");
+        assert_eq!(look(TIME_TO_LIVE / 2).unwrap_err().by.host, "another");
+        // It lives: the minute begins anew.
+        write_lease(&tries.join("1"), &Lease { renewals: 1, ..elsewhere }).unwrap();
+        assert!(look(TIME_TO_LIVE).is_err());
+        let next = look(TIME_TO_LIVE).unwrap().unwrap();
+        assert_eq!((next.number(), next.run().is_dir()), (2, true));
+    }
+
+    #[test]
+    fn who_died_before_it_moved_the_run_over_does_not_lose_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = folder.path().join("cell");
+        fs::create_dir_all(tries.join("1/run")).unwrap();
+        fs::write(tries.join("1/run/state"), "saved").unwrap();
+        // Two that died at the worst moment.
+        fs::create_dir(tries.join("2")).unwrap();
+        fs::create_dir(tries.join("3")).unwrap();
+        let fourth = begin(&tries).unwrap().unwrap();
+        assert_eq!(fourth.number(), 4);
+        assert_eq!(fs::read_to_string(fourth.run().join("state")).unwrap(), "saved");
     }
 }

@@ -65,15 +65,28 @@ fn require_same_files(
     settings: &super::settings::Settings,
     record: &RunRecord,
 ) -> anyhow::Result<()> {
+    let text = |key: &str| settings.text(key).unwrap_or_default();
+    // All that may decide which rows are read; the seed of the data draws them only where there is a limit.
+    let has_limit = settings.iter().any(|(key, _)| key.ends_with("_limit"));
+    let is_of_rows = |key: &str| match key {
+        "model" | "random_init" | "corrupt" | "protocol" | "seed_corruption" | "seed_head" => false,
+        "seed_data" => has_limit,
+        _ => true,
+    };
+    let rows = settings.iter().filter(|(key, _)| is_of_rows(key));
+    let rows: Vec<String> = rows.map(|(key, value)| format!("{key}={value}")).collect();
     let weights = record.hashes.weights.clone().unwrap_or_default();
-    let key = ("model".to_owned(), settings.text("model").unwrap_or_default());
-    let (first, hash) = seen.entry(key).or_insert_with(|| (number, weights.clone()));
-    if *hash != weights {
-        return Err(bad_input(anyhow!(
-            "cells {first} and {number} name the same model {} and read different weights: its files were changed while \
-             the sweep ran",
-            settings.text("model").unwrap_or_default()
-        )));
+    for (what, name, key, hash) in [
+        ("model", text("model"), text("model") + &text("random_init"), &weights),
+        ("dataset", text("dataset"), rows.join(" "), &record.hashes.data),
+    ] {
+        let (first, before) = seen.entry((what.to_owned(), key)).or_insert_with(|| (number, hash.clone()));
+        if before != hash {
+            return Err(bad_input(anyhow!(
+                "cells {first} and {number} name the same {what} {name} and read different bytes: its files were changed \
+                 while the sweep ran"
+            )));
+        }
     }
     Ok(())
 }

@@ -56,6 +56,8 @@ enum Event {
 struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,
+    /// Whether it has said that it can take a task.
+    is_ready: bool,
     task: Option<(Task, Instant)>,
     at_hand: Option<SettingsId>,
 }
@@ -71,7 +73,7 @@ pub fn drive(plan: &Plan, options: DriverOptions, interrupt: &Interrupt) -> anyh
         return Ok(Outcome { n_cells, n_done, n_failed });
     }
     let n_workers = options.n_workers.min(schedule.left().n_cells + schedule.left().n_shared);
-    let mut overview = Overview::new(&plan.name, n_workers);
+    let mut overview = Overview::new(&plan.name, n_workers, n_cells, n_done);
     let (sender, events) = mpsc::channel();
     let mut workers = BTreeMap::new();
     for number in 0..n_workers {
@@ -84,14 +86,20 @@ pub fn drive(plan: &Plan, options: DriverOptions, interrupt: &Interrupt) -> anyh
         overview: &mut overview,
         killed: BTreeMap::new(),
         held: Vec::new(),
+        holders: BTreeMap::new(),
     };
     let mut is_stopping = false;
     let mut last_poll = Instant::now();
     while !workers.is_empty() {
         match events.recv_timeout(POLL) {
             Ok(Event::Told(number, told)) => {
+                let is_progress = matches!(told, Told::Progress(_));
                 if let Some(worker) = workers.get_mut(&number) {
                     run.told(worker, number, told);
+                }
+                // Nobody is free for another task by it.
+                if is_progress && !interrupt.is_requested() && last_poll.elapsed() < POLL {
+                    continue;
                 }
             }
             Ok(Event::Ended(number)) => {
@@ -162,7 +170,7 @@ fn start(plan: &Plan, number: usize, n_threads: usize, events: &mpsc::Sender<Eve
         let _ = events.send(Event::Ended(number));
     };
     std::thread::Builder::new().name(format!("worker {number}")).spawn(read).context("a worker's thread")?;
-    Ok(Worker { child, stdin, task: None, at_hand: None })
+    Ok(Worker { child, stdin, is_ready: false, task: None, at_hand: None })
 }
 
 struct Run<'a, 'b> {
@@ -175,12 +183,14 @@ struct Run<'a, 'b> {
     killed: BTreeMap<Task, usize>,
     /// What other processes work on.
     held: Vec<Task>,
+    /// Who they are, as far as it was said.
+    holders: BTreeMap<Task, String>,
 }
 
 impl Run<'_, '_> {
     /// Gives a worker without a task the next one; when there will be none for it, ends it.
     fn assign(&mut self, worker: &mut Worker, number: usize) -> anyhow::Result<()> {
-        if worker.task.is_some() || worker.stdin.is_none() {
+        if !worker.is_ready || worker.task.is_some() || worker.stdin.is_none() {
             return Ok(());
         }
         let left = self.schedule.left();
@@ -206,7 +216,10 @@ impl Run<'_, '_> {
 
     fn told(&mut self, worker: &mut Worker, number: usize, told: Told) {
         match told {
-            Told::Ready => return,
+            Told::Ready => {
+                worker.is_ready = true;
+                return;
+            }
             Told::Progress(progress) => {
                 self.overview.progress(number, &progress);
                 return;
@@ -222,6 +235,13 @@ impl Run<'_, '_> {
             Told::Failed(why) => (Progress::Failed, format!("FAILED {words}: {why}")),
             Told::Held(by) => {
                 self.held.push(task.clone());
+                // It is asked for again and again, and said once.
+                if self.holders.get(&task) == Some(&by) {
+                    self.schedule.set(&task, Progress::Running);
+                    self.overview.is_idle(number);
+                    return;
+                }
+                self.holders.insert(task.clone(), by.clone());
                 (Progress::Running, format!("{words}: {by} works on it"))
             }
             Told::Interrupted => (Progress::Open, format!("{words}: stopped and saved")),
@@ -259,7 +279,7 @@ impl Run<'_, '_> {
                 *n_killed <= MAX_KILLED
             }
         };
-        let reason = format!("its process ended: {}", how(status));
+        let reason = format!("its process ended: {} (logs/worker-{number}.log has its last words)", how(status));
         let end = End { is_interrupted, reason: reason.clone() };
         attempt::mark_ended(&self.plan.folder.attempts(&task.to_string()), child.id(), &end)?;
         let now = if super::task::is_done(self.plan, &task) {

@@ -120,14 +120,22 @@ impl Experiment {
     /// Bad input when a plan is none, two cells are the same, an exclusion excludes nothing, or nothing is left.
     pub fn cells(&self) -> anyhow::Result<Vec<Settings>> {
         let mut cells = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
         let mut n_excluded = vec![0_usize; self.excluded.len()];
         for combination in combinations(&self.axes) {
             let excluding = self.excluded.iter().position(|exclusion| {
                 exclusion.iter().all(|(key, values)| combination.get(key).is_some_and(|value| values.contains(value)))
             });
-            match excluding {
-                Some(i) => n_excluded[i] += 1,
-                None => cells.push(with_plan(combination)?),
+            if let Some(i) = excluding {
+                n_excluded[i] += 1;
+                continue;
+            }
+            let cell = with_plan(combination)?;
+            // A cell without damage has no end and no protocol, so it comes up for each of them: it is one.
+            if seen.insert(cell.id()) {
+                cells.push(cell);
+            } else if cell.plan().is_some() {
+                bail!(bad_input(anyhow!("[grid] has a cell twice: {}", cell.in_words())));
             }
         }
         if let Some(i) = n_excluded.iter().position(|n| *n == 0) {
@@ -135,12 +143,6 @@ impl Experiment {
         }
         if cells.is_empty() {
             bail!(bad_input(anyhow!("[grid] has no cell")));
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        for cell in &cells {
-            if !seen.insert(cell.id()) {
-                bail!(bad_input(anyhow!("[grid] has a cell twice: {}", cell.in_words())));
-            }
         }
         Ok(cells)
     }

@@ -26,10 +26,16 @@ struct Bars {
 }
 
 impl Overview {
-    /// Of a sweep with so many workers.
+    /// Of a sweep with so many workers and cells, of which so many are done.
     #[must_use]
-    pub fn new(name: &str, n_workers: usize) -> Self {
+    pub fn new(name: &str, n_workers: usize, n_cells: usize, n_done: usize) -> Self {
         let bars = std::io::stderr().is_terminal().then(|| Bars::new(n_workers));
+        if let Some(bars) = &bars {
+            bars.total.set_length(n_cells as u64);
+            bars.total.set_position(n_done as u64);
+            bars.total.set_message(format!("{n_done} of {n_cells} cells done"));
+            (0..n_workers).for_each(|worker| bars.is_idle(worker));
+        }
         Self { name: name.to_owned(), n_workers, bars, started: Instant::now(), took: [(0, 0.0); 2] }
     }
 
@@ -63,14 +69,20 @@ impl Overview {
         let all = format!("{n_done} of {n_cells} cells done{failed}{time}");
         match &self.bars {
             Some(bars) => {
-                bars.workers[worker].set_prefix("idle");
-                bars.workers[worker].set_message("");
+                bars.is_idle(worker);
                 bars.all.suspend(|| say!("{words}"));
                 bars.total.set_length(n_cells as u64);
                 bars.total.set_position(n_done as u64);
                 bars.total.set_message(all);
             }
             None => say!("{}: {words}; {all}", self.name),
+        }
+    }
+
+    /// A worker has nothing to do now.
+    pub fn is_idle(&self, worker: usize) {
+        if let Some(bars) = &self.bars {
+            bars.is_idle(worker);
         }
     }
 
@@ -116,5 +128,10 @@ impl Bars {
         });
         let workers = workers.collect();
         Self { all, total, workers }
+    }
+
+    fn is_idle(&self, worker: usize) {
+        self.workers[worker].set_prefix("idle");
+        self.workers[worker].set_message("");
     }
 }

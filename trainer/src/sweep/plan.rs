@@ -104,13 +104,15 @@ pub struct Difference {
     pub dropped: Vec<Settings>,
     /// How many are in both.
     pub n_unchanged: usize,
+    /// Whether the file states other claims.
+    pub has_other_claims: bool,
 }
 
 impl Difference {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.dropped.is_empty()
+        self.added.is_empty() && self.dropped.is_empty() && !self.has_other_claims
     }
 }
 
@@ -124,6 +126,9 @@ impl fmt::Display for Difference {
             if cells.len() > SHOWN {
                 writeln!(f, "{sign} … and {} more", cells.len() - SHOWN)?;
             }
+        }
+        if self.has_other_claims {
+            writeln!(f, "the claims, or alpha, are others than those that were planned")?;
         }
         let (added, dropped) = (self.added.len(), self.dropped.len());
         write!(f, "{added} added, {dropped} dropped, {} unchanged", self.n_unchanged)
@@ -142,7 +147,12 @@ impl Plan {
         let mut plan = if SweepFolder::is_one(folder.path()) {
             Self::open(folder.path())?
         } else {
-            if fs::read_dir(folder.path()).is_ok_and(|mut entries| entries.next().is_some()) {
+            // What a process that was killed while it planned has left is no obstacle.
+            let is_of_a_plan = |name: &String| {
+                name.starts_with(".tmp-")
+                    || [folder.cells(), folder.experiment()].iter().any(|path| path.ends_with(name))
+            };
+            if folder.path().exists() && !super::folder::names(folder.path())?.iter().all(is_of_a_plan) {
                 return Err(bad_input(anyhow!(
                     "{}: the folder is not empty and is not the folder of a sweep (choose another --out)",
                     folder.path().display()
@@ -168,7 +178,8 @@ impl Plan {
             }
         };
         let is_new = plan.cells.is_empty();
-        let difference = plan.change_to(cells);
+        let has_other_claims = plan.claims != experiment.claims;
+        let difference = Difference { has_other_claims, ..plan.change_to(cells) };
         plan.name.clone_from(&experiment.name);
         plan.description.clone_from(&experiment.description);
         plan.claims = experiment.claims.clone();
@@ -283,6 +294,12 @@ impl Plan {
     /// The cells that are to be done, by number.
     pub fn cells(&self) -> impl Iterator<Item = &PlannedCell> {
         self.cells.iter().filter(|cell| !cell.is_dropped)
+    }
+
+    /// All cells that there ever were, by number.
+    #[must_use]
+    pub fn ever(&self) -> &[PlannedCell] {
+        &self.cells
     }
 
     /// A cell by its number or by the beginning of its id.

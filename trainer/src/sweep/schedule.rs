@@ -30,6 +30,9 @@ pub struct Schedule<'a> {
     /// Cells before this one need no look any more.
     first_open: usize,
     progress: BTreeMap<Task, Progress>,
+    /// How many cells, and how many shared models, are at each of [`Progress`].
+    n_cells: [usize; 4],
+    n_shared: [usize; 4],
     needs: BTreeMap<Task, Vec<Task>>,
 }
 
@@ -80,7 +83,12 @@ impl<'a> Schedule<'a> {
             progress.insert(task.clone(), now);
             cells.push(task);
         }
-        let mut schedule = Self { plan, cells, first_open: 0, progress, needs };
+        let (mut n_cells, mut n_shared) = ([0; 4], [0; 4]);
+        for (task, now) in &progress {
+            let n = if matches!(task, Task::Cell(_)) { &mut n_cells } else { &mut n_shared };
+            n[*now as usize] += 1;
+        }
+        let mut schedule = Self { plan, cells, first_open: 0, progress, n_cells, n_shared, needs };
         schedule.spread_failures();
         Ok(schedule)
     }
@@ -104,7 +112,7 @@ impl<'a> Schedule<'a> {
             first.get_or_insert(task);
         }
         let task = first?;
-        self.progress.insert(task.clone(), Progress::Running);
+        self.put(&task, Progress::Running);
         Some(task)
     }
 
@@ -139,7 +147,7 @@ impl<'a> Schedule<'a> {
 
     /// Says what became of a task.
     pub fn set(&mut self, task: &Task, now: Progress) {
-        self.progress.insert(task.clone(), now);
+        self.put(task, now);
         if let Task::Cell(_) = task
             && now == Progress::Open
             && let Some(at) = self.cells.iter().position(|cell| cell == task)
@@ -149,6 +157,14 @@ impl<'a> Schedule<'a> {
         if now == Progress::Failed {
             self.spread_failures();
         }
+    }
+
+    fn put(&mut self, task: &Task, now: Progress) {
+        let n = if matches!(task, Task::Cell(_)) { &mut self.n_cells } else { &mut self.n_shared };
+        if let Some(before) = self.progress.insert(task.clone(), now) {
+            n[before as usize] -= 1;
+        }
+        n[now as usize] += 1;
     }
 
     /// What needs something that failed has failed as well.
@@ -163,7 +179,7 @@ impl<'a> Schedule<'a> {
                 .map(|(task, _)| task.clone())
                 .collect();
             for task in failed {
-                self.progress.insert(task, Progress::Failed);
+                self.put(&task, Progress::Failed);
             }
         }
     }
@@ -171,16 +187,13 @@ impl<'a> Schedule<'a> {
     /// How many cells are in all, done, and failed.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |now: Progress| self.cells.iter().filter(|cell| self.progress[*cell] == now).count();
-        (self.cells.len(), count(Progress::Done), count(Progress::Failed))
+        (self.cells.len(), self.n_cells[Progress::Done as usize], self.n_cells[Progress::Failed as usize])
     }
 
     /// What is left.
     #[must_use]
     pub fn left(&self) -> Left {
-        let is_left = |task: &Task| matches!(self.progress[task], Progress::Open | Progress::Running);
-        let n_cells = self.cells.iter().filter(|cell| is_left(cell)).count();
-        let n_shared = self.needs.keys().filter(|task| matches!(task, Task::Undamaged(..)) && is_left(task)).count();
-        Left { n_cells, n_shared }
+        let n_left = |n: &[usize; 4]| n[Progress::Open as usize] + n[Progress::Running as usize];
+        Left { n_cells: n_left(&self.n_cells), n_shared: n_left(&self.n_shared) }
     }
 }

@@ -178,12 +178,6 @@ impl Status {
         Ok(Self { name: plan.name.clone(), id: plan.id.clone(), n_cells, counts, shared, cells })
     }
 
-    /// Whether every cell has a result.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.counts["completed"] + self.counts["diverged"] == self.n_cells
-    }
-
     /// For people.
     #[must_use]
     pub fn in_words(&self) -> String {

@@ -1,5 +1,6 @@
 //! Carrying out one task of a sweep in this process.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,14 +13,14 @@ use shared::Condition;
 use shared::evaluation::{CompactPredictions, Prediction};
 use shared::record::{PhaseSummary, RunStatus};
 
-use super::attempt::{Attempt, End, Held};
+use super::attempt::{Attempt, End, Held, Watched};
 use super::plan::{Plan, Task};
 use super::request::{CellRequest, Resolve};
 use super::result::{CellResult, Cost, Published, ReportedRow, SHARED_MODEL, SharedModel, keep_rows};
 use super::settings::{Settings, SettingsId};
 use crate::atomic;
 use crate::environment::peak_rss_mib;
-use crate::exit_code::{ExitCode, bad_input, exit_code_of};
+use crate::exit_code::{ExitCode, bad_input, exit_code_of, interrupted};
 use crate::failpoint;
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -42,6 +43,8 @@ pub enum Done {
     Held(Held),
 }
 
+const MADE_ELSEWHERE: &str = "was made by another process meanwhile";
+
 /// Where tasks are carried out, with what one leaves for the next: rows and tokens.
 pub struct Workshop<'a> {
     plan: &'a Plan,
@@ -49,6 +52,8 @@ pub struct Workshop<'a> {
     interrupt: Interrupt,
     /// How long to wait for somebody else who may be dead.
     patience: Duration,
+    /// The leases of others, by task, as they were last seen.
+    watched: BTreeMap<Task, Watched>,
     /// What the last task was prepared with; the next mostly differs in its damage alone.
     prepared: Option<(SettingsId, Rc<Prepared>)>,
 }
@@ -57,7 +62,7 @@ impl<'a> Workshop<'a> {
     /// For tasks of `plan`.
     #[must_use]
     pub fn new(plan: &'a Plan, resolve: Resolve, interrupt: Interrupt, patience: Duration) -> Self {
-        Self { plan, resolve, interrupt, patience, prepared: None }
+        Self { plan, resolve, interrupt, patience, watched: BTreeMap::new(), prepared: None }
     }
 
     /// Carries a task out, unless it has a result.
@@ -69,10 +74,14 @@ impl<'a> Workshop<'a> {
         if is_done(self.plan, task) {
             return Ok(Done::Finished("was there already".to_owned()));
         }
-        let attempt = match Attempt::begin(&tries, self.patience, || is_done(self.plan, task))? {
+        let mut watched = self.watched.remove(task);
+        let attempt = match Attempt::begin(&tries, self.patience, &mut watched, || is_done(self.plan, task))? {
             Ok(Some(attempt)) => attempt,
-            Ok(None) => return Ok(Done::Finished("was made by another process meanwhile".to_owned())),
-            Err(held) => return Ok(Done::Held(held)),
+            Ok(None) => return Ok(Done::Finished(MADE_ELSEWHERE.to_owned())),
+            Err(held) => {
+                self.watched.extend(watched.map(|watched| (task.clone(), watched)));
+                return Ok(Done::Held(held));
+            }
         };
         let started = Instant::now();
         let log = File::options().create(true).append(true).open(attempt.log());
@@ -84,6 +93,11 @@ impl<'a> Workshop<'a> {
             Ok(done) => {
                 attempt.finish()?;
                 done
+            }
+            // Whatever went wrong for one who was taken for dead, somebody else has come to the end.
+            Err(_) if is_done(self.plan, task) => {
+                attempt.finish()?;
+                Done::Finished(MADE_ELSEWHERE.to_owned())
             }
             Err(error) if exit_code_of(&error) == ExitCode::Interrupted => {
                 attempt.end(&End { is_interrupted: true, reason: format!("{error:#}") })?;
@@ -172,6 +186,9 @@ impl<'a> Workshop<'a> {
         let words = in_words(&outcome.status, shared.result.as_ref().map(|result| result.metrics.accuracy), condition);
         drop(run_dir);
         failpoint::reached("shared.before");
+        if shared.result.is_some() {
+            require_own_run(&checkpoint_path(&attempt.run(), condition))?;
+        }
         publish_shared(self.plan, of, &shared, &all_predictions, &attempt.run())?;
         failpoint::reached("shared.after");
         self.keep_cost(&Task::Undamaged(of.clone(), condition), cost, attempt, started)?;
@@ -228,7 +245,11 @@ impl<'a> Workshop<'a> {
         let interrupt = self.interrupt.or(attempt.lost());
         let outcome = runner::cell(&prepared, &run_dir, &undamaged, &interrupt)?;
         drop(run_dir);
-        if self.plan.keep_checkpoints {
+        if self.plan.keep_checkpoints
+            && outcome.record.corrupted.is_some()
+            && !self.plan.folder.checkpoints(id).is_dir()
+        {
+            require_own_run(&attempt.run().join("checkpoint"))?;
             keep_checkpoints(self.plan, id, &attempt.run())?;
         }
         let rows = keep_rows(&self.plan.folder, &reported_rows(&prepared))?;
@@ -359,15 +380,14 @@ fn publish_shared(
 
 fn keep_checkpoints(plan: &Plan, id: &SettingsId, run: &Path) -> anyhow::Result<()> {
     let place = plan.folder.checkpoints(id);
-    if place.is_dir() {
-        return Ok(());
-    }
-    let made = run.join("checkpoint");
-    if !made.is_dir() {
-        return Ok(());
-    }
     atomic::create_dirs(place.parent().expect("it lies in a folder"))?;
-    fs::rename(&made, &place).with_context(|| place.display().to_string())
+    fs::rename(run.join("checkpoint"), &place).with_context(|| place.display().to_string())
+}
+
+/// Ends a try whose run is no longer in its folder: who takes another for dead moves the run away, and what that one wrote
+/// since lies in a new folder, without the weights that were made before.
+fn require_own_run(weights: &Path) -> anyhow::Result<()> {
+    if weights.is_dir() { Ok(()) } else { Err(interrupted(anyhow!("another process has taken this task over"))) }
 }
 
 fn remove_dir_if_there(folder: &Path) -> anyhow::Result<()> {

@@ -82,7 +82,8 @@ impl Stage {
         match self {
             Self::Healthy => plan.shared(Condition::Healthy),
             Self::Control => plan.shared(Condition::Control),
-            Self::Cells => plan.cells().map(|cell| Task::Cell(cell.id.clone())).collect(),
+            // By number, dropped ones included, so that what waits in a queue keeps its meaning when the plan changes.
+            Self::Cells => plan.ever().iter().map(|cell| Task::Cell(cell.id.clone())).collect(),
         }
     }
 }
@@ -104,6 +105,10 @@ pub fn run(args: &CellArgs) -> anyhow::Result<ExitCode> {
     let folder = args.sweep.canonicalize().map_err(bad_input).with_context(|| args.sweep.display().to_string())?;
     let plan = Plan::open(&folder)?;
     let task = task(&plan, args)?;
+    if matches!(&task, Task::Cell(id) if plan.cell(id).is_some_and(|cell| cell.is_dropped)) {
+        print(&format!("{task}: the experiment no longer has this cell"))?;
+        return Ok(ExitCode::Ok);
+    }
     std::env::set_current_dir(&plan.working_directory)
         .with_context(|| format!("the sweep's working directory {}", plan.working_directory.display()))?;
     if !sweep::is_done(&plan, &task)

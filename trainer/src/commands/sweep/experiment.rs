@@ -31,7 +31,7 @@ pub struct ExperimentFlags {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Go on although the experiment file has other cells than the sweep was planned with
+    /// Go on although the experiment file has other cells or claims than the sweep was planned with
     #[arg(long)]
     pub accept: bool,
 
@@ -90,7 +90,7 @@ impl Planned {
         let path = self.plan.folder.path().display();
         if !self.difference.is_empty() && !accept {
             return Err(bad_input(anyhow!(
-                "the experiment has other cells than {path} was planned with; --accept goes on with them, another --out \
+                "the experiment has other cells or claims than {path} was planned with; --accept goes on with them, another --out \
                  begins anew:\n{}",
                 self.difference
             )));

@@ -85,9 +85,16 @@ pub fn retry(args: &RetryArgs) -> anyhow::Result<ExitCode> {
         }
     } else {
         for name in &args.cells {
-            tasks.push(Task::Cell(plan.find(name)?.id.clone()));
+            let task = Task::Cell(plan.find(name)?.id.clone());
+            if let State::Running(who) = sweep::state_of(&plan, &task)? {
+                return Err(bad_input(anyhow!("cell {name} is running: {who}")));
+            }
+            tasks.extend(failed_needs(&plan, &task)?);
+            tasks.push(task);
         }
     }
+    tasks.sort();
+    tasks.dedup();
     for task in &tasks {
         if sweep::is_done(&plan, task) {
             return Err(bad_input(anyhow!("{task} has a result, so there is nothing to try again")));
@@ -99,6 +106,17 @@ pub fn retry(args: &RetryArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Ok);
     }
     carry_out(&plan, args.workers, args.json)
+}
+
+/// The shared models that a task needs and that failed.
+fn failed_needs(plan: &Plan, task: &Task) -> anyhow::Result<Vec<Task>> {
+    let mut failed = Vec::new();
+    for need in plan.needs(task) {
+        if matches!(sweep::state_of(plan, &need)?, State::Failed(_)) {
+            failed.push(need);
+        }
+    }
+    Ok(failed)
 }
 
 /// Print the log of a cell that is running or failed
@@ -122,9 +140,13 @@ pub fn log(args: &LogArgs) -> anyhow::Result<ExitCode> {
     if logs.is_empty() {
         let what = match plan.find(&args.cell) {
             Ok(cell) if sweep::is_done(&plan, &Task::Cell(cell.id.clone())) => {
-                "it is done, and its log went with its work"
+                "it is done, and its log went with its work".to_owned()
             }
-            _ => "nobody has tried it",
+            Ok(cell) => match failed_needs(&plan, &Task::Cell(cell.id.clone()))?.first() {
+                Some(need) => format!("it starts from {need}, which failed: bert-heal sweep log SWEEP {need}"),
+                None => "nobody has tried it".to_owned(),
+            },
+            Err(_) => "nobody has tried it".to_owned(),
         };
         return Err(bad_input(anyhow!("{}: there is no log: {what}", args.cell)));
     }
