@@ -16,7 +16,9 @@ use crate::figure::{
     Axis, Chart, DataTable, Figure, IntervalChart, IntervalRow, LineChart, Mark, Point, Reference, Series, Unit,
 };
 use crate::record::Protocol;
-use crate::statistics::{Estimate, interquartile_mean, performance_profile, share_kept, stratified_bootstrap};
+use crate::statistics::{
+    Estimate, Interval, interquartile_mean, performance_profile, share_kept, stratified_bootstrap,
+};
 
 /// Steps of a profile.
 const N_THRESHOLDS: usize = 24;
@@ -58,12 +60,13 @@ pub(super) fn across(datasets: &[&Experiment], n_before: usize) -> Vec<Piece> {
         let values = scores.groups.concat();
         let percent = |value: f64| Unit::Percent.format(value);
         let (low, high) = (estimate.interval.low, estimate.interval.high);
+        let bare = Interval { low: estimate.value, high: estimate.value, level: LEVEL };
         table.push([
             scores.plan.clone(),
             scores.groups.len().to_string(),
             values.len().to_string(),
             percent(estimate.value),
-            format!("{} to {}", percent(low), percent(high)),
+            if scores.has_interval() { format!("{} to {}", percent(low), percent(high)) } else { "–".to_owned() },
             percent(values.iter().sum::<f64>() / values.len() as f64),
         ]);
         let label = format!("{} · {} datasets, {} runs", scores.plan, scores.groups.len(), values.len());
@@ -71,7 +74,7 @@ pub(super) fn across(datasets: &[&Experiment], n_before: usize) -> Vec<Piece> {
             label,
             role: Some(Condition::Healed),
             value: estimate.value,
-            interval: estimate.interval,
+            interval: if scores.has_interval() { estimate.interval } else { bare },
         });
     }
     let n_without: usize = all.iter().map(|scores| scores.n_without).sum();
@@ -86,7 +89,7 @@ pub(super) fn across(datasets: &[&Experiment], n_before: usize) -> Vec<Piece> {
     };
     let caption = format!(
         "{score} over all datasets; {}, protocol {}. The interquartile mean leaves out a quarter of the runs at either end; \
-         intervals are a bootstrap of seeds within their dataset (2,000 draws).{without}{more}",
+         intervals are a bootstrap of seeds within their dataset (2,000 draws; none where a dataset has one seed).{without}{more}",
         common.model,
         common.protocol.as_str()
     );
@@ -122,6 +125,11 @@ impl Scores {
         (scores.groups.len() > 1).then_some(scores)
     }
 
+    /// Draws from a single seed are all alike, which is not certainty.
+    fn has_interval(&self) -> bool {
+        self.groups.iter().all(|group| group.len() > 1)
+    }
+
     fn estimate(&self, figure: impl Fn(&[f64]) -> f64) -> Option<Estimate> {
         stratified_bootstrap(&self.groups, LEVEL, figure).ok()
     }
@@ -149,8 +157,8 @@ fn iqm_chart(rows: Vec<IntervalRow>, common: &claims::Experiment, number: usize)
         id: format!("iqm-{number}"),
         title: "Interquartile mean over datasets".to_owned(),
         caption: format!(
-            "{}, protocol {}; bars are 95 % intervals by a bootstrap of seeds within their dataset. On the dashed line \
-             nothing is lost.",
+            "{}, protocol {}; bars are 95 % intervals by a bootstrap of seeds within their dataset (none where a dataset has \
+             one seed). On the dashed line nothing is lost.",
             common.model,
             common.protocol.as_str()
         ),
@@ -180,7 +188,8 @@ fn profile(scores: &Scores, score: &str, model: &str, id: &str) -> Option<Figure
         let threshold = low + (high - low) * i as f64 / N_THRESHOLDS as f64;
         let above = |values: &[f64]| performance_profile(values, &[threshold]).map_or(0.0, |shares| shares[0]);
         let estimate = scores.estimate(above)?;
-        Some(Point { x: threshold, y: estimate.value, interval: Some(estimate.interval), n: Some(values.len() as u64) })
+        let interval = scores.has_interval().then_some(estimate.interval);
+        Some(Point { x: threshold, y: estimate.value, interval, n: Some(values.len() as u64) })
     });
     let points: Vec<Point> = points.collect::<Option<_>>()?;
     let n_full = values.iter().filter(|value| **value > 1.0).count();
@@ -190,7 +199,7 @@ fn profile(scores: &Scores, score: &str, model: &str, id: &str) -> Option<Figure
         title: format!("Performance profile: {plan}"),
         caption: format!(
             "Share of runs whose score is above a threshold, with 95 % intervals by a bootstrap of seeds within their \
-             dataset; {model}, {} datasets, {} runs. Score: {}.{below}",
+             dataset (none where one has a single seed); {model}, {} datasets, {} runs. Score: {}.{below}",
             scores.groups.len(),
             values.len(),
             lower_first(score)

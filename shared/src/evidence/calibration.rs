@@ -122,7 +122,7 @@ fn reliability(
             experiment.common.dataset,
             seeds_in_words(n_seeds)
         ),
-        description: format!("Confidence above accuracy, on average over rows: {}.", described.join(", ")),
+        description: format!("Confidence above accuracy, as the mean over seeds in each bin, weighted by the bin's rows: {}.", described.join(", ")),
         chart: Chart::Lines(LineChart {
             x: Axis::percent("confidence"),
             y: Axis::percent("accuracy"),

@@ -207,26 +207,38 @@ fn means_over_datasets_need_two_of_them_and_leave_out_a_quarter_at_either_end() 
     let points = points(profile, 0);
     let at = |threshold: f64| points.iter().find(|point| point.0 > threshold).unwrap().1;
     assert_eq!((at(0.45), at(0.55), at(0.95)), (1.0, 0.5, 0.0));
+    // One seed on each dataset says nothing about others.
+    let single: Vec<RunRecord> = records.iter().filter(|record| record.spec.seeds.data.0 == 0).cloned().collect();
+    let topic = datasets_topic(&experiments(&single)).unwrap();
+    assert_eq!(tables(&topic)[0].rows[0][4], "–");
+    let profile = figures_of(&topic).into_iter().find(|figure| figure.id.starts_with("profile")).unwrap();
+    let Chart::Lines(chart) = &profile.chart else { panic!("a profile is a line chart") };
+    assert!(chart.series[0].points.iter().all(|point| point.interval.is_none()));
     let one: Vec<RunRecord> = records.into_iter().filter(|record| record.spec.dataset.name == "a").collect();
     let topic = datasets_topic(&experiments(&one)).unwrap();
     assert!(tables(&topic).is_empty() && figures_of(&topic).len() == 1);
 }
 
 #[test]
-fn failed_runs_are_listed_with_their_rate() {
+fn fine_tunings_that_broke_off_are_listed_with_their_rate_and_a_shared_one_counts_once() {
     let mut records = records(3);
-    assert!(words(&failed_topic(&records).unwrap()).contains("0 of 9 runs failed"));
-    let reason = "loss is NaN".to_owned();
-    records[1].status = RunStatus::Failed { phase: Condition::Healed, step: 7, learning_rate: 1e-3, reason };
+    // A healthy model, a control and three healings for each seed.
+    assert!(words(&failed_topic(&records).unwrap()).contains("0 of 15 fine-tunings broke off"));
+    let fails = |record: &mut RunRecord, phase| {
+        record.status = RunStatus::Failed { phase, step: 7, learning_rate: 1e-3, reason: "loss is NaN".to_owned() };
+    };
+    fails(&mut records[1], Condition::Healed);
     let topic = failed_topic(&records).unwrap();
-    // Wilson's interval of 1 of 9: 2.0 % to 43.5 % (statsmodels 0.14).
-    assert!(
-        words(&topic).contains("1 of 9 runs failed: 11.1 % (95 % Wilson interval 2.0 % to 43.5 %)."),
-        "{}",
-        words(&topic)
-    );
+    // Wilson's interval of 1 of 15 by its closed formula: 1.2 % to 29.8 %.
+    let expected = "1 of 15 fine-tunings broke off: 6.7 % (95 % Wilson interval 1.2 % to 29.8 %;";
+    assert!(words(&topic).contains(expected), "{}", words(&topic));
     let row = &tables(&topic)[0].rows[0];
     assert_eq!(row[2..], ["kaiming@top:0.5", "0, 0, 0", "healed", "7", "1e-3", "loss is NaN"]);
+    // All three runs of the second seed miss their control: one failure, and three healings that were not begun.
+    records[3..6].iter_mut().for_each(|record| fails(record, Condition::Control));
+    let topic = failed_topic(&records).unwrap();
+    assert!(words(&topic).contains("2 of 12 fine-tunings broke off"), "{}", words(&topic));
+    assert_eq!(tables(&topic)[0].rows.len(), 4);
     assert_eq!(failed_topic(&[]), None);
 }
 
