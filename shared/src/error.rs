@@ -35,7 +35,9 @@ pub enum Error {
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
     /// `BERT_HEAL_ISA` names no instruction set, or one that this processor lacks.
-    #[error("BERT_HEAL_ISA is {value:?}; expected avx512, gemm or scalar, of which this machine supports {available}")]
+    #[error(
+        "BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which this machine supports {available}"
+    )]
     InstructionSet {
         /// What the variable holds.
         value: String,

@@ -6,10 +6,11 @@
 //! | value | matrix products | loops |
 //! | --- | --- | --- |
 //! | `avx512` | tiles of AVX-512 | AVX-512 |
+//! | `avx2` | tiles of AVX2 and FMA | AVX2 |
 //! | `gemm` | the gemm crate, with the widest vectors it knows here | AVX2 at most |
 //! | `scalar` | plain Rust | plain Rust |
 //!
-//! Without the variable it is `avx512` where the processor has that, else `gemm`. A browser has tiles of its own and no
+//! Without the variable it is the first of these that the processor has. A browser has tiles of its own and no
 //! environment. The choice is made once, at the first operation.
 
 use std::sync::OnceLock;
@@ -21,6 +22,8 @@ use crate::error::{Error, Result};
 pub enum InstructionSet {
     /// This crate's own tiles for x86-64 processors with AVX-512.
     Avx512,
+    /// This crate's own tiles for x86-64 processors with AVX2 and FMA.
+    Avx2,
     /// The gemm crate.
     Gemm,
     /// Plain Rust, for tests: slow, and the same on every machine.
@@ -37,7 +40,8 @@ impl InstructionSet {
     pub const VARIABLE: &str = "BERT_HEAL_ISA";
 
     /// Values of [`InstructionSet::VARIABLE`].
-    const BY_NAME: [(&str, Self); 3] = [("avx512", Self::Avx512), ("gemm", Self::Gemm), ("scalar", Self::Scalar)];
+    const BY_NAME: [(&str, Self); 4] =
+        [("avx512", Self::Avx512), ("avx2", Self::Avx2), ("gemm", Self::Gemm), ("scalar", Self::Scalar)];
 
     /// The set that this process uses, the same from its first call on.
     ///
@@ -80,8 +84,10 @@ impl InstructionSet {
             // The tiles, and the loops beside them.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => has_avx512() && matches!(pulp::Arch::new(), pulp::Arch::V4(_)),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => has_avx2() && pulp::x86::V3::try_new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 => false,
+            Self::Avx512 | Self::Avx2 => false,
             Self::Gemm | Self::Scalar => cfg!(not(target_arch = "wasm32")),
             Self::Wasm => cfg!(target_arch = "wasm32"),
         }
@@ -93,6 +99,7 @@ impl InstructionSet {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
             Self::Gemm => gemm_name(),
             Self::Scalar => "scalar",
             Self::Wasm if cfg!(feature = "relaxed-simd") => "wasm-relaxed-simd",
@@ -104,7 +111,7 @@ impl InstructionSet {
     fn arch(self) -> pulp::Arch {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Gemm => pulp::x86::V3::try_new().map_or(pulp::Arch::Scalar, pulp::Arch::V3),
+            Self::Avx2 | Self::Gemm => pulp::x86::V3::try_new().map_or(pulp::Arch::Scalar, pulp::Arch::V3),
             Self::Scalar => pulp::Arch::Scalar,
             _ => pulp::Arch::new(),
         }
@@ -120,6 +127,12 @@ pub(crate) fn has_avx512() -> bool {
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("f16c")
+}
+
+/// Whether this processor has all the instructions that AVX2 code is compiled with.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
 /// The name of products by gemm, which takes the widest vectors of the processor that `pulp` finds.
@@ -161,15 +174,16 @@ mod tests {
                 Err(error) => assert!(!set.is_available(), "{error}"),
             }
         }
-        let best = if InstructionSet::Avx512.is_available() { InstructionSet::Avx512 } else { InstructionSet::Gemm };
+        let best = [InstructionSet::Avx512, InstructionSet::Avx2, InstructionSet::Gemm];
+        let best = best.into_iter().find(|set| set.is_available()).unwrap();
         assert_eq!(InstructionSet::choose(None).unwrap(), best);
     }
 
     #[test]
     fn another_value_is_refused_with_those_that_would_do() {
-        for value in ["", "avx2", "AVX512", "wasm"] {
+        for value in ["", "sse2", "AVX512", "wasm"] {
             let message = InstructionSet::choose(Some(value)).unwrap_err().to_string();
-            let expected = format!("BERT_HEAL_ISA is {value:?}; expected avx512, gemm or scalar, of which");
+            let expected = format!("BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which");
             assert!(message.starts_with(&expected) && message.ends_with("gemm, scalar"), "{message}");
         }
     }
@@ -186,7 +200,7 @@ mod tests {
         }
         let lanes = |set: InstructionSet| set.arch().dispatch(Lanes);
         assert_eq!(lanes(InstructionSet::Scalar), 1);
-        assert!(lanes(InstructionSet::Gemm) <= 8);
+        assert!(lanes(InstructionSet::Gemm) <= 8 && lanes(InstructionSet::Avx2) <= 8);
         if InstructionSet::Avx512.is_available() {
             assert_eq!(lanes(InstructionSet::Avx512), 16);
             assert_eq!(InstructionSet::Gemm.as_str(), "gemm-avx512");

@@ -11,14 +11,16 @@
 //! exact: the softmax weight of −∞ beside a finite score is 0. Keys behind a row's last token take no part at all, which is
 //! the one deliberate difference from an eager batch of transformers, where NaN in padding spoils the row.
 //!
-//! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `avx512`, `wasm` and `scalar`, the
-//! loops of `product` around them, and vector loads and stores in `avx512` and `wasm`, behind bounds checks. In a browser
-//! `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512 `avx512`
-//! multiplies, on others gemm does. `scalar` is the tile that Miri can run.
+//! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `avx512`, `avx2`, `wasm` and `scalar`,
+//! the loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx2` and `wasm`, behind bounds
+//! checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on x86-64 `avx512` or
+//! `avx2` multiplies, elsewhere gemm does. `scalar` is the tile that Miri can run.
 
 mod adamw;
 mod attention;
 mod attention_shape;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod buffer;
@@ -33,6 +35,8 @@ mod pointwise;
 mod product;
 mod scalar;
 mod small_matmul;
+#[cfg(target_arch = "x86_64")]
+mod vector_pack;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 

@@ -10,13 +10,10 @@ use super::product::{Activation, Operand, PackedWeight, Start, multiply};
 use super::scalar::Scalar as ScalarTile;
 use crate::instruction_set::InstructionSet;
 
-/// The tiles made for this target's vectors.
-#[cfg(target_arch = "x86_64")]
-use super::avx512::Avx512 as NativeTile;
-#[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-use super::scalar::Scalar as NativeTile;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::NativeTile;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx512::Avx512};
 
 /// `out = a·b`, or `out += a·b` where sums begin with the output.
 ///
@@ -28,10 +25,16 @@ pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, sta
 
 fn by_current_set(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: Start<'_>, activation: Activation) {
     match (InstructionSet::current(), b) {
-        (InstructionSet::Avx512 | InstructionSet::Wasm, _) => multiply::<NativeTile>(out, a, b, start, activation),
-        (InstructionSet::Scalar, _) => multiply::<ScalarTile>(out, a, b, start, activation),
+        #[cfg(target_arch = "x86_64")]
+        (InstructionSet::Avx512, _) => multiply::<Avx512>(out, a, b, start, activation),
+        #[cfg(target_arch = "x86_64")]
+        (InstructionSet::Avx2, _) => multiply::<Avx2>(out, a, b, start, activation),
+        #[cfg(target_arch = "wasm32")]
+        (InstructionSet::Wasm, _) => multiply::<NativeTile>(out, a, b, start, activation),
         (InstructionSet::Gemm, Operand::Loose(b)) => gemm_product(out, a, *b, start),
         (InstructionSet::Gemm, Operand::Packed(_)) => unreachable!("nothing is packed where gemm multiplies"),
+        // Those of other targets are never chosen on this one.
+        _ => multiply::<ScalarTile>(out, a, b, start, activation),
     }
 }
 
@@ -49,9 +52,14 @@ impl PackedWeight {
 
     fn of(matrix: MatrixRef<'_>) -> Option<Self> {
         match InstructionSet::current() {
-            InstructionSet::Avx512 | InstructionSet::Wasm => Some(Self::pack::<NativeTile>(matrix)),
-            InstructionSet::Scalar => Some(Self::pack::<ScalarTile>(matrix)),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => Some(Self::pack::<Avx512>(matrix)),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => Some(Self::pack::<Avx2>(matrix)),
+            #[cfg(target_arch = "wasm32")]
+            InstructionSet::Wasm => Some(Self::pack::<NativeTile>(matrix)),
             InstructionSet::Gemm => None,
+            _ => Some(Self::pack::<ScalarTile>(matrix)),
         }
     }
 }

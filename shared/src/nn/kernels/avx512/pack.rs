@@ -5,107 +5,38 @@ use core::arch::x86_64::{
     _mm512_maskz_loadu_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd,
     _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
-use core::ops::Range;
 
-use super::super::matrix::MatrixRef;
-use super::super::product::pack_one_by_one;
+use super::super::vector_pack::Vectors;
+use super::Avx512;
 use crate::instruction_set::has_avx512;
 
 /// Elements of a vector.
 pub(super) const LANES: usize = 16;
-/// Steps of k that [`pack_groups`] packs at a time.
-const STEPS: usize = 16;
 
-/// As [`Microkernel::pack`](super::super::product::Microkernel::pack).
-///
-/// # Panics
-/// When the rows or `depth` reach past `source`, `out` has another size, or the processor has no AVX-512.
-pub(super) fn pack(
-    source: MatrixRef<'_>,
-    first: usize,
-    n_valid: usize,
-    height: usize,
-    depth: Range<usize>,
-    out: &mut [f32],
-) {
-    assert!(
-        n_valid <= height && n_valid <= source.rows() && first <= source.rows() - n_valid,
-        "rows to pack must exist"
-    );
-    assert!(depth.end <= source.columns() && out.len() == depth.len() * height, "size of a packed group");
-    assert!(has_avx512(), "packing needs AVX-512");
-    if n_valid < height {
-        out.fill(0.0);
+// SAFETY: `copy` and `transpose` access what their promises list, step by step and square by square.
+#[expect(unsafe_code, reason = "a promise about its accesses")]
+unsafe impl Vectors for Avx512 {
+    const LANES: usize = LANES;
+
+    fn are_there() -> bool {
+        has_avx512()
     }
-    if depth.is_empty() {
-        return;
+
+    #[expect(unsafe_code, reason = "as declared")]
+    unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: as promised by the caller.
+        unsafe { copy(from, from_step, width, n_steps, to, to_step) }
     }
-    for band in (0..n_valid).step_by(LANES) {
-        let width = LANES.min(n_valid - band);
-        let start = (first + band) * source.row_stride() + depth.start * source.column_stride();
-        let end = (first + band + width - 1) * source.row_stride() + (depth.end - 1) * source.column_stride() + 1;
-        let from = &source.data()[start..end];
-        let to = &mut out[band..];
-        if source.row_stride() == 1 {
-            // SAFETY: the processor has AVX-512. `from` ends with the last of `width` elements at the last step: it has
-            // `(n_steps − 1) · column_stride + width`. `to` has `n_steps · height − band`, which is `(n_steps − 1) · height
-            // + width` or more, since `band + width <= n_valid <= height`.
-            #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
-            unsafe {
-                copy(from.as_ptr(), source.column_stride(), width, depth.len(), to.as_mut_ptr(), height);
-            }
-            continue;
-        }
-        let n_squares = if width == LANES && source.column_stride() == 1 { depth.len() / LANES } else { 0 };
-        // SAFETY: the processor has AVX-512. There are squares only where `from` has `LANES` rows of `depth.len()`
-        // adjacent elements, `row_stride` apart, and `n_squares · LANES` is at most `depth.len()`; `to` has `height`
-        // elements a step less `band`, and `band + LANES <= height`.
-        #[expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
-        unsafe {
-            transpose(from.as_ptr(), source.row_stride(), n_squares, to.as_mut_ptr(), height);
-        }
-        for l in n_squares * LANES..depth.len() {
-            for r in 0..width {
-                to[l * height + r] = from[r * source.row_stride() + l * source.column_stride()];
-            }
-        }
+
+    #[expect(unsafe_code, reason = "as declared")]
+    unsafe fn transpose(from: *const f32, from_row: usize, n_squares: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: as promised by the caller.
+        unsafe { transpose(from, from_row, n_squares, to, to_step) }
     }
 }
 
-/// As [`Microkernel::pack_groups`](super::super::product::Microkernel::pack_groups).
-///
-/// Rows that lie side by side are read a few steps at a time over all groups: neighbours share lines of the cache, which
-/// would be gone if a group's steps were all read at once, one to a line.
-///
-/// # Panics
-/// As [`pack`].
-pub(super) fn pack_groups(
-    source: MatrixRef<'_>,
-    groups: impl Iterator<Item = (usize, usize)> + Clone,
-    depth: Range<usize>,
-    out: &mut [f32],
-) {
-    if source.row_stride() != 1 {
-        return pack_one_by_one(pack, source, groups, depth, out);
-    }
-    let n_steps = depth.len();
-    for step in (0..n_steps).step_by(STEPS) {
-        let steps = step..n_steps.min(step + STEPS);
-        let mut offset = 0;
-        for (first, height) in groups.clone() {
-            let group = &mut out[offset + steps.start * height..offset + steps.end * height];
-            let depth = depth.start + steps.start..depth.start + steps.end;
-            pack(source, first, height.min(source.rows() - first), height, depth, group);
-            offset += height * n_steps;
-        }
-    }
-}
-
-/// Rows that lie side by side: each step of k is one run of `width` elements, at most [`LANES`].
-///
 /// # Safety
-/// AVX-512; `1 <= width <= LANES`; `(n_steps − 1) · from_step + width` elements from `from` on in a live slice, and
-/// `(n_steps − 1) · to_step + width` from `to` on in one that nothing else refers to.
+/// As [`Vectors::copy`].
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
 unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize, to: *mut f32, to_step: usize) {
@@ -120,11 +51,8 @@ unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize,
     }
 }
 
-/// Rows with adjacent elements: squares of [`LANES`] rows and steps are transposed.
-///
 /// # Safety
-/// AVX-512; unless `n_squares` is 0, `(LANES − 1) · from_row + n_squares · LANES` elements from `from` on in a live slice,
-/// and `(n_squares · LANES − 1) · to_step + LANES` from `to` on in one that nothing else refers to.
+/// As [`Vectors::transpose`].
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "reads and writes through raw pointers")]
 unsafe fn transpose(from: *const f32, from_row: usize, n_squares: usize, to: *mut f32, to_step: usize) {

@@ -8,7 +8,8 @@ use core::ops::Range;
 use super::super::math;
 use super::super::matrix::MatrixRef;
 use super::super::product::{Microkernel, Start, Tile};
-use super::pack::{LANES, pack, pack_groups};
+use super::super::vector_pack::{pack, pack_groups};
+use super::pack::LANES;
 use crate::instruction_set::has_avx512;
 
 /// Two vectors beside each other: with twelve rows 24 multiply-adds for two loads of the right operand and twelve
@@ -30,7 +31,7 @@ unsafe impl Microkernel for Avx512 {
     const READS_ROWS: bool = true;
 
     fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]) {
-        pack(source, first, n_valid, height, depth, out);
+        pack::<Self>(source, first, n_valid, height, depth, out);
     }
 
     fn pack_groups(
@@ -39,7 +40,7 @@ unsafe impl Microkernel for Avx512 {
         depth: Range<usize>,
         out: &mut [f32],
     ) {
-        pack_groups(source, groups, depth, out);
+        pack_groups::<Self>(source, groups, depth, out);
     }
 
     #[expect(unsafe_code, reason = "as declared")]

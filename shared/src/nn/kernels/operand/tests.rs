@@ -6,11 +6,19 @@ use super::*;
 fn products() -> Vec<(&'static str, ProductFn)> {
     let mut products: Vec<(&'static str, ProductFn)> =
         vec![("current", matmul), ("gemm", gemm_product), ("scalar", product::<ScalarTile>)];
-    if InstructionSet::Avx512.is_available() || InstructionSet::Wasm.is_available() {
-        products.push(("native", product::<NativeTile>));
-    } else {
-        eprintln!("skipped: this processor has no tiles of its own");
+    #[cfg(target_arch = "x86_64")]
+    for (name, set, product) in [
+        ("avx512", InstructionSet::Avx512, product::<Avx512> as ProductFn),
+        ("avx2", InstructionSet::Avx2, product::<Avx2>),
+    ] {
+        if set.is_available() {
+            products.push((name, product));
+        } else {
+            eprintln!("skipped: this processor has no {name}");
+        }
     }
+    #[cfg(target_arch = "wasm32")]
+    products.push(("wasm", product::<NativeTile>));
     products
 }
 

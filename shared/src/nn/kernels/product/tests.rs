@@ -1,4 +1,4 @@
-//! What the products of every variant must fulfil; `wasm`, `avx512` and `scalar` run these on theirs.
+//! What the products of every variant must fulfil; `wasm`, `avx512`, `avx2` and `scalar` run these on theirs.
 
 use std::sync::Arc;
 
