@@ -215,11 +215,11 @@ fn checkpoint(pickle: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pickles_that_copy_themselves_nest_without_end_or_claim_too_much() {
-    // Memo 0 is a number, then forty times the pair of itself with itself: 2^40 numbers.
-    let doubling = [b"\x80\x02K\x01q\x00".as_slice(), &b"h\x00h\x00\x86q\x00".repeat(40), b"."].concat();
+fn pickles_that_are_too_large_nested_too_deep_or_claim_too_much() {
+    // Memo 0 is a number, then 21 times the pair of itself with itself: twice as many objects as are allowed.
+    let doubling = [b"\x80\x02K\x01q\x00".as_slice(), &b"h\x00h\x00\x86q\x00".repeat(21), b"."].concat();
     hostile_weights(&checkpoint(&doubling), &["its pickle is larger than that of any model"]);
-    let nested = [b"\x80\x02K\x01".as_slice(), &b"\x85".repeat(1 << 20), b"."].concat();
+    let nested = [b"\x80\x02K\x01".as_slice(), &b"\x85".repeat(40), b"."].concat();
     hostile_weights(&checkpoint(&nested), &["nested without end"]);
     hostile_weights(&checkpoint(b"\x80\x02X\xFF\xFF\xFF\xFFabc."), &["a string in its pickle breaks off"]);
     hostile_weights(&checkpoint(b"\x80\x02}q\x00"), &["its pickle"]);

@@ -2,8 +2,7 @@
 //! them before 1.6, one after the other.
 //!
 //! A pickle is a program for a stack machine. candle's machine knows no function to call, so nothing in a file is
-//! executed; but it copies what it remembers, so a few hundred bytes could ask for all of the memory or for nesting
-//! that overflows the stack. It is therefore driven step by step here and what is on its stack is measured.
+//! executed. How much it builds is bounded here: it is driven step by step and what is on its stack is measured.
 
 mod legacy;
 mod machine;

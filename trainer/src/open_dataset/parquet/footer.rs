@@ -1,7 +1,7 @@
 //! The footer of a Parquet file, looked over before the crate `parquet` reads it.
 //!
-//! The crate follows nested schemas by recursion without a bound, so a small footer could overflow the stack, and makes
-//! room for as many columns as a group says that it has, so it could run out of memory: nothing can catch either.
+//! The crate trusts what a footer says of its schema. What it could not bear would end the process, so it is looked for
+//! here, and refused by an error.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
