@@ -2,7 +2,7 @@
 //!
 //! The same check runs natively and, by wasm-bindgen-test, in a real browser, against digests that the native build wrote.
 //! After a change that is meant to alter them (which raises `BUNDLE_VERSION` or `NUMERICS_VERSION`), make them anew:
-//! `cargo test -p shared --test bundle_bits -- --ignored --nocapture | grep '^|' > shared/tests/golden/bundle_bits.txt`
+//! `cargo test -p shared --test behaviour bundle_bits -- --ignored --nocapture | grep '^|' > shared/tests/golden/bundle_bits.txt`
 
 use candle_core::{Device, Tensor};
 use serde_json::json;
@@ -16,9 +16,6 @@ use shared::bundle::{
 use shared::corruption::Plan;
 use shared::model::{ModelConfig, ParameterPath};
 use shared::random::Seed;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// For each model and tensor the SHA-256 of its values' bits, and for each file that of its bytes.
 const GOLDEN: &str = include_str!("golden/bundle_bits.txt");

@@ -1,7 +1,5 @@
 //! Judging 24 claims on 10 seeds with 5,000 rows each takes a moment: it happens in the page while somebody waits.
 
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
-
 use shared::Condition;
 use shared::claims::{ClaimsFile, Outcome, Run, judge};
 use shared::evaluation::Prediction;
@@ -10,9 +8,6 @@ use shared::record::{RunRecord, Seeds};
 use shared::statistics::Method;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 const N_PLANS: usize = 24;
 const N_SEEDS: u64 = 10;

@@ -1,7 +1,5 @@
 //! Numbers depend neither on how many threads compute them nor on what else they compute.
 
-#![cfg(not(target_arch = "wasm32"))]
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 #![expect(clippy::disallowed_methods, reason = "a test of threads has threads")]
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! The same check runs natively and, by wasm-bindgen-test, in a real browser, against bits that the native build
 //! wrote. After a change that is meant to alter them (which raises `numerics_version`), or for a new scheme (which does
 //! not, as all lines that are there stay), make them anew:
-//! `cargo test -p shared --test corruption_bits -- --ignored --nocapture | grep '^|' > shared/tests/golden/corruption_bits.txt`
+//! `cargo test -p shared --test behaviour corruption_bits -- --ignored --nocapture | grep '^|' > shared/tests/golden/corruption_bits.txt`
 
 use std::fmt::Write as _;
 
@@ -11,9 +11,6 @@ use sha2::{Digest, Sha256};
 use shared::corruption::{Anatomy, Plan, TensorMut};
 use shared::model::{Architecture, Kind, LayerModule, Module, ParameterPath};
 use shared::random::Seed;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// For each plan a line with the digest of its report, one for each tensor that it touches (name, the first half of the
 /// SHA-256 of its values' bits, the bits of three values) and one for all others together.

@@ -3,8 +3,6 @@
 //! The same comparisons as in `tests/parity`, natively and, by wasm-bindgen-test, in a real browser, which has no files:
 //! they are built in. `tests/golden/README.md` says how they were made.
 
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
-
 #[path = "../../tests/parity/harness.rs"]
 mod harness;
 
@@ -18,9 +16,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use harness::{
     Expected, MODELS, PLAIN, compare_gradients, compare_layers, compare_training, config, fine_tuning, floats, load,
 };
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// The golden files, as they were when this test was built.
 mod files {

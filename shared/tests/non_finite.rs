@@ -3,8 +3,6 @@
 //!
 //! Every operation in both forms; natively and, by wasm-bindgen-test, in a real browser.
 
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
-
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
@@ -18,9 +16,6 @@ use shared::nn::{
 use shared::random::Seed;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;

@@ -1,7 +1,5 @@
 //! Rows whose logits are finite although infinities were met on the way are told from others.
 
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
-
 use candle_core::{DType, Device};
 use shared::checkpoint::{Checkpoint, LoadOptions};
 use shared::dataset::{Batch, EncodedExample};
@@ -11,9 +9,6 @@ use shared::random::Seed;
 use shared::training::logits;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 const HIDDEN: usize = 16;
 /// The token whose key the damaged layer scores with −∞.

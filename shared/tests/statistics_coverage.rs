@@ -1,7 +1,5 @@
 //! A small version of `examples/coverage`, which measures how well intervals and verdicts hold what they promise.
 
-#![cfg(not(target_arch = "wasm32"))]
-
 #[path = "../examples/coverage/law.rs"]
 mod law;
 #[expect(dead_code, reason = "the example prints more than is asserted here")]

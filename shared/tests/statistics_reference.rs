@@ -4,8 +4,6 @@
 //! The figures of the libraries are in `golden/statistics.json`, which `tests/scripts/statistics_reference.py` makes. The
 //! same check runs natively and, by wasm-bindgen-test, in a real browser.
 
-#![cfg_attr(target_arch = "wasm32", expect(clippy::unwrap_used, reason = "a test may end in a panic"))]
-
 use serde::Deserialize;
 use shared::Condition;
 use shared::evaluation::{Confusion, Prediction, confusion, evaluate};
@@ -16,8 +14,6 @@ use shared::statistics::{
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// Closed formulas: f64 in another order of operations.
 const EXACT: f64 = 1e-12;

@@ -1,7 +1,5 @@
 //! A step that cannot be taken is an error, never a step that did nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
-
 use std::sync::Arc;
 
 use candle_core::Device;
@@ -14,9 +12,6 @@ use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// A fine-tuning whose classifier has weights `scale` times as large as usual.
 fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {

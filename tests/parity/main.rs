@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic")]
 
+mod candle;
 mod checkpoints;
 mod configs;
 mod damaged;
