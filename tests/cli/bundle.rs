@@ -16,17 +16,18 @@ use shared::model::ModelConfig;
 use shared::random::Seed;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, json as run_json, text, tiny_model};
+use crate::fixture::{
+    copy_folder, dataset, edit_json, json as run_json, read_json, refused, refused_with, run_words, text, tiny_model,
+};
 
 const PLAN: &str = "kaiming@bottom:0.5";
 
 /// A run of protocol finetuned on the tiny model, and a bundle of it.
 pub fn run_and_bundle(folder: &Path) -> (PathBuf, PathBuf) {
     let (data, model, run) = (dataset(folder, 120, 40), tiny_model(), folder.join("run"));
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--seed", "3"];
-    args.extend(["--max-steps", "30", "--learning-rate", "1e-3", "--max-length", "32", "--corrupt", PLAN]);
-    args.extend(["--protocol", "finetuned", "--freeze", "embeddings,top:1L"]);
-    bert_heal().args(args).assert().success();
+    let more = "--seed 3 --max-steps 30 --learning-rate 1e-3 --max-length 32 --protocol finetuned";
+    let args = run_words(&model, &data, &run, more);
+    bert_heal().args(args).args(["--corrupt", PLAN, "--freeze", "embeddings,top:1L"]).assert().success();
     let (sentences, bundle) = (folder.join("sentences.txt"), folder.join("bundles/tiny"));
     fs::write(&sentences, "the film is good\n\nthe plot was bad\n").unwrap();
     let args = ["export", "--for", "web", "--model", text(&run), "--dataset", text(&data), "--out", text(&bundle)];
@@ -35,11 +36,11 @@ pub fn run_and_bundle(folder: &Path) -> (PathBuf, PathBuf) {
     (run, bundle)
 }
 
-fn manifest(bundle: &Path) -> Manifest {
+pub fn manifest(bundle: &Path) -> Manifest {
     Manifest::parse(&fs::read(bundle.join("manifest.json")).unwrap()).unwrap()
 }
 
-fn open(folder: &Path) -> Bundle {
+pub fn open(folder: &Path) -> Bundle {
     let read = |name: &str| fs::read(folder.join(name)).unwrap();
     Bundle::open(manifest(folder), read("weights.bin"), &read("tokenizer.json")).unwrap()
 }
@@ -64,7 +65,7 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     let folder = tempfile::tempdir().unwrap();
     let (run, bundle) = run_and_bundle(folder.path());
     let manifest = manifest(&bundle);
-    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    let record = read_json(&run.join("run.json"));
     assert_eq!((manifest.name.as_str(), manifest.title.as_str()), ("tiny", "tiny-bert on data"));
     assert_eq!(manifest.task.label_names, ["negative", "neutral", "positive"]);
     let healed = manifest.healed().unwrap();
@@ -104,7 +105,7 @@ fn a_run_becomes_a_bundle_that_says_what_it_is_and_what_it_costs() {
     let texts: Vec<&str> = manifest.samples.iter().map(|sample| sample.text.as_str()).collect();
     assert_eq!(texts, ["the film is good", "the plot was bad"]);
     assert!(fs::read_to_string(bundle.join("NOTICE.txt")).unwrap().contains("derived from tiny-bert"));
-    let index: Value = serde_json::from_slice(&fs::read(folder.path().join("bundles/index.json")).unwrap()).unwrap();
+    let index = read_json(&folder.path().join("bundles/index.json"));
     assert_eq!(index["bundles"][0]["name"], "tiny");
     assert_eq!(index["bundles"][0]["size_bytes"], manifest.size_bytes());
 }
@@ -195,13 +196,11 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     assert!(manifest(&start).healed.is_none() && !start.join("healed.bin").exists());
     assert_eq!(manifest(&start).control, None, "there is nothing to compare with it");
     let args = ["predict", "--model", text(&start), "--which", "healed"];
-    let refused = bert_heal().args(args).write_stdin("the film\n").assert().code(2);
-    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("has no healed model"));
+    assert!(refused_with(&args, "the film\n").contains("has no healed model"));
 
     let data = folder.path().join("data");
-    let mut args = vec!["run", "--model", text(&start), "--dataset", text(&data), "--out", text(&healing)];
-    args.extend(["--max-steps", "20", "--max-length", "32", "--corrupt", PLAN, "--freeze", "embeddings"]);
-    bert_heal().args(args).assert().success();
+    let args = run_words(&start, &data, &healing, "--max-steps 20 --max-length 32 --freeze embeddings");
+    bert_heal().args(args).args(["--corrupt", PLAN]).assert().success();
     let args = ["export", "--for", "web", "--model", text(&start), "--healed", text(&healing), "--out", text(&out)];
     bert_heal().args(args).args(["--healed-bits", "8"]).assert().success();
     let (opened, delta) = (open(&out), fs::read(out.join("healed.bin")).unwrap());
@@ -218,7 +217,7 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
     assert_eq!(quality.healthy, manifest(&start).quality.unwrap().healthy, "measured when its bits were chosen");
 
     // What the run calls healthy is the bundle's healthy model fine-tuned once more.
-    let record: Value = serde_json::from_slice(&fs::read(healing.join("run.json")).unwrap()).unwrap();
+    let record = read_json(&healing.join("run.json"));
     let control = manifest(&out).control.unwrap();
     assert_eq!(
         (control.accuracy, control.budget.as_str()),
@@ -228,8 +227,8 @@ fn a_bundle_is_healed_by_a_run_of_its_own() {
 
     // A run that started elsewhere did not heal this bundle.
     let args = ["export", "--for", "web", "--model", text(&start), "--healed", text(&run)];
-    let refused = bert_heal().args(args).args(["--out", text(&folder.path().join("c"))]).assert().code(2);
-    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("expected a run of"));
+    let said = refused(&[&args[..], &["--out", text(&folder.path().join("c"))]].concat());
+    assert!(said.contains("expected a run of"));
 }
 
 #[test]
@@ -250,12 +249,11 @@ fn rows_are_chosen_by_the_hashes_of_the_bundle() {
     fs::write(other.join("test.tsv"), "label\ttext\n0\tj\n").unwrap();
     let out = folder.path().join("other.json");
     let args = ["fetch", "--rows-of", text(&bundle), "--dataset", text(&other), "--out", text(&out)];
-    let refused = bert_heal().args(args).assert().code(2);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    let said = refused(&args);
     assert!(said.contains("expected the 40 held-out rows of data, got 0"), "{said}");
     assert!(!out.exists());
 
-    let mut changed: Value = serde_json::from_slice(&fs::read(folder.path().join("rows.json")).unwrap()).unwrap();
+    let mut changed = read_json(&folder.path().join("rows.json"));
     changed["held_out"][3]["text"] = "another sentence".into();
     let error = ServedRows::parse(&manifest(&bundle), changed.to_string().as_bytes()).unwrap_err().to_string();
     assert!(
@@ -282,22 +280,17 @@ fn a_bundle_of_version_1_opens_without_a_control_and_one_of_old_numerics_is_supe
     assert_eq!(manifest.superseded_numerics(), Some(4));
     let args = ["predict", "--model", text(&bundle), "--max-length", "32"];
     bert_heal().args(args).args(["--which", "healed"]).write_stdin("the film\n").assert().success();
-    let refused = bert_heal().args(args).args(["--which", "control"]).write_stdin("the film\n").assert().code(2);
-    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    let said = refused_with(&[&args[..], &["--which", "control"]].concat(), "the film\n");
     assert!(said.contains("control's figures but not its weights"), "{said}");
 }
 
 /// Damages a copy of the bundle and returns what a command says of it.
 fn said_of(bundle: &Path, damage: impl FnOnce(&Path)) -> String {
     let copy = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(bundle).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
+    copy_folder(bundle, copy.path());
     damage(copy.path());
     let args = ["predict", "--model", text(copy.path()), "--which", "healed", "--max-length", "32"];
-    let output = bert_heal().args(args).write_stdin("the film\n").assert().code(2).stdout("");
-    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    let stderr = refused_with(&args, "the film\n");
     let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error:")).collect();
     assert_eq!(errors.len(), 1, "{stderr}");
     assert!(errors[0].contains("bundle"), "{stderr}");
@@ -306,10 +299,7 @@ fn said_of(bundle: &Path, damage: impl FnOnce(&Path)) -> String {
 
 /// Changes the manifest as JSON.
 fn edit(folder: &Path, change: impl FnOnce(&mut Value)) {
-    let path = folder.join("manifest.json");
-    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(&mut manifest);
-    fs::write(path, manifest.to_string()).unwrap();
+    edit_json(&folder.join("manifest.json"), change);
 }
 
 /// Puts another content into a file and its size and hash into the manifest, as somebody would who means harm.
@@ -402,8 +392,7 @@ fn export_for_the_page_says_what_it_needs() {
     let model = tiny_model();
     let out = folder.path().join("out");
     let says = |said: &str, args: &[&str]| {
-        let output = bert_heal().args(["export", "--for", "web", "--out", text(&out)]).args(args).assert().code(2);
-        let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        let stderr = refused(&[&["export", "--for", "web", "--out", text(&out)][..], args].concat());
         assert!(stderr.contains(said), "expected {said:?} in {stderr}");
         assert!(!out.exists());
     };

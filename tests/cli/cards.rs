@@ -11,7 +11,7 @@ use shared::record::Protocol;
 use trainer::card::{MadeBy, card};
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, text, tiny_model};
+use crate::fixture::{copy_of_model, dataset, edit_json, read_json, refused, run_words, text, tiny_model};
 use crate::schemas::record;
 
 fn config() -> ModelConfig {
@@ -59,7 +59,7 @@ fn the_card_tells_when_the_damage_was_done() {
 
 /// What a checkpoint's config, weights and card say.
 fn told(folder: &Path) -> (Value, Value, String) {
-    let config: Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
+    let config = read_json(&folder.join("config.json"));
     let weights = fs::read(folder.join("model.safetensors")).unwrap();
     let (_, header) = safetensors::SafeTensors::read_metadata(&weights).unwrap();
     let metadata = header.metadata().clone().unwrap();
@@ -77,9 +77,8 @@ fn stderr(args: &[&str]) -> String {
 fn the_models_of_a_run_and_their_exports_tell_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let (data, model, run) = (dataset(folder.path(), 60, 30), tiny_model(), folder.path().join("run"));
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run)];
-    args.extend(["--max-steps", "2", "--max-length", "32", "--corrupt", "kaiming@bottom:0.5", "--seed", "9"]);
-    bert_heal().args(&args).assert().success();
+    let more = "--max-steps 2 --max-length 32 --corrupt kaiming@bottom:0.5 --seed 9";
+    bert_heal().args(run_words(&model, &data, &run, more)).assert().success();
     for which in ["healthy", "corrupted", "healed"] {
         let checkpoint = run.join("checkpoint").join(which);
         let (config, weights, card) = told(&checkpoint);
@@ -121,9 +120,8 @@ fn damage_is_told_on_through_every_later_treatment_and_from_the_weights_alone() 
 
     // A run that starts from it does not make a healthy model of it.
     let (data, run) = (dataset(folder.path(), 60, 30), folder.path().join("run"));
-    let mut args = vec!["run", "--model", text(&broken), "--dataset", text(&data), "--out", text(&run)];
-    args.extend(["--max-steps", "2", "--max-length", "32"]);
-    assert!(stderr(&args).contains("damaged on purpose"));
+    let said = stderr(&run_words(&broken, &data, &run, "--max-steps 2 --max-length 32"));
+    assert!(said.contains("damaged on purpose"));
     let (config, _, card) = told(&run.join("checkpoint/healthy"));
     assert_eq!((&config["condition"], &config["history"][0]), (&json!("healed"), &damage));
     assert!(card.contains("Warning"), "{card}");
@@ -133,9 +131,7 @@ fn damage_is_told_on_through_every_later_treatment_and_from_the_weights_alone() 
 fn an_export_of_weights_that_are_not_the_runs_states_no_results() {
     let folder = tempfile::tempdir().unwrap();
     let (data, model, run) = (dataset(folder.path(), 60, 30), tiny_model(), folder.path().join("run"));
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run)];
-    args.extend(["--max-steps", "1", "--max-length", "32"]);
-    bert_heal().args(&args).assert().success();
+    bert_heal().args(run_words(&model, &data, &run, "--max-steps 1 --max-length 32")).assert().success();
     fs::copy(model.join("model.safetensors"), run.join("checkpoint/healthy/model.safetensors")).unwrap();
     let exported = folder.path().join("exported");
     let said = stderr(&["export", "--model", text(&run), "--for", "hub", "--out", text(&exported)]);
@@ -147,11 +143,7 @@ fn an_export_of_weights_that_are_not_the_runs_states_no_results() {
 fn a_marker_that_cannot_be_read_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let model = copy_of_model(folder.path());
-    let path = model.join("config.json");
-    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    config[HISTORY_KEY] = json!({"history": "none"});
-    fs::write(&path, config.to_string()).unwrap();
-    let output = bert_heal().args(["inspect", text(&model), "--max-length", "32"]).assert().code(2);
-    let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    edit_json(&model.join("config.json"), |config| config[HISTORY_KEY] = json!({"history": "none"}));
+    let said = refused(&["inspect", text(&model), "--max-length", "32"]);
     assert!(said.contains("config.json: bert_heal is"), "{said}");
 }

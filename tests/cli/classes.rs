@@ -8,7 +8,9 @@ use parquet::basic::Compression;
 use serde_json::{Value, json};
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, json, text, tiny_distilbert, tiny_model};
+use crate::fixture::{
+    command, copy_of_model, dataset, edit_json, json, read_json, run_words, text, tiny_distilbert, tiny_model,
+};
 
 const NAMES: [&str; 3] = ["negative", "neutral", "positive"];
 
@@ -31,11 +33,10 @@ fn oracle(folder: &Path, model: &Path) -> Vec<(usize, String)> {
 /// A model as `tiny_model`, whose classes are called so.
 fn model_called(folder: &Path, names: &[&str]) -> PathBuf {
     let model = copy_of_model(folder);
-    let path = model.join("config.json");
-    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    config["id2label"] = names.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name))).collect();
-    config["label2id"] = names.iter().enumerate().map(|(id, name)| ((*name).to_owned(), json!(id))).collect();
-    fs::write(path, config.to_string()).unwrap();
+    edit_json(&model.join("config.json"), |config| {
+        config["id2label"] = names.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name))).collect();
+        config["label2id"] = names.iter().enumerate().map(|(id, name)| ((*name).to_owned(), json!(id))).collect();
+    });
     model
 }
 
@@ -44,13 +45,16 @@ fn csv(rows: &[(usize, String)], label: impl Fn(usize) -> String) -> String {
     format!("text,label\n{}", rows.concat())
 }
 
-fn evaluated(model: &Path, data: &Path, out: &Path, more: &[&str]) -> (Option<i32>, Value, String) {
-    let mut args = vec!["evaluate", "--model", text(model), "--dataset", text(data), "--max-length", "32", "--json"];
-    args.extend(["--out", text(out)]);
-    args.extend(more);
-    let output = bert_heal().args(args).output().unwrap();
+/// A command's exit code, the JSON value that it prints and what it says.
+fn outcome(args: &[&str], more: &[&str]) -> (Option<i32>, Value, String) {
+    let output = bert_heal().args(args).args(more).output().unwrap();
     let value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output.status.code(), value, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn evaluated(model: &Path, data: &Path, out: &Path, more: &[&str]) -> (Option<i32>, Value, String) {
+    let paths = [("--model", model), ("--dataset", data), ("--out", out)];
+    outcome(&command("evaluate", &paths, "--max-length 32 --json"), more)
 }
 
 /// Ids or names in the rows, and `labels.txt`, `ClassLabel` or a flag that names classes in another order.
@@ -141,17 +145,13 @@ fn stars_are_names_whichever_of_them_a_file_has() {
 }
 
 fn run(model: &Path, data: &Path, out: &Path, more: &[&str]) -> (Option<i32>, Value, String) {
-    let mut args = vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(out), "--json"];
-    args.extend(["--learning-rate", "3e-3", "--max-steps", "4", "--batch-size", "16", "--max-length", "32"]);
-    args.extend(["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned"]);
-    args.extend(more);
-    let output = bert_heal().args(args).output().unwrap();
-    let value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    (output.status.code(), value, String::from_utf8_lossy(&output.stderr).into_owned())
+    let fixed = "--json --learning-rate 3e-3 --max-steps 4 --batch-size 16 --max-length 32 \
+                 --corrupt kaiming@bottom:0.5 --protocol finetuned";
+    outcome(&run_words(model, data, out, fixed), more)
 }
 
 fn names_in(checkpoint: &Path) -> Vec<String> {
-    let config: Value = serde_json::from_slice(&fs::read(checkpoint.join("config.json")).unwrap()).unwrap();
+    let config = read_json(&checkpoint.join("config.json"));
     let names = config["id2label"].as_object().unwrap();
     (0..names.len()).map(|id| names[&id.to_string()].as_str().unwrap().to_owned()).collect()
 }

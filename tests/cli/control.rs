@@ -7,14 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, json, text, tiny_model};
+use crate::fixture::{command, dataset, json, read_json, run_words, text, tiny_model};
 use crate::schemas::violations;
 
 fn args<'a>(model: &'a Path, data: &'a Path, out: &'a Path, plan: &'a str) -> Vec<&'a str> {
-    let mut args = vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(out), "--json"];
-    args.extend(["--corrupt", plan, "--protocol", "finetuned", "--learning-rate", "3e-3", "--epochs", "3"]);
-    args.extend(["--batch-size", "16", "--max-length", "32"]);
-    args
+    let more = "--json --protocol finetuned --learning-rate 3e-3 --epochs 3 --batch-size 16 --max-length 32";
+    [&run_words(model, data, out, more)[..], &["--corrupt", plan]].concat()
 }
 
 /// Every tensor's name and bytes; the files differ in what they tell of their history.
@@ -97,23 +95,13 @@ fn predict_export_and_cards_know_the_control() {
     json(&args(&model, &data, &out, "kaiming@bottom:0.5"));
     let texts = folder.path().join("texts.txt");
     fs::write(&texts, "the film is good\n").unwrap();
-    let said = json(&[
-        "predict",
-        "--model",
-        text(&out),
-        "--which",
-        "control",
-        "--input",
-        text(&texts),
-        "--max-length",
-        "32",
-        "--json",
-    ]);
+    let more = "--which control --max-length 32 --json";
+    let said = json(&command("predict", &[("--model", &out), ("--input", &texts)], more));
     assert!(said[0]["label"].is_string(), "{said}");
     let exported = folder.path().join("exported");
     let words = ["export", "--model", text(&out), "--which", "control", "--for", "hub", "--out", text(&exported)];
     bert_heal().args(words).assert().success();
-    let config: Value = serde_json::from_slice(&fs::read(exported.join("config.json")).unwrap()).unwrap();
+    let config = read_json(&exported.join("config.json"));
     assert_eq!(config["bert_heal"]["condition"], "control");
     let card = fs::read_to_string(exported.join("README.md")).unwrap();
     assert!(card.contains("twice without damage (control)") && card.contains("| **control (this one)** |"), "{card}");

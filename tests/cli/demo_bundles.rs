@@ -8,12 +8,14 @@ use std::process::Command;
 
 use candle_core::{DType, Device};
 use shared::Parameters;
-use shared::bundle::{Bundle, BundleIndex, Manifest, Outcome, Quality};
+use shared::bundle::{Bundle, BundleIndex, Outcome, Quality};
 use shared::dataset::{EncodedExample, Example};
 use shared::evaluation::softmax;
 use shared::model::TextClassifier;
 use shared::nn::Kernels;
 use shared::training::logits;
+
+use crate::bundle::{manifest, open};
 
 /// All bundles together, with everything that lies beside them.
 const MAX_REPOSITORY_BYTES: u64 = 40_000_000;
@@ -37,15 +39,6 @@ fn root() -> PathBuf {
 fn folders() -> Vec<PathBuf> {
     let index = BundleIndex::parse(&fs::read(root().join("index.json")).unwrap()).unwrap();
     index.bundles.iter().map(|entry| root().join(&entry.name)).collect()
-}
-
-fn manifest(folder: &Path) -> Manifest {
-    Manifest::parse(&fs::read(folder.join("manifest.json")).unwrap()).unwrap()
-}
-
-fn open(folder: &Path) -> Bundle {
-    let read = |name: &str| fs::read(folder.join(name)).unwrap();
-    Bundle::open(manifest(folder), read("weights.bin"), &read("tokenizer.json")).unwrap()
 }
 
 /// Bytes on the wire: text as gzip, as static servers send it, and weights as they are, since servers do not compress

@@ -19,25 +19,15 @@ use trainer::run_dir::{RunDir, metrics};
 use trainer::runner::{Models, Outcome, Prepared, RunRequest, fine_tune};
 
 use crate::bert_heal;
-use crate::fixture::{dataset, hash, json, long_enough, program, text, tiny_distilbert, tiny_model, wait_for_steps};
+use crate::fixture::{
+    command, dataset, hash, json, long_enough, program, refused, run_words, text, tiny_distilbert, tiny_model,
+    wait_for_steps,
+};
 use crate::schemas::violations;
 
 /// A run that learns something in a second or two.
 fn run_args<'a>(model: &'a Path, data: &'a Path, out: &'a Path) -> Vec<&'a str> {
-    let mut args = vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(out), "--json"];
-    args.extend([
-        "--learning-rate",
-        "3e-3",
-        "--epochs",
-        "10",
-        "--batch-size",
-        "16",
-        "--max-length",
-        "32",
-        "--seed",
-        "3",
-    ]);
-    args
+    run_words(model, data, out, "--json --learning-rate 3e-3 --epochs 10 --batch-size 16 --max-length 32 --seed 3")
 }
 
 fn accuracy(record: &Value, which: &str) -> f64 {
@@ -76,20 +66,9 @@ fn a_run_fine_tunes_corrupts_heals_and_reports_under_both_protocols() {
             assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 120);
             // Every model is a checkpoint that evaluates to what the record says.
             let again = out.join(format!("again-{which}"));
-            let evaluation = json(&[
-                "evaluate",
-                "--model",
-                text(&out),
-                "--which",
-                which,
-                "--dataset",
-                text(&data),
-                "--out",
-                text(&again),
-                "--max-length",
-                "32",
-                "--json",
-            ]);
+            let paths: [(&str, &Path); 3] = [("--model", &out), ("--dataset", &data), ("--out", &again)];
+            let more = format!("--which {which} --max-length 32 --json");
+            let evaluation = json(&command("evaluate", &paths, &more));
             assert_eq!(evaluation["accuracy"], record[*which]["accuracy"], "{protocol}, {which}");
             assert_eq!(evaluation["largest_class_share"], record[*which]["largest_class_share"], "{protocol}, {which}");
         }
@@ -140,8 +119,7 @@ fn another_spec_in_the_same_folder_is_refused_with_the_field() {
     let mut args = run_args(&model, &data, &out);
     json(&args);
     args.extend(["--weight-decay", "0.5"]);
-    let output = bert_heal().args(&args).assert().code(2);
-    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    let stderr = refused(&args);
     assert!(stderr.contains("training.weight_decay is 0.01 there but 0.5 here"), "{stderr}");
 }
 
@@ -242,9 +220,8 @@ fn a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one() {
     let model = tiny_model();
     let args = |out: &Path, epochs: usize| -> Vec<String> {
         let mut args: Vec<String> = run_args(&model, &data, out).into_iter().map(str::to_owned).collect();
-        args.extend(
-            ["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--save-steps", "5"].map(str::to_owned),
-        );
+        let more = "--corrupt kaiming@bottom:0.5 --protocol finetuned --save-steps 5";
+        args.extend(more.split(' ').map(str::to_owned));
         let given = args.iter().position(|arg| arg == "--epochs").unwrap();
         args[given + 1] = epochs.to_string();
         args

@@ -3,41 +3,27 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, text, tiny_model};
+use crate::fixture::{self, copy_of_model, dataset, json, run_words, tiny_model};
 
 /// Runs a command that must be refused and returns what it says.
 fn refused(model: &Path, data: &Path, folder: &Path, more: &[&str]) -> String {
     let out = folder.join("out/run");
-    let mut args =
-        vec!["run", "--model", text(model), "--dataset", text(data), "--out", text(&out), "--max-length", "32"];
-    args.extend(["--max-steps", "1"]);
+    let mut args = run_words(model, data, &out, "--max-length 32 --max-steps 1");
     args.extend(more);
-    let output = bert_heal().args(&args).assert().code(2).stdout("");
-    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    let stderr = fixture::refused(&args);
     assert!(!stderr.contains("panicked"), "{stderr}");
     assert_eq!(stderr.matches("error:").count(), 1, "one message: {stderr}");
     assert!(!folder.join("out").exists(), "a folder was left behind: {stderr}");
     stderr
 }
 
-/// A fixture whose model is damaged by `damage`; the message must name every one of `expected`.
-fn damaged_model(damage: impl FnOnce(&Path), expected: &[&str]) {
+/// A model and rows, damaged by `damage`; the message must name every one of `expected`.
+fn damaged(damage: impl FnOnce(&Path, &Path), expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 30, 10);
     let model = copy_of_model(folder.path());
-    damage(&model);
+    damage(&model, &data);
     let stderr = refused(&model, &data, folder.path(), &[]);
-    for part in expected {
-        assert!(stderr.contains(part), "expected {part:?} in: {stderr}");
-    }
-}
-
-fn damaged_data(damage: impl FnOnce(&Path), expected: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let data = dataset(folder.path(), 30, 10);
-    damage(&data);
-    let stderr = refused(&tiny_model(), &data, folder.path(), &[]);
     for part in expected {
         assert!(stderr.contains(part), "expected {part:?} in: {stderr}");
     }
@@ -52,8 +38,8 @@ fn edit_config(model: &Path, from: &str, to: &str) {
 
 #[test]
 fn truncated_weights() {
-    damaged_model(
-        |model| {
+    damaged(
+        |model, _| {
             let path = model.join("model.safetensors");
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
@@ -64,8 +50,8 @@ fn truncated_weights() {
 
 #[test]
 fn a_header_that_claims_two_to_the_sixty_bytes() {
-    damaged_model(
-        |model| {
+    damaged(
+        |model, _| {
             let path = model.join("model.safetensors");
             let mut bytes = fs::read(&path).unwrap();
             bytes[..8].copy_from_slice(&(1_u64 << 60).to_le_bytes());
@@ -77,55 +63,49 @@ fn a_header_that_claims_two_to_the_sixty_bytes() {
 
 #[test]
 fn empty_and_missing_weights() {
-    damaged_model(|model| fs::write(model.join("model.safetensors"), b"").unwrap(), &["model.safetensors", "empty"]);
-    damaged_model(|model| fs::remove_file(model.join("model.safetensors")).unwrap(), &["model.safetensors is missing"]);
+    damaged(|model, _| fs::write(model.join("model.safetensors"), b"").unwrap(), &["model.safetensors", "empty"]);
+    damaged(|model, _| fs::remove_file(model.join("model.safetensors")).unwrap(), &["model.safetensors is missing"]);
 }
 
 #[test]
 fn weights_of_another_shape() {
-    damaged_model(
-        |model| edit_config(model, "\"intermediate_size\": 64", "\"intermediate_size\": 65"),
+    damaged(
+        |model, _| edit_config(model, "\"intermediate_size\": 64", "\"intermediate_size\": 65"),
         &["bert.encoder.layer.0.intermediate.dense", "expected [65", "[64"],
     );
 }
 
 #[test]
 fn a_config_that_is_not_json_or_lacks_a_field_or_is_of_another_model() {
-    damaged_model(
-        |model| fs::write(model.join("config.json"), b"{oops").unwrap(),
-        &["config.json", "not a JSON object"],
-    );
-    damaged_model(
-        |model| edit_config(model, "\"hidden_size\"", "\"other\""),
-        &["config.json", "hidden_size is missing"],
-    );
-    damaged_model(
-        |model| edit_config(model, "\"model_type\": \"bert\"", "\"model_type\": \"gpt2\""),
+    damaged(|model, _| fs::write(model.join("config.json"), b"{oops").unwrap(), &["config.json", "not a JSON object"]);
+    damaged(|model, _| edit_config(model, "\"hidden_size\"", "\"other\""), &["config.json", "hidden_size is missing"]);
+    damaged(
+        |model, _| edit_config(model, "\"model_type\": \"bert\"", "\"model_type\": \"gpt2\""),
         &["config.json", "\"gpt2\"", "expected \"bert\" or \"distilbert\""],
     );
-    damaged_model(
-        |model| edit_config(model, "\"num_attention_heads\": 4", "\"num_attention_heads\": 5"),
+    damaged(
+        |model, _| edit_config(model, "\"num_attention_heads\": 4", "\"num_attention_heads\": 5"),
         &["config.json", "hidden size of 32", "5 heads"],
     );
 }
 
 #[test]
 fn a_folder_without_a_tokenizer_and_no_folder_at_all() {
-    damaged_model(
-        |model| {
+    damaged(
+        |model, _| {
             fs::remove_file(model.join("tokenizer.json")).unwrap();
             fs::remove_file(model.join("vocab.txt")).unwrap();
         },
         &["no tokenizer", "tokenizer.json"],
     );
-    damaged_model(|model| fs::write(model.join("tokenizer.json"), b"{}").unwrap(), &["tokenizer.json cannot be read"]);
-    damaged_model(|model| fs::remove_dir_all(model).unwrap(), &["no such folder", "config.json"]);
+    damaged(|model, _| fs::write(model.join("tokenizer.json"), b"{}").unwrap(), &["tokenizer.json cannot be read"]);
+    damaged(|model, _| fs::remove_dir_all(model).unwrap(), &["no such folder", "config.json"]);
 }
 
 #[test]
 fn a_row_that_is_not_utf_8() {
-    damaged_data(
-        |data| {
+    damaged(
+        |_, data| {
             let path = data.join("train.tsv");
             let mut bytes = fs::read(&path).unwrap();
             bytes.extend(b"1\tthe film \xff is bad\n");
@@ -137,15 +117,15 @@ fn a_row_that_is_not_utf_8() {
 
 #[test]
 fn a_missing_column_and_a_label_out_of_range() {
-    damaged_data(
-        |data| fs::write(data.join("test.tsv"), "label\ttext\n1\tgood film\nbad film\n").unwrap(),
+    damaged(
+        |_, data| fs::write(data.join("test.tsv"), "label\ttext\n1\tgood film\nbad film\n").unwrap(),
         &["test.tsv", "3", "tab"],
     );
-    damaged_data(
-        |data| fs::write(data.join("train.tsv"), "label\ttext\n1\tgood film\n7\tbad film\n").unwrap(),
+    damaged(
+        |_, data| fs::write(data.join("train.tsv"), "label\ttext\n1\tgood film\n7\tbad film\n").unwrap(),
         &["train.tsv", "3", "7"],
     );
-    damaged_data(|data| fs::remove_file(data.join("train.tsv")).unwrap(), &["train"]);
+    damaged(|_, data| fs::remove_file(data.join("train.tsv")).unwrap(), &["train"]);
 }
 
 #[test]
@@ -170,22 +150,8 @@ fn plans_that_are_unknown_or_out_of_range_point_at_the_character() {
 fn a_length_that_the_model_has_no_positions_for() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 30, 10);
-    let out = folder.path().join("out");
-    let output = bert_heal()
-        .args([
-            "run",
-            "--model",
-            text(&tiny_model()),
-            "--dataset",
-            text(&data),
-            "--out",
-            text(&out),
-            "--max-length",
-            "128",
-        ])
-        .assert()
-        .code(2);
-    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let stderr = fixture::refused(&run_words(&model, &data, &out, "--max-length 128"));
     assert!(stderr.contains("--max-length 128") && stderr.contains("at most 48"), "{stderr}");
 }
 
@@ -196,22 +162,8 @@ fn bad_rows_are_skipped_and_counted_when_asked() {
     let train = data.join("train.tsv");
     let text_of_train = fs::read_to_string(&train).unwrap() + "9\tthe film is bad\nno tab\n";
     fs::write(&train, text_of_train).unwrap();
-    let out = folder.path().join("out");
-    let record = crate::fixture::json(&[
-        "run",
-        "--model",
-        text(&tiny_model()),
-        "--dataset",
-        text(&data),
-        "--out",
-        text(&out),
-        "--max-length",
-        "32",
-        "--max-steps",
-        "2",
-        "--skip-bad-rows",
-        "--json",
-    ]);
+    let (model, out) = (tiny_model(), folder.path().join("out"));
+    let record = json(&run_words(&model, &data, &out, "--max-length 32 --max-steps 2 --skip-bad-rows --json"));
     assert_eq!(record["spec"]["dataset"]["n_bad_rows_skipped"], 2);
     assert_eq!(record["spec"]["dataset"]["rows"]["train"], 30);
     let notes = record["notes"].to_string();

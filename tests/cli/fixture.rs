@@ -23,12 +23,17 @@ pub fn tiny_distilbert() -> PathBuf {
 /// A copy of the tiny model that a test may damage.
 pub fn copy_of_model(folder: &Path) -> PathBuf {
     let copy = folder.join("model");
-    fs::create_dir(&copy).unwrap();
-    for entry in fs::read_dir(tiny_model()).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
-    }
+    copy_folder(&tiny_model(), &copy);
     copy
+}
+
+/// Copies the files of a folder.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }
 
 /// Sentences of three classes in the tiny vocabulary, of different lengths, with a rule that can be learnt: the
@@ -56,10 +61,42 @@ fn rows(split: &str, n: usize) -> String {
     std::iter::once("label\ttext\n".to_owned()).chain((0..n).map(row)).collect()
 }
 
+/// The words of a command: its name, flags that take a path, and more words, none of which has a blank in it.
+pub fn command<'a>(name: &'a str, paths: &[(&'a str, &'a Path)], more: &'a str) -> Vec<&'a str> {
+    let paths = paths.iter().flat_map(|&(flag, path)| [flag, text(path)]);
+    name.split(' ').chain(paths).chain(more.split_whitespace()).collect()
+}
+
+/// The words of a run.
+pub fn run_words<'a>(model: &'a Path, data: &'a Path, out: &'a Path, more: &'a str) -> Vec<&'a str> {
+    command("run", &[("--model", model), ("--dataset", data), ("--out", out)], more)
+}
+
 /// Runs the program to its end and reads the one JSON value it prints.
 pub fn json(args: &[&str]) -> Value {
     let output = bert_heal().args(args).assert().success();
     serde_json::from_slice(&output.get_output().stdout).unwrap()
+}
+
+/// What the program says of what it must refuse: with exit code 2 and nothing on stdout.
+pub fn refused(args: &[&str]) -> String {
+    refused_with(args, "")
+}
+
+/// The same with these texts on stdin.
+pub fn refused_with(args: &[&str], texts: &str) -> String {
+    let output = bert_heal().args(args).write_stdin(texts).assert().code(2).stdout("");
+    String::from_utf8(output.get_output().stderr.clone()).unwrap()
+}
+
+pub fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+pub fn edit_json(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = read_json(path);
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
 }
 
 /// SHA-256 (hex) of a file.

@@ -8,7 +8,10 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, json as json_of, text, tiny_distilbert};
+use crate::fixture::{
+    self, command, copy_folder, copy_of_model, dataset, edit_json, json as json_of, read_json, refused_with, run_words,
+    text, tiny_distilbert,
+};
 
 type Tensors = HashMap<String, Tensor>;
 
@@ -23,19 +26,15 @@ fn model(folder: &Path, config: &Value, change: impl FnOnce(&mut Tensors)) -> Pa
 }
 
 fn rewrite(model: &Path, changes: &Value, change: impl FnOnce(&mut Tensors)) {
-    let mut config = config_of(model);
-    for (name, value) in changes.as_object().unwrap() {
-        config[name] = value.clone();
-    }
-    fs::write(model.join("config.json"), config.to_string()).unwrap();
+    edit_json(&model.join("config.json"), |config| {
+        for (name, value) in changes.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+    });
     let path = model.join("model.safetensors");
     let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
     change(&mut tensors);
     candle_core::safetensors::save(&tensors, &path).unwrap();
-}
-
-fn config_of(model: &Path) -> Value {
-    serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap()
 }
 
 fn rows(tensors: &mut Tensors, n: usize) {
@@ -60,56 +59,26 @@ fn spans(tensors: &mut Tensors) {
 
 /// What predict and evaluate say of a model that they refuse.
 fn refused(model: &Path, data: &Path) -> [String; 2] {
-    [vec!["predict", "--model", text(model)], vec!["evaluate", "--model", text(model), "--dataset", text(data)]].map(
-        |args| {
-            let output = bert_heal().args(args).write_stdin("the film\n").assert().code(2).get_output().clone();
-            assert_eq!(output.stdout, b"");
-            String::from_utf8(output.stderr).unwrap()
-        },
-    )
+    let evaluate = command("evaluate", &[("--model", model), ("--dataset", data)], "");
+    [vec!["predict", "--model", text(model)], evaluate].map(|args| refused_with(&args, "the film\n"))
 }
 
 #[test]
 fn a_head_for_another_task_is_refused_by_what_it_is_and_run_starts_from_its_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 60, 30);
+    let built = |name: &str| json!({"architectures": [name]});
+    let multi = json!({"problem_type": "multi_label_classification"});
+    let tokens = ["a token classifier", "architectures is BertForTokenClassification"];
+    let number = json!({"id2label": {"0": "s"}, "label2id": {"s": 0}});
+    let undeclared = json!({"architectures": null});
     let cases: [Case; 6] = [
-        (
-            "multi",
-            json!({"problem_type": "multi_label_classification"}),
-            |_| {},
-            ["multi-label", "problem_type is multi_"],
-        ),
-        (
-            "number",
-            json!({"id2label": {"0": "s"}, "label2id": {"s": 0}}),
-            |t| rows(t, 1),
-            ["a regression", "one output"],
-        ),
-        (
-            "tokens",
-            json!({"architectures": ["BertForTokenClassification"]}),
-            |t| without(t, "pooler"),
-            ["a token classifier", "architectures is BertForTokenClassification"],
-        ),
-        (
-            "undeclared",
-            json!({"architectures": null}),
-            |t| without(t, "pooler"),
-            ["a token classifier", "no bert.pooler"],
-        ),
-        (
-            "spans",
-            json!({"architectures": ["BertForQuestionAnswering"]}),
-            spans,
-            ["a question answerer", "architectures is"],
-        ),
-        (
-            "choice",
-            json!({"architectures": ["BertForMultipleChoice"]}),
-            |t| rows(t, 1),
-            ["multiple-choice", "architectures"],
-        ),
+        ("multi", multi, |_| {}, ["multi-label", "problem_type is multi_"]),
+        ("number", number, |t| rows(t, 1), ["a regression", "one output"]),
+        ("tokens", built("BertForTokenClassification"), |t| without(t, "pooler"), tokens),
+        ("undeclared", undeclared, |t| without(t, "pooler"), ["a token classifier", "no bert.pooler"]),
+        ("spans", built("BertForQuestionAnswering"), spans, ["a question answerer", "architectures is"]),
+        ("choice", built("BertForMultipleChoice"), |t| rows(t, 1), ["multiple-choice", "architectures"]),
     ];
     for (name, config, change, expected) in cases {
         let place = folder.path().join(name);
@@ -120,33 +89,14 @@ fn a_head_for_another_task_is_refused_by_what_it_is_and_run_starts_from_its_enco
             assert!(said.contains("let `bert-heal run` start from its encoder"), "{name}: {said}");
         }
         let out = place.join("run");
-        let record = json_of(&[
-            "run",
-            "--model",
-            text(&model),
-            "--dataset",
-            text(&data),
-            "--max-steps",
-            "2",
-            "--json",
-            "--out",
-            text(&out),
-        ]);
+        let record = json_of(&run_words(&model, &data, &out, "--max-steps 2 --json"));
         let notes = record["notes"].to_string();
         assert!(notes.contains("its head was dropped, and a new one for 3 classes"), "{name}: {notes}");
-        let config = config_of(&out.join("checkpoint/healthy"));
+        let config = read_json(&out.join("checkpoint/healthy/config.json"));
         assert_eq!(config["problem_type"], "single_label_classification", "{name}");
         assert_eq!(config["architectures"][0], "BertForSequenceClassification", "{name}");
-        json_of(&[
-            "evaluate",
-            "--model",
-            text(&out),
-            "--dataset",
-            text(&data),
-            "--json",
-            "--out",
-            text(&place.join("e")),
-        ]);
+        let again = place.join("e");
+        json_of(&command("evaluate", &[("--model", &out), ("--dataset", &data), ("--out", &again)], "--json"));
     }
 }
 
@@ -156,12 +106,12 @@ fn corrupting_and_exporting_keep_what_a_config_says_of_the_head() {
     let changes = json!({"problem_type": "multi_label_classification", "num_labels": 3, "a_field": {"of": "its own"}});
     let multi = model(folder.path(), &changes, |_| {});
     let (damaged, exported) = (folder.path().join("damaged"), folder.path().join("exported"));
-    let plan = ["--corrupt", "kaiming@bottom:0.5", "--seed", "1"];
-    bert_heal().args(["corrupt", "--model", text(&multi), "--out", text(&damaged)]).args(plan).assert().success();
+    let plan = "--corrupt kaiming@bottom:0.5 --seed 1";
+    bert_heal().args(command("corrupt", &[("--model", &multi), ("--out", &damaged)], plan)).assert().success();
     bert_heal().args(["export", "--model", text(&multi), "--for", "hub", "--out", text(&exported)]).assert().success();
-    let before = config_of(&multi);
+    let before = read_json(&multi.join("config.json"));
     for copy in [damaged, exported] {
-        let mut after = config_of(&copy);
+        let mut after = read_json(&copy.join("config.json"));
         after.as_object_mut().unwrap().remove("bert_heal");
         assert_eq!(after, before, "{}", copy.display());
     }
@@ -169,9 +119,7 @@ fn corrupting_and_exporting_keep_what_a_config_says_of_the_head() {
     let place = folder.path().join("tokens");
     fs::create_dir(&place).unwrap();
     let tokens = model(&place, &json!({"architectures": ["BertForTokenClassification"]}), |t| without(t, "pooler"));
-    let output =
-        bert_heal().args(["corrupt", "--model", text(&tokens), "--out", text(&place.join("d"))]).args(plan).assert();
-    let said = String::from_utf8(output.code(2).get_output().stderr.clone()).unwrap();
+    let said = fixture::refused(&command("corrupt", &[("--model", &tokens), ("--out", &place.join("d"))], plan));
     assert!(said.contains("a token classifier"), "{said}");
 }
 
@@ -180,11 +128,7 @@ fn a_distilbert_for_tokens_is_known_by_the_layer_that_it_lacks() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 30, 30);
     let model = folder.path().join("model");
-    fs::create_dir(&model).unwrap();
-    for entry in fs::read_dir(tiny_distilbert()).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
-    }
+    copy_folder(&tiny_distilbert(), &model);
     rewrite(&model, &json!({"architectures": null}), |tensors| without(tensors, "pre_classifier"));
     for said in refused(&model, &data) {
         assert!(said.contains("a token classifier") && said.contains("no pre_classifier"), "{said}");
@@ -195,8 +139,7 @@ fn a_distilbert_for_tokens_is_known_by_the_layer_that_it_lacks() {
 fn half_a_pooler_is_no_pooler_and_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let model = model(folder.path(), &json!({}), |tensors| without(tensors, "pooler.dense.bias"));
-    let output = bert_heal().args(["predict", "--model", text(&model)]).write_stdin("a\n").assert().code(2);
-    let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    let said = refused_with(&["predict", "--model", text(&model)], "a\n");
     assert!(said.contains("the first of them bert.pooler.dense.bias"), "{said}");
 }
 

@@ -17,7 +17,7 @@ use parquet::basic::Compression;
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, text, tiny_model};
+use crate::fixture::{copy_folder, dataset, text, tiny_model};
 use crate::schemas::violations;
 use server::{Hub, Repository};
 
@@ -462,12 +462,7 @@ fn two_processes_that_fetch_the_same_file_do_not_disturb_each_other() {
 fn a_local_folder_of_that_name_always_comes_first() {
     let hub = hub();
     let machine = Machine::at(&hub.endpoint);
-    let local = machine.folder.path().join("minilm-l6");
-    fs::create_dir(&local).unwrap();
-    for entry in fs::read_dir(tiny_model()).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), local.join(entry.file_name())).unwrap();
-    }
+    copy_folder(&tiny_model(), &machine.folder.path().join("minilm-l6"));
     let output = machine
         .command()
         .current_dir(machine.folder.path())

@@ -26,7 +26,6 @@ mod shell;
 #[cfg(unix)]
 mod signals;
 mod sweep;
-mod tables;
 mod usage;
 
 use assert_cmd::Command;

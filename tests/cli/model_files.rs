@@ -7,14 +7,15 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, json as json_of, text, tiny_model};
+use crate::fixture::{
+    command, copy_of_model, edit_json, json as json_of, read_json, refused_with, run_words, text, tiny_model,
+};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4665dc\nsize 90868376\n";
 
 /// What is said of a model that is refused.
 fn refused(model: &Path) -> String {
-    let output = bert_heal().args(["predict", "--model", text(model)]).write_stdin("the film\n").assert().code(2);
-    String::from_utf8(output.get_output().stderr.clone()).unwrap()
+    refused_with(&["predict", "--model", text(model)], "the film\n")
 }
 
 /// Logits of a text and what is said of the model.
@@ -68,15 +69,12 @@ fn added_tokens_are_read_and_travel_with_every_copy() {
     let more = Tensor::ones((2, 32), candle_core::DType::F32, &Device::Cpu).unwrap();
     tensors.insert(name.to_owned(), Tensor::cat(&[&tensors[name], &more], 0).unwrap());
     candle_core::safetensors::save(&tensors, &path).unwrap();
-    let mut config: Value = serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
-    config["vocab_size"] = 235.into();
-    fs::write(model.join("config.json"), config.to_string()).unwrap();
+    edit_json(&model.join("config.json"), |config| config["vocab_size"] = 235.into());
 
     let (with, _) = predicted(&model, "the covid film\n");
     let (damaged, exported) = (folder.path().join("damaged"), folder.path().join("exported"));
-    let corrupt =
-        ["corrupt", "--model", text(&model), "--corrupt", "zero:0@bottom:0.5", "--seed", "1", "--out", text(&damaged)];
-    bert_heal().args(corrupt).assert().success();
+    let plan = "--corrupt zero:0@bottom:0.5 --seed 1";
+    bert_heal().args(command("corrupt", &[("--model", &model), ("--out", &damaged)], plan)).assert().success();
     bert_heal().args(["export", "--model", text(&model), "--for", "hub", "--out", text(&exported)]).assert().success();
     for copy in [damaged, exported] {
         assert!(copy.join("added_tokens.json").is_file());
@@ -92,9 +90,7 @@ fn runs_with_other_added_tokens_are_other_runs() {
     let data = crate::fixture::dataset(folder.path(), 30, 30);
     let model = copy_of_model(folder.path());
     let id = |out: &str| {
-        let out = folder.path().join(out);
-        let args = ["run", "--model", text(&model), "--dataset", text(&data), "--max-steps", "1", "--json", "--out"];
-        let record = json_of(&[&args[..], &[text(&out)]].concat());
+        let record = json_of(&run_words(&model, &data, &folder.path().join(out), "--max-steps 1 --json"));
         record["spec"]["model"]["tokenizer_sha256"].clone()
     };
     let before = id("a");
@@ -136,9 +132,7 @@ fn tokenizers_that_are_not_bert_s_are_refused_by_name() {
     let (logits, said) = predicted(&model, "the film\n");
     assert_eq!(logits, predicted(&tiny_model(), "the film\n").0);
     assert!(said.contains("KoBertTokenizer, which is not known here: tokenizer.json is taken as it is"), "{said}");
-    let mut config: Value = serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
-    config["tokenizer_class"] = "BertJapaneseTokenizer".into();
-    fs::write(model.join("config.json"), config.to_string()).unwrap();
+    edit_json(&model.join("config.json"), |config| config["tokenizer_class"] = "BertJapaneseTokenizer".into());
     fs::remove_file(model.join("tokenizer_config.json")).unwrap();
     assert!(refused(&model).contains("config.json: tokenizer_class is BertJapaneseTokenizer"));
 }
@@ -171,7 +165,7 @@ fn padding_and_truncation_of_a_tokenizer_are_kept_and_the_side_that_it_cuts_is_h
     let folder = tempfile::tempdir().unwrap();
     let model = copy_of_model(folder.path());
     let path = model.join("tokenizer.json");
-    let mut file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut file = read_json(&path);
     file["truncation"] = json!({"direction": "Left", "max_length": 20, "strategy": "LongestFirst", "stride": 0});
     file["padding"] = json!({"strategy": {"Fixed": 12}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
                              "pad_type_id": 0, "pad_token": "[PAD]"});
@@ -189,7 +183,7 @@ fn padding_and_truncation_of_a_tokenizer_are_kept_and_the_side_that_it_cuts_is_h
     assert!(said.contains("lose their beginning"), "{said}");
     let out = folder.path().join("exported");
     bert_heal().args(["export", "--model", text(&model), "--for", "hub", "--out", text(&out)]).assert().success();
-    let written: Value = serde_json::from_slice(&fs::read(out.join("tokenizer.json")).unwrap()).unwrap();
+    let written = read_json(&out.join("tokenizer.json"));
     assert_eq!((&written["truncation"], &written["padding"]), (&file["truncation"], &file["padding"]));
     assert_eq!(written["normalizer"]["lowercase"], true);
     // What tokenizer_config.json says of the side counts.

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, hash, json, text, tiny_distilbert, tiny_model};
+use crate::fixture::{
+    command, copy_of_model, dataset, edit_json, hash, json, read_json, refused, run_words, text, tiny_distilbert,
+    tiny_model,
+};
 use crate::schemas::violations;
 
 #[test]
@@ -18,18 +21,8 @@ fn predictions_of_several_models_stand_side_by_side_and_fit_their_schema() {
     let one = json(&["predict", "--model", text(&bert), "--input", text(&texts), "--max-length", "32", "--json"]);
     assert_eq!(violations("predict", &one), Vec::<String>::new());
     assert_eq!(one.as_array().unwrap().len(), 3, "an empty line is a text");
-    let both = json(&[
-        "predict",
-        "--model",
-        text(&bert),
-        "--model",
-        text(&distilbert),
-        "--input",
-        text(&texts),
-        "--max-length",
-        "32",
-        "--json",
-    ]);
+    let paths: [(&str, &Path); 3] = [("--model", &bert), ("--model", &distilbert), ("--input", &texts)];
+    let both = json(&command("predict", &paths, "--max-length 32 --json"));
     assert_eq!(violations("predict", &both), Vec::<String>::new());
     let of = |i: usize| (both[i]["text"].as_str().unwrap(), both[i]["model"].as_str().unwrap());
     assert_eq!((of(0), of(1)), (("the film is good", text(&bert)), ("the film is good", text(&distilbert))));
@@ -48,28 +41,16 @@ fn corrupting_twice_gives_the_same_bits_and_the_report_says_what_was_touched() {
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
     let model = tiny_model();
     let args = |out, seed| {
-        [
-            "corrupt",
-            "--model",
-            text(&model),
-            "--corrupt",
-            "kaiming@bottom:0.5",
-            "--seed",
-            seed,
-            "--out",
-            text(out),
-            "--json",
-        ]
+        command("corrupt --corrupt kaiming@bottom:0.5 --json", &[("--model", &model), ("--out", out)], seed)
     };
-    let report = json(&args(&a, "5"));
+    let report = json(&args(&a, "--seed 5"));
     assert_eq!(report["totals"]["n_tensors"], 16);
-    json(&args(&b, "5"));
+    json(&args(&b, "--seed 5"));
     assert_eq!(hash(&a.join("model.safetensors")), hash(&b.join("model.safetensors")));
     let other = folder.path().join("c");
-    json(&args(&other, "6"));
+    json(&args(&other, "--seed 6"));
     assert_ne!(hash(&a.join("model.safetensors")), hash(&other.join("model.safetensors")));
-    let refused = bert_heal().args(args(&a, "5")).assert().code(2);
-    assert!(String::from_utf8_lossy(&refused.get_output().stderr).contains("not empty"));
+    assert!(refused(&args(&a, "--seed 5")).contains("not empty"));
 }
 
 #[test]
@@ -87,7 +68,7 @@ fn exporting_an_unchanged_model_keeps_its_weights() {
         let flat = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(flat(&ours[name]), flat(&theirs[name]));
     }
-    let config: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
+    let config = read_json(&out.join("config.json"));
     assert_eq!(config["id2label"]["2"], "positive");
     assert_eq!(config["architectures"][0], "BertForSequenceClassification");
     assert!(out.join("tokenizer.json").is_file());
@@ -122,8 +103,7 @@ fn inspect_counts_parameters_and_marks_what_a_plan_touches() {
 fn a_built_in_shape_refuses_to_have_weights() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 30, 10);
-    let output = bert_heal().args(["run", "--model", "bert-base", "--dataset", text(&data)]).assert().code(2);
-    assert!(String::from_utf8_lossy(&output.get_output().stderr).contains("--random-init"));
+    assert!(refused(&["run", "--model", "bert-base", "--dataset", text(&data)]).contains("--random-init"));
 }
 
 #[test]
@@ -131,19 +111,8 @@ fn bench_prints_what_its_schema_says() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 300, 30);
     let model = tiny_model();
-    let value = json(&[
-        "bench",
-        "train",
-        "--model",
-        text(&model),
-        "--dataset",
-        text(&data),
-        "--max-steps",
-        "6",
-        "--max-length",
-        "32",
-        "--json",
-    ]);
+    let more = "--max-steps 6 --max-length 32 --json";
+    let value = json(&command("bench train", &[("--model", &model), ("--dataset", &data)], more));
     assert_eq!(violations("bench-train", &value), Vec::<String>::new(), "{value:#}");
     assert_eq!(value["train"]["steps"], 3);
     let value = json(&["bench", "corrupt", "--model", text(&model), "--repeat", "2", "--json"]);
@@ -153,10 +122,7 @@ fn bench_prints_what_its_schema_says() {
 /// A copy of the tiny model whose `tokenizer.json` keeps upper case, with or without the file that says so.
 fn cased_model(folder: &Path, has_config: bool) -> PathBuf {
     let model = copy_of_model(folder);
-    let path = model.join("tokenizer.json");
-    let mut file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    file["normalizer"]["lowercase"] = false.into();
-    fs::write(&path, file.to_string()).unwrap();
+    edit_json(&model.join("tokenizer.json"), |file| file["normalizer"]["lowercase"] = false.into());
     let config = model.join("tokenizer_config.json");
     if has_config {
         fs::write(config, r#"{"do_lower_case": false}"#).unwrap();
@@ -172,17 +138,12 @@ fn every_checkpoint_says_how_its_tokenizer_is_built() {
     let data = dataset(folder.path(), 60, 30);
     let (model, run, damaged) =
         (cased_model(folder.path(), true), folder.path().join("run"), folder.path().join("damaged"));
-    let plan = ["--corrupt", "kaiming@bottom:0.5"];
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--json"];
-    args.extend(["--max-steps", "2", "--protocol", "finetuned"]);
-    json(&[&args[..], &plan].concat());
-    json(
-        &[&["corrupt", "--model", text(&model), "--out", text(&damaged), "--seed", "1", "--json"][..], &plan].concat(),
-    );
+    json(&run_words(&model, &data, &run, "--max-steps 2 --json --protocol finetuned --corrupt kaiming@bottom:0.5"));
+    let more = "--seed 1 --json --corrupt kaiming@bottom:0.5";
+    json(&command("corrupt", &[("--model", &model), ("--out", &damaged)], more));
     let checkpoints = ["healthy", "control", "corrupted", "healed"].map(|which| run.join("checkpoint").join(which));
     for checkpoint in checkpoints.iter().chain([&damaged]) {
-        let config: Value =
-            serde_json::from_slice(&fs::read(checkpoint.join("tokenizer_config.json")).unwrap()).unwrap();
+        let config = read_json(&checkpoint.join("tokenizer_config.json"));
         assert_eq!(config["do_lower_case"], false, "{}", checkpoint.display());
         assert_eq!(config["tokenizer_class"], "BertTokenizer", "{}", checkpoint.display());
     }
@@ -208,30 +169,21 @@ fn a_default_length_is_at_most_what_the_model_reads_and_a_runs_own_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 60, 30);
     let (model, out, again) = (tiny_model(), folder.path().join("run"), folder.path().join("again"));
-    let mut args =
-        vec!["run", "--model", text(&model), "--dataset", text(&data), "--max-steps", "2", "--json", "--out"];
-    args.push(text(&out));
     // The tiny model has 48 positions, the default is 128.
-    assert_eq!(json(&args)["spec"]["training"]["max_length"], 48);
+    assert_eq!(json(&run_words(&model, &data, &out, "--max-steps 2 --json"))["spec"]["training"]["max_length"], 48);
 
     let short = folder.path().join("short");
-    let last = args.len() - 1;
-    args[last] = text(&short);
-    args.extend(["--max-length", "8"]);
-    let record = json(&args);
+    let record = json(&run_words(&model, &data, &short, "--max-steps 2 --json --max-length 8"));
     let notes = record["notes"].as_array().unwrap();
     let n_cut = notes.iter().filter(|note| note.as_str().unwrap().contains("truncated to 8 tokens")).count();
     assert_eq!(n_cut, 2, "train and test: {notes:?}");
     for model in [short.clone(), short.join("checkpoint/healthy")] {
-        let evaluate = ["evaluate", "--model", text(&model), "--dataset", text(&data), "--out", text(&again), "--json"];
-        let value = json(&evaluate);
+        let paths: [(&str, &Path); 3] = [("--model", &model), ("--dataset", &data), ("--out", &again)];
+        let value = json(&command("evaluate", &paths, "--json"));
         assert_eq!(value["accuracy"], record["healthy"]["accuracy"], "{}", model.display());
         assert_eq!((&value["max_length"], value["n_cut"].as_u64().unwrap() > 0), (&8.into(), true));
-        let said = bert_heal()
-            .args(["predict", "--model", text(&model)])
-            .write_stdin("the film was good and the plot of the film was bad\nthe film\n")
-            .assert()
-            .success();
+        let texts = "the film was good and the plot of the film was bad\nthe film\n";
+        let said = bert_heal().args(["predict", "--model", text(&model)]).write_stdin(texts).assert().success();
         let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
         assert!(said.contains("1 of 2 given texts was truncated to 8 tokens"), "{said}");
     }

@@ -7,7 +7,7 @@ use integration_tests::tables;
 use serde_json::{Value, json};
 
 use crate::bert_heal;
-use crate::fixture::{json, text, tiny_distilbert, tiny_model};
+use crate::fixture::{json, refused, run_words, text, tiny_distilbert, tiny_model};
 use crate::schemas::violations;
 
 const NAMES: [&str; 3] = ["negative", "neutral", "positive"];
@@ -34,9 +34,8 @@ fn csv(header: &str, rows: &[[String; 3]]) -> String {
 
 fn evaluated(model: &Path, data: &Path, more: &[&str]) -> (Value, String) {
     let out = data.with_extension("out");
-    let mut args = vec!["evaluate", "--model", text(model), "--dataset", text(data), "--out", text(&out), "--json"];
-    args.extend(more);
-    let output = bert_heal().args(args).output().unwrap();
+    let args = ["evaluate", "--model", text(model), "--dataset", text(data), "--out", text(&out), "--json"];
+    let output = bert_heal().args(args).args(more).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     (serde_json::from_slice(&output.stdout).unwrap(), said)
@@ -103,23 +102,16 @@ fn a_run_on_pairs_is_evaluated_and_reported_as_it_was_recorded() {
     for split in ["train", "test"] {
         fs::write(data.join(format!("{split}.csv")), csv("premise,hypothesis,label", &rows)).unwrap();
     }
-    let run = folder.path().join("run");
-    let args = ["--corrupt", "kaiming@bottom:0.5", "--max-steps", "4", "--batch-size", "8", "--json"];
-    let mut command = vec!["run", "--model", text(&tiny_model()), "--dataset", text(&data), "--out", text(&run)]
-        .into_iter()
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
-    command.extend(args.map(str::to_owned));
-    let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    let record = json(&command);
+    let (model, run) = (tiny_model(), folder.path().join("run"));
+    let more = "--corrupt kaiming@bottom:0.5 --max-steps 4 --batch-size 8 --json";
+    let record = json(&run_words(&model, &data, &run, more));
     for which in ["healthy", "corrupted", "healed"] {
         let (value, _) = evaluated(&run, &data, &["--which", which]);
         assert_eq!(value["accuracy"], record[which]["accuracy"], "{which}");
         assert_eq!(value["hashes"]["data"], record["hashes"]["data"]);
     }
     let report = folder.path().join("report");
-    let output = bert_heal().args(["report", text(&run), "--out", text(&report)]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    bert_heal().args(["report", text(&run), "--out", text(&report)]).assert().success();
     let page = fs::read_to_string(report.join("index.html")).unwrap();
     assert!(page.contains(" [SEP] ") && !page.contains("was not kept"), "sentences of pairs are shown as pairs");
 }
@@ -129,9 +121,6 @@ fn a_line_that_is_no_pair_is_refused_with_its_number() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pairs.txt");
     fs::write(&file, "good\tbad\nonly one\n").unwrap();
-    let args = ["predict", "--model", text(&tiny_model()), "--pairs", "--input", text(&file)].map(str::to_owned);
-    let output = bert_heal().args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2));
+    let said = refused(&["predict", "--model", text(&tiny_model()), "--pairs", "--input", text(&file)]);
     assert!(said.contains("line 2: expected two texts with one tab between them (--pairs), got 0 tabs"), "{said}");
 }

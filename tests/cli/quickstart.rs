@@ -8,7 +8,7 @@ use shared::bundle::Sample;
 
 use crate::bert_heal;
 use crate::bundle::run_and_bundle;
-use crate::fixture::{dataset, text, tiny_model};
+use crate::fixture::{dataset, read_json, text, tiny_model};
 use crate::schemas::violations;
 
 #[test]
@@ -36,8 +36,7 @@ fn quickstart_shows_healthy_corrupted_and_healed_on_one_screen_and_writes_a_repo
     assert_eq!(value["record"]["spec"]["protocol"], "finetuned");
     assert_eq!(value["caveat"], "a demonstration, not evidence");
     assert_eq!(value["report"], page);
-    let record: Value = serde_json::from_str(&fs::read_to_string(out.join("run.json")).unwrap()).unwrap();
-    assert_eq!(value["record"], record);
+    assert_eq!(value["record"], read_json(&out.join("run.json")));
 }
 
 #[test]
@@ -90,7 +89,7 @@ fn without_any_network_quickstart_shows_the_bundle_and_says_what_needs_data() {
     // The answers are computed, and they are those of the bundle.
     let output = quickstart().arg("--json").assert().success();
     let value: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    let manifest: Value = serde_json::from_slice(&fs::read(bundle.join("manifest.json")).unwrap()).unwrap();
+    let manifest = read_json(&bundle.join("manifest.json"));
     let samples = |value: &Value| serde_json::from_value::<Vec<Sample>>(value["samples"].clone()).unwrap();
     assert_eq!(samples(&value), samples(&manifest));
     assert_eq!(value["quality"], manifest["quality"]);

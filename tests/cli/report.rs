@@ -10,7 +10,7 @@ use markup5ever_rcdom::{Handle, NodeData, RcDom};
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{copy_of_model, dataset, json, text, tiny_model};
+use crate::fixture::{copy_of_model, dataset, json, read_json, refused, run_words, text, tiny_model};
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 
@@ -27,11 +27,8 @@ fn hostile_run(folder: &Path, more: &[&str]) -> (PathBuf, Value) {
     let model = copy_of_model(folder);
     let config = fs::read_to_string(model.join("config.json")).unwrap();
     fs::write(model.join("config.json"), config.replace("neutral", "<b>neutral</b>")).unwrap();
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--json"];
-    args.extend(["--learning-rate", "3e-3", "--epochs", "3", "--batch-size", "16", "--max-length", "32"]);
-    args.extend(["--corrupt", "kaiming@bottom:0.5"]);
-    args.extend(more);
-    let record = json(&args);
+    let recipe = "--json --learning-rate 3e-3 --epochs 3 --batch-size 16 --max-length 32 --corrupt kaiming@bottom:0.5";
+    let record = json(&[&run_words(&model, &data, &out, recipe)[..], more].concat());
     (out, record)
 }
 
@@ -40,12 +37,6 @@ fn report(run: &Path) -> PathBuf {
     let page = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     assert_eq!(page.trim_end(), text(&run.join("report/index.html")));
     run.join("report")
-}
-
-/// What a command that must be refused says.
-fn refused(args: &[&str]) -> String {
-    let output = bert_heal().args(args).assert().code(2).stdout("");
-    String::from_utf8_lossy(&output.get_output().stderr).into_owned()
 }
 
 /// An element of a parsed page.
@@ -211,15 +202,13 @@ fn a_failed_run_has_a_report_that_says_so_and_a_line_among_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 60, 30);
     let (model, run) = (tiny_model(), folder.path().join("runs/failed"));
-    let mut args = vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run)];
-    args.extend(["--learning-rate", "1e38", "--max-length", "32", "--corrupt", "kaiming@top:0.5"]);
-    bert_heal().args(&args).assert().code(3);
+    let more = "--learning-rate 1e38 --max-length 32 --corrupt kaiming@top:0.5";
+    bert_heal().args(run_words(&model, &data, &run, more)).assert().code(3);
     let page = fs::read_to_string(report(&run).join("index.html")).unwrap();
     let elements = elements(&page);
     let heading = elements.iter().find(|element| element.name == "h1").unwrap();
     assert!(heading.text.starts_with("This run failed: fine-tuning the healthy model stopped at step"));
-    let line: Value =
-        serde_json::from_str(&fs::read_to_string(folder.path().join("runs/results.jsonl")).unwrap()).unwrap();
+    let line = read_json(&folder.path().join("runs/results.jsonl"));
     assert_eq!(line["status"]["state"], "failed");
 }
 
@@ -247,11 +236,8 @@ fn many_runs(folder: &Path) -> PathBuf {
     for seed in ["1", "2", "3"] {
         for (plan, name) in [("kaiming@bottom:0.5", "bottom"), ("kaiming@top:0.5", "top")] {
             let out = runs.join(format!("{name}-{seed}"));
-            let mut args =
-                vec!["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&out), "--json"];
-            args.extend(["--learning-rate", "3e-3", "--epochs", "8", "--batch-size", "16", "--max-length", "32"]);
-            args.extend(["--corrupt", plan, "--protocol", "finetuned", "--seed", seed]);
-            json(&args);
+            let recipe = "--json --learning-rate 3e-3 --epochs 8 --batch-size 16 --max-length 32 --protocol finetuned";
+            json(&[&run_words(&model, &data, &out, recipe)[..], &["--corrupt", plan, "--seed", seed]].concat());
         }
     }
     runs

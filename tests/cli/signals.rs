@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::experiment::assert_events_tell_what_the_metrics_do;
-use crate::fixture::{dataset, hash, json, long_enough, program, steps, text, tiny_model, wait_for_steps};
+use crate::fixture::{dataset, hash, json, long_enough, program, run_words, steps, tiny_model, wait_for_steps};
 
 /// Checkpoints of a run with a control.
 const CHECKPOINTS: [&str; 4] = ["healthy", "control", "corrupted", "healed"];
@@ -40,12 +40,9 @@ impl Case {
 
     /// A run with three fine-tunings of 25 steps an epoch.
     fn args(&self, out: &Path, epochs: usize, save_steps: usize) -> Vec<String> {
-        let (epochs, save_steps) = (epochs.to_string(), save_steps.to_string());
-        let fixed = ["--json", "--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--seed", "3"];
-        let sized = ["--batch-size", "8", "--max-length", "32", "--learning-rate", "1e-3"];
-        let counted = ["--epochs", &epochs, "--save-steps", &save_steps];
-        let named = ["run", "--model", text(&self.model), "--dataset", text(&self.data), "--out", text(out)];
-        [&named[..], &fixed, &sized, &counted].concat().into_iter().map(str::to_owned).collect()
+        let fixed = "--json --corrupt kaiming@bottom:0.5 --protocol finetuned --seed 3 --batch-size 8 --max-length 32";
+        let more = format!("{fixed} --learning-rate 1e-3 --epochs {epochs} --save-steps {save_steps}");
+        run_words(&self.model, &self.data, out, &more).into_iter().map(str::to_owned).collect()
     }
 
     fn json(&self, out: &Path, epochs: usize, save_steps: usize) -> Value {

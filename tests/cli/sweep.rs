@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::bert_heal;
-use crate::fixture::{dataset, json, text, tiny_model};
+use crate::fixture::{dataset, json, run_words, text, tiny_model};
 use crate::schemas::violations;
 
 /// A folder with rows, in which a sweep runs.
@@ -77,10 +77,9 @@ fn a_sweep_gives_the_figures_of_single_runs_bit_for_bit() {
         let (protocol, plan) =
             (record["spec"]["protocol"].as_str().unwrap(), record["spec"]["corruption"].as_str().unwrap());
         let (model, data, run) = (tiny_model(), case.path("data"), case.path(&format!("runs-{i}/a")));
-        let words =
-            ["run", "--model", text(&model), "--dataset", text(&data), "--out", text(&run), "--json", "--seed", "5"];
-        let recipe = ["--epochs", "2", "--batch-size", "16", "--max-length", "32", "--learning-rate", "3e-3"];
-        let single = json(&[&words[..], &recipe, &["--protocol", protocol, "--corrupt", plan]].concat());
+        let recipe = "--json --seed 5 --epochs 2 --batch-size 16 --max-length 32 --learning-rate 3e-3";
+        let words = run_words(&model, &data, &run, recipe);
+        let single = json(&[&words[..], &["--protocol", protocol, "--corrupt", plan]].concat());
         for field in
             ["run_id", "spec", "healthy", "control", "corrupted", "healed", "recovery", "deficit", "hashes", "numerics"]
         {

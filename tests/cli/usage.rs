@@ -2,11 +2,16 @@
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, Parser};
+use shared::corruption::Scheme;
+use shared::dataset::{Endings, Format, endings};
 use shared::record::{Protocol, Seeds};
 use shared::training::{Precision, TrainingArgs};
 use trainer::commands::{self, Cli};
 
 use crate::bert_heal;
+use crate::fixture::refused;
+
+const README: &str = include_str!("../../README.md");
 
 /// Parses words as the program does.
 fn parse(words: &str) -> Result<Cli, String> {
@@ -15,10 +20,10 @@ fn parse(words: &str) -> Result<Cli, String> {
 
 #[test]
 fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
-    for value in ["", "avx2"] {
+    for value in ["", "sse2"] {
         let output = bert_heal().args(["fetch", "--list"]).env("BERT_HEAL_ISA", value).assert().code(2).stdout("");
         let message = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
-        let expected = format!("error: BERT_HEAL_ISA is {value:?}; expected avx512, gemm or scalar, of which");
+        let expected = format!("error: BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which");
         assert!(message.starts_with(&expected), "{message}");
     }
 }
@@ -43,8 +48,7 @@ fn wrong_usage_ends_with_2_one_message_on_stderr_and_nothing_on_stdout() {
         (vec!["--threads", "2"], "Usage: bert-heal"),
         (vec![], "Usage: bert-heal"),
     ] {
-        let output = bert_heal().args(&arguments).assert().code(2).stdout("");
-        let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        let stderr = refused(&arguments);
         assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
     }
@@ -182,4 +186,40 @@ fn what_is_missing_or_unknown_is_named_with_what_would_do() {
         let error = parse(&format!("bert-heal {words}")).map(|_| ()).expect_err(words);
         assert!(expected.iter().all(|expected| error.contains(expected)), "{words}: {error}");
     }
+}
+
+/// The rows of the README's table with this heading, without the bars at both ends.
+fn rows(heading: &str) -> Vec<&'static str> {
+    let (_, table) = README.split_once(heading).unwrap_or_else(|| panic!("the README has no table {heading}"));
+    let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.collect()
+}
+
+#[test]
+fn the_readme_lists_every_scheme_and_format() {
+    let schemes = Scheme::ALL.map(|scheme| format!("`{}` | {}", scheme.usage(), scheme.entry().help));
+    assert_eq!(rows("| scheme | what it does to the selected values |"), schemes);
+    let formats = Format::ALL.map(|format| {
+        let endings: Vec<String> = format.entry().endings.iter().map(|ending| format!("`{ending}`")).collect();
+        format!("{} | {}", endings.join(", "), format.entry().help)
+    });
+    assert_eq!(rows("| ending | what it holds |"), formats);
+}
+
+#[test]
+fn the_help_of_run_lists_every_scheme_and_format() {
+    let output = bert_heal().args(["help", "run"]).assert().success();
+    let help = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    // A line may be broken where the terminal ends.
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let help = words(&help);
+    for scheme in Scheme::ALL {
+        let line = words(&format!("{} {}", scheme.usage(), scheme.entry().help));
+        assert!(help.contains(&line), "{line}");
+    }
+    for format in Format::ALL {
+        let line = words(&format!("{} {}", format.entry().endings.join(", "), format.entry().help.replace('`', "")));
+        assert!(help.contains(&line), "{line}");
+    }
+    assert!(help.contains(&endings(Endings::Usual)), "{help}");
 }
