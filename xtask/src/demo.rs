@@ -1,8 +1,7 @@
 //! `cargo xtask demo`: from a fresh checkout to a page in the browser.
 
-use crate::sentences;
-use crate::shell::{Shell, display, run as run_command};
-use crate::tools;
+use crate::shell::{Shell, display};
+use crate::{page, sentences, tools};
 use anyhow::{Context as _, Result, bail};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -41,8 +40,7 @@ pub fn run(mut shell: Shell, args: &DemoArgs) -> Result<()> {
 
     // Built on its own first: `trunk serve` would go on and serve nothing after a failed build.
     eprintln!("[3/4] Building the page (about 5 minutes on 2 cores the first time, seconds after that)");
-    // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
-    run_command(shell.command("trunk", ["build", "--release", "--offline"])?.stdout(io::stderr()))?;
+    page::build(&shell, &[])?;
 
     eprintln!("[4/4] Serving the page on this machine only (seconds)");
     let port = args.port.to_string();

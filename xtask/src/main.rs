@@ -5,6 +5,7 @@ mod browser;
 mod class_zip;
 mod demo;
 mod module_circles;
+mod page;
 mod page_size;
 mod sentences;
 mod shell;

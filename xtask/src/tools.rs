@@ -6,6 +6,8 @@
 use crate::shell::{Shell, run};
 use anyhow::{Context as _, Result, bail};
 use std::env;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A program to be had from the package registry at one version.
@@ -39,6 +41,9 @@ const WASM_BINDGEN: Tool = Tool {
     duration: "about 2 minutes",
 };
 
+/// The folder that tools are built in, there while they are.
+const BUILD: &str = "build";
+
 /// Makes the WebAssembly target, trunk and wasm-bindgen available to `shell`.
 ///
 /// # Errors
@@ -48,7 +53,12 @@ pub fn ensure_page_tools(shell: &mut Shell) -> Result<()> {
     for tool in [&TRUNK, &WASM_BINDGEN] {
         ensure(shell, tool)?;
     }
-    Ok(())
+    match fs::remove_dir_all(tools_dir()?.join(BUILD)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).context("cannot remove what built the tools")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes rustfmt and clippy available; a minimal toolchain comes without.
@@ -83,7 +93,7 @@ fn ensure(shell: &mut Shell, tool: &Tool) -> Result<()> {
         eprintln!("{package} {version}: found on PATH");
         return Ok(());
     }
-    let root = cache_dir()?.join("bert-heal").join("tools").join(format!("{package}-{version}"));
+    let root = tools_dir()?.join(format!("{package}-{version}"));
     let bin_dir = root.join("bin");
     if has_version(shell, Some(&bin_dir), tool) {
         eprintln!("{package} {version}: found in {}", bin_dir.display());
@@ -127,7 +137,14 @@ fn install(shell: &Shell, tool: &Tool, root: &Path) -> Result<()> {
     command.env("CARGO_PROFILE_RELEASE_LTO", "off");
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
     command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    // What the tools have in common is built once.
+    command.env("CARGO_TARGET_DIR", tools_dir()?.join(BUILD));
     run(&mut command)
+}
+
+/// Where the tools are, a folder each.
+fn tools_dir() -> Result<PathBuf> {
+    Ok(cache_dir()?.join("bert-heal").join("tools"))
 }
 
 /// The user's cache folder, by the XDG base directory specification.

@@ -133,7 +133,7 @@ fn a_list_of_modules_names_each_of_them_after_all_that_it_uses() {
         let lib = format!("//! A crate.\n//!\n{lines}\nmod a;\nmod b;\nmod c;\npub use c::Thing;\n");
         let files = [("lib.rs", lib.as_str()), ("a.rs", "use crate::b::f;"), ("b.rs", "pub fn f() {}")];
         let read = read("list", &[&files[..], &[("c.rs", "pub struct Thing;\nfn g() { crate::a::h() }")]].concat());
-        order::faults(&read, read.text(), &between_tops(&read.edges()))
+        list_faults(&read, read.text(), &between_tops(&read.edges()))
     };
     assert_eq!(list("//! 1. `b`: first.\n//! 2. [`a`]: next.\n//! 10. [`Thing`]: last."), Vec::<String>::new());
     assert_eq!(list("//! - [`b`]: first.\n//! - [`a`]: next."), ["c is not in the list of modules"]);

@@ -2,7 +2,7 @@
 
 use crate::browser::{self, Browser};
 use crate::shell::{Shell, run};
-use crate::{module_circles, page_size, tools};
+use crate::{module_circles, page, page_size, tools};
 use anyhow::{Result, bail};
 use std::env;
 
@@ -154,12 +154,13 @@ impl Setting {
 
     /// The kernels once more for the instruction sets that are not the best one, which alone has run so far.
     fn other_instruction_sets(&self) -> Result<()> {
-        if !has_avx512() {
+        let has_avx512 = has_avx512();
+        if !has_avx512 {
             eprintln!("skipped: this processor has no AVX-512, so BERT_HEAL_ISA=avx512 is not tested");
         }
         // All packages, as above: naming some would select other features and compile everything again.
         let build = ["test", "--locked", "--workspace", "--exclude", "web"];
-        for set in ["gemm", "scalar"] {
+        for set in has_avx512.then_some("avx2").into_iter().chain(["gemm", "scalar"]) {
             for tests in [&["--lib", "--", "nn::", "random::", "corruption::"][..], &["--test", "parity"]] {
                 run(self.shell.command("cargo", [&build[..], tests].concat())?.env("BERT_HEAL_ISA", set))?;
             }
@@ -181,8 +182,7 @@ impl Setting {
 
     fn page(&mut self) -> Result<Outcome> {
         self.page_tools()?;
-        // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
-        run(&mut self.shell.command("trunk", ["build", "--release", "--locked", "--offline"])?)?;
+        page::build(&self.shell, &["--locked"])?;
         page_size::check(&self.shell.root().join("dist"))?;
         Ok(Outcome::Passed)
     }
