@@ -32,7 +32,6 @@
 mod bits;
 mod control;
 mod encoding;
-mod index;
 mod manifest;
 mod open;
 mod quantise;
@@ -42,10 +41,10 @@ mod write;
 pub use crate::error::BundleError;
 pub use control::{Answers, ControlEntry, FineTuned};
 pub use encoding::{Encoding, MAX_BITS, MAX_BLOCK, MIN_BITS};
-pub use index::{BundleIndex, IndexEntry};
 pub use manifest::{
-    BUNDLE_VERSION, BaseModel, Comparison, FileEntry, Files, HEALED, HealedEntry, INDEX, MANIFEST, Manifest, NOTICE,
-    OLDEST_BUNDLE_VERSION, Outcome, Quality, ROWS, RowHashes, Sample, TOKENIZER, Task, TensorEntry, WEIGHTS,
+    BUNDLE_VERSION, BaseModel, BundleIndex, Comparison, FileEntry, Files, HEALED, HealedEntry, INDEX, IndexEntry,
+    MANIFEST, Manifest, NOTICE, OLDEST_BUNDLE_VERSION, Outcome, Quality, ROWS, RowHashes, Sample, TOKENIZER, Task,
+    TensorEntry, WEIGHTS,
 };
 pub use open::{Bundle, Delta};
 pub use rows::{MIN_HELD_OUT_SHARE, ServedRows};

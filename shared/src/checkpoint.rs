@@ -17,7 +17,7 @@ pub use crate::model::{HISTORY_KEY, History, Treatment};
 pub use adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, PICKLED_ADAPTER};
 pub use head::{HeadChange, HeadOrigin, LoadOptions, OtherClasses};
 pub use load::{Checkpoint, WeightFiles};
-pub use names::{NameMatch, match_name};
+pub use names::NameMatch;
 pub use overlay::overlay_weights;
 pub(crate) use save::{LazyTensor, Values, safetensors_file};
 pub use save::{save_weights, save_weights_with_history};

@@ -64,7 +64,6 @@ mod report;
 mod resolve;
 mod scheme;
 mod selection;
-mod shuffle;
 mod statistics;
 mod tensor;
 

@@ -10,7 +10,6 @@ mod csv;
 mod delimiter;
 mod error;
 mod example;
-mod excerpt;
 mod format;
 mod json;
 mod label_cell;
@@ -32,7 +31,6 @@ pub use csv::read_csv;
 pub use delimiter::Delimiter;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
 pub use example::{Example, Split};
-pub use excerpt::names_in_words;
 pub use format::{
     Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
 };
@@ -40,6 +38,7 @@ pub use json::{read_json, read_json_lines};
 pub use label_cell::LabelCell;
 pub use label_names::{ClassMatch, are_generic, class_places, default_label_names, match_classes, parse_label_names};
 pub use label_scheme::{Encoded, Known, LabelRange, LabelScheme, Labelling};
+pub use lines::names_in_words;
 pub use order::{Grouping, epoch_batches, evaluation_batches};
 pub use report::{DatasetReport, Overlap, SplitReport, TextCount};
 pub use rows::{MAX_TEXT_BYTES, OnBadRow, ParsedRows, RawRow, RawTable, Rows, Skipped, assemble};

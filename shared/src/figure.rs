@@ -15,7 +15,7 @@ mod table;
 pub use chart::{
     Axis, Chart, Figure, HeatCell, HeatChart, HeatRow, HistogramChart, HistogramSeries, IntervalChart, IntervalRow,
     LineChart, Mark, MatrixChart, NetworkChart, NetworkModule, NetworkRow, Outside, Point, Reference, Scale, Series,
-    Touched,
+    Touched, mean_and_spread,
 };
 pub use format::Unit;
 pub use table::DataTable;

@@ -62,12 +62,6 @@ impl Stream {
         crate::instruction_set::arch().dispatch(Fill { stream: *self, first_block, words });
     }
 
-    /// Element `index` of the stream, uniform over all 32-bit numbers.
-    #[must_use]
-    pub fn u32_at(&self, index: u64) -> u32 {
-        self.block(index / 4)[(index % 4) as usize]
-    }
-
     /// 64 uniform bits; `index` counts pairs of 32-bit elements.
     #[must_use]
     pub fn u64_at(&self, index: u64) -> u64 {
@@ -220,7 +214,8 @@ mod tests {
         for (first_block, n) in [(0, 103), (u64::from(u32::MAX) - 3, 64)] {
             let mut words = vec![0; n];
             stream.fill(first_block, &mut words);
-            let expected: Vec<u32> = (0..n as u64).map(|i| stream.u32_at(4 * first_block + i)).collect();
+            let one_by_one = |i: u64| stream.block(first_block + i / 4)[(i % 4) as usize];
+            let expected: Vec<u32> = (0..n as u64).map(one_by_one).collect();
             assert_eq!(words, expected);
         }
     }

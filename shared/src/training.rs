@@ -9,11 +9,9 @@ mod fine_tuning;
 mod inference;
 mod schedule;
 mod state;
-mod step_report;
 
 pub use args::{Precision, TrainingArgs};
-pub use fine_tuning::{FineTuning, TrainingSeeds};
+pub use fine_tuning::{FineTuning, MicroBatch, StepPart, StepReport, TrainingSeeds};
 pub use inference::logits;
 pub use schedule::LinearSchedule;
 pub use state::StatePart;
-pub use step_report::{MicroBatch, StepPart, StepReport};

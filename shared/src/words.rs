@@ -1,4 +1,4 @@
-//! Lists in sentences.
+//! Words in sentences.
 
 /// Words with commas, and a conjunction before the last.
 ///
@@ -15,4 +15,15 @@ pub fn listed(words: &[impl AsRef<str>], conjunction: &str) -> String {
         [one] => (*one).to_owned(),
         [init @ .., last] => format!("{} {conjunction} {last}", init.join(", ")),
     }
+}
+
+/// A word as a sentence begins with it.
+///
+/// ```
+/// assert_eq!(shared::words::capitalised("élan"), "Élan");
+/// ```
+#[must_use]
+pub fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

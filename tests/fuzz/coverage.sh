@@ -29,7 +29,7 @@ files() {
         pickle_zip) echo trainer/src/open_model/pickled.rs trainer/src/open_model/pickled/{zipped,machine,tensor}.rs ;;
         pickle_stream) echo trainer/src/open_model/pickled.rs trainer/src/open_model/pickled/{legacy,machine,tensor}.rs ;;
         parquet) echo trainer/src/open_dataset/parquet.rs trainer/src/open_dataset/parquet/{footer,label_kind,pages,thrift,broken}.rs ;;
-        manifest) echo shared/src/bundle/{manifest,control,index,rows,open,encoding,bits}.rs ;;
+        manifest) echo shared/src/bundle/{manifest,control,rows,open,encoding,bits}.rs ;;
     esac
 }
 

@@ -29,7 +29,6 @@ mod network;
 mod network_part;
 mod plan_field;
 mod scheme_choice;
-mod seed_field;
 mod sentence;
 mod sign;
 mod sliders;

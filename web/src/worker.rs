@@ -27,7 +27,6 @@ mod summary;
 mod task;
 #[cfg(test)]
 mod tests;
-mod tiles;
 
 use crate::bridge::Port;
 use crate::failure::Failure;

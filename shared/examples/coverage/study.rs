@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 use shared::statistics::{
-    Interval, MIN_SEEDS_FOR_A_CLAIM, crossed_accuracy, crossed_difference, paired_tost, sign_flip_p_value,
-    student_quantile,
+    Interval, MIN_SEEDS_FOR_A_CLAIM, crossed_accuracy, crossed_mean, paired_tost, sign_flip_p_value, student_quantile,
 };
 
 use super::law::{Law, Spread};
@@ -66,7 +65,9 @@ pub fn comparison(laws: &[Law; 2], name: &str, n_seeds: usize, n_rows: usize, n_
     let one = |draw: u64| -> [f64; 5] {
         let rows = laws[0].rows(n_rows, name, draw);
         let [first, second] = [0, 1].map(|i| laws[i].scores(n_seeds, &rows, &names[i], draw));
-        let Interval { low, high, .. } = crossed_difference(&first, &second, 0.95).expect("paired scores").interval;
+        let differences = first.minus(&second).expect("paired scores");
+        let Interval { low, high, .. } =
+            crossed_mean(&differences, &[1.0, -1.0], 0.95).expect("paired scores").interval;
         let effects: Vec<f64> =
             first.seed_means().iter().zip(second.seed_means()).map(|(first, second)| first - second).collect();
         let is_different = sign_flip_p_value(&effects).expect("few pairs") <= 0.05;

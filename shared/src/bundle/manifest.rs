@@ -1,4 +1,5 @@
-//! `manifest.json`: what a bundle is, where it comes from, how good it is, and how to read its other files.
+//! `manifest.json`: what a bundle is, where it comes from, how good it is, and how to read its other files; and the list of
+//! bundles, `bundles/index.json`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -388,8 +389,48 @@ impl FileEntry {
     }
 }
 
+/// `index.json`: the bundles of a page, which lie next to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleIndex {
+    /// The first is the one that a page opens by itself.
+    pub bundles: Vec<IndexEntry>,
+}
+
+/// A bundle, as much of it as a list shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexEntry {
+    /// The folder's name.
+    pub name: String,
+    /// [`Manifest::title`].
+    pub title: String,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// Bytes of the files that the manifest names, as [`Manifest::size_bytes`].
+    pub size_bytes: u64,
+}
+
+impl BundleIndex {
+    /// Reads `index.json`.
+    ///
+    /// # Errors
+    /// When it is no such list, is empty, or a name cannot be that of a folder.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
+        let refuse = |problem: String| BundleError::Manifest(format!("index.json: {problem}"));
+        let index: Self = serde_json::from_slice(bytes).map_err(|e| refuse(e.to_string()))?;
+        if index.bundles.is_empty() {
+            return Err(refuse("expected at least one bundle".to_owned()));
+        }
+        match index.bundles.iter().find(|entry| !is_name(&entry.name)) {
+            Some(entry) => Err(refuse(format!("expected the name of a folder, got {:?}", entry.name))),
+            None => Ok(index),
+        }
+    }
+}
+
 /// Whether it may become part of a path or an address as it is.
-pub(super) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_plain)
 }

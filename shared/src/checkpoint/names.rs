@@ -73,12 +73,6 @@ impl Names {
     }
 }
 
-/// Matches one tensor's name against a classifier with `n_layers` encoder layers.
-#[must_use]
-pub fn match_name(architecture: Architecture, n_layers: usize, name: &str) -> NameMatch {
-    Names::new(architecture, n_layers).matches(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,18 +87,18 @@ mod tests {
             "bert.encoder.layer.1.output.LayerNorm.gamma",
             "encoder.layer.1.output.LayerNorm.gamma",
         ] {
-            assert_eq!(match_name(Architecture::Bert, 2, name), NameMatch::Parameter(norm), "{name}");
+            assert_eq!(Names::new(Architecture::Bert, 2).matches(name), NameMatch::Parameter(norm), "{name}");
         }
         let query = ParameterPath::bias(Module::Layer(0, LayerModule::Query));
         for name in ["distilbert.transformer.layer.0.attention.q_lin.bias", "transformer.layer.0.attention.q_lin.bias"]
         {
-            assert_eq!(match_name(Architecture::DistilBert, 2, name), NameMatch::Parameter(query), "{name}");
+            assert_eq!(Names::new(Architecture::DistilBert, 2).matches(name), NameMatch::Parameter(query), "{name}");
         }
     }
 
     #[test]
     fn buffers_and_pretraining_heads_are_known_and_other_tensors_are_not() {
-        let of = |name| match_name(Architecture::Bert, 2, name);
+        let of = |name| Names::new(Architecture::Bert, 2).matches(name);
         assert!(matches!(of("bert.embeddings.position_ids"), NameMatch::Ignored(_)));
         assert!(matches!(of("cls.predictions.transform.dense.weight"), NameMatch::Ignored(_)));
         assert_eq!(of("bert.encoder.layer.2.output.dense.weight"), NameMatch::Unknown);

@@ -3,7 +3,7 @@
 //! What is not said is guessed by name. The names are those of the hub's classification datasets and of files people
 //! export; earlier ones win.
 
-use super::excerpt::names_in_words;
+use super::lines::names_in_words;
 use super::{DatasetError, Delimiter};
 
 /// Columns that together are the text, the likeliest first.

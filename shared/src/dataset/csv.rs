@@ -6,7 +6,7 @@
 
 use ::csv::{ByteRecord, ReaderBuilder};
 
-use super::excerpt::excerpt;
+use super::lines::excerpt;
 use super::rows::RawTable;
 use super::{BadRowReason, ColumnChoice, Columns, DatasetError, Delimiter, LabelCell, Place, RowText};
 

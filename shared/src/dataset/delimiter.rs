@@ -1,7 +1,7 @@
 //! What separates the columns of a CSV file.
 
 use super::DatasetError;
-use super::excerpt::excerpt;
+use super::lines::excerpt;
 
 /// What separates columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::excerpt::{excerpt, names_in_words};
+use super::lines::{excerpt, names_in_words};
 use super::{LabelCell, Split};
 
 /// Why a dataset cannot be used.

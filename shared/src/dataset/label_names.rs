@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::DatasetError;
-use super::excerpt::{excerpt, names_in_words};
-use super::lines::lines;
+use super::lines::{excerpt, lines, names_in_words};
 
 /// The start of a name that says nothing but a number.
 const GENERIC: &str = "LABEL_";

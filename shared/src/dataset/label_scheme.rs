@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::excerpt::{excerpt, names_in_words};
 use super::label_cell::{ClassIndex, whole};
 use super::label_names::{are_generic, places_among};
+use super::lines::{excerpt, names_in_words};
 use super::{DatasetError, LabelCell};
 
 /// The highest label that is believed when no row says how many classes there are, and so one below the most classes

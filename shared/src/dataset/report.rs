@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::excerpt::names_in_words;
+use super::lines::names_in_words;
 use super::{Example, Split};
 
 /// A count under each of the two meanings of "the same text"; see the module's docs.

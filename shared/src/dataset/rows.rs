@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::excerpt::excerpt;
 use super::label_cell::ClassIndex;
 use super::label_scheme::HIGHEST_UNNAMED_LABEL;
+use super::lines::excerpt;
 use super::{
     BadRow, BadRowReason, ColumnChoice, Columns, DatasetError, Example, LabelCell, LabelRange, LabelScheme, Place,
     RowText,

@@ -5,8 +5,7 @@
 //! so, that is said, and a [`Delimiter`](super::Delimiter) that is asked for reads it. Lines end in LF or CRLF; a byte order
 //! mark is tolerated.
 
-use super::excerpt::excerpt;
-use super::lines::lines;
+use super::lines::{excerpt, lines};
 use super::rows::{RawTable, assemble};
 use super::{
     BadRowReason, ColumnChoice, Columns, DatasetError, LabelCell, LabelRange, LabelScheme, OnBadRow, ParsedRows, Place,

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::EncodedExample;
+use crate::model::RowOutput;
+
 /// What a model said about one row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
@@ -34,6 +37,19 @@ pub fn predicted_class(logits: &[f32]) -> Option<u32> {
 }
 
 impl Prediction {
+    /// What a model said about rows, in their order, each named by its hash.
+    #[must_use]
+    pub fn of_rows(outputs: Vec<RowOutput>, examples: &[EncodedExample], row_hashes: &[String]) -> Vec<Self> {
+        let rows = examples.iter().zip(row_hashes);
+        let of = |(output, (example, hash)): (RowOutput, (&EncodedExample, &String))| Self {
+            row_hash: hash.clone(),
+            label: example.label,
+            logits: output.logits,
+            is_saturated: output.is_saturated,
+        };
+        outputs.into_iter().zip(rows).map(of).collect()
+    }
+
     /// See [`predicted_class`].
     #[must_use]
     pub fn predicted(&self) -> Option<u32> {

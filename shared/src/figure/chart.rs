@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::Unit;
 use crate::condition::Condition;
+use crate::inspection::WeightHistogram;
 use crate::statistics::Interval;
 
 /// A chart with its words.
@@ -180,6 +181,23 @@ pub struct HistogramSeries {
     pub counts: Vec<u64>,
     /// Values in no bin.
     pub outside: Outside,
+}
+
+impl HistogramSeries {
+    /// Of weights.
+    #[must_use]
+    pub fn of(label: &str, role: Option<Condition>, weights: &WeightHistogram) -> Self {
+        let WeightHistogram { n_below, n_above, n_non_finite, .. } = *weights;
+        let outside = Outside { n_below, n_above, n_non_finite };
+        Self { label: label.to_owned(), role, counts: weights.counts.clone(), outside }
+    }
+}
+
+/// Mean and standard deviation of weights, as captions have them.
+#[must_use]
+pub fn mean_and_spread(weights: &WeightHistogram) -> String {
+    let number = |x: f64| Unit::Number.format(x);
+    format!("mean {}, standard deviation {}", number(weights.mean), number(weights.std))
 }
 
 /// Values that no bin of a distribution holds.

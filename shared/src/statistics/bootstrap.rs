@@ -265,7 +265,7 @@ mod tests {
         for draw in 0..20 {
             kinds.draw(&mut times_drawn, Seed(3), draw);
             let stream = Seed(3).stream_at("bootstrap", "rows", draw);
-            let rows = (0..500).map(|i| ((u64::from(stream.u32_at(i)) * 500) >> 32) as usize);
+            let rows = (0..500).map(|i| ((u64::from(stream.block(i / 4)[(i % 4) as usize]) * 500) >> 32) as usize);
             let expected = rows.map(|row| scores.of_row(row)[0]).sum::<f64>() / 500.0;
             let mean = kinds.weighted_mean(&scores, &[1.0], &times_drawn);
             assert!((mean - expected).abs() < 1e-9, "{mean} and {expected}");

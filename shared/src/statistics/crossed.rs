@@ -85,15 +85,6 @@ pub fn crossed_mean(scores: &Scores, weights: &[f64], level: f64) -> Result<Esti
     Ok(Estimate { value: crossed.mean, interval: Interval { low, high, level }, method })
 }
 
-/// Mean − mean of two conditions, paired by seed and row, with its interval over new seeds and new rows; see
-/// [`crossed_mean`].
-///
-/// # Errors
-/// When the two are not paired, or as for [`crossed_mean`].
-pub fn crossed_difference(first: &Scores, second: &Scores, level: f64) -> Result<Estimate, StatisticsError> {
-    crossed_mean(&first.minus(second)?, &[1.0, -1.0], level)
-}
-
 /// The mean of scores and how far it may lie from the true one.
 struct Crossed {
     mean: f64,
@@ -233,7 +224,7 @@ mod tests {
                 let wrong = by_seed(n_seeds, n_rows, |_, _| false);
                 let mirrored = crossed_accuracy(&wrong, 0.95).unwrap().interval;
                 assert!(mirrored.low == 0.0 && (mirrored.high - (1.0 - low)).abs() < 1e-12);
-                let none = crossed_difference(&right, &right, 0.95).unwrap();
+                let none = crossed_mean(&right.minus(&right).unwrap(), &[1.0, -1.0], 0.95).unwrap();
                 assert_eq!(none.value, 0.0);
                 assert!(none.interval.high > 2.0 / n_rows as f64 && none.interval.low == -none.interval.high);
             }
@@ -249,6 +240,6 @@ mod tests {
         assert!(crossed_accuracy(&half, 0.95).is_err() && crossed_accuracy(&scores, 1.0).is_err());
         let one_row = Scores::new(&[vec![1.0], vec![0.0]]).unwrap();
         assert!(crossed_accuracy(&one_row, 0.95).is_err() && crossed_mean(&one_row, &[], 0.95).is_err());
-        assert!(crossed_difference(&scores, &half, 0.95).is_err());
+        assert!(scores.minus(&half).is_err());
     }
 }

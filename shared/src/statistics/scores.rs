@@ -95,7 +95,10 @@ impl Scores {
     }
 
     /// The scores less those of another condition, cell by cell.
-    pub(super) fn minus(&self, other: &Self) -> Result<Self, StatisticsError> {
+    ///
+    /// # Errors
+    /// When the two are not paired: of the same seeds and rows.
+    pub fn minus(&self, other: &Self) -> Result<Self, StatisticsError> {
         self.check_paired(other)?;
         let by_row = self.by_row.iter().zip(&other.by_row).map(|(one, other)| one - other).collect();
         Ok(Self { by_row, ..self.clone() })

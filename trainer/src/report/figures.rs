@@ -4,10 +4,11 @@ use shared::Condition;
 use shared::evaluation::{CALIBRATION_BINS, Prediction, confusion, reliability_bins};
 use shared::figure::{
     Axis, Chart, Figure, HistogramChart, HistogramSeries, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart,
-    NetworkChart, Outside, Point, Reference, Series, Unit,
+    NetworkChart, Point, Reference, Series, Unit, mean_and_spread,
 };
 use shared::record::MetricsLine;
 use shared::statistics::wilson;
+use shared::words::capitalised;
 
 use super::evidence::{Evidence, ModelEvidence};
 use super::words::percent;
@@ -155,22 +156,8 @@ pub(super) fn network(evidence: &Evidence) -> Option<Figure> {
 pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
     let Some(detail) = &evidence.corruption else { return Vec::new() };
     let figure = |change: &shared::inspection::WeightChange| {
-        let series = |label: &str, role, histogram: &shared::inspection::WeightHistogram| HistogramSeries {
-            label: label.to_owned(),
-            role,
-            counts: histogram.counts.clone(),
-            outside: Outside {
-                n_below: histogram.n_below,
-                n_above: histogram.n_above,
-                n_non_finite: histogram.n_non_finite,
-            },
-        };
         let label = change.group.label();
         let (before, after) = (&change.before, &change.after);
-        let describe = |histogram: &shared::inspection::WeightHistogram| {
-            let number = |x: f64| Unit::Number.format(x);
-            format!("mean {}, standard deviation {}", number(histogram.mean), number(histogram.std))
-        };
         Figure {
             id: format!("weights-{}", label.replace(' ', "-").to_lowercase()),
             title: label[..1].to_uppercase() + &label[1..],
@@ -178,15 +165,19 @@ pub(super) fn weights(evidence: &Evidence) -> Vec<Figure> {
                 "{} touched {}. Before: {}. After: {}.",
                 change.n_tensors,
                 if change.n_tensors == 1 { "tensor" } else { "tensors" },
-                describe(before),
-                describe(after)
+                mean_and_spread(before),
+                mean_and_spread(after)
             ),
-            description: format!("Histogram of {label}: before {}; after {}.", describe(before), describe(after)),
+            description: format!(
+                "Histogram of {label}: before {}; after {}.",
+                mean_and_spread(before),
+                mean_and_spread(after)
+            ),
             chart: Chart::Histogram(HistogramChart {
                 x: Axis::linear("value", change.low, change.high, Unit::Number),
                 series: vec![
-                    series("before", Some(Condition::Healthy), before),
-                    series("after", Some(Condition::Corrupted), after),
+                    HistogramSeries::of("before", Some(Condition::Healthy), before),
+                    HistogramSeries::of("after", Some(Condition::Corrupted), after),
                 ],
             }),
         }
@@ -265,11 +256,6 @@ fn reliability_points(predictions: &[Prediction]) -> anyhow::Result<Vec<Point>> 
         Ok(Point { x: bin.confidence, y: estimate.value, interval, n: Some(bin.n) })
     };
     reliability_bins(predictions).into_iter().map(point).collect()
-}
-
-pub(super) fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use shared::record::{Protocol, RunRecord, RunStatus};
 
 use super::document::{Block, Card, Document, Section};
 use super::evidence::{Evidence, confidence};
-use super::figures::{self, accuracy_interval, capitalised};
+use shared::words::capitalised;
+
+use super::figures::{self, accuracy_interval};
 use super::words::{self, interval, percent, points};
 use shared::statistics::Interval;
 

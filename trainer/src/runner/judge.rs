@@ -37,15 +37,7 @@ pub fn predictions_of(
     on_batch: impl FnMut(usize),
 ) -> anyhow::Result<Vec<Prediction>> {
     let outputs = logits(model, &rows.examples, batch_size, pad_token_id, on_batch)?;
-    let predictions = outputs.into_iter().zip(rows.examples.iter()).zip(rows.row_hashes.iter());
-    Ok(predictions
-        .map(|((output, example), row_hash)| Prediction {
-            row_hash: row_hash.clone(),
-            label: example.label,
-            logits: output.logits,
-            is_saturated: output.is_saturated,
-        })
-        .collect())
+    Ok(Prediction::of_rows(outputs, &rows.examples, &rows.row_hashes))
 }
 
 /// Judges one of a run's models, or reads the judgement that is there.

@@ -6,8 +6,8 @@ use crate::protocol::TensorView;
 use crate::store::Store;
 use leptos::prelude::*;
 use shared::Condition;
-use shared::figure::{Axis, Chart, Figure, HistogramChart, HistogramSeries, Outside, Unit};
-use shared::inspection::WeightHistogram;
+use shared::figure::{Axis, Chart, Figure, HistogramChart, HistogramSeries, Outside, Unit, mean_and_spread};
+use shared::words::capitalised;
 use std::sync::Arc;
 
 /// Choose a tensor; the healthy model's stands beside the corrupted or the healed one's.
@@ -112,27 +112,10 @@ fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> 
 }
 
 fn values(tensor: &TensorView, is_healed: bool) -> Figure {
-    let series = |label: &str, role, histogram: &WeightHistogram| HistogramSeries {
-        label: label.to_owned(),
-        role,
-        counts: histogram.counts.clone(),
-        outside: Outside {
-            n_below: histogram.n_below,
-            n_above: histogram.n_above,
-            n_non_finite: histogram.n_non_finite,
-        },
-    };
     let change = &tensor.histogram;
     let (other, role) =
         if is_healed { ("healed", Some(Condition::Healed)) } else { ("corrupted", Some(Condition::Corrupted)) };
-    let tell = |histogram: &WeightHistogram| {
-        format!(
-            "mean {}, standard deviation {}",
-            Unit::Number.format(histogram.mean),
-            Unit::Number.format(histogram.std)
-        )
-    };
-    let said = format!("healthy {}; {other} {}", tell(&change.before), tell(&change.after));
+    let said = format!("healthy {}; {other} {}", mean_and_spread(&change.before), mean_and_spread(&change.after));
     Figure {
         id: "tensor-values".to_owned(),
         title: "Values".to_owned(),
@@ -141,8 +124,8 @@ fn values(tensor: &TensorView, is_healed: bool) -> Figure {
         chart: Chart::Histogram(HistogramChart {
             x: Axis::linear("value", change.low, change.high, Unit::Number),
             series: vec![
-                series("healthy", Some(Condition::Healthy), &change.before),
-                series(other, role, &change.after),
+                HistogramSeries::of("healthy", Some(Condition::Healthy), &change.before),
+                HistogramSeries::of(other, role, &change.after),
             ],
         }),
     }
@@ -169,9 +152,4 @@ fn differences(tensor: &TensorView, is_healed: bool) -> Figure {
             series: vec![series],
         }),
     }
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -4,14 +4,11 @@
 //! there what the page asks, and answers what it likes.
 
 mod damage;
-mod evidence;
 mod files;
 mod healing;
-mod history;
 mod lesson;
 mod measure;
 mod sentence;
-mod status;
 
 use crate::protocol::{
     AnyRequest, Call, Classification, Corrupted, HealedOrigin, Loaded, ModelPrediction, ModelSource, ModelSummary,

@@ -92,16 +92,7 @@ async fn run(task: &Task<MakeControl>, mut job: Job) -> Result<Control, Interrup
     let rows = logits(task, &model, &job.held_out, job.pad_token_id, |_| {}).await?;
     still_wanted(task).await?;
     let hashes = job.rows.held_out_hashes();
-    let predictions: Vec<Prediction> = rows
-        .into_iter()
-        .zip(job.held_out.iter().zip(&hashes))
-        .map(|(output, (example, hash))| Prediction {
-            row_hash: hash.clone(),
-            label: example.label,
-            logits: output.logits,
-            is_saturated: output.is_saturated,
-        })
-        .collect();
+    let predictions = Prediction::of_rows(rows, &job.held_out, &hashes);
     let metrics = evaluate(&predictions, job.n_labels).map_err(|e| computation(&e))?;
     let control = KnownControl {
         of: job.of,

@@ -56,16 +56,7 @@ async fn run(task: &Task<Evaluate>, job: &Job) -> Result<Evaluation, Interruptio
             task.progress(Stage::Rows, done_before + done, total);
         })
         .await?;
-        let predictions: Vec<Prediction> = logits
-            .into_iter()
-            .zip(job.examples.iter().zip(&hashes))
-            .map(|(output, (example, hash))| Prediction {
-                row_hash: hash.clone(),
-                label: example.label,
-                logits: output.logits,
-                is_saturated: output.is_saturated,
-            })
-            .collect();
+        let predictions = Prediction::of_rows(logits, &job.examples, &hashes);
         models.push(evaluation(*condition, &predictions, job.n_labels)?);
         predicted.push(predictions.iter().map(Prediction::predicted).collect::<Vec<_>>());
     }

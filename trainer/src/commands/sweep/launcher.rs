@@ -3,11 +3,9 @@
 //! It is thin: the scheduler starts `bert-heal sweep cell` with a number, and everything else is settled in the sweep's
 //! folder. Nothing here asks how a task ended; what is left is read from the folder when the launcher is printed.
 
-mod hyperqueue;
 mod kubernetes;
 mod launch;
-mod shell;
-mod slurm;
+mod scripts;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -122,8 +120,8 @@ pub fn run(args: &LauncherArgs) -> anyhow::Result<ExitCode> {
     };
     print(
         match args.scheduler {
-            Scheduler::Slurm => slurm::script(&launch),
-            Scheduler::HyperQueue => hyperqueue::script(&launch),
+            Scheduler::Slurm => scripts::slurm(&launch),
+            Scheduler::HyperQueue => scripts::hyperqueue(&launch),
             Scheduler::Kubernetes => kubernetes::manifest(&launch)?,
         }
         .trim_end(),

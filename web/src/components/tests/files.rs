@@ -1,8 +1,11 @@
-//! The visitor's own files.
+//! The visitor's own files, which model there is, and what went wrong.
 
 use super::*;
+use crate::components::dialogue::Failures;
 use crate::components::files::OwnModel;
-use crate::protocol::{FileEntry, Load, RowsLoaded};
+use crate::components::model_status::ModelStatus;
+use crate::failure::Failure;
+use crate::protocol::{FileEntry, Load, Progress, RowsLoaded, Stage};
 
 #[wasm_bindgen_test]
 async fn chosen_files_travel_with_their_names_and_sizes_and_a_second_choice_gives_the_first_up() {
@@ -39,4 +42,29 @@ async fn a_table_of_texts_changes_the_rows_and_says_what_it_left_out() {
     assert_eq!(page.store.loaded.get_untracked().unwrap().rows, Some(rows));
     assert_eq!(page.store.announcement.get_untracked(), "rows.tsv: 8 rows for healing, 2 held out.");
     assert_eq!(page.store.refusals.get_untracked(), ["rows.tsv: left out 3 rows"]);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_under_way_shows_how_far_it_is_and_can_be_cancelled() {
+    let page = mounted(|| view! { <ModelStatus /> }).await;
+    assert!(!page.has("progress"));
+    let progress = Progress { stage: Stage::Transfer, done: 5, total: 20 };
+    page.store.loading.set(Some((RequestId(9), progress)));
+    page.settled().await;
+    let bar = page.find(&test_id("load-progress"));
+    assert_eq!([bar.get_attribute("value").unwrap(), bar.get_attribute("max").unwrap()], ["5", "20"]);
+    assert_eq!(page.find(&test_id("model")).get_attribute("data-state").as_deref(), Some("loading"));
+    page.click(&test_id("cancel-load")).await;
+    assert_eq!(asked!(page, Cancel).into_iter().map(|(_, cancel)| cancel.id).collect::<Vec<_>>(), [RequestId(9)]);
+}
+
+#[wasm_bindgen_test]
+async fn a_failure_is_told_until_it_is_dismissed() {
+    let page = mounted(|| view! { <Failures /> }).await;
+    page.store.fail(Failure::NoHealing);
+    page.settled().await;
+    assert_eq!(page.text("[role=alert]"), Failure::NoHealing.to_string());
+    page.all("button").last().unwrap().click();
+    page.settled().await;
+    assert_eq!(page.text("[role=alert]"), "");
 }
