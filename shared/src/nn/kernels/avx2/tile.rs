@@ -9,8 +9,10 @@ use super::super::math;
 use super::super::matrix::MatrixRef;
 use super::super::product::{Microkernel, Start, Tile};
 use super::super::vector_pack::{pack, pack_groups};
-use super::pack::LANES;
 use crate::instruction_set::has_avx2;
+
+/// Elements of a vector.
+pub(super) const LANES: usize = 8;
 
 /// Two vectors beside each other: with six rows 12 multiply-adds for two loads of the right operand and six broadcasts of the
 /// left one, and three registers are left for these.

@@ -7,11 +7,8 @@ use core::arch::x86_64::{
 };
 
 use super::super::vector_pack::Vectors;
-use super::Avx512;
+use super::tile::{Avx512, LANES};
 use crate::instruction_set::has_avx512;
-
-/// Elements of a vector.
-pub(super) const LANES: usize = 16;
 
 // SAFETY: `copy` and `transpose` access what their promises list, step by step and square by square.
 #[expect(unsafe_code, reason = "a promise about its accesses")]
