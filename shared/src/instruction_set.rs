@@ -10,7 +10,8 @@
 //! | `gemm` | the gemm crate, with the widest vectors it knows here | AVX2 at most |
 //! | `scalar` | plain Rust | plain Rust |
 //!
-//! Without the variable it is the first of these that the processor has. A browser has tiles of its own and no
+//! Without the variable it is `avx512` where the processor has that, else `gemm`: on a Zen 3 `avx2` was as fast, and no faster
+//! (`docs/speed-cpu.md`). A browser has tiles of its own and no
 //! environment. The choice is made once, at the first operation.
 
 use std::sync::OnceLock;
@@ -69,7 +70,7 @@ impl InstructionSet {
         }
         let available = || Self::BY_NAME.into_iter().filter(|(_, set)| set.is_available());
         let Some(value) = asked else {
-            return Ok(available().map(|(_, set)| set).next().unwrap_or(Self::Gemm));
+            return Ok(if Self::Avx512.is_available() { Self::Avx512 } else { Self::Gemm });
         };
         available().find(|(name, _)| *name == value).map(|(_, set)| set).ok_or_else(|| Error::InstructionSet {
             value: value.to_owned(),
@@ -174,8 +175,7 @@ mod tests {
                 Err(error) => assert!(!set.is_available(), "{error}"),
             }
         }
-        let best = [InstructionSet::Avx512, InstructionSet::Avx2, InstructionSet::Gemm];
-        let best = best.into_iter().find(|set| set.is_available()).unwrap();
+        let best = if InstructionSet::Avx512.is_available() { InstructionSet::Avx512 } else { InstructionSet::Gemm };
         assert_eq!(InstructionSet::choose(None).unwrap(), best);
     }
 

@@ -16,8 +16,8 @@ pub struct RowPredictions {
     pub run_id: RunId,
     /// The rows that were judged; runs of the same dataset share them.
     pub rows: Arc<[EvaluatedRow]>,
-    /// By model, those that the run has.
-    pub by_condition: BTreeMap<Condition, CompactPredictions>,
+    /// By model, those that the run has; runs of the same undamaged models share theirs.
+    pub by_condition: BTreeMap<Condition, Arc<CompactPredictions>>,
 }
 
 /// A row that models were judged on.
@@ -45,6 +45,7 @@ impl RowPredictions {
 
     /// The predictions of one model, where they are there and whole.
     pub(super) fn of(&self, condition: Condition) -> Option<&CompactPredictions> {
-        self.by_condition.get(&condition).filter(|predictions| predictions.classes.len() == self.rows.len())
+        let predictions = self.by_condition.get(&condition)?.as_ref();
+        (predictions.classes.len() == self.rows.len()).then_some(predictions)
     }
 }

@@ -13,8 +13,8 @@
 //!
 //! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `avx512`, `avx2`, `wasm` and `scalar`,
 //! the loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx2` and `wasm`, behind bounds
-//! checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on x86-64 `avx512` or
-//! `avx2` multiplies, elsewhere gemm does. `scalar` is the tile that Miri can run.
+//! checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512
+//! `avx512` multiplies, on others gemm does unless `avx2` is asked for. `scalar` is the tile that Miri can run.
 
 mod adamw;
 mod attention;

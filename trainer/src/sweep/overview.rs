@@ -9,6 +9,9 @@ use super::schedule::Left;
 use crate::progress::PhaseProgress;
 use crate::say;
 
+/// The length of a bar that has nothing to show: one of length 0 would be drawn full.
+const EMPTY: u64 = 1;
+
 /// The overview of one sweep.
 pub struct Overview {
     name: String,
@@ -44,7 +47,7 @@ impl Overview {
         if let Some(bars) = &self.bars {
             let bar = &bars.workers[worker];
             bar.set_position(0);
-            bar.set_length(0);
+            bar.set_length(EMPTY);
             bar.set_prefix(words.to_owned());
             bar.set_message("preparing");
         }
@@ -131,7 +134,10 @@ impl Bars {
     }
 
     fn is_idle(&self, worker: usize) {
-        self.workers[worker].set_prefix("idle");
-        self.workers[worker].set_message("");
+        let bar = &self.workers[worker];
+        bar.set_position(0);
+        bar.set_length(EMPTY);
+        bar.set_prefix("idle");
+        bar.set_message("");
     }
 }

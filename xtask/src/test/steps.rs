@@ -154,13 +154,18 @@ impl Setting {
 
     /// The kernels once more for the instruction sets that are not the best one, which alone has run so far.
     fn other_instruction_sets(&self) -> Result<()> {
-        let has_avx512 = has_avx512();
-        if !has_avx512 {
-            eprintln!("skipped: this processor has no AVX-512, so BERT_HEAL_ISA=avx512 is not tested");
+        let is_there = |set: &&str| match *set {
+            "avx512" => has_avx512(),
+            "avx2" => has_avx2(),
+            _ => true,
+        };
+        for set in ["avx512", "avx2"].iter().filter(|set| !is_there(set)) {
+            eprintln!("skipped: this processor has no {set}, so BERT_HEAL_ISA={set} is not tested");
         }
         // All packages, as above: naming some would select other features and compile everything again.
         let build = ["test", "--locked", "--workspace", "--exclude", "web"];
-        for set in has_avx512.then_some("avx2").into_iter().chain(["gemm", "scalar"]) {
+        let best = if has_avx512() { "avx512" } else { "gemm" };
+        for set in ["avx2", "gemm", "scalar"].into_iter().filter(|set| *set != best && is_there(set)) {
             for tests in [&["--lib", "--", "nn::", "random::", "corruption::"][..], &["--test", "parity"]] {
                 run(self.shell.command("cargo", [&build[..], tests].concat())?.env("BERT_HEAL_ISA", set))?;
             }
@@ -234,6 +239,13 @@ fn without_browser(reason: &str, ci: Option<&str>) -> Result<Outcome> {
         bail!("{reason}; continuous integration (CI is set) needs them, or leaves them out by `--skip wasm,browser`");
     }
     Ok(Outcome::Skipped(reason.to_owned()))
+}
+
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 /// As `shared::nn::InstructionSet` sees it, nearly: the program that runs here knows no `shared`.

@@ -20,9 +20,9 @@ fn run(
     let right = [N - undamaged_wrong.len(), N - undamaged_wrong.len(), 500, N - healed_wrong.len()];
     let mut record = claims::tests::record(Protocol::Finetuned, "kaiming@bottom:0.5", seed, right);
     record.healed.as_mut().unwrap().metrics.expected_calibration_error = Some(0.01 * (1 + seed) as f64);
-    let predictions = |wrong: &[usize]| CompactPredictions {
-        classes: (0..N).map(|row| Some(u32::from(wrong.contains(&row)))).collect(),
-        confidences: vec![255; N],
+    let predictions = |wrong: &[usize]| {
+        let classes = (0..N).map(|row| Some(u32::from(wrong.contains(&row)))).collect();
+        Arc::new(CompactPredictions { classes, confidences: vec![255; N] })
     };
     let half: Vec<usize> = (500..N).collect();
     let by_condition = BTreeMap::from([
@@ -76,7 +76,7 @@ fn compact_predictions_give_intervals_over_rows_and_contradictions_are_refused()
     let experiments = judged(&records, &predictions);
     assert!(experiments[0].judgements.iter().all(|judgement| judgement.interval_method == Some(Method::Crossed)));
     let mut wrong = predictions[0].clone();
-    wrong.by_condition.get_mut(&Condition::Healed).unwrap().classes[7] = None;
+    Arc::make_mut(wrong.by_condition.get_mut(&Condition::Healed).unwrap()).classes[7] = None;
     let run = Run::from_record(&records[0]).unwrap();
     let error = wrong.add_to(run).unwrap_err().to_string();
     assert!(error.contains("997 right of 1000 predictions"), "{error}");

@@ -81,7 +81,8 @@ impl Read {
                 continue;
             }
             let Some(result) = CellResult::read(&plan.folder, &cell.id)? else { continue };
-            let mut by_condition = result.predictions;
+            let mut by_condition: BTreeMap<_, _> =
+                result.predictions.into_iter().map(|(condition, of)| (condition, Arc::new(of))).collect();
             for condition in [Condition::Healthy, Condition::Control] {
                 if result.record.result(condition).is_none() {
                     continue;
@@ -89,7 +90,7 @@ impl Read {
                 let key = (result.undamaged.clone(), condition);
                 if !shared.contains_key(&key) {
                     let model = SharedModel::read(&plan.folder, &key.0, condition)?;
-                    shared.insert(key.clone(), model.map(|model| model.predictions));
+                    shared.insert(key.clone(), model.map(|model| Arc::new(model.predictions)));
                 }
                 by_condition.extend(shared[&key].clone().map(|predictions| (condition, predictions)));
             }
@@ -174,7 +175,7 @@ fn of_run(
                 path.display()
             )));
         }
-        by_condition.insert(which, CompactPredictions::of(&predictions));
+        by_condition.insert(which, Arc::new(CompactPredictions::of(&predictions)));
     }
     Ok(rows.map(|rows| RowPredictions { run_id: record.run_id.clone(), rows, by_condition }))
 }
