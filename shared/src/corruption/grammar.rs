@@ -96,8 +96,8 @@ fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
         while cursor.eat(',') {
             components.push(component(cursor)?);
         }
-        // Only what is named is selected, and `not-` parts alone stand for layers.
-        let mut added = parts.iter().filter(|part| !part.is_negated).peekable();
+        // Only what is named is selected, and `not-` parts alone stand for layers; `none` adds nothing to others.
+        let mut added = parts.iter().filter(|part| !part.is_negated && part.place != Place::None).peekable();
         let has_layers = added.peek().is_none() || added.any(|part| !part.place.is_outside_layers());
         if !has_layers && components.iter().all(Component::is_of_layers) {
             let message = "only encoder layers have these components, but no layer is selected: expected layernorm, \

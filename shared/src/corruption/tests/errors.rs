@@ -127,7 +127,15 @@ fn components_of_layers_need_a_layer() {
         "ffn",
         "only encoder layers have these components, but no layer is selected: expected layernorm, weight or bias",
     );
-    assert_eq!(Plan::parse("kaiming@embeddings,top:0/ffn").unwrap().validate(SIX), Ok(()));
+    // `none` beside another place is no layer either: the plan is the same without it (found by fuzzing).
+    assert_mistake(
+        "kaiming@pooler,none/attention",
+        "attention",
+        "only encoder layers have these components, but no layer is selected: expected layernorm, weight or bias",
+    );
+    for plan in ["kaiming@embeddings,top:0/ffn", "kaiming@none/attention", "kaiming@none,not-layers:1/attention"] {
+        assert_eq!(Plan::parse(plan).unwrap().validate(SIX), Ok(()), "{plan}");
+    }
 }
 
 #[test]
