@@ -238,7 +238,7 @@ impl Run<'_, '_> {
                 // It is asked for again and again, and said once.
                 if self.holders.get(&task) == Some(&by) {
                     self.schedule.set(&task, Progress::Running);
-                    self.overview.is_idle(number);
+                    self.overview.set_idle(number);
                     return;
                 }
                 self.holders.insert(task.clone(), by.clone());

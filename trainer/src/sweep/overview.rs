@@ -37,7 +37,7 @@ impl Overview {
             bars.total.set_length(n_cells as u64);
             bars.total.set_position(n_done as u64);
             bars.total.set_message(format!("{n_done} of {n_cells} cells done"));
-            (0..n_workers).for_each(|worker| bars.is_idle(worker));
+            (0..n_workers).for_each(|worker| bars.set_idle(worker));
         }
         Self { name: name.to_owned(), n_workers, bars, started: Instant::now(), took: [(0, 0.0); 2] }
     }
@@ -72,7 +72,7 @@ impl Overview {
         let all = format!("{n_done} of {n_cells} cells done{failed}{time}");
         match &self.bars {
             Some(bars) => {
-                bars.is_idle(worker);
+                bars.set_idle(worker);
                 bars.all.suspend(|| say!("{words}"));
                 bars.total.set_length(n_cells as u64);
                 bars.total.set_position(n_done as u64);
@@ -83,9 +83,9 @@ impl Overview {
     }
 
     /// A worker has nothing to do now.
-    pub fn is_idle(&self, worker: usize) {
+    pub fn set_idle(&self, worker: usize) {
         if let Some(bars) = &self.bars {
-            bars.is_idle(worker);
+            bars.set_idle(worker);
         }
     }
 
@@ -133,7 +133,7 @@ impl Bars {
         Self { all, total, workers }
     }
 
-    fn is_idle(&self, worker: usize) {
+    fn set_idle(&self, worker: usize) {
         let bar = &self.workers[worker];
         bar.set_position(0);
         bar.set_length(EMPTY);

@@ -21,7 +21,7 @@ pub fn slurm(launch: &Launch) -> String {
         "{}resources=(--cpus-per-task=\"$cpus\"{memory}{gpu})\n\n{}\n{}submitted\n",
         head(launch, SLURM_USAGE),
         include_str!("slurm.sh"),
-        submissions(launch, "next_stage")
+        submissions(launch)
     )
 }
 
@@ -32,7 +32,7 @@ pub fn hyperqueue(launch: &Launch) -> String {
         "{}resources=(--cpus=\"$cpus\"{gpu})\n\n{}\n{}finished\n",
         head(launch, HYPERQUEUE_USAGE),
         include_str!("hyperqueue.sh"),
-        submissions(launch, "next_stage")
+        submissions(launch)
     )
 }
 
@@ -47,11 +47,11 @@ fn head(launch: &Launch, usage: &str) -> String {
 }
 
 /// The lines at its end, one for each array, with a line between stages.
-fn submissions(launch: &Launch, between_stages: &str) -> String {
+fn submissions(launch: &Launch) -> String {
     let mut lines = Vec::new();
     for (i, array) in launch.arrays.iter().enumerate() {
         if i > 0 && launch.arrays[i - 1].stage != array.stage {
-            lines.push(between_stages.to_owned());
+            lines.push("next_stage".to_owned());
         }
         lines.push(format!("submit {} {} {}", array.stage.as_str(), array.offset, array.ranges()));
     }
