@@ -194,7 +194,7 @@ unsafe fn score_panel(
 
 /// Replaces the scores of four queries by e^(score − largest) and returns the largest and the inverse of their sums.
 fn exponentials(scores: &mut [[f32; QUERIES]]) -> (v128, [f32; QUERIES]) {
-    // As in `math::extremes`, NaN is skipped here and surfaces in the sum.
+    // As in `math::extremes`, NaN may be skipped here and surfaces in the sum.
     let largest = fold(scores, f32x4_splat(f32::NEG_INFINITY), |largest, x| f32x4_pmax(largest, x));
     let exp = Exp::new();
     let mut sums = [f32x4_splat(0.0); 2];

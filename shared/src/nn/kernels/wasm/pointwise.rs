@@ -3,10 +3,14 @@
 //! A vector constant costs V8 three instructions wherever it is used, and GELU has twenty of them: they are read from
 //! memory instead, behind a pointer that the compiler cannot look through. `pmin` and `pmax` are one instruction each
 //! where `min` and `max`, which treat NaN and −0 specially, are seven.
+//!
+//! What `pmin` and `pmax` give for NaN is not to be relied on: they are a comparison and a choice to LLVM, and its older
+//! versions pick the instruction as well where the comparison was turned around (llvm/llvm-project#208454). With rustc 1.95
+//! (LLVM 22.1) it depends on what else is compiled with the function.
 
 use core::arch::wasm32::{
-    f32x4_add, f32x4_div, f32x4_lt, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_sub, i32x4_add, i32x4_shl, v128,
-    v128_andnot, v128_load, v128_load32_splat, v128_store,
+    f32x4_add, f32x4_div, f32x4_lt, f32x4_mul, f32x4_ne, f32x4_pmax, f32x4_pmin, f32x4_sub, i32x4_add, i32x4_shl, v128,
+    v128_andnot, v128_load, v128_load32_splat, v128_or, v128_store,
 };
 use core::hint::black_box;
 
@@ -82,7 +86,8 @@ impl Exp {
         let p = f32x4_add(f32x4_add(f32x4_mul(p, f32x4_mul(r, r)), r), c(11));
         let power = i32x4_shl(i32x4_add(shifted, splat_i32(self.bias)), 23);
         let is_zero = f32x4_lt(x, splat(self.smallest));
-        v128_andnot(f32x4_mul(p, power), is_zero)
+        // All bits set is a NaN: `clamped` may have lost it.
+        v128_or(v128_andnot(f32x4_mul(p, power), is_zero), f32x4_ne(x, x))
     }
 }
 
