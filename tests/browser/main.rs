@@ -11,10 +11,13 @@
 mod accessibility;
 mod bench;
 mod driver;
+mod everybody;
+mod files;
 mod fixture;
 mod page;
 mod server;
 mod session;
+mod words;
 
 use fixture::{CONTROL_BUDGET, Fixture, PLAN, SEED};
 use session::with_page;

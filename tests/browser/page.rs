@@ -31,10 +31,15 @@
 //! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
 //! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
 //! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
+//! | `clear`, `heal-obstacle` | `<button>` that takes all damage away, why no healing can be started | |
+//! | `waiting-change`, `change-back`, `change-now` | a change that waits for a healing, `<button>`s | |
+//! | `drop`, `model-facts`, `import-note` | where files are dropped, what is known of the model, what became of an import | |
 //! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
 //!
 //! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
 //! others in `operate`, which is shown first.
+
+mod visitor;
 
 use crate::server::Server;
 use fantoccini::key::Key;
@@ -441,10 +446,10 @@ impl Page {
         entries.as_array().expect("a log is a list").clone()
     }
 
-    async fn devtools(&self, name: &str, parameters: Value) {
+    async fn devtools(&self, name: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": name, "params": parameters });
         let command = Command { path: "goog/cdp/execute".to_owned(), body: Some(body) };
-        self.client.issue_cmd(command).await.expect("chromedriver passes the command on");
+        self.client.issue_cmd(command).await.expect("chromedriver passes the command on")
     }
 }
 

@@ -15,6 +15,16 @@ pub fn save_text(name: &str, media_type: &str, text: &str) {
     save(name, &Blob::new_with_options(text, Some(media_type)).into());
 }
 
+/// Saves comma-separated values as a file. It begins with a byte order mark, without which Excel takes UTF-8 for the
+/// characters of the system's own code page.
+pub fn save_csv(name: &str, csv: &str) {
+    save_text(name, "text/csv;charset=utf-8", &with_byte_order_mark(csv));
+}
+
+fn with_byte_order_mark(text: &str) -> String {
+    format!("\u{feff}{text}")
+}
+
 /// Draws an SVG file into a PNG and saves it; the browser does so when it has read the SVG.
 pub fn save_png(name: &str, svg: &str, width: f64, height: f64) {
     let Ok(image) = HtmlImageElement::new() else { return };
@@ -82,6 +92,7 @@ mod tests {
         table.push(["<script>", "3", "1"]);
         let csv = csv(&table);
         assert!(csv.contains("\"a,b\"") && csv.contains("<script>,3,1\r\n"), "{csv}");
+        assert_eq!(with_byte_order_mark("é").as_bytes(), [0xef, 0xbb, 0xbf, 0xc3, 0xa9]);
         assert_eq!(csv_line(["=1+1", "-3.5", "a \"b\""]), "'=1+1,-3.5,\"a \"\"b\"\"\"\r\n");
     }
 }

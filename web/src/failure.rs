@@ -106,7 +106,14 @@ pub enum Failure {
         got: String,
     },
     /// The files that were handed over lack something.
-    #[error("{missing} is missing among the {n_files} files that were handed over: {remedy}.")]
+    #[error(
+        "{missing} is missing {}: {remedy}.",
+        if *n_files == 1 {
+            "beside the one file that was handed over".to_owned()
+        } else {
+            format!("among the {n_files} files that were handed over")
+        }
+    )]
     MissingFile {
         /// The file that is not there, and what it is for.
         missing: String,
@@ -152,6 +159,21 @@ pub enum Failure {
     #[error("This snapshot no longer exists; it may have been deleted in another tab. Choose another.")]
     NoSuchMoment,
 }
+
+impl Failure {
+    /// A file that cannot be used. What a reader says of it may begin with the file's name and end with a full stop, which
+    /// the sentence has already.
+    #[must_use]
+    pub fn wrong_file(file: &str, reason: &str) -> Self {
+        let reason = match reason.strip_prefix(file) {
+            Some(rest) if rest.starts_with([':', ',']) => rest[1..].trim_start().to_owned(),
+            Some(rest) if [" is ", " has ", " holds "].iter().any(|verb| rest.starts_with(verb)) => format!("it{rest}"),
+            _ => reason.to_owned(),
+        };
+        Self::WrongFile { file: file.to_owned(), reason: reason.trim_end_matches('.').to_owned() }
+    }
+}
+
 /// What `shared` could not compute.
 pub(crate) fn computation(error: &impl std::fmt::Display) -> Failure {
     Failure::Computation { reason: error.to_string() }

@@ -3,8 +3,10 @@
 //! Made of gloo-net and gloo-file; what comes piece by piece is read from the browser's own stream, of which gloo-net
 //! only gives the handle.
 
+use crate::failure::Failure;
 use gloo_net::http::{Request, Response};
 use js_sys::{Reflect, Uint8Array};
+use shared::git_lfs;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;
@@ -61,9 +63,17 @@ async fn response(url: &str) -> Result<Option<Response>, String> {
 /// The bytes of a file that the visitor chose.
 ///
 /// # Errors
-/// What the browser said.
-pub async fn file_bytes(file: &web_sys::File) -> Result<Vec<u8>, String> {
-    gloo_file::futures::read_as_bytes(&file.clone().into()).await.map_err(|error| error.to_string())
+/// [`Failure::WrongFile`] when the browser cannot read it (any more), or when it only points at the file that is meant.
+pub async fn file_bytes(file: &web_sys::File) -> Result<Vec<u8>, Failure> {
+    let read = gloo_file::futures::read_as_bytes(&file.clone().into()).await;
+    let bytes = read.map_err(|error| {
+        let reason = format!("the browser could not read it ({error}); was it moved or changed? Choose it again");
+        Failure::wrong_file(&file.name(), &reason)
+    })?;
+    match git_lfs::pointer(&bytes) {
+        Some(reason) => Err(Failure::wrong_file(&file.name(), &reason)),
+        None => Ok(bytes),
+    }
 }
 
 /// What the browser says is wrong.

@@ -17,10 +17,12 @@
 //! - [`download`]: files that the page hands to its visitor
 //! - [`state`]: what the visitor chose, and the address that says so
 //! - [`history`]: the sentences that were tried
+//! - [`import`]: sentences from a file, which join them
 //! - [`lessons`]: the guided tour
 //! - [`plan_edit`]: a plan as something that can be clicked
 //! - [`worker_choice`]: which of the two workers this browser can run
 //! - [`store`]: everything the page knows, and what it asks of the worker
+//! - [`translation`]: what a browser's translation does to the page's words
 //! - [`components`]: the page's parts, from the whole down to one picture
 //!
 //! The worker
@@ -32,10 +34,12 @@ pub mod download;
 pub mod failure;
 pub mod fetch;
 pub mod history;
+pub mod import;
 pub mod lessons;
 pub mod plan_edit;
 pub mod protocol;
 pub mod state;
 pub mod store;
+pub mod translation;
 pub mod worker;
 pub mod worker_choice;

@@ -24,7 +24,7 @@ mod message;
 mod model;
 mod request;
 
-pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles};
+pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles, is_same_damage};
 pub use evaluation::{
     Accuracy, Control, ControlComparison, Difference, Evaluation, Healing, ModelEvaluation, RowVerdict,
 };

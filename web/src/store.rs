@@ -12,9 +12,12 @@ mod keeping;
 mod known_healing;
 mod loading;
 mod newest;
+mod on_show;
 mod preview;
+mod sentences;
 mod start;
 
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};
+pub use on_show::Arrival;
 pub use preview::Preview;

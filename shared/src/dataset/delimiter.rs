@@ -53,11 +53,29 @@ impl Delimiter {
         }
     }
 
+    /// What is most frequent in the first line of a file; a comma where nothing is.
+    ///
+    /// ```
+    /// use shared::dataset::Delimiter;
+    /// assert_eq!(Delimiter::of_header(b"label;text\n1;one, two, three\n"), Delimiter::Semicolon);
+    /// assert_eq!(Delimiter::of_header(b"text\n"), Delimiter::Comma);
+    /// ```
+    #[must_use]
+    pub fn of_header(bytes: &[u8]) -> Self {
+        let header =
+            bytes.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+        // The first among equals, which is the comma: `max_by_key` returns the last.
+        Self::ALL.into_iter().rev().max_by_key(|delimiter| delimiter.count_in(header)).unwrap_or_default()
+    }
+
+    fn count_in(self, header: &[u8]) -> usize {
+        header.iter().filter(|byte| **byte == self.byte()).count()
+    }
+
     /// Why a `header` that has not the columns that are looked for may be read wrongly: something else is there more often.
     pub(super) fn suspicion(self, file: &str, header: &[u8]) -> Option<DatasetError> {
-        let count = |delimiter: Self| header.iter().filter(|byte| **byte == delimiter.byte()).count();
-        let found = Self::ALL.into_iter().max_by_key(|delimiter| count(*delimiter))?;
-        (found != self && count(found) > count(self)).then(|| DatasetError::Delimiter {
+        let found = Self::of_header(header);
+        (found.count_in(header) > self.count_in(header)).then(|| DatasetError::Delimiter {
             file: file.to_owned(),
             expected: self.plural().to_owned(),
             found: found.plural(),

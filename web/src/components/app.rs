@@ -6,6 +6,7 @@ use super::damage_panel::DamagePanel;
 use super::dialogue::Failures;
 use super::drift::DriftPanel;
 use super::evidence_view::EvidenceView;
+use super::files::refuse_other_drops;
 use super::heal_panel::HealPanel;
 use super::lesson_card::LessonCard;
 use super::measure_view::MeasureView;
@@ -17,6 +18,7 @@ use super::tensor_view::TensorPanel;
 use super::top_bar::{Tabs, TopBar};
 use crate::state::{Panel, Theme, View, Word as _};
 use crate::store::Store;
+use crate::translation::follow_translation;
 use leptos::prelude::*;
 use shared::Condition;
 
@@ -24,6 +26,8 @@ use shared::Condition;
 #[component]
 pub fn App() -> impl IntoView {
     let store = Store::provide();
+    refuse_other_drops();
+    follow_translation();
     let theme = store.select(|state| state.theme);
     Effect::new(move |_| {
         let root = document().document_element();

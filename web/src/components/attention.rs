@@ -30,7 +30,7 @@ pub(super) fn AttentionPanel() -> impl IntoView {
             .collect_view()
     };
     let tables = move || match store.attention.get() {
-        None => view! { <p class="waiting">"Waiting for the model…"</p> }.into_any(),
+        None => view! { <p class="waiting">{store.awaited()}</p> }.into_any(),
         Some(view) => {
             let tables = view.models.iter().map(|model| table(&view, model)).collect_view();
             let n_left_out = view.tokens.len().saturating_sub(MAX_TOKENS);
@@ -99,7 +99,7 @@ fn table(view: &Arc<AttentionView>, model: &ModelAttention) -> impl IntoView + u
         <div class=format!("stack attention-model {}", condition.as_str())>
             <h3 class="row"><Sign model=condition />{title(condition)}</h3>
             <div class="scroll" tabindex="0" role="region" aria-label=format!("Attention of the {} model", condition.as_str())>
-                <table class="attention-table">
+                <table class="attention-table" translate="no">
                     <thead><tr><td></td>{head}</tr></thead>
                     <tbody>{rows.collect_view()}</tbody>
                 </table>

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) fn AttributionPanel() -> impl IntoView {
     let store = Store::get();
     let body = move || match store.attribution.get() {
-        None => view! { <p class="waiting">"Waiting for the model…"</p> }.into_any(),
+        None => view! { <p class="waiting">{store.awaited()}</p> }.into_any(),
         Some(view) => {
             let labels = store.labels.get();
             let target = labels.get(view.target as usize).cloned().unwrap_or_default();
@@ -60,7 +60,7 @@ fn tokens(view: &Arc<Attribution>, model: &ModelAttribution) -> impl IntoView + 
     view! {
         <div>
             <h3 class="row"><Sign model=condition />{title(condition)}</h3>
-            <ul class="tokens">{items.collect_view()}</ul>
+            <ul class="tokens" translate="no">{items.collect_view()}</ul>
             <p class="small quiet">{gap}</p>
         </div>
     }

@@ -43,9 +43,12 @@ pub(super) fn DamagePanel() -> impl IntoView {
         <section class="table panel stack" aria-labelledby="table-title">
             <div class="row apart">
                 <h2 id="table-title">"Damage"</h2>
-                <button type="button" class="compact" on:click=move |_| store.choose(|state| state.plan = String::new())>
-                    "Clear"
-                </button>
+                <button
+                    type="button"
+                    class="compact"
+                    data-testid="clear"
+                    on:click=move |_| store.choose(|state| state.plan = String::new())
+                >"Clear"</button>
             </div>
             <Show when=move || network.get()><Network /></Show>
             <Show when=move || sliders.get()><Sliders /></Show>

@@ -81,7 +81,7 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
             <details>
                 <summary>"Tensor by tensor"</summary>
                 <div class="scroll" tabindex="0" role="region" aria-label="What changed in each tensor">
-                    <table>
+                    <table translate="no">
                         <thead>
                             <tr>
                                 <th scope="col">"Tensor"</th>

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) fn DriftPanel() -> impl IntoView {
     let store = Store::get();
     let figures = move || match store.drift.get() {
-        None => view! { <p class="waiting">"Waiting for the model…"</p> }.into_any(),
+        None => view! { <p class="waiting">{store.awaited()}</p> }.into_any(),
         Some(drift) => {
             let cards = figures(&drift).into_iter().map(|figure| view! { <FigureCard figure=figure /> });
             view! { <div class="two">{cards.collect_view()}</div> }.into_any()

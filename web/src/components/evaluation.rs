@@ -144,7 +144,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     view! {
         <div class="row" role="group" aria-label="Sentences to list">{filters}</div>
         <div class="scroll" tabindex="0" role="region" aria-label="Where the models differ">
-            <table class="history">
+            <table class="history" translate="no">
                 <thead>
                     <tr>
                         <th scope="col">"Sentence"</th>

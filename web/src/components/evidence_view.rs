@@ -43,7 +43,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
         leptos::task::spawn_local(async move {
             match fetch::file_bytes(&file).await {
                 Ok(bytes) => show(store, &file.name(), &bytes),
-                Err(reason) => store.fail(Failure::WrongFile { file: file.name(), reason }),
+                Err(failure) => store.fail(failure),
             }
         });
     };
@@ -80,7 +80,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
 fn show(store: Store, name: &str, bytes: &[u8]) {
     if bytes.len() > MAX_BYTES {
         let reason = format!("it is larger than {} MiB: split it, or use fewer runs", MAX_BYTES >> 20);
-        store.fail(Failure::WrongFile { file: name.to_owned(), reason });
+        store.fail(Failure::wrong_file(name, &reason));
         return;
     }
     let results = Results::read(bytes);

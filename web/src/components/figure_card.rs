@@ -54,7 +54,7 @@ pub(super) fn FigureCard(figure: Figure) -> impl IntoView {
     };
     let save_csv = move |_| {
         let (id, table) = kept.with_value(|figure| (figure.id.clone(), csv(&figure.chart.table())));
-        download::save_text(&format!("{id}.csv"), "text/csv", &table);
+        download::save_csv(&format!("{id}.csv"), &table);
     };
     let Figure { id, title, caption, description, chart } = figure;
     let name = title.clone();

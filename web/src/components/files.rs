@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::protocol::FileEntry;
 use crate::store::Store;
-use leptos::{ev, prelude::*};
-use shared::dataset::unpacked_endings;
+use leptos::{ev, leptos_dom::helpers::WindowListenerHandle, prelude::*};
+use shared::dataset::{FileKind, unpacked_endings};
 use shared::model::Architecture;
 use shared::words;
 use wasm_bindgen::{JsCast, JsValue};
@@ -18,10 +18,14 @@ const MAX_FILES: usize = 500;
 #[component]
 pub(super) fn OwnModel() -> impl IntoView {
     let store = Store::get();
-    let take = move |files: Vec<(FileEntry, File)>| {
-        if !files.is_empty() {
-            store.load_files(files);
-        }
+    let take = move |files: Vec<(FileEntry, File)>| match sorted(files) {
+        Chosen::Nothing => {}
+        Chosen::Table(entry, file) => store.load_rows(entry, &file),
+        Chosen::Tables(names) => store.fail(Failure::wrong_file(
+            &words::listed(&names, "and"),
+            "these are tables without a model: choose the one whose rows are to be used",
+        )),
+        Chosen::Model(files) => store.load_files(files),
     };
     let choose = move |event: ev::Event| {
         take(listed(chosen(&event)));
@@ -43,7 +47,7 @@ pub(super) fn OwnModel() -> impl IntoView {
             let mut files = Vec::new();
             for entry in entries {
                 if let Err(reason) = walk(entry, &mut files).await {
-                    store.fail(Failure::WrongFile { file: "The folder".to_owned(), reason });
+                    store.fail(Failure::wrong_file("The folder", &reason));
                     return;
                 }
             }
@@ -57,7 +61,7 @@ pub(super) fn OwnModel() -> impl IntoView {
                 "Any small "{words::listed(&Architecture::ALL.map(|known| known.family().name), "or")}" in Hugging Face format: config.json, model.safetensors and tokenizer.json (or vocab.txt). The folder of a bert-heal run, or a bundle, works as well. Names and sizes are checked before anything is read, and nothing leaves your machine."
             </p>
             <DropZone on_drop=drop_files>
-                <p>"Drop a folder or files here, or choose them:"</p>
+                <p>"Drop a model's folder or files, or a table of labelled texts here, or choose them:"</p>
                 <div class="field">
                     <label for="load-files">"Files"</label>
                     <input type="file" id="load-files" data-testid="load-files" multiple=true on:change=choose />
@@ -87,6 +91,35 @@ pub(super) fn OwnModel() -> impl IntoView {
     }
 }
 
+/// What files are, by their names.
+enum Chosen {
+    /// A dialogue was closed.
+    Nothing,
+    /// One table of labelled texts.
+    Table(FileEntry, File),
+    /// Several, by their names.
+    Tables(Vec<String>),
+    /// A model, with whatever came along.
+    Model(Vec<(FileEntry, File)>),
+}
+
+fn sorted(files: Vec<(FileEntry, File)>) -> Chosen {
+    // Of a model's own files several are JSON.
+    let is_of_model = |name: &str| name.contains("config") || name.contains("token") || name == "manifest.json";
+    let is_table = |(entry, _): &(FileEntry, File)| {
+        let name = entry.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        FileKind::of(&name).is_some() && !is_of_model(&name)
+    };
+    if files.is_empty() || !files.iter().all(is_table) {
+        return if files.is_empty() { Chosen::Nothing } else { Chosen::Model(files) };
+    }
+    let names = files.iter().map(|(entry, _)| entry.path.clone()).collect();
+    match <[_; 1]>::try_from(files) {
+        Ok([(entry, file)]) => Chosen::Table(entry, file),
+        Err(_) => Chosen::Tables(names),
+    }
+}
+
 /// A place that files are dropped on.
 #[component]
 pub(super) fn DropZone(on_drop: impl Fn(ev::DragEvent) + 'static, children: Children) -> impl IntoView {
@@ -94,6 +127,7 @@ pub(super) fn DropZone(on_drop: impl Fn(ev::DragEvent) + 'static, children: Chil
     view! {
         <div
             class="drop stack"
+            data-testid="drop"
             class:over=move || is_over.get()
             on:dragover=move |event: ev::DragEvent| {
                 event.prevent_default();
@@ -111,9 +145,27 @@ pub(super) fn DropZone(on_drop: impl Fn(ev::DragEvent) + 'static, children: Chil
     }
 }
 
-/// The files that were chosen in the `<input>` of an event.
+/// Keeps a file that is dropped beside such a place from taking the page's place in its tab.
+pub(super) fn refuse_other_drops() {
+    let refuse = |event: ev::DragEvent| {
+        let Some(data) = event.data_transfer() else { return };
+        // What a place takes, it has prevented already; and text may be dropped into any field.
+        if !event.default_prevented() && data.types().includes(&"Files".into(), 0) {
+            event.prevent_default();
+            data.set_drop_effect("none");
+        }
+    };
+    let listeners = [window_event_listener(ev::dragover, refuse), window_event_listener(ev::drop, refuse)];
+    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+}
+
+/// The files that were chosen in the `<input>` of an event, which is empty again, so that the same file can be chosen once
+/// more when it was corrected.
 pub(super) fn chosen(event: &ev::Event) -> Vec<File> {
-    all(event_target::<web_sys::HtmlInputElement>(event).files())
+    let input: web_sys::HtmlInputElement = event_target(event);
+    let files = all(input.files());
+    input.set_value("");
+    files
 }
 
 fn all(files: Option<web_sys::FileList>) -> Vec<File> {

@@ -62,7 +62,7 @@ pub(super) fn Watched() -> impl IntoView {
     view! {
         <Show when=move || !watched.with(Vec::is_empty)>
             <div class="scroll" tabindex="0" role="region" aria-label="Watched sentences">
-                <table class="watched">
+                <table class="watched" translate="no">
                     <caption class="visually-hidden">"How the healing model answers the watched sentences"</caption>
                     <thead>
                         <tr>

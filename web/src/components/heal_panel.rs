@@ -18,27 +18,22 @@ const TRAINED: [(Trained, &str); 3] = [
 pub(super) fn HealPanel() -> impl IntoView {
     let store = Store::get();
     let phase = Memo::new(move |_| store.heal.with(|heal| heal.phase));
-    let can_start = move || {
-        let is_damaged = store.damage.with(|damage| damage.as_ref().is_some_and(|damage| !damage.plan.is_empty()));
-        is_damaged && matches!(phase.get(), HealPhase::Idle | HealPhase::Done)
-    };
-    let is_under_way = move || matches!(phase.get(), HealPhase::Running | HealPhase::Paused);
+    let obstacle = Memo::new(move |_| store.why_no_healing().filter(|_| !store.is_healing.get()));
+    let can_start = move || obstacle.with(Option::is_none) && !store.is_healing.get();
     let button = move |id: &'static str, name: &'static str, steer: SteerHealing, on: fn(HealPhase) -> bool| {
         let press = move |_| store.steer_healing(steer);
         view! {
             <button type="button" data-testid=id disabled=move || !on(phase.get()) on:click=press>{name}</button>
         }
     };
-    let n_train =
-        move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows).map(|rows| rows.n_train));
-    let story = move || match n_train() {
-        Some(n) => format!(
-            "Fine-tunes the corrupted model on {n} labelled sentences, none of which is used to evaluate it. Snapshots \
-             are kept along the way, so you can go back."
-        ),
-        None => {
-            "Fine-tuning needs labelled sentences, which this model came without: add a table under “Model”.".to_owned()
-        }
+    let story = move || {
+        let rows = store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows));
+        let sentences =
+            rows.map_or("labelled sentences".to_owned(), |rows| format!("{} labelled sentences", rows.n_train));
+        format!(
+            "Fine-tunes the corrupted model on {sentences}, none of which is used to evaluate it. Snapshots are kept along \
+             the way, so you can go back."
+        )
     };
     view! {
         <section
@@ -61,7 +56,8 @@ pub(super) fn HealPanel() -> impl IntoView {
                     type="button"
                     class="primary"
                     data-testid="heal-start"
-                    disabled=move || !can_start() || n_train().is_none()
+                    disabled=move || !can_start()
+                    aria-describedby="heal-obstacle"
                     on:click=move |_| store.start_healing(HealState::Running)
                 >"Heal"</button>
                 {button("heal-pause", "Pause", SteerHealing::Pause, |phase| phase == HealPhase::Running)}
@@ -69,7 +65,7 @@ pub(super) fn HealPanel() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="heal-step"
-                    disabled=move || n_train().is_none() || !(can_start() || phase.get() == HealPhase::Paused)
+                    disabled=move || !(can_start() || phase.get() == HealPhase::Paused)
                     on:click=move |_| {
                         if phase.get_untracked() == HealPhase::Paused {
                             store.steer_healing(SteerHealing::Step);
@@ -77,10 +73,8 @@ pub(super) fn HealPanel() -> impl IntoView {
                             store.start_healing(HealState::Paused);
                         }
                     }
-                >{move || if can_start() { "Start paused" } else { "Single step" }}</button>
-                {button("heal-stop", "Stop and keep", SteerHealing::Stop, |phase| {
-                    matches!(phase, HealPhase::Running | HealPhase::Paused)
-                })}
+                >{move || if store.is_healing.get() { "Single step" } else { "Start paused" }}</button>
+                {button("heal-stop", "Stop and keep", SteerHealing::Stop, HealPhase::is_under_way)}
                 <button
                     type="button"
                     data-testid="heal-reset"
@@ -88,7 +82,8 @@ pub(super) fn HealPanel() -> impl IntoView {
                     on:click=move |_| store.steer_healing(SteerHealing::Reset)
                 >"Reset"</button>
             </div>
-            <Show when=is_under_way>
+            <p id="heal-obstacle" class="readout" data-testid="heal-obstacle">{move || obstacle.get()}</p>
+            <Show when=move || store.is_healing.get()>
                 <progress
                     aria-label="Healing steps"
                     max=move || store.heal.with(|heal| heal.n_steps.max(1).to_string())

@@ -6,7 +6,8 @@ use super::sign::{Sign, title};
 use crate::download;
 use crate::failure::Failure;
 use crate::fetch;
-use crate::history::{Entry, History, texts_of};
+use crate::history::{Entry, History, MAX_ENTRIES};
+use crate::import::{add, texts_of};
 use crate::store::{MODELS, Store};
 use leptos::prelude::*;
 use shared::Condition;
@@ -18,34 +19,25 @@ const MAX_BYTES: f64 = 1e6;
 #[component]
 pub(super) fn HistoryPanel() -> impl IntoView {
     let store = Store::get();
+    // What became of the file that was imported last.
+    let imported = RwSignal::new(None::<String>);
     let import = move |event: leptos::ev::Event| {
         let Some(file) = chosen(&event).into_iter().next() else { return };
         leptos::task::spawn_local(async move {
-            let wrong = |reason: String| Failure::WrongFile { file: file.name(), reason };
-            if file.size() > MAX_BYTES {
-                store.fail(wrong(format!("it is larger than {:.0} MB; use fewer sentences", MAX_BYTES / 1e6)));
-                return;
-            }
-            let texts = match fetch::file_bytes(&file).await {
-                Ok(bytes) => texts_of(&file.name(), &bytes),
-                Err(reason) => Err(reason),
-            };
-            match texts {
+            match read(&file).await {
                 Ok(texts) => {
-                    let mut n_new = 0;
-                    store.history.update(|history| n_new = history.import(texts));
-                    store.announcement.set(format!("{n_new} new sentences."));
+                    let mut words = String::new();
+                    store.history.update(|history| words = add(history, texts).in_words());
+                    imported.set(Some(words));
                     store.ask_history();
                 }
-                Err(reason) => store.fail(wrong(reason)),
+                Err(failure) => store.fail(failure),
             }
         });
-        // So that the same file can be chosen again.
-        event_target::<web_sys::HtmlInputElement>(&event).set_value("");
     };
     let export = move |_| {
         let csv = store.history.with_untracked(|history| history.to_csv(&store.labels.get_untracked()));
-        download::save_text("sentences.csv", "text/csv", &csv);
+        download::save_csv("sentences.csv", &csv);
     };
     let clear = move |_| store.history.update(|history| history.entries.retain(|entry| entry.is_pinned));
     let head =
@@ -75,11 +67,18 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                 </div>
             </div>
             <p class="small quiet">
-                "Import one sentence per line, or a CSV file with a “text” column. Pinned sentences stay, and are watched while the model heals. All of them are kept in this browser only."
+                {format!(
+                    "Import one sentence per line, or a CSV file with a “text” column. Up to {MAX_ENTRIES} sentences are kept, \
+                     in this browser only; the oldest one makes room for a new one, unless it is pinned. Pinned ones are also \
+                     watched while the model heals."
+                )}
+            </p>
+            <p class="notice" class:visually-hidden=move || imported.with(Option::is_none) role="status" data-testid="import-note">
+                {move || imported.get()}
             </p>
             <Show when=move || !is_empty()>
                 <div class="scroll" tabindex="0" role="region" aria-label="Table of the sentences you tried">
-                    <table class="history">
+                    <table class="history" translate="no">
                         <thead>
                             <tr>
                                 <th scope="col">"Pin"</th>
@@ -94,6 +93,16 @@ pub(super) fn HistoryPanel() -> impl IntoView {
             </Show>
         </section>
     }
+}
+
+/// The sentences of a file.
+async fn read(file: &web_sys::File) -> Result<Vec<String>, Failure> {
+    let wrong = |reason: &str| Failure::wrong_file(&file.name(), reason);
+    if file.size() > MAX_BYTES {
+        return Err(wrong(&format!("it is larger than {:.0} MB; use fewer sentences", MAX_BYTES / 1e6)));
+    }
+    let bytes = fetch::file_bytes(file).await?;
+    texts_of(&file.name(), &bytes).map_err(|reason| wrong(&reason))
 }
 
 fn row(store: Store, entry: Entry) -> impl IntoView {

@@ -5,7 +5,7 @@ use super::evaluation::{Confusion, DifferingRows, accuracy_figure};
 use super::figure_card::FigureCard;
 use super::history_panel::HistoryPanel;
 use crate::protocol::Evaluation;
-use crate::store::{MODELS, Store};
+use crate::store::{Arrival, MODELS, Store};
 use leptos::prelude::*;
 use shared::Condition;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub(super) fn MeasureView() -> impl IntoView {
     let store = Store::get();
     let rows = move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows));
     let story = move || match rows() {
+        None if store.arrival() != Arrival::Here => store.arrival().words().to_owned(),
         Some(rows) => format!(
             "{} labelled sentences that none of these models was trained on. Each of the three classifies all of them, on your machine.",
             rows.n_held_out

@@ -1,7 +1,7 @@
 //! One model's answer to the sentence.
 
 use super::sign::{Sign, title};
-use crate::protocol::{Classification, HealedOrigin, ModelPrediction};
+use crate::protocol::{Classification, HealedOrigin, ModelPrediction, is_same_damage};
 use crate::store::Store;
 use leptos::prelude::*;
 use shared::Condition;
@@ -16,10 +16,11 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         let text = text.get();
         let live = store.said.get().filter(|said| said.text == text);
         live.map(|said| (said, true)).or_else(|| {
-            let (plan, seed) = store.state.with(|state| (state.plan.clone(), state.seed));
-            let preview = store.preview.get()?;
+            let preview = store.told()?;
             let sample = preview.sample(&text)?.clone();
-            let is_same_damage = preview.damage == Some((plan, seed));
+            let is_same_damage = preview.damage.as_ref().is_some_and(|(plan, seed)| {
+                store.state.with(|state| is_same_damage((plan, *seed), (&state.plan, state.seed)))
+            });
             (model == Condition::Healthy || is_same_damage).then_some((sample, false))
         })
     });
@@ -32,14 +33,18 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
     let subtitle = move || match model {
         Condition::Healthy | Condition::Control => "Fine-tuned, not damaged".to_owned(),
         Condition::Corrupted => store.damage.with(|damage| match damage {
-            Some(damage) if damage.totals.n_changed == 0 => "Nothing has changed yet".to_owned(),
+            Some(damage) if damage.is_nothing() => "Nothing is damaged: it is the healthy model".to_owned(),
             Some(damage) => format!("{} · seed {}", damage.plan, damage.seed.0),
-            None => store.state.with(|state| format!("{} · seed {}", state.plan, state.seed.0)),
+            None => store.state.with(|state| match state.plan.trim() {
+                "" => "Nothing is damaged".to_owned(),
+                plan => format!("{plan} · seed {}", state.seed.0),
+            }),
         }),
         Condition::Healed => healed_subtitle(&store),
     };
     let is_other_damage = move || {
         model == Condition::Healed
+            && !store.is_healing.get()
             && store.healed.with(|healed| {
                 let Some(healed) = healed else { return false };
                 store.damage.with(|damage| {
@@ -51,12 +56,14 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         if let Some(prediction) = answer.get() {
             return answer_view(&prediction, &store.labels.get(), differs.get()).into_any();
         }
+        let is_here = store.loaded.with(Option::is_some);
+        let is_plan_wrong = || store.plan.with(|plan| matches!(plan, Some(Err(_))));
         let reason = match model {
-            Condition::Healed if store.loaded.with(Option::is_some) && store.healed.with(Option::is_none) => {
-                "Not healed yet: press “Heal” below."
+            Condition::Healed if is_here && store.healed.with(Option::is_none) => {
+                store.why_no_healing().unwrap_or("Not healed yet: press “Heal” below.")
             }
-            _ if text.get().trim().is_empty() => "Type a sentence.",
-            _ => "Waiting for the model…",
+            Condition::Corrupted if is_here && is_plan_wrong() => "The plan does not fit this model: correct it first.",
+            _ => store.awaited(),
         };
         view! { <p class="waiting">{reason}</p> }.into_any()
     };
@@ -81,20 +88,31 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         >
             <div>
                 <h2><Sign model=model />{title(model)}</h2>
-                <p class="small quiet mono">{subtitle}</p>
+                <p class="small quiet mono" translate="no">{subtitle}</p>
             </div>
             {body}
             <Show when=is_precomputed>
-                <p class="small quiet">"Computed when this page was built; a live answer follows once the model has loaded."</p>
+                <p class="small quiet">"Computed when this page was built; the answer of the model here follows."</p>
             </Show>
             <Show when=is_other_damage>
-                <p class="notice">"This model was healed from different damage than the one beside it has. Press “Heal” to heal the current damage."</p>
+                <p class="notice">
+                    "This model was healed from different damage than the one beside it has. "
+                    {move || store.why_no_healing().unwrap_or("Press “Heal” to heal the current damage.")}
+                </p>
             </Show>
         </article>
     }
 }
 
 fn healed_subtitle(store: &Store) -> String {
+    // Of a healing under way it is the model at its step, whatever was healed before.
+    let live = store.heal.with(|heal| {
+        let (plan, seed) = heal.damage.as_ref().filter(|_| heal.phase.is_under_way())?;
+        Some(format!("{plan} · seed {} · healing here, step {} of {}", seed.0, heal.step(), heal.n_steps))
+    });
+    if let Some(live) = live {
+        return live;
+    }
     store.healed.with(|healed| match healed {
         None => "Damaged, then fine-tuned again".to_owned(),
         Some(HealedOrigin::Native { plan, seed }) => format!("{plan} · seed {} · healed by bert-heal", seed.0),
@@ -120,12 +138,12 @@ fn answer_view(prediction: &ModelPrediction, labels: &[String], differs: bool) -
         }
     });
     view! {
-        <p class="said">
+        <p class="said" translate="no">
             <span class="answer">{name(prediction.label)}</span>
             <span class="sure">{sure}</span>
-            {differs.then(|| view! { <span class="chip warn">"differs from healthy"</span> })}
+            {differs.then(|| view! { <span class="chip warn" translate="yes">"differs from healthy"</span> })}
         </p>
-        <ul class="bars" aria-label="Probability of each class">{bars.collect_view()}</ul>
+        <ul class="bars" translate="no" aria-label="Probability of each class">{bars.collect_view()}</ul>
     }
 }
 

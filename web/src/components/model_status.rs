@@ -2,7 +2,7 @@
 
 use crate::bridge::Health;
 use crate::protocol::{Loaded, ModelSource, Stage};
-use crate::store::Store;
+use crate::store::{Arrival, Store};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -11,26 +11,28 @@ use std::sync::Arc;
 pub(super) fn ModelStatus() -> impl IntoView {
     let store = Store::get();
     let data_state = move || {
-        if store.loading.with(Option::is_some) {
-            "loading"
-        } else if store.loaded.with(Option::is_some) {
-            "ready"
-        } else if store.failure.with(Option::is_some) {
-            "failed"
-        } else if store.bundles.with(Vec::is_empty) || store.health.get() == Health::Ready {
-            "none"
-        } else {
-            "loading"
+        let is_loading = store.loading.with(Option::is_some);
+        match store.arrival() {
+            Arrival::Here if !is_loading => "ready",
+            Arrival::Absent if store.failure.with(Option::is_some) => "failed",
+            Arrival::Absent => "none",
+            Arrival::Here | Arrival::OnItsWay => "loading",
         }
     };
     let name = move || store.loaded.with(|loaded| loaded.as_ref().map(|loaded| loaded.model.name.clone()));
     let words = move || match (store.loading.get(), store.loaded.get()) {
         (None, Some(loaded)) => ready(&loaded),
-        (Some((_, progress)), _) => match progress.stage {
+        (Some((_, progress)), loaded) => match progress.stage {
             Stage::Transfer if progress.total > 0 => format!(
-                "Loading the model: {} of {}. Until it is here, you see answers that it gave earlier.",
+                "Loading the model: {} of {}.{}",
                 megabytes(progress.done),
-                megabytes(progress.total)
+                megabytes(progress.total),
+                match loaded {
+                    Some(before) => format!(" Until it is here, the answers are those of {}.", before.model.name),
+                    None if store.told().is_some() =>
+                        " Until it is here, you see answers that it gave earlier.".to_owned(),
+                    None => String::new(),
+                }
             ),
             Stage::Transfer => format!("Loading the model: {}.", megabytes(progress.done)),
             Stage::Unpack => "Checking and unpacking the model.".to_owned(),
@@ -38,7 +40,7 @@ pub(super) fn ModelStatus() -> impl IntoView {
         },
         (None, None) => match store.health.get() {
             Health::Starting => "The program behind this page is starting.".to_owned(),
-            Health::Ready => "No model is loaded yet. Choose one under “Model”.".to_owned(),
+            Health::Ready => store.arrival().words().to_owned(),
             Health::Stopped(_) => "The program behind this page has stopped.".to_owned(),
         },
     };

@@ -16,18 +16,26 @@ pub(super) fn ModelView() -> impl IntoView {
     let facts = move || store.loaded.get().map(|loaded| facts(&loaded));
     let bundles = move || store.bundles.get().into_iter().map(|entry| bundle(store, entry)).collect_view();
     let terms = move || {
-        store.preview.get().map(|preview| {
-            view! {
-                <dt>"Data"</dt><dd>{preview.dataset.clone()}</dd>
-                <dt>"Derived from"</dt><dd>{preview.notice.clone()}</dd>
-            }
-        })
+        let of_page = store.told();
+        let dataset = of_page.as_ref().map(|told| told.dataset.clone());
+        let notice = of_page.map(|told| told.notice.clone()).or_else(|| {
+            // Files of the visitor may be a bundle, too.
+            store.loaded.with(|loaded| Some(loaded.as_ref()?.bundle.as_ref()?.notice.clone()))
+        });
+        let is_own = notice.is_none() && store.loaded.with(Option::is_some);
+        view! {
+            {dataset.map(|dataset| view! { <dt>"Data"</dt><dd>{dataset}</dd> })}
+            {notice.map(|notice| view! { <dt>"Derived from"</dt><dd>{notice}</dd> })}
+            {is_own.then(|| view! {
+                <dt>"Terms"</dt><dd>"those of the files that you loaded, of which this page knows nothing"</dd>
+            })}
+        }
     };
     view! {
         <div class="two">
             <section class="panel stack" aria-labelledby="model-title">
                 <h2 id="model-title">"This model"</h2>
-                <dl class="facts">{facts}{terms}</dl>
+                <dl class="facts" data-testid="model-facts">{facts}{terms}</dl>
                 <h3>"Models on this page"</h3>
                 <ul class="stack">{bundles}</ul>
             </section>
@@ -40,11 +48,7 @@ pub(super) fn ModelView() -> impl IntoView {
 fn bundle(store: Store, entry: IndexEntry) -> impl IntoView {
     let IndexEntry { name, title, size_bytes, .. } = entry;
     let of_name = name.clone();
-    let is_current = Memo::new(move |_| {
-        let wanted = store.state.with(|state| state.bundle.clone());
-        let first = store.bundles.with(|bundles| bundles.first().map(|first| first.name.clone()));
-        wanted == of_name || (wanted.is_empty() && first.as_ref() == Some(&of_name))
-    });
+    let is_current = Memo::new(move |_| store.bundle_on_show().as_ref() == Some(&of_name));
     view! {
         <li class="row apart">
             <span>{title}" "<span class="small quiet">{megabytes(size_bytes)}</span></span>
@@ -141,6 +145,7 @@ fn StoragePanel() -> impl IntoView {
             }
         })
     };
+    let is_kept = move || store.storage.with(|storage| storage.as_ref().is_some_and(|storage| storage.is_available));
     let button = move |id: &'static str, name: &'static str, what: Purge| {
         view! {
             <button type="button" class="compact" data-testid=id on:click=move |_| store.purge(what)>{name}</button>
@@ -157,7 +162,10 @@ fn StoragePanel() -> impl IntoView {
             <h2 id="storage-title">"Stored in this browser"</h2>
             <p class="small numbers">{words}</p>
             <p class="small quiet">
-                "After the first visit, the page and its models work offline. Stored files are versioned and checked against their hash. For a classroom without any network: "
+                <Show when=is_kept>
+                    <span>"After the first visit, the page and its models work offline. Stored files are versioned and checked against their hash. "</span>
+                </Show>
+                "For a classroom without any network: "
                 <a href="bert-heal-class.zip" download data-testid="class-zip">"download everything for class"</a>
                 " (a zip file; START.txt in it says how to open it)."
             </p>

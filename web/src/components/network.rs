@@ -68,7 +68,9 @@ pub(super) fn Network() -> impl IntoView {
     };
     let pieces = move || store.said.with(|said| said.as_ref().map_or(String::new(), |said| said.tokens.join(" ")));
     let answer = move || {
-        let said = super::model_card::prediction(store.said.get().as_ref(), Condition::Corrupted)?;
+        let text = store.state.with(|state| state.text.clone());
+        let said = store.said.get().filter(|said| said.text == text);
+        let said = super::model_card::prediction(said.as_ref(), Condition::Corrupted)?;
         let label = store.labels.with(|labels| labels.get(said.label? as usize).cloned())?;
         Some(format!(
             "{label} {}",
@@ -76,9 +78,10 @@ pub(super) fn Network() -> impl IntoView {
         ))
     };
     view! {
-        <p class="flow"><span aria-hidden="true">"↑"</span>{move || answer().unwrap_or_else(|| "an answer".to_owned())}</p>
+        <p class="flow" translate="no"><span aria-hidden="true">"↑"</span>{move || answer().unwrap_or_else(|| "an answer".to_owned())}</p>
         <div
             class="network"
+            translate="no"
             role="group"
             aria-label="The network, input at the bottom. Arrow keys move, Enter damages or restores."
             data-testid="network"
@@ -88,7 +91,7 @@ pub(super) fn Network() -> impl IntoView {
         >
             {rows}
         </div>
-        <p class="flow">
+        <p class="flow" translate="no">
             <span aria-hidden="true">"↑"</span>
             <code>{move || if pieces().is_empty() { "a sentence in word pieces".to_owned() } else { pieces() }}</code>
         </p>

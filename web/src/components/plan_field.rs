@@ -70,7 +70,7 @@ pub(super) fn PlanField() -> impl IntoView {
             </div>
             <details>
                 <summary>"Examples"</summary>
-                <ul class="samples">{examples.collect_view()}</ul>
+                <ul class="samples" translate="no">{examples.collect_view()}</ul>
             </details>
         </form>
     }
@@ -84,6 +84,6 @@ fn Caret(problem: PlanError) -> impl IntoView {
     let drawing = text.strip_prefix(problem.message.as_str()).unwrap_or_default().trim_start_matches('\n').to_owned();
     view! {
         <p class="error">{format!("This plan cannot be used: {}", problem.message)}</p>
-        <pre class="caret" aria-hidden="true">{drawing}</pre>
+        <pre class="caret" translate="no" aria-hidden="true">{drawing}</pre>
     }
 }

@@ -36,8 +36,7 @@ pub(super) fn SentencePanel() -> impl IntoView {
     };
     let samples = move || {
         let of_bundle = store
-            .preview
-            .get()
+            .told()
             .map(|preview| preview.samples.iter().take(6).map(|sample| sample.text.clone()).collect::<Vec<_>>());
         let samples = of_bundle.filter(|samples| !samples.is_empty());
         let samples = samples.unwrap_or_else(|| SAMPLES.map(str::to_owned).to_vec());
@@ -78,7 +77,7 @@ pub(super) fn SentencePanel() -> impl IntoView {
                     move |event| typed(event_target_value(&event))
                 }
                 on:keydown=move |event: ev::KeyboardEvent| {
-                    if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+                    if event.key() == "Enter" && !event.shift_key() && !is_of_input_method(&event) {
                         event.prevent_default();
                         submit();
                     }
@@ -87,7 +86,14 @@ pub(super) fn SentencePanel() -> impl IntoView {
             <Show when=is_cut>
                 <p class="notice">"The models read only the beginning of this text: the rest exceeds their maximum length."</p>
             </Show>
-            <ul class="samples" aria-label="Sentences to try">{samples}</ul>
+            <ul class="samples" translate="no" aria-label="Sentences to try">{samples}</ul>
         </section>
     }
+}
+
+/// Whether a key belongs to an input method, which composes characters of several keys: Safari ends the composition before
+/// it tells of the Enter that ended it, whose code alone still says so (<https://www.w3.org/TR/uievents/#determine-keydown-keyup-keyCode>).
+fn is_of_input_method(event: &ev::KeyboardEvent) -> bool {
+    const PROCESSED: u32 = 229;
+    event.is_composing() || event.key_code() == PROCESSED
 }

@@ -36,7 +36,7 @@ pub(super) fn TensorPanel() -> impl IntoView {
         Some(groups.collect_view())
     };
     let body = move || match store.tensor.get() {
-        None => view! { <p class="waiting">"Waiting for the model…"</p> }.into_any(),
+        None => view! { <p class="waiting">{store.arrival().words()}</p> }.into_any(),
         Some(tensor) => close_up(&tensor, store.compares_healed.get()).into_any(),
     };
     view! {

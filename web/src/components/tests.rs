@@ -9,6 +9,7 @@ mod healing;
 mod lesson;
 mod measure;
 mod sentence;
+mod words;
 
 use crate::protocol::{
     AnyRequest, Call, Classification, Corrupted, HealedOrigin, Loaded, ModelPrediction, ModelSource, ModelSummary,
@@ -84,6 +85,7 @@ async fn mounted<V: IntoView + 'static>(part: fn() -> V) -> Mounted {
     .forget();
     let store = provided.get().unwrap();
     store.preview.set(Some(Arc::new(Preview {
+        name: "a".to_owned(),
         title: "A model".to_owned(),
         anatomy: ANATOMY,
         labels: vec!["negative".to_owned(), "positive".to_owned()],
@@ -171,8 +173,16 @@ impl Mounted {
 
     /// Presses a key on an element.
     async fn press_key(&self, selector: &str, key: &str) {
+        self.press_key_with_code(selector, key, 0).await;
+    }
+
+    /// Presses a key on an element, told with a code as older browsers know it.
+    async fn press_key_with_code(&self, selector: &str, key: &str, code: u32) {
         let init = Object::new();
-        for (name, value) in [("key", key.into()), ("bubbles", true.into()), ("cancelable", true.into())] {
+        let yes = JsValue::from(true);
+        for (name, value) in
+            [("key", key.into()), ("keyCode", code.into()), ("bubbles", yes.clone()), ("cancelable", yes)]
+        {
             Reflect::set(&init, &name.into(), &value).unwrap();
         }
         let constructor: Function = Reflect::get(&js_sys::global(), &"KeyboardEvent".into()).unwrap().unchecked_into();

@@ -2,7 +2,7 @@
 
 use super::HealedOrigin;
 use serde::{Deserialize, Serialize};
-use shared::corruption::Totals;
+use shared::corruption::{Plan, Totals};
 use shared::inspection::WeightChange;
 use shared::random::Seed;
 
@@ -27,6 +27,28 @@ pub struct Corrupted {
     pub size_bytes: u64,
     /// The healed model as it is now, if there is one; it may belong to another damage.
     pub healed: Option<HealedOrigin>,
+}
+
+impl Corrupted {
+    /// Whether it leaves the model as it was.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.totals.n_changed == 0
+    }
+
+    /// Whether it is what this plan, as it was typed, and this seed make.
+    #[must_use]
+    pub fn is_of(&self, plan: &str, seed: Seed) -> bool {
+        is_same_damage((&self.plan, self.seed), (plan, seed))
+    }
+}
+
+/// Whether a damage, whose plan is in canonical form, is another one, whose plan is as it was typed.
+#[must_use]
+pub fn is_same_damage(made: (&str, Seed), chosen: (&str, Seed)) -> bool {
+    let plan = Plan::parse(chosen.0).map_or_else(|_| chosen.0.trim().to_owned(), |plan| plan.to_string());
+    // Without a plan a seed has no meaning.
+    made.0 == plan && (plan.is_empty() || made.1 == chosen.1)
 }
 
 /// What one step of a plan did to one tensor.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 const MAX_TILES: usize = 96;
 
 impl Store {
-    /// Damages the model whenever the plan or the seed changes and the plan can be used.
+    /// Damages the model whenever the plan or the seed changes and the plan can be used; during a healing, which it would
+    /// end, not before that has ended.
     pub(super) fn follow_damage(&self) {
         let store = *self;
         let wanted = Memo::new(move |_| {
@@ -25,11 +26,19 @@ impl Store {
             Some((model, store.state.with(|state| (state.plan.clone(), state.seed))))
         });
         // Also when the same plan meets a model that was loaded anew.
-        Effect::new(move |_| {
+        Effect::new(move |was_healing: Option<bool>| {
             store.loaded.track();
-            if let Some((_, (plan, seed))) = wanted.get() {
-                store.corrupt(plan, seed);
+            let is_healing = store.is_healing.get();
+            if let Some((_, (plan, seed))) = wanted.get().filter(|_| !is_healing) {
+                let is_there = store
+                    .damage
+                    .with_untracked(|damage| damage.as_ref().is_some_and(|damage| damage.is_of(&plan, seed)));
+                // What was healed stands as it was, unless another one was chosen meanwhile.
+                if was_healing != Some(true) || !is_there {
+                    store.corrupt(plan, seed);
+                }
             }
+            is_healing
         });
     }
 
@@ -57,14 +66,19 @@ impl Store {
     pub(super) fn follow_sentence(&self) {
         let store = *self;
         let text = self.select(|state| state.text.clone());
+        // Whether there is a model and its damage, or none to wait for since the plan cannot be used: what the model itself
+        // says is known all the same.
+        let is_ready = Memo::new(move |_| {
+            let is_made = || store.damage.with(Option::is_some) || store.plan.with(|plan| matches!(plan, Some(Err(_))));
+            store.loaded.with(Option::is_some) && is_made()
+        });
         Effect::new(move |_| {
             store.revision.track();
             let text = text.get();
-            let is_ready = store.damage.with(Option::is_some);
-            if text.trim().is_empty() || !is_ready {
+            if text.trim().is_empty() || !is_ready.get() {
                 return;
             }
-            let request = Classify { texts: vec![text], models: MODELS.to_vec() };
+            let request = Classify { texts: vec![text], models: store.models() };
             store.ask_latest(Lane::Sentence, request, move |mut said| {
                 if let Some(said) = said.pop() {
                     let damage = store.damage_name();
@@ -73,6 +87,12 @@ impl Store {
                 }
             });
         });
+    }
+
+    /// The models that can be asked: the corrupted one from its first damage on, which may be none.
+    fn models(&self) -> Vec<Condition> {
+        let is_made = self.damage.with_untracked(Option::is_some);
+        MODELS.into_iter().filter(|model| is_made || *model != Condition::Corrupted).collect()
     }
 
     /// Keeps the current sentence in the history.
@@ -96,7 +116,7 @@ impl Store {
         if texts.is_empty() {
             return;
         }
-        self.ask(Classify { texts, models: MODELS.to_vec() }, move |said| {
+        self.ask(Classify { texts, models: self.models() }, move |said| {
             let damage = store.damage_name();
             store.history.update(|history| history.update(said.clone(), &damage));
         });
@@ -175,7 +195,7 @@ impl Store {
     pub fn evaluate(&self) {
         let store = *self;
         let damage = self.damage_name();
-        self.ask_long(self.evaluating, Stage::Rows, Evaluate { models: MODELS.to_vec() }, move |evaluation| {
+        self.ask_long(self.evaluating, Stage::Rows, Evaluate { models: self.models() }, move |evaluation| {
             store.announcement.set("Evaluation finished.".to_owned());
             store.evaluation.set(Some((Arc::new(evaluation), damage.clone())));
         });

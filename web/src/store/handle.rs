@@ -40,6 +40,8 @@ pub struct Store {
     pub bundles: RwSignal<Vec<IndexEntry>>,
     /// What a bundle tells of itself before its weights are there.
     pub preview: RwSignal<Option<Arc<Preview>>>,
+    /// Whether a bundle is looked for that was not asked of the worker yet.
+    pub is_opening: RwSignal<bool>,
     /// The model that is being loaded, and how far it is.
     pub loading: RwSignal<Option<(RequestId, Progress)>>,
     /// The model.
@@ -70,6 +72,8 @@ pub struct Store {
     pub controlling: RwSignal<Option<(RequestId, Progress)>>,
     /// The healing.
     pub heal: RwSignal<Heal>,
+    /// Whether one is under way, running or paused.
+    pub is_healing: Memo<bool>,
     /// The moments to go back to.
     pub moments: RwSignal<Vec<Moment>>,
     /// What is kept in the browser.
@@ -92,6 +96,8 @@ pub struct Store {
     pub(super) lanes: StoredValue<Lanes, LocalStorage>,
     /// Models that were asked for.
     pub(super) loads: StoredValue<Newest, LocalStorage>,
+    /// Healings that were started, each of which is outdated once its model is gone.
+    pub(super) heals: StoredValue<Newest, LocalStorage>,
 }
 
 impl Store {
@@ -112,6 +118,7 @@ impl Store {
             let of_model = loaded.get().map(|loaded| loaded.model.labels.clone());
             of_model.or_else(|| preview.get().map(|preview| preview.labels.clone())).unwrap_or_default()
         });
+        let heal = RwSignal::new(Heal::default());
         let health = RwSignal::new(Health::Starting);
         let bridge = Bridge::start(worker_script_url(), move |now| health.set(now));
         Self {
@@ -122,6 +129,8 @@ impl Store {
             announcement: RwSignal::new(String::new()),
             bundles: RwSignal::new(Vec::new()),
             preview,
+            // A page begins with its first bundle.
+            is_opening: RwSignal::new(true),
             loading: RwSignal::new(None),
             loaded,
             damage: RwSignal::new(None),
@@ -136,7 +145,8 @@ impl Store {
             evaluating: RwSignal::new(None),
             control: RwSignal::new(None),
             controlling: RwSignal::new(None),
-            heal: RwSignal::new(Heal::default()),
+            heal,
+            is_healing: Memo::new(move |_| heal.with(|heal| heal.phase.is_under_way())),
             moments: RwSignal::new(Vec::new()),
             storage: RwSignal::new(None),
             fingerprint: RwSignal::new(None),
@@ -149,6 +159,7 @@ impl Store {
             bridge: StoredValue::new_local(bridge),
             lanes: StoredValue::new_local(Lanes::default()),
             loads: StoredValue::new_local(Newest::default()),
+            heals: StoredValue::new_local(Newest::default()),
         }
     }
 
@@ -263,7 +274,10 @@ impl Store {
     #[must_use]
     pub fn damage_name(&self) -> String {
         self.damage.with(|damage| {
-            damage.as_ref().map_or(String::new(), |damage| format!("{} seed {}", damage.plan, damage.seed.0))
+            damage.as_ref().map_or(String::new(), |damage| match damage.plan.as_str() {
+                "" => "no damage".to_owned(),
+                plan => format!("{plan} seed {}", damage.seed.0),
+            })
         })
     }
 }

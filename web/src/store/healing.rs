@@ -2,10 +2,11 @@
 
 use super::handle::Store;
 use super::known_healing::{Heal, HealPhase};
-use super::newest::Lane;
+use super::newest::{Lane, Newest};
+use super::on_show::Arrival;
 use crate::protocol::{
     Classification, HealProgress, HealSettings, HealState, HealedOrigin, ListMoments, Moment, Response, SelectMoment,
-    SteerHealing,
+    SteerHealing, is_same_damage,
 };
 use crate::state::Trained;
 use leptos::prelude::*;
@@ -32,19 +33,68 @@ impl Store {
         };
         self.failure.set(None);
         let phase = if starts_paused { HealPhase::Paused } else { HealPhase::Running };
-        self.heal.set(Heal { phase, n_steps: healing.steps, ..Heal::default() });
+        let damage =
+            self.damage.with_untracked(|damage| damage.as_ref().map(|damage| (damage.plan.clone(), damage.seed)));
+        self.heal.set(Heal { phase, damage, n_steps: healing.steps, ..Heal::default() });
+        let turn = self.heals.with_value(Newest::begin);
         self.bridge.with_value(|bridge| {
-            bridge.ask(settings, &[], move |response| store.hear_healing(response));
+            bridge.ask(settings, &[], move |response| {
+                // It may end after its model was replaced.
+                if turn.is_newest() {
+                    store.hear_healing(response);
+                }
+            });
         });
+    }
+
+    /// Why no healing can be started; nothing when one can.
+    #[must_use]
+    pub fn why_no_healing(&self) -> Option<&'static str> {
+        let arrival = self.arrival();
+        if arrival != Arrival::Here {
+            return Some(arrival.words());
+        }
+        if self.loaded.with(|loaded| loaded.as_ref().is_none_or(|loaded| loaded.rows.is_none())) {
+            return Some("Healing needs labelled sentences, which this model came without: add a table under “Model”.");
+        }
+        if self.plan.with(|plan| matches!(plan, Some(Err(_)))) {
+            return Some("The plan cannot be used: correct it first.");
+        }
+        let is_made = self.damage.with(|damage| {
+            let damage = damage.as_ref()?;
+            self.state.with(|state| damage.is_of(&state.plan, state.seed)).then_some(damage.is_nothing())
+        });
+        match is_made {
+            None => Some("The damage is being made…"),
+            Some(true) => Some("Nothing is damaged, so there is nothing to heal: damage a part of the network first."),
+            Some(false) => None,
+        }
+    }
+
+    /// Whether another damage was chosen while a healing goes on: it waits until that has ended.
+    #[must_use]
+    pub fn has_waiting_change(&self) -> bool {
+        let is_plan_right = self.plan.with(|plan| matches!(plan, Some(Ok(_))));
+        let is_same = self.heal.with(|heal| {
+            let Some((plan, seed)) = &heal.damage else { return true };
+            self.state.with(|state| is_same_damage((plan, *seed), (&state.plan, state.seed)))
+        });
+        self.is_healing.get() && is_plan_right && !is_same
+    }
+
+    /// Takes the waiting change back: the healing's damage is chosen again.
+    pub fn take_change_back(&self) {
+        if let Some((plan, seed)) = self.heal.with_untracked(|heal| heal.damage.clone()) {
+            self.choose(|state| (state.plan, state.seed) = (plan, seed));
+        }
     }
 
     fn hear_healing(&self, response: Response<HealSettings>) {
         match response {
             Response::Progress(progress) => self.hear_step(progress),
             Response::Answer(summary) => {
-                let damage = self.damage.get_untracked();
-                if let Some(damage) = damage {
-                    let (plan, seed, step) = (damage.plan.clone(), damage.seed, summary.step);
+                if let Some((plan, seed)) = self.heal.with_untracked(|heal| heal.damage.clone()) {
+                    let step = summary.step;
                     // None before the first step, where healed is corrupted.
                     let healing = summary.moment.as_ref().map(|moment| moment.healing.clone()).unwrap_or_default();
                     self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));

@@ -1,26 +1,8 @@
-//! The address and the browser's own store: what outlives a reload.
-//!
-//! The store is the browser's own and not gloo-storage, which throws where a visitor forbids a page to keep anything:
-//! here the page then works all the same.
+//! The address, which outlives a reload.
 
 use super::handle::Store;
-use crate::history::History;
 use crate::state::State;
 use leptos::{ev, prelude::*};
-
-/// The name under which the history is kept.
-const HISTORY_KEY: &str = "bert-heal history 1";
-
-/// What was kept; nothing where the browser keeps nothing.
-pub(super) fn history() -> History {
-    let kept = storage().and_then(|storage| storage.get_item(HISTORY_KEY).ok().flatten());
-    // What an older version kept and this one cannot read is given up: it is a list of tried sentences.
-    kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    window().local_storage().ok().flatten()
-}
 
 impl Store {
     /// Keeps the address and the state the same. A change of the plan, the seed, the view or the lesson is a step in the
@@ -59,16 +41,6 @@ impl Store {
                 };
             }
             state
-        });
-    }
-
-    /// Keeps the tried sentences beyond this visit.
-    pub(super) fn keep_history(&self) {
-        let history = self.history;
-        Effect::new(move |_| {
-            let text = history.with(|history| serde_json::to_string(history).unwrap_or_default());
-            // A full or forbidden store loses the history with the tab, and nothing else.
-            let _ = storage().map(|storage| storage.set_item(HISTORY_KEY, &text));
         });
     }
 }

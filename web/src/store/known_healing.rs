@@ -1,6 +1,7 @@
 //! What the page knows of a healing.
 
 use crate::protocol::{Classification, HealProgress, HealSummary};
+use shared::random::Seed;
 
 /// What a healing is doing, as the panel's buttons see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub enum HealPhase {
 }
 
 impl HealPhase {
+    /// Whether it has begun and not ended.
+    #[must_use]
+    pub fn is_under_way(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
     /// As tests and style sheets know it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -34,6 +41,8 @@ impl HealPhase {
 pub struct Heal {
     /// What it is doing.
     pub phase: HealPhase,
+    /// The plan in canonical form and the seed of the damage that it heals.
+    pub damage: Option<(String, Seed)>,
     /// What was told after every step, in their order.
     pub steps: Vec<HealProgress>,
     /// Steps in all.

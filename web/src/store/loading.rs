@@ -26,7 +26,7 @@ impl Store {
             let index = match fetch::bytes(&url).await {
                 Ok(Some(bytes)) => BundleIndex::parse(&bytes).map_err(|error| error.to_string()),
                 // A page that was built without models: the status line says where to bring one.
-                Ok(None) => return,
+                Ok(None) => return store.is_opening.set(false),
                 Err(reason) => Err(reason),
             };
             match index {
@@ -34,7 +34,10 @@ impl Store {
                     store.bundles.set(index.bundles);
                     store.open_bundle(is_plan_given).await;
                 }
-                Err(reason) => store.fail(Failure::Transfer { file: url, reason }),
+                Err(reason) => {
+                    store.is_opening.set(false);
+                    store.fail(Failure::Transfer { file: url, reason });
+                }
             }
         });
     }
@@ -44,6 +47,7 @@ impl Store {
         let store = *self;
         self.choose(|state| name.clone_into(&mut state.bundle));
         self.preview.set(None);
+        self.is_opening.set(true);
         leptos::task::spawn_local(async move { store.open_bundle(false).await });
     }
 
@@ -51,7 +55,7 @@ impl Store {
         let wanted = self.state.with_untracked(|state| state.bundle.clone());
         let bundles = self.bundles.get_untracked();
         let entry = bundles.iter().find(|entry| entry.name == wanted).or(bundles.first());
-        let Some(entry) = entry else { return };
+        let Some(entry) = entry else { return self.is_opening.set(false) };
         if !wanted.is_empty() && entry.name != wanted {
             let title = &entry.title;
             self.refusals.update(|refusals| {
@@ -65,7 +69,7 @@ impl Store {
         let Some(manifest) = turn.unless_outdated(fetch::bytes(&file)).await else { return };
         let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(manifest) = &manifest {
-            match Preview::read(manifest.as_bytes()) {
+            match Preview::read(&entry.name, manifest.as_bytes()) {
                 Ok(preview) => self.show_preview(preview, is_plan_kept),
                 Err(reason) => self.fail(Failure::Transfer { file, reason }),
             }
@@ -98,6 +102,7 @@ impl Store {
     pub fn load_rows(&self, entry: FileEntry, file: &File) {
         let store = *self;
         let name = entry.path.clone();
+        self.failure.set(None);
         let on_answer = self.answered::<LoadRows>(move |RowsLoaded { rows, note }| {
             store.loaded.update(|loaded| {
                 if let Some(loaded) = loaded {
@@ -106,7 +111,7 @@ impl Store {
             });
             store.announcement.set(format!("{name}: {} rows for healing, {} held out.", rows.n_train, rows.n_held_out));
             // What was left out is worth being seen as well.
-            store.refusals.update(|notes| notes.extend(note));
+            store.refusals.set(note.into_iter().collect());
         });
         self.bridge.with_value(|bridge| bridge.ask(LoadRows { file: entry }, std::slice::from_ref(file), on_answer));
     }
@@ -143,11 +148,15 @@ impl Store {
                 }
             })
         });
-        self.loading.set(Some((id, Progress { stage: Stage::Transfer, done: 0, total: 0 })));
+        batch(|| {
+            self.loading.set(Some((id, Progress { stage: Stage::Transfer, done: 0, total: 0 })));
+            self.is_opening.set(false);
+        });
     }
 
     /// A model is there: forget what belonged to the one before.
     fn take_over(&self, loaded: Loaded) {
+        self.heals.with_value(Newest::begin);
         batch(|| {
             self.failure.set(None);
             self.damage.set(None);
@@ -176,8 +185,11 @@ impl Store {
     pub fn restart(&self) {
         self.failure.set(None);
         self.loaded.set(None);
+        self.damage.set(None);
+        self.said.set(None);
         self.controlling.set(None);
         self.heal.set(Heal::default());
+        self.is_opening.set(true);
         self.bridge.with_value(crate::bridge::Bridge::restart);
         let store = *self;
         leptos::task::spawn_local(async move { store.open_bundle(true).await });

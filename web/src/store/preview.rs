@@ -9,6 +9,8 @@ use shared::random::Seed;
 /// A bundle without its weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preview {
+    /// Its folder's name.
+    pub name: String,
     /// Its title.
     pub title: String,
     /// Layers and heads.
@@ -28,14 +30,15 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Reads a manifest.
+    /// Reads the manifest in the folder called `name`.
     ///
     /// # Errors
     /// A reason when it is none.
-    pub fn read(manifest: &[u8]) -> Result<Self, String> {
+    pub fn read(name: &str, manifest: &[u8]) -> Result<Self, String> {
         let manifest = Manifest::parse(manifest).map_err(|error| error.to_string())?;
         let config = manifest.config().map_err(|error| error.to_string())?;
         Ok(Self {
+            name: name.to_owned(),
             title: manifest.title.clone(),
             anatomy: config.anatomy(),
             labels: manifest.task.label_names.clone(),

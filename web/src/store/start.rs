@@ -1,7 +1,7 @@
 //! The page's start: the store is made, follows what it has to follow, and opens the first model.
 
 use super::handle::Store;
-use super::keeping;
+use super::sentences;
 use crate::state::State;
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ impl Store {
     #[must_use]
     pub fn provide() -> Self {
         let (state, refusals) = State::from_hash(&location_hash().unwrap_or_default());
-        let store = Self::new(state, refusals, keeping::history());
+        let store = Self::new(state, refusals, sentences::history());
         provide_context(store);
         store.follow_address();
         store.keep_history();

@@ -8,8 +8,9 @@ mod recognise;
 
 use super::task::{Interruption, Task};
 use crate::failure::Failure;
+use crate::fetch;
 use crate::protocol::{FileEntry, Load, LoadRows, Loaded, RowsLoaded};
-use reading::{read, read_rows};
+use reading::read_rows;
 use web_sys::File;
 
 /// Loads a model and replaces what was loaded before.
@@ -24,7 +25,7 @@ pub(super) async fn load(task: &Task<Load>, request: Load, files: &[File]) -> Re
 pub(super) async fn rows(task: &Task<LoadRows>, entry: &FileEntry, files: &[File]) -> Result<RowsLoaded, Interruption> {
     let labels = task.context().with_session(|session| Ok(session.config.label_names.clone()))?;
     let file = files.first().ok_or_else(|| Failure::MalformedMessage { reason: "no file came".to_owned() })?;
-    let (rows, note) = read_rows(&entry.path, &read(file).await?, &labels, None)?;
+    let (rows, note) = read_rows(&entry.path, &fetch::file_bytes(file).await?, &labels, None)?;
     let counts = rows.counts();
     task.context().with_session(|session| {
         session.rows = Some(std::rc::Rc::new(rows));

@@ -37,6 +37,9 @@ pub(super) async fn keep(context: &Context, mut moment: Moment, weights: Vec<u8>
         cache.delete(Shelf::Moments, &key(&identity, &moment.id, WEIGHTS)).await;
         // The session may be gone meanwhile, and its moments with it.
         let _ = context.with_session(|session| {
+            if session.identity != identity {
+                return Ok(());
+            }
             session.unsaved_moments.push(UnsavedMoment { moment: moment.clone(), weights: Rc::new(weights) });
             while session.unsaved_moments.iter().map(|unsaved| unsaved.moment.size_bytes).sum::<u64>() > UNSAVED_BYTES {
                 session.unsaved_moments.remove(0);

@@ -3,8 +3,9 @@
 use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, RowCounts};
 use shared::dataset::{
-    ColumnChoice, EncodedExample, Example, FileKind, Known, Labelling, OnBadRow, Packing, Reader, Rows as TableRows,
-    assemble, class_places, read_json, stratified_sample, unpacked_endings,
+    ColumnChoice, DatasetError, Delimiter, EncodedExample, Example, FileKind, Known, Labelling, OnBadRow, Packing,
+    RawTable, ReadBytes, Reader, Rows as TableRows, assemble, class_places, read_json, stratified_sample,
+    unpacked_endings,
 };
 use shared::random::Seed;
 use shared::statistics::{Interval, wilson};
@@ -51,7 +52,7 @@ impl Rows {
         labels: &[String],
         declared: Option<&[String]>,
     ) -> Result<(Self, Option<String>), Failure> {
-        let wrong = |reason: String| Failure::WrongFile { file: file.to_owned(), reason };
+        let wrong = |reason: String| Failure::wrong_file(file, &reason);
         let read = match FileKind::of(file) {
             Some((FileKind { format, packing: Packing::None }, _)) => match format.entry().reader {
                 Reader::Bytes(read) => read,
@@ -64,12 +65,16 @@ impl Rows {
             // Other names say nothing of what is in the file, which may well be JSON.
             None => read_json,
         };
-        let table = read(file, bytes, &ColumnChoice::default()).map_err(|error| wrong(error.to_string()))?;
+        let table = read_separated(read, file, bytes).map_err(|error| wrong(error.to_string()))?;
         let column = table.columns.label.clone().unwrap_or_default();
         let cells = table.rows.iter().map(|row| &row.label);
         let known = declared.map_or(Known::Model(labels), Known::Declared);
         let labelling = Labelling::decide(file, &column, cells, known).map_err(|error| wrong(error.to_string()))?;
-        let mut notes: Vec<String> = [table.note.clone(), labelling.note].into_iter().flatten().collect();
+        let separated = table
+            .columns
+            .delimiter
+            .map(|delimiter| format!("{file}: its columns are separated by a {}, and were read so", delimiter.name()));
+        let mut notes: Vec<String> = [separated, table.note.clone(), labelling.note].into_iter().flatten().collect();
         let parsed = assemble(file, table, &labelling.scheme, OnBadRow::Skip)
             .map_err(|error| wrong(format!("{error}; this model's classes are {}", labels.join(", "))))?;
         let TableRows::Labelled(mut examples) = parsed.rows else {
@@ -149,6 +154,18 @@ impl Rows {
     pub(super) fn held_out(&self, tokenizer: &Tokenizer, max_length: usize) -> Result<Encoded, Failure> {
         encoded(&self.encoded_held_out, &self.held_out, tokenizer, max_length)
     }
+}
+
+/// Reads a table; where its header has none of the columns but something else than a comma separates it, as spreadsheets
+/// write where the comma is in decimals, once more by that.
+fn read_separated(read: ReadBytes, file: &str, bytes: &[u8]) -> Result<RawTable, DatasetError> {
+    read(file, bytes, &ColumnChoice::default()).or_else(|error| match error {
+        DatasetError::Delimiter { .. } => {
+            let choice = ColumnChoice { delimiter: Some(Delimiter::of_header(bytes)), ..ColumnChoice::default() };
+            read(file, bytes, &choice)
+        }
+        error => Err(error),
+    })
 }
 
 /// Token ids of the rows, made when they are first asked for: the tokenizer is that of the model they came for.
@@ -233,11 +250,25 @@ mod tests {
         }
         let Err(Failure::WrongFile { reason, .. }) = read("text,label\na,0\nb,1\n", ["cat", "dog"]) else { panic!() };
         assert!(reason.starts_with("labels.txt has the classes cat, dog, the model has bad, good"), "{reason}");
-        let Err(Failure::WrongFile { reason, .. }) = Rows::read("rows.csv", b"text;label\na;0\nb;1\n", &labels(), None)
-        else {
-            panic!()
-        };
-        assert!(reason.contains("looks separated by semicolons") && reason.contains("write the file with commas"));
+    }
+
+    #[wasm_bindgen_test]
+    fn columns_may_be_separated_as_a_spreadsheet_writes_them_and_that_is_told() {
+        for (separator, name) in [(';', "semicolon"), ('\t', "tab"), ('|', "bar")] {
+            let row = |i: usize| format!("{}{separator}\"text, number {i}\"\r\n", ["bad", "good"][i % 2]);
+            let table = format!("\u{feff}label{separator}text\r\n{}", (0..10).map(row).collect::<String>());
+            let (rows, note) = Rows::read("rows.csv", table.as_bytes(), &labels(), None).unwrap();
+            assert_eq!(rows.counts(), RowCounts { n_train: 8, n_held_out: 2 }, "{name}");
+            assert!(rows.train.iter().all(|row| row.text.starts_with("text, number ")), "{name}");
+            assert_eq!(note, Some(format!("rows.csv: its columns are separated by a {name}, and were read so")));
+        }
+        // The file's name once, and one full stop.
+        let Err(failure) = Rows::read("rows.csv", b"colour;size\nred;4\n", &labels(), None) else { panic!() };
+        let said = failure.to_string();
+        assert!(
+            said.starts_with("rows.csv cannot be used: expected a column") && said.matches("rows.csv").count() == 1
+        );
+        assert!(!said.ends_with(".."), "{said}");
     }
 
     #[wasm_bindgen_test]

@@ -168,7 +168,10 @@ impl Session {
             Condition::Healthy => Some(Rc::clone(&self.healthy)),
             // Its answers are kept, its weights are not.
             Condition::Control => None,
-            Condition::Corrupted => self.corrupted.as_ref().map(|damaged| Rc::clone(&damaged.model)),
+            // Without damage it is the healthy model.
+            Condition::Corrupted => {
+                Some(Rc::clone(self.corrupted.as_ref().map_or(&self.healthy, |damaged| &damaged.model)))
+            }
             Condition::Healed => match &self.healing {
                 Some(healing) => Some(Model::new(&self.config, healing.copied_parameters()?)?),
                 None => self.healed.as_ref().map(|healed| Rc::clone(&healed.model)),

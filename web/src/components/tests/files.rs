@@ -45,6 +45,22 @@ async fn a_table_of_texts_changes_the_rows_and_says_what_it_left_out() {
 }
 
 #[wasm_bindgen_test]
+async fn a_table_is_taken_as_one_by_any_field_and_several_are_asked_about() {
+    let page = mounted(|| view! { <OwnModel /> }).await;
+    page.model_arrives().await;
+    let (files, table) = (test_id("load-files"), ("rows.csv", "label;text\n"));
+    page.choose_files(&files, &[table]).await;
+    assert_eq!(asked!(page, LoadRows).len(), 1);
+    // The field is empty again: a browser tells of the same file only then.
+    assert_eq!(page.value(&files), "");
+    page.choose_files(&files, &[table, ("more.tsv", "label\ttext\n")]).await;
+    let failure = page.store.failure.get_untracked().unwrap().to_string();
+    assert!(failure.starts_with("rows.csv and more.tsv cannot be used: these are tables"), "{failure}");
+    page.choose_files(&files, &[("tokenizer_config.json", "{}")]).await;
+    assert_eq!((asked!(page, LoadRows).len(), asked!(page, Load).len()), (1, 1));
+}
+
+#[wasm_bindgen_test]
 async fn what_is_under_way_shows_how_far_it_is_and_can_be_cancelled() {
     let page = mounted(|| view! { <ModelStatus /> }).await;
     assert!(!page.has("progress"));

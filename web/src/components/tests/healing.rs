@@ -5,7 +5,7 @@ use crate::components::heal_panel::HealPanel;
 use crate::components::time_lapse::TimeLapse;
 use crate::protocol::{HealProgress, HealState, HealSummary, Moment, MomentId, SteerHealing, Trained};
 
-fn moment(healing: &str, step: usize) -> Moment {
+pub(super) fn moment(healing: &str, step: usize) -> Moment {
     Moment {
         id: MomentId(format!("{healing}-{step}")),
         healing: healing.to_owned(),
@@ -21,7 +21,7 @@ fn moment(healing: &str, step: usize) -> Moment {
     }
 }
 
-fn told(step: usize, state: HealState) -> HealProgress {
+pub(super) fn told(step: usize, state: HealState) -> HealProgress {
     HealProgress {
         state,
         step,
@@ -55,6 +55,10 @@ async fn a_healing_has_the_settings_of_its_fields_within_their_ranges() {
     page.enter(&test_id("heal-steps"), "40").await;
     page.enter("#batch", "8").await;
     page.store.choose(|state| (state.text, state.seed) = ("my sentence".to_owned(), Seed(9)));
+    page.settled().await;
+    assert!(is_disabled("heal-start"), "the damage of the other seed is not made yet");
+    let asked = asked!(page, Corrupt).pop().unwrap();
+    page.answer(&asked, &corrupted(&asked.1.plan, 9)).await;
     page.store.history.update(|history| {
         history.import(vec!["pinned".to_owned(), "not pinned".to_owned()]);
         history.entries[0].is_pinned = true;

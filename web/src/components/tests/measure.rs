@@ -171,7 +171,7 @@ async fn imported_sentences_are_asked_about_and_a_file_without_any_is_refused() 
     page.choose_files(&import, &[("mine.txt", "one\n\nknown\n two \n")]).await;
     page.settled().await;
     assert_eq!(texts(&page), ["one", "two", "known"]);
-    assert_eq!(page.store.announcement.get_untracked(), "2 new sentences.");
+    assert_eq!(page.text(&test_id("import-note")).trim(), "2 sentences were added, 1 was there already.");
     let asked = asked!(page, Classify).pop().unwrap();
     assert_eq!(asked.1.texts, ["one", "two", "known"]);
     page.answer(&asked, &vec![classification("two", [Some(0), Some(0), Some(1)])]).await;
@@ -180,7 +180,7 @@ async fn imported_sentences_are_asked_about_and_a_file_without_any_is_refused() 
     page.choose_files(&import, &[("empty.txt", "\n")]).await;
     page.settled().await;
     let failure = page.store.failure.get_untracked().unwrap().to_string();
-    assert!(failure.contains("empty.txt holds no sentence"), "{failure}");
+    assert!(failure == "empty.txt cannot be used: it holds no sentence.", "{failure}");
     assert_eq!(texts(&page).len(), 3);
 }
 

@@ -88,3 +88,15 @@ async fn an_answer_that_came_with_the_page_is_shown_for_its_damage_alone_until_t
     page.settled().await;
     assert_eq!(models.map(answer), [Some("1".to_owned()), None, None]);
 }
+
+#[wasm_bindgen_test]
+async fn an_enter_that_ends_a_composition_belongs_to_the_input_method() {
+    let page = mounted(|| view! { <SentencePanel /> }).await;
+    let n_remembered = || page.store.history.with_untracked(|history| history.entries.len());
+    page.enter(&test_id("text"), "映画").await;
+    // Safari has ended the composition by then, and tells by the code alone.
+    page.press_key_with_code(&test_id("text"), "Enter", 229).await;
+    assert_eq!(n_remembered(), 0);
+    page.press_key_with_code(&test_id("text"), "Enter", 13).await;
+    assert_eq!((n_remembered(), page.sentence().as_str()), (1, "映画"));
+}

@@ -194,7 +194,7 @@ pub(super) async fn open_bundle(
         }
     }
     task.progress(Stage::Unpack, total, total);
-    Ok(install(task, session, source, Some(summary), notes))
+    install(task, session, source, Some(summary), notes).await
 }
 
 fn bundle_summary(manifest: &Manifest) -> BundleSummary {

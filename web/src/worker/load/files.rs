@@ -5,9 +5,10 @@ use super::super::session::{Damage, Damaged, Model, Parts, Session};
 use super::super::task::{Interruption, Task};
 use super::bundle::open_bundle;
 use super::install::{install, set_native};
-use super::reading::{check_memory, read, read_rows, wrong_file};
+use super::reading::{check_memory, read_rows, wrong_file};
 use super::recognise::{CheckpointFiles, Found, Handed, sort};
 use crate::failure::{Failure, computation};
+use crate::fetch;
 use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
 use shared::Condition;
@@ -62,7 +63,7 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
             notes.extend(loaded.notes.iter().cloned());
             let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
             let session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
-            Ok(install(task, session, ModelSource::Files { name: handed.name }, None, notes))
+            install(task, session, ModelSource::Files { name: handed.name }, None, notes).await
         }
         Found::Run { healthy, corrupted, healed } => {
             let mut notes = handed.notes;
@@ -75,7 +76,7 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
                 add_condition(&mut session, which, &loaded)?;
                 task.give_way().await?;
             }
-            Ok(install(task, session, ModelSource::Run { name: handed.name }, None, notes))
+            install(task, session, ModelSource::Run { name: handed.name }, None, notes).await
         }
     }
 }
@@ -163,7 +164,7 @@ impl<'a> Reader<'a> {
 
     async fn read(&mut self, at: usize) -> Result<Vec<u8>, Interruption> {
         self.task.check()?;
-        let bytes = read(&self.files[at]).await?;
+        let bytes = fetch::file_bytes(&self.files[at]).await?;
         self.done += bytes.len() as u64;
         self.task.progress(Stage::Transfer, self.done.min(self.total), self.total);
         Ok(bytes)

@@ -1,9 +1,9 @@
 //! A session takes the place of the one before.
 
 use super::super::session::{Healed, Model, Session};
-use super::super::task::Pending;
+use super::super::task::{Interruption, Pending};
 use crate::failure::Failure;
-use crate::protocol::{BundleSummary, HealedOrigin, Loaded, ModelSource};
+use crate::protocol::{BundleSummary, HealedOrigin, Loaded, ModelSource, SteerHealing};
 use shared::Parameters;
 use shared::random::Seed;
 
@@ -21,14 +21,18 @@ pub(super) fn set_native(
     Ok(())
 }
 
-/// Puts a session in the place of the one before.
-pub(super) fn install(
+/// Puts a session in the place of the one before, whose healing ends first, so that what it reached is kept.
+///
+/// # Errors
+/// [`Interruption::Cancelled`] when the page does not want the model any more.
+pub(super) async fn install(
     task: &Pending,
     session: Session,
     source: ModelSource,
     bundle: Option<BundleSummary>,
     notes: Vec<String>,
-) -> Loaded {
+) -> Result<Loaded, Interruption> {
+    end_healing(task).await?;
     // What a bundle was damaged with is in its manifest, and the visitor may have asked for something else.
     let damage = session.corrupted.as_ref().map(|damaged| &damaged.damage).filter(|damage| damage.report.is_none());
     let loaded = Loaded {
@@ -42,10 +46,21 @@ pub(super) fn install(
         rows: session.rows.as_ref().map(|rows| rows.counts()),
         notes,
     };
-    let before = task.context().session.replace(Some(session));
-    if let Some(mut before) = before {
-        // Whoever runs its healing is woken and finds it gone.
-        before.stop_healing();
+    task.context().session.replace(Some(session));
+    Ok(loaded)
+}
+
+/// Ends a healing under way after the step it is in.
+async fn end_healing(task: &Pending) -> Result<(), Interruption> {
+    loop {
+        // A statement of its own, so that the borrow ends with it.
+        let is_under_way = match task.context().session.borrow_mut().as_mut() {
+            Some(session) if session.healing.is_some() => session.steer(SteerHealing::Stop).map(|()| true)?,
+            _ => false,
+        };
+        if !is_under_way {
+            return Ok(());
+        }
+        task.give_way().await?;
     }
-    loaded
 }

@@ -3,26 +3,13 @@
 use super::super::browser;
 use super::super::rows::Rows;
 use crate::failure::Failure;
-use crate::fetch;
 use shared::bundle::ServedRows;
-use web_sys::File;
 
 /// What a page may take. WebAssembly's memory ends at 4096 MB; the rest is for activations and for the browser.
 const MEMORY_LIMIT_MB: u64 = 3_200;
 
 /// What the program itself takes beside weights.
 const PROGRAM_MB: u64 = 100;
-
-/// A file of the visitor.
-///
-/// # Errors
-/// [`Failure::WrongFile`] when the browser cannot read it (any more).
-pub(super) async fn read(file: &File) -> Result<Vec<u8>, Failure> {
-    fetch::file_bytes(file).await.map_err(|reason| Failure::WrongFile {
-        file: file.name(),
-        reason: format!("the browser could not read it ({reason}); was it moved or changed? Choose it again"),
-    })
-}
 
 /// A visitor's table, or the rows of a bundle. `declared` are the class names that lie beside the table.
 pub(super) fn read_rows(
@@ -57,7 +44,7 @@ pub(super) fn check_memory(needed_mb: u64) -> Result<(), Failure> {
 }
 
 pub(super) fn wrong_file(file: &str, error: &impl std::fmt::Display) -> Failure {
-    Failure::WrongFile { file: file.to_owned(), reason: error.to_string() }
+    Failure::wrong_file(file, &error.to_string())
 }
 
 #[cfg(test)]

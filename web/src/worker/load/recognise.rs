@@ -373,7 +373,7 @@ mod tests {
         let handed = sorted(&["b/weights.bin", "b/manifest.json", "b/tokenizer.json", "b/rows.json"]).unwrap();
         assert_eq!(handed.found, Found::Bundle { manifest: 1, weights: 0, tokenizer: 2, healed: None });
         assert_eq!(handed.rows, Some(3));
-        assert!(sentence(&["b/manifest.json"]).starts_with("weights.bin is missing among the 1 files"));
+        assert!(sentence(&["b/manifest.json"]).starts_with("weights.bin is missing beside the one file"));
     }
 
     #[wasm_bindgen_test]

@@ -83,17 +83,23 @@ async fn healing_can_be_stepped_paused_stopped_and_reset() {
     assert_eq!(page.classify(&["good"], &ALL).await[0].models.len(), 2);
     assert_eq!(failure(page.ask(SteerHealing::Step).await), Failure::NoHealing);
 
-    // A healing is also ended by its own call's cancellation, by new damage and by another model.
-    for how in 0..3 {
+    // A healing is also ended by its own call's cancellation and by new damage.
+    for how in 0..2 {
         let healing = page.send(HealSettings { starts_paused: how == 0, ..settings(1_000) }, Vec::new());
         page.reaches(&healing, 0).await;
         match how {
             0 => page.ask(Cancel { id: healing.id }).await.unwrap(),
-            1 => drop(page.corrupt("kaiming@top:0.5", 1).await),
-            _ => drop(page.load(&FILES).await.unwrap()),
+            _ => drop(page.corrupt("kaiming@top:0.5", 1).await),
         }
         assert_eq!(page.end(&healing).await.unwrap_err(), Interruption::Cancelled, "{how}");
     }
+
+    // Before another model takes its place, what it reached is kept.
+    let healing = page.send(HealSettings { moment_every: 1_000, ..settings(1_000) }, Vec::new());
+    page.reaches(&healing, 2).await;
+    page.load(&FILES).await.unwrap();
+    let summary = page.end(&healing).await.unwrap();
+    assert!(summary.step >= 2 && summary.moment.is_some_and(|moment| moment.step == summary.step), "{}", summary.step);
 }
 
 #[wasm_bindgen_test]

@@ -69,7 +69,10 @@ async fn a_model_without_a_head_can_be_looked_into_and_says_so() {
     let loaded = page.load(&files).await.unwrap();
     assert_eq!((loaded.model.labels.len(), loaded.model.name.as_str()), (2, "tiny"));
     assert!(loaded.notes.iter().any(|note| note.contains("never fine-tuned")), "{:?}", loaded.notes);
-    assert_eq!(page.classify(&["good"], &ALL).await[0].models.len(), 1);
+    // Without damage the corrupted model is the healthy one, and there is no healed one.
+    let said = page.classify(&["good"], &ALL).await;
+    let [healthy, corrupted] = &said[0].models[..] else { panic!("{said:?}") };
+    assert_eq!((corrupted.model, &corrupted.probabilities), (Condition::Corrupted, &healthy.probabilities));
     let evaluation = page.ask(Evaluate { models: ALL.to_vec() }).await;
     assert!(matches!(evaluation, Err(Interruption::Failed(Failure::NoRows { .. }))), "{evaluation:?}");
 
