@@ -11,17 +11,18 @@ mod names;
 mod overlay;
 mod save;
 mod tensors;
+mod weight_file;
 
 pub use crate::error::CheckpointError;
 pub use crate::model::{HISTORY_KEY, History, Treatment};
 pub use adapter::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, Adapter, PICKLED_ADAPTER};
-pub use head::{HeadChange, HeadOrigin, LoadOptions, OtherClasses};
+pub use head::{HeadChange, HeadOrigin, LoadOptions, OtherClasses, WeightsHash};
 pub use load::{Checkpoint, WeightFiles};
 pub use names::NameMatch;
 pub use overlay::overlay_weights;
 pub(crate) use save::{LazyTensor, Values, safetensors_file};
 pub use save::{save_weights, save_weights_with_history};
-pub use tensors::WeightFile;
+pub use weight_file::{ReadAt, WeightFile};
 
 /// Tokenizer files that travel with a checkpoint, where they exist.
 pub const TOKENIZER_FILES: [&str; 5] =

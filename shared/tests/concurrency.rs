@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use candle_core::{DType, Device};
-use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
@@ -20,7 +20,8 @@ fn checkpoint(seed: u64, hidden_size: usize) -> Checkpoint {
         "num_attention_heads": 3, "intermediate_size": 2 * hidden_size, "max_position_embeddings": 64, "id2label": {"0": "a", "1": "b", "2": "c"}
     });
     let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
-    let options = LoadOptions { label_names: None, head_seed: Seed(seed), device: Device::Cpu };
+    let options =
+        LoadOptions { label_names: None, head_seed: Seed(seed), device: Device::Cpu, hash: WeightsHash::Unused };
     Checkpoint::random(&config, &options).unwrap()
 }
 

@@ -44,8 +44,8 @@ mod files {
     }
 
     pub fn weight_files(folder: &str) -> Vec<WeightFile> {
-        let name = "model.safetensors".to_owned();
-        vec![WeightFile { bytes: read(&format!("{folder}/{name}")), name }]
+        let name = "model.safetensors";
+        vec![WeightFile::new(name, read(&format!("{folder}/{name}")))]
     }
 }
 

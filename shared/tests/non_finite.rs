@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
-use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{ForwardMode, ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::{
@@ -210,7 +210,11 @@ fn checkpoint(model_type: &str) -> Checkpoint {
         "id2label": {"0": "a", "1": "b", "2": "c"}
     });
     let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
-    Checkpoint::random(&config, &LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu }).unwrap()
+    Checkpoint::random(
+        &config,
+        &LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu, hash: WeightsHash::Unused },
+    )
+    .unwrap()
 }
 
 #[test]

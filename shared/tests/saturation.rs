@@ -1,7 +1,7 @@
 //! Rows whose logits are finite although infinities were met on the way are told from others.
 
 use candle_core::{DType, Device};
-use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{LayerModule, ModelConfig, Module, ParameterPath, TextClassifier};
 use shared::nn::{Kernel, Kernels};
@@ -22,7 +22,11 @@ fn checkpoint(model_type: &str) -> Checkpoint {
         "max_position_embeddings": 64, "id2label": {"0": "a", "1": "b", "2": "c"}
     });
     let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
-    Checkpoint::random(&config, &LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu }).unwrap()
+    Checkpoint::random(
+        &config,
+        &LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu, hash: WeightsHash::Unused },
+    )
+    .unwrap()
 }
 
 fn models(checkpoint: &Checkpoint) -> impl Iterator<Item = (Kernels, TextClassifier)> + '_ {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use shared::Error;
-use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath};
 use shared::nn::{Kernel, Kernels};
@@ -20,7 +20,7 @@ fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
         "intermediate_size": 32, "max_position_embeddings": 16, "id2label": {"0": "a", "1": "b"}
     });
     let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
-    let options = LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu };
+    let options = LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu, hash: WeightsHash::Unused };
     let Checkpoint { mut parameters, config, .. } = Checkpoint::random(&config, &options).unwrap();
     let path = ParameterPath::weight(Module::Classifier);
     let weight = parameters.to_vec(path).unwrap();

@@ -11,7 +11,7 @@ use shared::bundle::{
     HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, RowHashes, ServedRows, TOKENIZER, Task, WEIGHTS, encode_delta,
     encode_parameters,
 };
-use shared::checkpoint::{Checkpoint, LoadOptions, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash, save_weights};
 use shared::corruption::Plan;
 use shared::dataset::{EncodedExample, Example};
 use shared::evaluation::{predicted_class, softmax};
@@ -71,7 +71,8 @@ impl Fixture {
         let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
         let tokenizer_json = tokenizer_json(&vocabulary);
         let tokenizer = Tokenizer::from_json(&tokenizer_json, config.vocab_size).unwrap();
-        let options = LoadOptions { label_names: None, head_seed: Seed(1), device: Device::Cpu };
+        let options =
+            LoadOptions { label_names: None, head_seed: Seed(1), device: Device::Cpu, hash: WeightsHash::Unused };
         let random = Checkpoint::random(&config, &options).unwrap().parameters;
         let healthy = fine_tuned(&config, random, &tokenizer, train);
         let plan = Plan::parse(PLAN).unwrap().resolve(config.anatomy()).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::Parameters;
 use shared::bundle::{Bundle, Manifest, ServedRows};
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, WeightsHash};
 use shared::corruption::Plan;
 use shared::evaluation::Prediction;
 use shared::model::ModelConfig;
@@ -54,10 +54,10 @@ fn bits(parameters: &Parameters) -> Vec<u32> {
 /// The bits of a checkpoint that a command wrote.
 fn bits_of_checkpoint(folder: &Path) -> Vec<u32> {
     let config = ModelConfig::from_json(&fs::read(folder.join("config.json")).unwrap()).unwrap();
-    let name = "model.safetensors".to_owned();
-    let bytes = fs::read(folder.join(&name)).unwrap();
-    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu };
-    bits(&Checkpoint::load(&config, vec![WeightFile { name, bytes }], &options).unwrap().parameters)
+    let name = "model.safetensors";
+    let bytes = fs::read(folder.join(name)).unwrap();
+    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu, hash: WeightsHash::Unused };
+    bits(&Checkpoint::load(&config, vec![WeightFile::new(name, bytes)], &options).unwrap().parameters)
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn saving_and_loading_is_the_identity() {
         let bytes = save_weights(&checkpoint.parameters).unwrap();
         let config = shared::model::ModelConfig::from_json(&checkpoint.config.to_json()).unwrap();
         assert_eq!(config.label_names, ["negative", "neutral", "positive"]);
-        let file = WeightFile { name: "model.safetensors".into(), bytes: bytes.clone() };
+        let file = WeightFile::new("model.safetensors", bytes.clone());
         let again = Checkpoint::load(&config, vec![file], &options(None)).unwrap();
         assert_eq!(again.weights_hash, checkpoint.weights_hash);
         assert_eq!(save_weights(&again.parameters).unwrap(), bytes);
@@ -98,13 +98,13 @@ fn damaged_weights_are_refused_with_the_tensor_and_both_shapes() {
     let bert = config("tiny-bert");
     let load = |bytes: Vec<u8>| match Checkpoint::load(
         &bert,
-        vec![WeightFile { name: "model.safetensors".into(), bytes }],
+        vec![WeightFile::new("model.safetensors", bytes)],
         &options(None),
     ) {
         Err(Error::Checkpoint(error)) => error,
         other => panic!("expected a checkpoint error, got {other:?}"),
     };
-    let good = weight_files("tiny-bert").remove(0).bytes;
+    let good = crate::files::read("tiny-bert/model.safetensors");
     assert!(matches!(load(Vec::new()), CheckpointError::Safetensors { .. }));
     assert!(matches!(load(good[..good.len() - 1].to_vec()), CheckpointError::Safetensors { .. }));
     let mut huge = good.clone();
@@ -131,7 +131,8 @@ fn damaged_weights_are_refused_with_the_tensor_and_both_shapes() {
     let error = Checkpoint::load(&shallow, weight_files("tiny-bert"), &options(None)).unwrap_err().to_string();
     assert!(error.contains("unexpected tensor bert.encoder.layer.1."), "{error}");
 
-    let twice = [weight_files("tiny-bert"), weight_files("variants/tiny-bert-gamma-beta")].concat();
+    let mut twice = weight_files("tiny-bert");
+    twice.extend(weight_files("variants/tiny-bert-gamma-beta"));
     let error = Checkpoint::load(&bert, twice, &options(None)).unwrap_err();
     assert!(matches!(error, Error::Checkpoint(CheckpointError::Duplicate { .. })), "{error}");
 }

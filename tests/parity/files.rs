@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use shared::checkpoint::{LoadOptions, WeightFile};
+use shared::checkpoint::{LoadOptions, WeightFile, WeightsHash};
 use shared::nn::{Kernel, Kernels};
 use shared::random::Seed;
 
@@ -23,7 +23,11 @@ pub fn weight_files(folder: &str) -> Vec<WeightFile> {
         .filter(|name| name.starts_with("model") && name.ends_with(".safetensors"))
         .collect();
     names.sort();
-    names.into_iter().map(|name| WeightFile { bytes: read(&format!("{folder}/{name}")), name }).collect()
+    let file = |name: String| {
+        let bytes = read(&format!("{folder}/{name}"));
+        WeightFile::new(name, bytes)
+    };
+    names.into_iter().map(file).collect()
 }
 
 pub fn options(label_names: Option<&[&str]>) -> LoadOptions {
@@ -31,6 +35,7 @@ pub fn options(label_names: Option<&[&str]>) -> LoadOptions {
         label_names: label_names.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
         head_seed: Seed(0),
         device: Device::Cpu,
+        hash: WeightsHash::Wanted,
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use shared::Parameters;
-use shared::checkpoint::{Checkpoint, LoadOptions};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::{Batch, EncodedExample};
 use shared::inspection::Trace;
 use shared::model::{Architecture, ForwardMode, Kind, LayerModule, ModelConfig, Module, ParameterPath, TextClassifier};
@@ -35,7 +35,7 @@ pub fn config(folder: &str) -> ModelConfig {
 }
 
 pub fn load(folder: &str) -> Checkpoint {
-    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu };
+    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu, hash: WeightsHash::Wanted };
     Checkpoint::load(&config(folder), weight_files(folder), &options).unwrap()
 }
 

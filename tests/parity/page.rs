@@ -7,7 +7,7 @@ use crate::files::path;
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, WeightsHash};
 use shared::corruption::Plan;
 use shared::dataset::EncodedExample;
 use shared::evaluation::softmax;
@@ -75,8 +75,8 @@ fn golden_file_of_the_page_is_what_the_native_code_computes() {
 fn case(plan: &str, seed: u64, texts: &[String]) -> Case {
     let read = |name: &str| fs::read(path(&format!("tiny-bert/{name}"))).unwrap();
     let config = ModelConfig::from_json(&read("config.json")).unwrap();
-    let weights = WeightFile { name: "model.safetensors".to_owned(), bytes: read("model.safetensors") };
-    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu };
+    let weights = WeightFile::new("model.safetensors", read("model.safetensors"));
+    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu, hash: WeightsHash::Unused };
     let Checkpoint { config, mut parameters, .. } = Checkpoint::load(&config, vec![weights], &options).unwrap();
     let resolved = Plan::parse(plan).unwrap().resolve(config.anatomy()).unwrap();
     parameters.corrupt(&resolved, Seed(seed)).unwrap();

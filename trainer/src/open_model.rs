@@ -2,6 +2,7 @@
 //! catalogue or the hub calls so, or a built-in shape.
 
 mod folder;
+mod open_file;
 mod pickled;
 mod weight_files;
 
@@ -13,13 +14,14 @@ use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::bundle::{TOKENIZER, WEIGHTS};
 use shared::checkpoint::{
-    Checkpoint, LoadOptions, OtherClasses, TOKENIZER_FILES, WeightFile, WeightFiles, save_weights,
+    Checkpoint, LoadOptions, OtherClasses, TOKENIZER_FILES, WeightFile, WeightFiles, WeightsHash, save_weights,
 };
 use shared::model::{ModelConfig, shape_config};
 use shared::random::Seed;
 use shared::record::Source;
 use shared::tokenizer::{OpenedTokenizer, Tokenizer, TokenizerFiles, build_vocabulary};
 
+pub(crate) use self::open_file::own_weights;
 use self::weight_files::weight_files;
 use crate::exit_code::bad_input;
 use crate::hub::{self, ModelParts, RepoKind};
@@ -204,8 +206,21 @@ impl ModelSource {
         self.weights == Weights::Random
     }
 
-    /// The tokenizer of the folder. A built-in shape has none: a vocabulary is then made of `texts`.
+    /// The tokenizer of the folder, with what a checkpoint gets of it. A built-in shape has none: a vocabulary is then made
+    /// of `texts`.
     pub fn tokenizer(&self, texts: &[&str]) -> anyhow::Result<TokenizerSource> {
+        let (opened, files) = self.open_tokenizer(texts)?;
+        TokenizerSource::new(opened, files, &self.config)
+    }
+
+    /// As [`ModelSource::tokenizer`], to encode only, with the notes for a user: hashing and writing a tokenizer takes
+    /// longer than reading it.
+    pub fn tokenizer_to_encode(&self, texts: &[&str]) -> anyhow::Result<(Tokenizer, Option<String>)> {
+        let (OpenedTokenizer { tokenizer, notes, .. }, _) = self.open_tokenizer(texts)?;
+        Ok((tokenizer, (!notes.is_empty()).then(|| notes.join("; "))))
+    }
+
+    fn open_tokenizer(&self, texts: &[&str]) -> anyhow::Result<(OpenedTokenizer, Vec<(String, Vec<u8>)>)> {
         if let Origin::Bundle(folder, _) = &self.origin {
             return self.tokenizer_of_bundle(folder);
         }
@@ -214,7 +229,7 @@ impl ModelSource {
             let tokenizer = Tokenizer::from_vocabulary(&vocabulary, None, self.config.vocab_size)?;
             let note = format!("a vocabulary of {} pieces was made of the training texts", lines(&vocabulary));
             let opened = OpenedTokenizer { tokenizer, notes: vec![note], is_rebuilt: false };
-            return TokenizerSource::new(opened, vec![("vocab.txt".into(), vocabulary)], &self.config);
+            return Ok((opened, vec![("vocab.txt".into(), vocabulary)]));
         };
         let mut found = Vec::new();
         for name in TOKENIZER_FILES {
@@ -243,10 +258,10 @@ impl ModelSource {
         let opened = Tokenizer::from_files(&files, self.config.vocab_size)
             .map_err(bad_input)
             .with_context(|| format!("model {}", folder.display()))?;
-        TokenizerSource::new(opened, found, &self.config)
+        Ok((opened, found))
     }
 
-    fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<TokenizerSource> {
+    fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<(OpenedTokenizer, Vec<(String, Vec<u8>)>)> {
         let context = || format!("bundle {}", folder.display());
         let entry = open_bundle::manifest(folder)?.files.tokenizer;
         let bytes = untrusted::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;
@@ -254,7 +269,7 @@ impl ModelSource {
         let tokenizer =
             Tokenizer::from_json(&bytes, self.config.vocab_size).map_err(bad_input).with_context(context)?;
         let opened = OpenedTokenizer { tokenizer, notes: Vec::new(), is_rebuilt: false };
-        TokenizerSource::new(opened, vec![(TOKENIZER.into(), bytes)], &self.config)
+        Ok((opened, vec![(TOKENIZER.into(), bytes)]))
     }
 
     /// Reads the weights, or draws them with `--random-init`.
@@ -264,25 +279,26 @@ impl ModelSource {
         head_seed: Seed,
         device: &Device,
     ) -> anyhow::Result<Checkpoint> {
-        self.load_with(label_names, OtherClasses::default(), head_seed, device)
+        self.load_with(label_names, OtherClasses::default(), head_seed, device, WeightsHash::Wanted)
     }
 
-    /// As [`Self::load`], with a choice of what to do with a head for other classes.
+    /// As [`Self::load`], with a choice of what to do with a head for other classes, and of whether the weights are hashed.
     pub fn load_with(
         &self,
         label_names: Option<Vec<String>>,
         other_classes: OtherClasses,
         head_seed: Seed,
         device: &Device,
+        hash: WeightsHash,
     ) -> anyhow::Result<Checkpoint> {
-        let options = LoadOptions { label_names, head_seed, device: device.clone() };
+        let options = LoadOptions { label_names, head_seed, device: device.clone(), hash };
         self.read(&options, |config, files, options| Checkpoint::load_with(config, files, options, other_classes))
     }
 
     /// As [`ModelSource::load`], to change or copy the weights: the model's own head may answer what it does. Where it has
     /// none, one for `label_names` is drawn.
     pub fn load_as_it_is(&self, label_names: Option<Vec<String>>, head_seed: Seed) -> anyhow::Result<Checkpoint> {
-        let options = LoadOptions { label_names, head_seed, device: Device::Cpu };
+        let options = LoadOptions { label_names, head_seed, device: Device::Cpu, hash: WeightsHash::Unused };
         self.read(&options, Checkpoint::load_as_it_is)
     }
 
@@ -299,7 +315,7 @@ impl ModelSource {
                 let parameters = open_bundle::parameters(folder, &bundle, *condition, &Device::Cpu)?;
                 // From here on it is a checkpoint like any other: its head may have to make room for another task's.
                 let bytes = save_weights(&parameters)?;
-                (folder, vec![WeightFile { name: WEIGHTS.into(), bytes }].into())
+                (folder, vec![WeightFile::new(WEIGHTS, bytes)].into())
             }
         };
         load(&self.config, files, options).map_err(bad_input).with_context(|| format!("model {}", folder.display()))

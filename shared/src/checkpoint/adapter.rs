@@ -9,11 +9,11 @@ mod settings;
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use safetensors::tensor::TensorView;
 
 use self::settings::Settings;
 use super::names::{NameMatch, Names, unwrapped};
-use super::tensors::{Found, WeightFile, to_f32, unexpected, values_of};
+use super::tensors::{Found, unexpected, values_of};
+use super::weight_file::{StoredTensor, WeightFile};
 use crate::error::{CheckpointError, Result};
 use crate::model::{HeadTask, ModelConfig, Module};
 
@@ -38,8 +38,8 @@ pub struct Adapter {
 /// The two factors of what is added to one matrix.
 #[derive(Default)]
 struct Factors<'a> {
-    a: Option<TensorView<'a>>,
-    b: Option<TensorView<'a>>,
+    a: Option<&'a StoredTensor<'a>>,
+    b: Option<&'a StoredTensor<'a>>,
 }
 
 /// What a tensor of an adapter is.
@@ -76,20 +76,19 @@ impl Adapter {
         found: &mut Found,
         notes: &mut Vec<String>,
     ) -> Result<Option<HeadTask>> {
-        let tensors = self.file.tensors()?;
-        let mut all: Vec<(&str, TensorView<'_>)> = tensors.iter().collect();
-        all.sort_unstable_by_key(|(name, _)| *name);
+        let header = self.file.header()?;
+        let tensors = header.tensors();
         let mut pairs: BTreeMap<&str, Factors<'_>> = BTreeMap::new();
         let mut replaced = Vec::new();
-        for (name, view) in all {
+        for (name, view) in &tensors {
             match self.part(name)? {
                 Part::A(module) => pairs.entry(module).or_default().a = Some(view),
                 Part::B(module) => pairs.entry(module).or_default().b = Some(view),
                 Part::Whole(parameter) => {
                     let NameMatch::Parameter(path) = names.matches(parameter) else {
-                        return Err(unexpected(config, &self.file, name, &view).into());
+                        return Err(unexpected(config, &self.file, name, view).into());
                     };
-                    found.insert(path, values_of(config, path, &self.file, name, &view)?);
+                    found.insert(path, values_of(config, path, &self.file, name, view)?);
                     replaced.push(path);
                 }
             }
@@ -147,7 +146,7 @@ impl Adapter {
         factors: &Factors<'_>,
         found: &mut Found,
     ) -> Result<()> {
-        let (Some(a), Some(b)) = (&factors.a, &factors.b) else {
+        let (Some(a), Some(b)) = (factors.a, factors.b) else {
             return Err(self
                 .refused(format!("{module} has only one of lora_A and lora_B: the file is not whole"))
                 .into());
@@ -175,8 +174,8 @@ impl Adapter {
                 return Err(CheckpointError::Shape { file, tensor, expected: expected.to_vec(), got }.into());
             }
         }
-        let tensor = |view: &TensorView<'_>| -> Result<Tensor> {
-            let values = to_f32(view).ok_or_else(|| CheckpointError::NumberFormat {
+        let tensor = |view: &StoredTensor<'_>| -> Result<Tensor> {
+            let values = view.to_f32()?.ok_or_else(|| CheckpointError::NumberFormat {
                 file: self.file.name.clone(),
                 tensor: format!("LoRA of {module}"),
                 got: format!("{:?}", view.dtype()),

@@ -19,6 +19,17 @@ pub struct LoadOptions {
     pub head_seed: Seed,
     /// Where the tensors go.
     pub device: Device,
+    /// Whether the weights are hashed.
+    pub hash: WeightsHash,
+}
+
+/// Whether the weights that are read are hashed, which takes longer than reading them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightsHash {
+    /// Something is to be named by it.
+    Wanted,
+    /// Nobody looks at it.
+    Unused,
 }
 
 /// Where a classifier's head came from.

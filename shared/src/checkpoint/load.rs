@@ -1,12 +1,12 @@
 //! Reading weights.
 
-use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::adapter::Adapter;
-use super::head::{Head, HeadChange, HeadOrigin, LoadOptions, OtherClasses, Use, choose_head, task_of};
+use super::head::{Head, HeadChange, HeadOrigin, LoadOptions, OtherClasses, Use, WeightsHash, choose_head, task_of};
 use super::names::Names;
-use super::tensors::{Found, Reading, WeightFile, hash};
+use super::tensors::{Found, Reading, hash};
+use super::weight_file::WeightFile;
 use crate::error::{CheckpointError, Result};
 use crate::model::{Kind, ModelConfig, Module, ParameterPath, Parameters};
 use crate::random::Seed;
@@ -40,8 +40,8 @@ pub struct Checkpoint {
     /// What a user should know: what was created, what was ignored.
     pub notes: Vec<String>,
     /// SHA-256 over the names, shapes and f32 values of what was read, in forward order: independent of the number
-    /// format's container, of shards and of spelling.
-    pub weights_hash: String,
+    /// format's container, of shards and of spelling. `None` where the options do not ask for it.
+    pub weights_hash: Option<String>,
 }
 
 impl Checkpoint {
@@ -83,11 +83,12 @@ impl Checkpoint {
         let mut reading = Reading::default();
         let mut config = config.clone();
         for file in files.files {
+            let header = file.header()?;
             if config.history.is_empty() {
-                config.history = file.history()?;
+                config.history = header.history()?;
             }
-            // Each file is dropped before the next is parsed, so that a sharded model needs one shard's bytes at a time.
-            reading.read(&config, &names, &file)?;
+            // Each file is dropped before the next is parsed, so that of files in memory no two are kept.
+            reading.read(&config, &names, &header)?;
         }
         let mut notes = std::mem::take(&mut config.notes);
         notes.extend(reading.notes());
@@ -98,7 +99,7 @@ impl Checkpoint {
             task_of_adapter = adapter.apply(&config, &names, &mut found, &mut notes)?;
         }
         notes.extend(config.history.warning());
-        let weights_hash = hash(&config, &found);
+        let weights_hash = (options.hash == WeightsHash::Wanted).then(|| hash(&config, &found));
 
         let task = task_of(&config, &found, task_of_adapter, has_span_head);
         let Head { config, origin: head, change: head_change } =
@@ -112,18 +113,14 @@ impl Checkpoint {
                 options.head_seed.0
             ));
         }
-        let tensors = expected
-            .into_iter()
-            .map(|path| {
-                let shape = config.shape_of(path);
-                let values = match found.remove(&path) {
-                    Some((_, values)) => values,
-                    None => initial_values(&config, path, options.head_seed, "head"),
-                };
-                Ok((path, Tensor::from_vec(values, shape, &options.device)?))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let parameters = Parameters::new(config.architecture, tensors)?;
+        let values = expected.into_iter().map(|path| {
+            let values = match found.remove(&path) {
+                Some((_, values)) => values,
+                None => initial_values(&config, path, options.head_seed, "head"),
+            };
+            (path, config.shape_of(path), values)
+        });
+        let parameters = Parameters::from_values(config.architecture, values, &options.device)?;
         Ok(Self { config, parameters, head, head_change, notes, weights_hash })
     }
 
@@ -135,24 +132,20 @@ impl Checkpoint {
     pub fn random(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
         let label_names = options.label_names.clone().unwrap_or_else(|| config.label_names.clone());
         let config = config.with_new_head(label_names);
-        let tensors = config
-            .parameters()
-            .into_iter()
-            .map(|path| {
-                let mut values = initial_values(&config, path, options.head_seed, "random-init");
-                if path.module == Module::WordEmbeddings {
-                    let start = config.pad_token_id as usize * config.hidden_size;
-                    if let Some(row) = values.get_mut(start..start + config.hidden_size) {
-                        row.fill(0.0);
-                    }
+        let values = config.parameters().into_iter().map(|path| {
+            let mut values = initial_values(&config, path, options.head_seed, "random-init");
+            if path.module == Module::WordEmbeddings {
+                let start = config.pad_token_id as usize * config.hidden_size;
+                if let Some(row) = values.get_mut(start..start + config.hidden_size) {
+                    row.fill(0.0);
                 }
-                Ok((path, Tensor::from_vec(values, config.shape_of(path), &options.device)?))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let parameters = Parameters::new(config.architecture, tensors)?;
+            }
+            (path, config.shape_of(path), values)
+        });
+        let parameters = Parameters::from_values(config.architecture, values, &options.device)?;
         let mut notes = config.notes.clone();
         notes.push(format!("all weights are random, from head seed {}", options.head_seed.0));
-        let weights_hash = format!("random:{}", options.head_seed.0);
+        let weights_hash = Some(format!("random:{}", options.head_seed.0));
         Ok(Self { config, parameters, head: HeadOrigin::Created, head_change: None, notes, weights_hash })
     }
 }

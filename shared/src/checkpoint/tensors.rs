@@ -2,57 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
-use rayon::prelude::*;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use super::names::{NameMatch, Names, SPAN_HEAD, unwrapped};
+use super::weight_file::{Header, StoredTensor, WeightFile};
 use crate::error::CheckpointError;
-use crate::git_lfs;
-use crate::model::{HISTORY_KEY, History, ModelConfig, Module, ParameterPath};
+use crate::model::{ModelConfig, Module, ParameterPath};
 
 /// Shape and values of each parameter.
 pub(super) type Found = BTreeMap<ParameterPath, (Vec<usize>, Vec<f32>)>;
-
-/// One file of weights.
-#[derive(Clone, Debug)]
-pub struct WeightFile {
-    /// Its name, for messages.
-    pub name: String,
-    /// Its content, safetensors.
-    pub bytes: Vec<u8>,
-}
-
-impl WeightFile {
-    /// What it tells of itself. A file that is damaged is refused where its tensors are read.
-    pub(super) fn history(&self) -> Result<History, CheckpointError> {
-        let Ok((_, header)) = SafeTensors::read_metadata(&self.bytes) else { return Ok(History::default()) };
-        let Some(text) = header.metadata().as_ref().and_then(|metadata| metadata.get(HISTORY_KEY)) else {
-            return Ok(History::default());
-        };
-        serde_json::from_str(text).and_then(|value| History::from_json(&value)).map_err(|e| {
-            CheckpointError::Safetensors {
-                file: self.name.clone(),
-                reason: format!("{HISTORY_KEY} in its metadata: {e}"),
-            }
-        })
-    }
-
-    /// # Errors
-    /// When it is empty, a pointer to another file, or no safetensors.
-    pub(super) fn tensors(&self) -> Result<SafeTensors<'_>, CheckpointError> {
-        let unreadable = |reason: String| CheckpointError::Safetensors { file: self.name.clone(), reason };
-        if self.bytes.is_empty() {
-            return Err(unreadable("the file is empty".into()));
-        }
-        if let Some(reason) = git_lfs::pointer(&self.bytes) {
-            return Err(CheckpointError::Pointer { file: self.name.clone(), reason });
-        }
-        SafeTensors::deserialize(&self.bytes).map_err(|e| unreadable(e.to_string()))
-    }
-}
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -86,12 +44,10 @@ impl Reading {
         &mut self,
         config: &ModelConfig,
         names: &Names,
-        file: &WeightFile,
+        header: &Header<'_>,
     ) -> Result<(), CheckpointError> {
-        let tensors = file.tensors()?;
-        let mut all: Vec<(&str, TensorView<'_>)> = tensors.iter().collect();
-        all.sort_unstable_by_key(|(name, _)| *name);
-        for (name, view) in all {
+        let file = header.file();
+        for (name, view) in &header.tensors() {
             let (bare, wrapper) = unwrapped(name);
             self.wrapper = self.wrapper.or(wrapper);
             let path = match names.matches(bare) {
@@ -100,11 +56,11 @@ impl Reading {
                     *self.ignored.entry(what).or_default() += 1;
                     continue;
                 }
-                NameMatch::Unknown => return Err(unexpected(config, file, name, &view)),
+                NameMatch::Unknown => return Err(unexpected(config, file, name, view)),
             };
-            let tensor = values_of(config, path, file, name, &view)?;
+            let tensor = values_of(config, path, file, name, view)?;
             if self.found.insert(path, tensor).is_some() {
-                return Err(CheckpointError::Duplicate { file: file.name.clone(), tensor: name.to_owned() });
+                return Err(CheckpointError::Duplicate { file: file.name.clone(), tensor: name.clone() });
             }
         }
         Ok(())
@@ -116,7 +72,7 @@ pub(super) fn unexpected(
     config: &ModelConfig,
     file: &WeightFile,
     name: &str,
-    view: &TensorView<'_>,
+    view: &StoredTensor<'_>,
 ) -> CheckpointError {
     CheckpointError::Unexpected {
         file: file.name.clone(),
@@ -135,7 +91,7 @@ pub(super) fn values_of(
     path: ParameterPath,
     file: &WeightFile,
     name: &str,
-    view: &TensorView<'_>,
+    view: &StoredTensor<'_>,
 ) -> Result<(Vec<usize>, Vec<f32>), CheckpointError> {
     let mut expected = config.shape_of(path);
     if path.module == Module::Classifier {
@@ -146,31 +102,12 @@ pub(super) fn values_of(
         let (file, tensor, got) = (file.name.clone(), name.to_owned(), view.shape().to_vec());
         return Err(CheckpointError::Shape { file, tensor, expected, got });
     }
-    let values = to_f32(view).ok_or_else(|| CheckpointError::NumberFormat {
+    let values = view.to_f32()?.ok_or_else(|| CheckpointError::NumberFormat {
         file: file.name.clone(),
         tensor: name.to_owned(),
         got: format!("{:?}", view.dtype()),
     })?;
     Ok((expected, values))
-}
-
-/// The values of a float tensor; none for other numbers.
-pub(super) fn to_f32(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32 + Sync) -> Vec<f32> {
-        bytes
-            .par_chunks_exact(N)
-            .with_min_len(1 << 14)
-            .map(|chunk| value(chunk.try_into().expect("chunks have exactly N bytes")))
-            .collect()
-    }
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => Some(convert(bytes, f32::from_le_bytes)),
-        Dtype::F16 => Some(convert(bytes, |b| f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => Some(convert(bytes, |b| bf16::from_le_bytes(b).to_f32())),
-        Dtype::F64 => Some(convert(bytes, |b| f64::from_le_bytes(b) as f32)),
-        _ => None,
-    }
 }
 
 /// SHA-256 (hex) over the names, shapes and values.

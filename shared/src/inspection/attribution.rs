@@ -124,7 +124,7 @@ fn gauss_legendre(n: usize) -> (Vec<f32>, Vec<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Checkpoint, LoadOptions};
+    use crate::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
     use crate::model::{ModelConfig, Module, ParameterPath};
     use crate::nn::{Kernel, Kernels};
     use crate::random::Seed;
@@ -144,7 +144,8 @@ mod tests {
             "initializer_range": std, "id2label": {"0": "a", "1": "b", "2": "c"}
         });
         let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
-        let options = LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu };
+        let options =
+            LoadOptions { label_names: None, head_seed: Seed(3), device: Device::Cpu, hash: WeightsHash::Unused };
         Checkpoint::random(&config, &options).unwrap()
     }
 

@@ -60,6 +60,22 @@ impl Parameters {
         Ok(Self { architecture, entries, changes: Changes::default() })
     }
 
+    /// As [`Parameters::new`], of each parameter's shape and f32 values, which on a CPU are not copied.
+    ///
+    /// # Errors
+    /// When a shape has not as many values, or a device has no room for them.
+    pub fn from_values(
+        architecture: Architecture,
+        values: impl IntoIterator<Item = (ParameterPath, Vec<usize>, Vec<f32>)>,
+        device: &Device,
+    ) -> Result<Self> {
+        let entries = values
+            .into_iter()
+            .map(|(path, shape, values)| Ok((path, Entry::Trained(Var::from_vec(values, shape, device)?))))
+            .collect::<Result<_>>()?;
+        Ok(Self { architecture, entries, changes: Changes::default() })
+    }
+
     /// The family, which decides names.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
@@ -112,11 +128,11 @@ impl Parameters {
     /// When a device has no room for them.
     pub fn freeze(&mut self, mut is_frozen: impl FnMut(ParameterPath) -> bool) -> Result<()> {
         for (path, entry) in &mut self.entries {
-            let tensor = match entry {
-                Entry::Trained(var) => var.as_detached_tensor(),
-                Entry::Frozen(tensor) => tensor.clone(),
-            };
-            *entry = if is_frozen(*path) { Entry::Frozen(tensor) } else { Entry::Trained(Var::from_tensor(&tensor)?) };
+            match (is_frozen(*path), &mut *entry) {
+                (true, Entry::Trained(var)) => *entry = Entry::Frozen(var.as_detached_tensor()),
+                (false, Entry::Frozen(tensor)) => *entry = Entry::Trained(Var::from_tensor(tensor)?),
+                (true, Entry::Frozen(_)) | (false, Entry::Trained(_)) => {}
+            }
         }
         Ok(())
     }
@@ -158,7 +174,8 @@ impl Parameters {
                 Ok((
                     *path,
                     match entry {
-                        Entry::Trained(var) => Entry::Trained(Var::from_tensor(&var.as_detached_tensor().copy()?)?),
+                        // A variable made from a tensor that is none has memory of its own.
+                        Entry::Trained(var) => Entry::Trained(Var::from_tensor(&var.as_detached_tensor())?),
                         Entry::Frozen(tensor) => Entry::Frozen(tensor.copy()?),
                     },
                 ))

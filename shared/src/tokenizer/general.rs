@@ -7,6 +7,9 @@ use super::files::TruncationSide;
 use super::input::{Encoded, Input};
 use crate::error::{Error, Result};
 
+/// Bytes of text that are encoded in less time than a vocabulary of 30,000 pieces is copied.
+const FEW_BYTES: usize = 1 << 14;
+
 /// With padding and truncation of its own switched off.
 #[derive(Clone, Debug)]
 pub(super) struct General(tokenizers::Tokenizer);
@@ -42,8 +45,9 @@ impl General {
 
     /// Ids of each text or pair with the tokens around it, cut to `max_length`; in parallel.
     pub(super) fn encode(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
-        if inputs.iter().any(|input| input.text_pair.is_some()) {
-            return self.encode_pairs(inputs, max_length, side);
+        let n_bytes: usize = inputs.iter().map(|input| input.text.len()).sum();
+        if n_bytes <= FEW_BYTES || inputs.iter().any(|input| input.text_pair.is_some()) {
+            return self.encode_by_hand(inputs, max_length, side);
         }
         let mut inner = self.0.clone();
         inner.with_truncation(Some(longest_first(max_length, side))).map_err(|e| cannot_encode(&e))?;
@@ -52,9 +56,10 @@ impl General {
         encodings.iter().map(encoded).collect()
     }
 
-    /// The same by hand, since `tokenizers` 0.23.2 stops reading a text once it has `max_length` tokens and then takes it
-    /// for shorter than a text beside it that is not; Python's, which `transformers` has, does not.
-    fn encode_pairs(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
+    /// The same, cut by hand. Pairs, since `tokenizers` 0.23.2 stops reading a text once it has `max_length` tokens and then
+    /// takes it for shorter than a text beside it that is not; Python's, which `transformers` has, does not. Few texts, since
+    /// `tokenizers` keeps the length to cut to in the tokenizer, of which a copy has to be made.
+    fn encode_by_hand(&self, inputs: &[Input<'_>], max_length: usize, side: TruncationSide) -> Result<Vec<Encoded>> {
         let encode = |texts: Vec<&str>| self.0.encode_batch_fast(texts, false).map_err(|e| cannot_encode(&e));
         let first = encode(inputs.iter().map(|input| input.text).collect())?;
         let mut second = encode(inputs.iter().filter_map(|input| input.text_pair).collect())?.into_iter();
@@ -105,4 +110,30 @@ fn encoded(encoding: &tokenizers::Encoding) -> Result<Encoded> {
     }
     let is_cut = !encoding.get_overflowing().is_empty();
     Ok(Encoded { ids: encoding.get_ids().to_vec(), n_second, is_cut })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::{Tokenizer, build_vocabulary};
+
+    #[test]
+    fn a_text_is_cut_alike_alone_and_among_many() {
+        let texts = ["the cat sat on the mat", "a", "", "mat ".repeat(40).as_str(), "on the cat"].map(str::to_owned);
+        let made_of: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let tokenizer = Tokenizer::from_vocabulary(&build_vocabulary(&made_of, 100), None, 100).unwrap();
+        let few: Vec<Input<'_>> = made_of.iter().map(|text| (*text).into()).collect();
+        let many: Vec<Input<'_>> = few.iter().copied().cycle().take(few.len() * FEW_BYTES / 50).collect();
+        assert!(many.iter().map(|input| input.text.len()).sum::<usize>() > FEW_BYTES);
+        for side in [TruncationSide::Left, TruncationSide::Right] {
+            for max_length in [3, 5, 8, 60] {
+                let alone = tokenizer.inner.encode(&few, max_length, side).unwrap();
+                let among = tokenizer.inner.encode(&many, max_length, side).unwrap();
+                for (i, (alone, among)) in alone.iter().zip(&among).enumerate() {
+                    assert_eq!(alone, among, "text {i} cut to {max_length}, {side:?}");
+                }
+                assert!(alone.iter().any(|encoded| encoded.is_cut) || max_length == 60);
+            }
+        }
+    }
 }

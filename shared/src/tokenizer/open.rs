@@ -1,5 +1,7 @@
 //! A tokenizer from the files of a checkpoint, as `transformers` reads them.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::added_tokens::{self, AddedToken, AddedTokens, in_vocabulary};
@@ -132,13 +134,13 @@ fn from_json(
 }
 
 /// The pieces of a `tokenizer.json` with their ids, which `Unigram` lists in order with a score each.
-fn pieces_of(file: &Value) -> Option<Map<String, Value>> {
+fn pieces_of(file: &Value) -> Option<Cow<'_, Map<String, Value>>> {
     match file.pointer("/model/vocab")? {
-        Value::Object(pieces) => Some(pieces.clone()),
+        Value::Object(pieces) => Some(Cow::Borrowed(pieces)),
         Value::Array(pieces) => {
             let piece = |piece: &Value| piece.get(0).unwrap_or(piece).as_str().map(str::to_owned);
             let numbered = pieces.iter().enumerate().map(|(id, value)| Some((piece(value)?, Value::from(id))));
-            numbered.collect()
+            numbered.collect::<Option<_>>().map(Cow::Owned)
         }
         _ => None,
     }

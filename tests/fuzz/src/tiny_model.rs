@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use shared::checkpoint::{Checkpoint, LoadOptions, save_weights};
+use shared::checkpoint::{Checkpoint, LoadOptions, save_weights, WeightsHash};
 use shared::model::ModelConfig;
 use shared::random::Seed;
 use trainer::open_model::{ModelSource, Weights};
@@ -33,7 +33,7 @@ pub fn opened(name: &str) -> (PathBuf, ModelSource) {
 #[must_use]
 pub fn random() -> Checkpoint {
     let config = ModelConfig::from_json(CONFIG.as_bytes()).expect("the config is valid");
-    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu };
+    let options = LoadOptions { label_names: None, head_seed: Seed(0), device: Device::Cpu, hash: WeightsHash::Unused };
     Checkpoint::random(&config, &options).expect("there is room for a few numbers")
 }
 

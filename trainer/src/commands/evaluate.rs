@@ -89,6 +89,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let tokenizer = source.tokenizer(&[])?;
     // Without labels of the dataset: a head created on the spot would be judged as if it had been trained.
     let checkpoint = source.load(None, Seed(0), &device)?;
+    let weights_hash = checkpoint.weights_hash.as_deref().ok_or_else(|| anyhow!("the weights were not hashed"))?;
     let own_names = Some(checkpoint.config.label_names.clone());
     let seeds = RowSeeds { train: Seed(args.seed_data), split: args.split_seed.seed() };
     let (opened, fetched_from) = dataset.open(Purpose::Evaluate, seeds, own_names)?;
@@ -118,7 +119,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let interval = wilson(n_right as u64, metrics.n as u64, LEVEL)?.interval;
 
     let out = args.out.clone().unwrap_or_else(|| {
-        let key = format!("{}{}{split}", checkpoint.weights_hash, opened.dataset.content_hash());
+        let key = format!("{weights_hash}{}{split}", opened.dataset.content_hash());
         let id = hex::encode(Sha256::digest(key));
         PathBuf::from("runs").join(format!("evaluate-{}", &id[..12]))
     });
@@ -142,7 +143,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "confusion": confusion(&predictions, checkpoint.config.label_names.len())?,
         "labels": checkpoint.config.label_names,
         "predictions": predictions_path,
-        "hashes": {"weights": checkpoint.weights_hash, "data": opened.dataset.content_hash()},
+        "hashes": {"weights": weights_hash, "data": opened.dataset.content_hash()},
         "provenance": {"model": source.fetched_from, "dataset": fetched_from},
     });
     atomic::write_json(&out.join("evaluation.json"), &value)?;

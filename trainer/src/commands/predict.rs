@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use candle_core::{DType, Device};
 use clap::Args;
 use comfy_table::{Table, presets};
+use shared::checkpoint::{OtherClasses, WeightsHash};
 use shared::dataset::EncodedExample;
 use shared::evaluation::{predicted_class, softmax};
 use shared::model::TextClassifier;
@@ -114,12 +115,12 @@ fn predict(
 ) -> anyhow::Result<Vec<TextPrediction>> {
     let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
-    let tokenizer = source.tokenizer(&[])?;
-    let checkpoint = source.load(None, Seed(0), device)?;
-    let encoded = tokenizer.tokenizer.encode_inputs(texts, max_length)?;
+    let (tokenizer, note) = source.tokenizer_to_encode(&[])?;
+    let checkpoint = source.load_with(None, OtherClasses::default(), Seed(0), device, WeightsHash::Unused)?;
+    let encoded = tokenizer.encode_inputs(texts, max_length)?;
     let n_cut = encoded.iter().filter(|encoded| encoded.is_cut).count();
     let cuts = cuts_in_words(n_cut, texts.len(), "given", max_length);
-    for note in tokenizer.note.iter().chain(&checkpoint.notes).chain(&cuts) {
+    for note in note.iter().chain(&checkpoint.notes).chain(&cuts) {
         say!("note: {name}: {note}");
     }
     let config = &checkpoint.config;

@@ -47,7 +47,7 @@ pub(super) fn read(folder: &Path, name: String) -> anyhow::Result<WeightFile> {
         .iter()
         .map(|(name, tensor)| Ok((name, TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(WeightFile { name, bytes: safetensors::serialize(views, None)? })
+    Ok(WeightFile::new(name, safetensors::serialize(views, None)?))
 }
 
 fn read_tensors(path: &Path) -> anyhow::Result<BTreeMap<String, Tensor>> {

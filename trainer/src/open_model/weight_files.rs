@@ -1,8 +1,7 @@
 //! The weights of a checkpoint's folder: one file or the shards of an index, safetensors or pickled.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Component, Path};
 
 use anyhow::{anyhow, bail, ensure};
@@ -14,6 +13,7 @@ use shared::checkpoint::{
 use shared::git_lfs;
 use shared::model::ModelConfig;
 
+use super::open_file::{OpenFile, open};
 use super::pickled;
 use crate::exit_code::bad_input;
 use crate::untrusted;
@@ -27,6 +27,9 @@ const MAX_BYTES_PER_PARAMETER: u64 = 24;
 
 /// Bytes before the header, which tell its length.
 const PREFIX_BYTES: u64 = 8;
+
+/// The longest file that may be a pointer of git-lfs.
+const MAX_POINTER_BYTES: u64 = 1024;
 
 /// The weight files of a checkpoint's folder, and the adapter that lies beside them.
 pub(super) fn weight_files(folder: &Path, config: &ModelConfig) -> anyhow::Result<WeightFiles> {
@@ -104,33 +107,31 @@ fn weight_file_names(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names.into_iter().map(str::to_owned).collect())
 }
 
-/// Reads a file of weights for a model of `config` when its header accounts for all of it.
+/// Opens a file of weights for a model of `config` when its header accounts for all of it.
 fn read_safetensors(folder: &Path, name: String, config: &ModelConfig) -> anyhow::Result<WeightFile> {
     let path = folder.join(&name);
     let cannot_read = |error: io::Error| bad_input(anyhow!("model {}: cannot read {name}: {error}", folder.display()));
-    let mut file = File::open(&path).map_err(cannot_read)?;
-    let n_bytes = file.metadata().map_err(cannot_read)?.len();
-    if let Some(reason) =
-        untrusted::read_start(&path, PREFIX_BYTES << 7).ok().and_then(|start| git_lfs::pointer(&start))
-    {
-        let pointer = CheckpointError::Pointer { file: name, reason };
-        return Err(bad_input(pointer).context(format!("model {}", folder.display())));
+    let (mut file, n_bytes) = open(&path).map_err(cannot_read)?;
+    if n_bytes <= MAX_POINTER_BYTES {
+        let mut all = Vec::new();
+        file.by_ref().take(MAX_POINTER_BYTES).read_to_end(&mut all).map_err(cannot_read)?;
+        if let Some(reason) = git_lfs::pointer(&all) {
+            let pointer = CheckpointError::Pointer { file: name, reason };
+            return Err(bad_input(pointer).context(format!("model {}", folder.display())));
+        }
+        file.rewind().map_err(cannot_read)?;
     }
     let max_bytes = (config.n_parameters() as u64).saturating_mul(MAX_BYTES_PER_PARAMETER);
-    let mut bytes = match read_header(&mut file, n_bytes, max_bytes) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let damaged = CheckpointError::Safetensors { file: name, reason: format!("{error:#}") };
-            return Err(bad_input(damaged).context(format!("model {}", folder.display())));
-        }
-    };
-    bytes.reserve_exact((n_bytes - bytes.len() as u64) as usize);
-    file.read_to_end(&mut bytes).map_err(cannot_read)?;
-    Ok(WeightFile { name, bytes })
+    if let Err(error) = check_header(&mut file, n_bytes, max_bytes) {
+        let damaged = CheckpointError::Safetensors { file: name, reason: format!("{error:#}") };
+        return Err(bad_input(damaged).context(format!("model {}", folder.display())));
+    }
+    Ok(WeightFile::new(name, OpenFile::new(file, n_bytes)))
 }
 
-/// The header with its prefix, from the beginning of a file of `n_bytes` whose tensors take at most `max_bytes`.
-fn read_header(mut file: impl Read, n_bytes: u64, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+/// # Errors
+/// When a file of `n_bytes` is not as long as its header says, or its tensors take more than `max_bytes`.
+fn check_header(mut file: impl Read, n_bytes: u64, max_bytes: u64) -> anyhow::Result<()> {
     ensure!(n_bytes > 0, "the file is empty");
     ensure!(n_bytes > PREFIX_BYTES, "it breaks off after {n_bytes} bytes, before its header");
     let mut prefix = [0; PREFIX_BYTES as usize];
@@ -139,13 +140,12 @@ fn read_header(mut file: impl Read, n_bytes: u64, max_bytes: u64) -> anyhow::Res
     if n_header > MAX_HEADER_BYTES || n_header > n_bytes - PREFIX_BYTES {
         bail!("its header claims {n_header} bytes, and the file has {n_bytes}");
     }
-    let mut bytes = prefix.to_vec();
-    file.take(n_header).read_to_end(&mut bytes)?;
-    let metadata: Metadata =
-        serde_json::from_slice(&bytes[prefix.len()..]).map_err(|error| anyhow!("its header: {error}"))?;
+    let mut header = Vec::new();
+    file.take(n_header).read_to_end(&mut header)?;
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| anyhow!("its header: {error}"))?;
     let n_data = metadata.data_len() as u64;
     ensure!(n_data <= max_bytes, "it has {n_data} bytes of tensors, a model of this config at most {max_bytes}");
-    let n_expected = (bytes.len() as u64).saturating_add(n_data);
+    let n_expected = (PREFIX_BYTES + header.len() as u64).saturating_add(n_data);
     ensure!(n_expected == n_bytes, "its header describes a file of {n_expected} bytes, and the file has {n_bytes}");
-    Ok(bytes)
+    Ok(())
 }

@@ -11,7 +11,9 @@ use anyhow::{Context, anyhow};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::Parameters;
-use shared::checkpoint::{Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, save_weights_with_history};
+use shared::checkpoint::{
+    Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, WeightsHash, save_weights_with_history,
+};
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
 use shared::model::ModelConfig;
@@ -29,7 +31,7 @@ use crate::device::{self, DeviceChoice};
 use crate::environment::numerics;
 use crate::exit_code::bad_input;
 use crate::open_dataset::{OpenedDataset, Purpose};
-use crate::open_model::{ModelSource, TokenizerSource, Weights};
+use crate::open_model::{ModelSource, TokenizerSource, Weights, own_weights};
 use crate::run_dir::RunDir;
 use crate::say;
 
@@ -162,7 +164,8 @@ impl Prepared {
         let tokenizer = source.tokenizer(&texts)?;
         notes.extend(tokenizer.note.clone());
         let names = Some(dataset.label_names.clone());
-        let checkpoint = source.load_with(names, request.other_classes, request.seeds.head, &device)?;
+        let checkpoint =
+            source.load_with(names, request.other_classes, request.seeds.head, &device, WeightsHash::Wanted)?;
         if request.other_classes == OtherClasses::KeepByNumber && checkpoint.head == HeadOrigin::Created {
             return Err(bad_input(anyhow!(
                 "--keep-head: model {} has no head of {} classes, which dataset {} has",
@@ -195,7 +198,7 @@ impl Prepared {
                 architecture: source.config.architecture,
                 config_sha256: source.config_sha256.clone(),
                 tokenizer_sha256: tokenizer.sha256.clone(),
-                weights_sha256: (!source.is_random()).then(|| checkpoint.weights_hash.clone()),
+                weights_sha256: checkpoint.weights_hash.filter(|_| !source.is_random()),
                 random: source.is_random(),
                 head: checkpoint.head_change,
             },
@@ -290,7 +293,8 @@ impl Prepared {
             return Ok(parameters);
         }
         let names = Some(self.label_names.clone());
-        Ok(self.source.load_with(names, self.other_classes, self.spec.seeds.head, &self.device)?.parameters)
+        let (seed, hash) = (self.spec.seeds.head, WeightsHash::Unused);
+        Ok(self.source.load_with(names, self.other_classes, seed, &self.device, hash)?.parameters)
     }
 
     /// Frees what [`Self::new`] has read, when the run has no more use for it.
@@ -330,18 +334,22 @@ impl Prepared {
     /// The parameters of a checkpoint that this run wrote.
     pub fn load_checkpoint(&self, folder: &Path) -> anyhow::Result<Parameters> {
         let path = folder.join("model.safetensors");
-        self.parameters_from(fs::read(&path).with_context(|| path.display().to_string())?)
+        self.parameters_of(own_weights(&path).with_context(|| path.display().to_string())?)
     }
 
     /// Parameters from the bytes of a weight file that this program wrote.
     pub fn parameters_from(&self, bytes: Vec<u8>) -> anyhow::Result<Parameters> {
-        let name = "model.safetensors".to_owned();
+        self.parameters_of(WeightFile::new("model.safetensors", bytes))
+    }
+
+    fn parameters_of(&self, file: WeightFile) -> anyhow::Result<Parameters> {
         let options = LoadOptions {
             label_names: Some(self.label_names.clone()),
             head_seed: self.spec.seeds.head,
             device: self.device.clone(),
+            hash: WeightsHash::Unused,
         };
-        Ok(Checkpoint::load(&self.config, vec![WeightFile { name, bytes }], &options)?.parameters)
+        Ok(Checkpoint::load(&self.config, vec![file], &options)?.parameters)
     }
 
     /// The config of one of the run's models, which tells what was done to its weights.

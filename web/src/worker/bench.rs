@@ -13,7 +13,7 @@ use gloo_events::EventListener;
 use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile};
+use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, WeightsHash};
 use shared::corruption::Plan;
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{ForwardMode, ModelConfig, Module, TextClassifier};
@@ -83,9 +83,10 @@ fn measure(message: &JsValue, progress: &dyn Fn(&str)) -> Result<Value, String> 
     };
     let started = now_ms();
     let config = ModelConfig::from_json(&bytes("config")?).map_err(|error| error.to_string())?;
-    let file = WeightFile { name: "model.safetensors".to_owned(), bytes: bytes("weights")? };
+    let file = WeightFile::new("model.safetensors", bytes("weights")?);
     let labels = ["negative", "positive"].map(str::to_owned).to_vec();
-    let options = LoadOptions { label_names: Some(labels), head_seed: Seed(0), device: Device::Cpu };
+    let options =
+        LoadOptions { label_names: Some(labels), head_seed: Seed(0), device: Device::Cpu, hash: WeightsHash::Unused };
     let checkpoint = Checkpoint::load(&config, vec![file], &options).map_err(|error| error.to_string())?;
     let mut figures = Map::new();
     figures.insert("load_ms".to_owned(), json!((now_ms() - started).round()));

@@ -230,7 +230,7 @@ fn healed_bundle(args: &WebExport<'_>) -> anyhow::Result<(Draft, RunModels)> {
     let source = ModelSource::open(&folder.to_string_lossy(), None, Weights::Read)?;
     let checkpoint = source.load(None, Seed(0), &Device::Cpu)?;
     let spec = &run.record.spec;
-    if spec.model.weights_sha256.as_deref() != Some(&checkpoint.weights_hash) || spec.protocol != Protocol::Pretrained {
+    if spec.model.weights_sha256 != checkpoint.weights_hash || spec.protocol != Protocol::Pretrained {
         return Err(bad_input(anyhow!(
             "--healed {}: expected a run of bert-heal run --model {} --corrupt … (protocol pretrained), which damages the \
              bundle's own weights",

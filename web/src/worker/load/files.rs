@@ -13,7 +13,7 @@ use crate::protocol::{FileEntry, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
 use shared::Condition;
 use shared::bundle::{self, Manifest};
-use shared::checkpoint::{Adapter, Checkpoint, LoadOptions, Treatment, WeightFile, WeightFiles};
+use shared::checkpoint::{Adapter, Checkpoint, LoadOptions, Treatment, WeightFile, WeightFiles, WeightsHash};
 use shared::corruption::Plan;
 use shared::dataset::parse_label_names;
 use shared::model::ModelConfig;
@@ -86,7 +86,7 @@ fn session_of(name: String, loaded: Checkpoint, tokenizer: Tokenizer, rows: Opti
     let max_length = loaded.config.max_positions.min(MAX_LENGTH);
     Session::new(Parts {
         name,
-        identity: loaded.weights_hash,
+        identity: loaded.weights_hash.expect("it was asked for when the weights were read"),
         config: loaded.config,
         tokenizer,
         max_length,
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn read_weights(&mut self, at: usize) -> Result<WeightFile, Interruption> {
-        Ok(WeightFile { name: self.entries[at].path.clone(), bytes: self.read(at).await? })
+        Ok(WeightFile::new(&self.entries[at].path, self.read(at).await?))
     }
 
     async fn rows(&mut self, labels: &[String], notes: &mut Vec<String>) -> Result<Option<Rows>, Interruption> {
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         let config = ModelConfig::from_json(&self.read(files.config).await?);
         let config = config.map_err(|error| wrong_file(config_file, &error))?;
         let file_bytes: u64 = files.weights.iter().map(|at| self.entries[*at].size_bytes).sum();
-        // The file, its values, and a copy of the largest tensor while it becomes a variable.
+        // The file, its values, and a quarter of them to work with.
         check_memory((file_bytes + 5 * config.n_parameters() as u64) / 1_000_000)?;
 
         let pieces = self.read(files.tokenizer.pieces).await?;
@@ -247,12 +247,16 @@ impl<'a> Reader<'a> {
 /// A checkpoint with its own head, or with a new one where it has none.
 fn load_checkpoint(config: &ModelConfig, weights: WeightFiles) -> Result<Checkpoint, Failure> {
     let of_adapter = weights.adapter.iter().map(Adapter::file);
-    let has_head = weights.files.iter().chain(of_adapter).any(|file| has_classifier(&file.bytes));
+    let has_head = weights
+        .files
+        .iter()
+        .chain(of_adapter)
+        .any(|file| file.header_bytes().is_ok_and(|header| has_classifier(&header)));
     // What is not fine-tuned can still be looked into, and healed into something.
     let label_names = (!has_head).then(|| {
         if config.label_names.len() >= 2 { config.label_names.clone() } else { shared::dataset::default_label_names(2) }
     });
-    let options = LoadOptions { label_names, head_seed: HEAD_SEED, device: Device::Cpu };
+    let options = LoadOptions { label_names, head_seed: HEAD_SEED, device: Device::Cpu, hash: WeightsHash::Wanted };
     let mut loaded =
         Checkpoint::load(config, weights, &options).map_err(|error| wrong_file("the checkpoint", &error))?;
     if !has_head {
