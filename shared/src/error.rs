@@ -36,7 +36,7 @@ pub enum Error {
     Tensor(#[from] candle_core::Error),
     /// `BERT_HEAL_ISA` names no instruction set, or one that this processor lacks.
     #[error(
-        "BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which this machine supports {available}"
+        "BERT_HEAL_ISA is {value:?}; expected avx512, avx2, neon, gemm or scalar, of which this machine supports {available}"
     )]
     InstructionSet {
         /// What the variable holds.

@@ -7,12 +7,13 @@
 //! | --- | --- | --- |
 //! | `avx512` | tiles of AVX-512 | AVX-512 |
 //! | `avx2` | tiles of AVX2 and FMA | AVX2 |
-//! | `gemm` | the gemm crate, with the widest vectors it knows here | AVX2 at most |
+//! | `neon` | tiles of NEON | NEON |
+//! | `gemm` | the gemm crate, with the widest vectors it knows here | AVX2 at most, NEON on aarch64 |
 //! | `scalar` | plain Rust | plain Rust |
 //!
 //! Without the variable it is `avx512` where the processor has that, else `gemm`: on a Zen 3 `avx2` was as fast, and no faster
-//! (`docs/speed-cpu.md`). A browser has tiles of its own and no
-//! environment. The choice is made once, at the first operation.
+//! (`docs/speed-cpu.md`), and the speed of `neon` has not been measured. A browser has tiles of its own and no environment. The
+//! choice is made once, at the first operation.
 
 use std::sync::OnceLock;
 
@@ -25,6 +26,8 @@ pub enum InstructionSet {
     Avx512,
     /// This crate's own tiles for x86-64 processors with AVX2 and FMA.
     Avx2,
+    /// This crate's own tiles for aarch64 processors.
+    Neon,
     /// The gemm crate.
     Gemm,
     /// Plain Rust, for tests: slow, and the same on every machine.
@@ -41,8 +44,13 @@ impl InstructionSet {
     pub const VARIABLE: &str = "BERT_HEAL_ISA";
 
     /// Values of [`InstructionSet::VARIABLE`].
-    const BY_NAME: [(&str, Self); 4] =
-        [("avx512", Self::Avx512), ("avx2", Self::Avx2), ("gemm", Self::Gemm), ("scalar", Self::Scalar)];
+    const BY_NAME: [(&str, Self); 5] = [
+        ("avx512", Self::Avx512),
+        ("avx2", Self::Avx2),
+        ("neon", Self::Neon),
+        ("gemm", Self::Gemm),
+        ("scalar", Self::Scalar),
+    ];
 
     /// The set that this process uses, the same from its first call on.
     ///
@@ -89,6 +97,10 @@ impl InstructionSet {
             Self::Avx2 => has_avx2() && pulp::x86::V3::try_new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512 | Self::Avx2 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => has_neon() && matches!(pulp::Arch::new(), pulp::Arch::Neon(_)),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => false,
             Self::Gemm | Self::Scalar => cfg!(not(target_arch = "wasm32")),
             Self::Wasm => cfg!(target_arch = "wasm32"),
         }
@@ -101,6 +113,7 @@ impl InstructionSet {
         match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Gemm => gemm_name(),
             Self::Scalar => "scalar",
             Self::Wasm if cfg!(feature = "relaxed-simd") => "wasm-relaxed-simd",
@@ -134,6 +147,12 @@ pub(crate) fn has_avx512() -> bool {
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_avx2() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// Whether this processor has all the instructions that NEON code is compiled with.
+#[cfg(target_arch = "aarch64")]
+pub(crate) fn has_neon() -> bool {
+    std::arch::is_aarch64_feature_detected!("neon")
 }
 
 /// The name of products by gemm, which takes the widest vectors of the processor that `pulp` finds.
@@ -183,7 +202,7 @@ mod tests {
     fn another_value_is_refused_with_those_that_would_do() {
         for value in ["", "sse2", "AVX512", "wasm"] {
             let message = InstructionSet::choose(Some(value)).unwrap_err().to_string();
-            let expected = format!("BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which");
+            let expected = format!("BERT_HEAL_ISA is {value:?}; expected avx512, avx2, neon, gemm or scalar, of which");
             assert!(message.starts_with(&expected) && message.ends_with("gemm, scalar"), "{message}");
         }
     }
@@ -201,6 +220,10 @@ mod tests {
         let lanes = |set: InstructionSet| set.arch().dispatch(Lanes);
         assert_eq!(lanes(InstructionSet::Scalar), 1);
         assert!(lanes(InstructionSet::Gemm) <= 8 && lanes(InstructionSet::Avx2) <= 8);
+        if InstructionSet::Neon.is_available() {
+            assert_eq!([InstructionSet::Neon, InstructionSet::Gemm].map(lanes), [4, 4]);
+            assert_eq!(InstructionSet::Gemm.as_str(), "gemm-neon");
+        }
         if InstructionSet::Avx512.is_available() {
             assert_eq!(lanes(InstructionSet::Avx512), 16);
             assert_eq!(InstructionSet::Gemm.as_str(), "gemm-avx512");

@@ -5,7 +5,7 @@
 //! runs on CUDA. [`Kernels`] says which of the two each operation uses.
 //!
 //! The fused ones are compiled for several instruction sets. [`InstructionSet`] says which one runs: the best that the
-//! processor has, or what the environment variable `BERT_HEAL_ISA` names (`avx512`, `avx2`, `gemm` or `scalar`).
+//! processor has, or what the environment variable `BERT_HEAL_ISA` names (`avx512`, `avx2`, `neon`, `gemm` or `scalar`).
 //!
 //! Nothing here uses candle-nn's `LayerNorm` or `softmax_last_dim`: their fused forms have no backward pass, and a model
 //! built on them silently trains only its head (huggingface/candle #2168).

@@ -64,7 +64,7 @@ fn any_number_of_threads_gives_the_same_bits_with_every_instruction_set() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 129, 17);
     let model = tiny_model();
-    for isa in ["gemm", "scalar", "avx2", "avx512"] {
+    for isa in ["gemm", "scalar", "neon", "avx2", "avx512"] {
         let weights: Vec<Vec<String>> = ["1", "2", "3", "4", "5"]
             .map(|threads| {
                 let out = folder.path().join(format!("{isa}-{threads}/run"));

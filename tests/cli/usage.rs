@@ -23,7 +23,8 @@ fn an_instruction_set_that_cannot_be_chosen_is_bad_input() {
     for value in ["", "sse2"] {
         let output = bert_heal().args(["fetch", "--list"]).env("BERT_HEAL_ISA", value).assert().code(2).stdout("");
         let message = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
-        let expected = format!("error: BERT_HEAL_ISA is {value:?}; expected avx512, avx2, gemm or scalar, of which");
+        let expected =
+            format!("error: BERT_HEAL_ISA is {value:?}; expected avx512, avx2, neon, gemm or scalar, of which");
         assert!(message.starts_with(&expected), "{message}");
     }
 }

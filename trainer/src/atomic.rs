@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// What names of unfinished files and folders begin with.
@@ -32,15 +33,28 @@ pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<(
     let context = || format!("cannot write {}", path.display());
     let folder = parent(path);
     create_dirs(folder)?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).with_context(context)?;
+    let mut file = unfinished_file(folder).with_context(context)?;
     write(file.as_file_mut()).with_context(context)?;
     finish(file, path).with_context(context)
 }
 
-fn finish(file: NamedTempFile, path: &Path) -> io::Result<()> {
+fn unfinished_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    if cfg!(windows) {
+        // Without the attribute of temporary files there, which would stay.
+        builder.make_in(folder, |path| File::options().read(true).write(true).create_new(true).open(path))
+    } else {
+        builder.tempfile_in(folder)
+    }
+}
+
+fn finish(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
     make_readable(file.as_file())?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    // The standard library's own, which on Windows replaces also a file that is open; tempfile's does not.
+    rename(file.path(), path)?;
+    file.disable_cleanup(true);
     sync_dir(parent(path))
 }
 
@@ -68,14 +82,48 @@ pub fn write_dir_with(path: &Path, fill: impl FnOnce(&mut WriteFile<'_>) -> anyh
 }
 
 fn replace_dir(temporary: tempfile::TempDir, path: &Path) -> io::Result<()> {
-    make_readable(&File::open(temporary.path())?)?;
+    // Elsewhere a folder cannot be opened, and is not private at first.
+    if cfg!(unix) {
+        make_readable(&File::open(temporary.path())?)?;
+    }
     sync_dir(temporary.path())?;
     let old = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(parent(path))?;
-    match fs::rename(path, old.path().join("old")) {
+    match rename(path, &old.path().join("old")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => fs::rename(temporary.keep(), path)?,
+        _ => rename(&temporary.keep(), path)?,
     }
     sync_dir(parent(path))
+}
+
+/// The first pause of [`rename`]; every other is twice as long, 1.3 s in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Renames a file or a folder. Windows refuses that while a virus scanner or an indexer has the file open, or one in the
+/// folder; they look at what is new, so it is tried again for a moment.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+    let is_momentary = |error: &io::Error| cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32 | 33));
+    repeat_while(is_momentary, FIRST_PAUSE, || fs::rename(from, to))
+}
+
+fn repeat_while<T>(
+    is_momentary: impl Fn(&io::Error) -> bool,
+    first_pause: Duration,
+    mut act: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    const PAUSES: u32 = 7;
+    for n in 0..PAUSES {
+        match act() {
+            Err(error) if is_momentary(&error) => std::thread::sleep(first_pause * (1 << n)),
+            outcome => return outcome,
+        }
+    }
+    act()
+}
+
+/// Cuts a file to its first `size` bytes. Windows does not let a file that is open for appending do that itself.
+pub(super) fn cut(path: &Path, size: u64) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_len(size)
 }
 
 /// Temporary files are private at first; results get the permissions that files usually have.
@@ -165,6 +213,46 @@ mod tests {
         assert_eq!(format!("{:#}", result.unwrap_err()), format!("cannot write {}: killed", path.display()));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["run.json"]);
+    }
+
+    #[test]
+    fn what_is_refused_for_a_moment_is_tried_again_and_what_is_refused_for_good_is_said() {
+        let is_momentary = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let outcome = |n_refusals: usize, kind: io::ErrorKind| {
+            let mut n = 0;
+            let done = repeat_while(is_momentary, Duration::ZERO, || {
+                n += 1;
+                if n > n_refusals { Ok(()) } else { Err(kind.into()) }
+            });
+            (done.map_err(|error| error.kind()), n)
+        };
+        assert_eq!(outcome(0, io::ErrorKind::PermissionDenied), (Ok(()), 1));
+        assert_eq!(outcome(7, io::ErrorKind::PermissionDenied), (Ok(()), 8));
+        assert_eq!(outcome(8, io::ErrorKind::PermissionDenied), (Err(io::ErrorKind::PermissionDenied), 8));
+        assert_eq!(outcome(1, io::ErrorKind::StorageFull), (Err(io::ErrorKind::StorageFull), 1));
+    }
+
+    #[test]
+    fn a_file_that_is_open_for_appending_goes_on_where_it_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut file = File::options().append(true).create(true).open(&path).unwrap();
+        file.write_all(b"whole\ntor").unwrap();
+        cut(&path, 6).unwrap();
+        file.write_all(b"next\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole\nnext\n");
+    }
+
+    #[test]
+    fn a_file_that_is_open_is_replaced_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        write_file(&path, b"old").unwrap();
+        let open = File::options().append(true).open(&path).unwrap();
+        write_file(&path, b"new").unwrap();
+        drop(open);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["metrics.jsonl"]);
     }
 
     #[test]

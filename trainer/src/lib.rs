@@ -15,6 +15,7 @@
 //!
 //! Files, models and data
 //! - `atomic`: files and folders that appear whole or not at all
+//! - `paths`: paths as people write them
 //! - `untrusted`: what strangers wrote, read up to a bound and without a panic
 //! - [`open_dataset`]: from a file or folder to splits of labelled rows
 //! - [`hub`]: models and datasets that are not on this machine
@@ -51,6 +52,7 @@ mod open_bundle;
 pub mod open_dataset;
 pub mod open_model;
 mod output;
+mod paths;
 mod progress;
 mod report;
 pub mod run_dir;

@@ -313,12 +313,13 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
                 }
             }
             Err(TryLockError::WouldBlock) => {
+                // Where locks keep others from reading, its number is not to be had.
                 let holder = fs::read_to_string(&path).unwrap_or_default();
-                let holder = holder.trim();
-                return Err(bad_input(anyhow!(
-                    "{}: another process (pid {holder}) is using this folder",
-                    folder.display()
-                )));
+                let holder = match holder.trim() {
+                    "" => "another process".to_owned(),
+                    pid => format!("another process (pid {pid})"),
+                };
+                return Err(bad_input(anyhow!("{}: {holder} is using this folder", folder.display())));
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),
         }

@@ -12,6 +12,7 @@ mod driver;
 mod experiment;
 mod folder;
 mod forecast;
+mod machine;
 mod overview;
 mod plan;
 mod request;

@@ -3,15 +3,15 @@
 //! candle asks for the number of threads at every matrix product: it parses `RAYON_NUM_THREADS`, and when that is not
 //! set counts the cores anew, which on Linux reads /proc/cpuinfo and costs 57 µs a call; a training step of a six-layer
 //! encoder makes over a hundred. The variable also is candle's only switch, so `--threads` has to set it. A process
-//! cannot safely change its environment once it may have threads, so it replaces itself by a copy that has it.
+//! cannot safely change its environment once it may have threads, so on Unix it replaces itself by a copy that has it.
 //!
 //! Two more switches are in the environment, and are set the same way unless the user has set them. mimalloc gives freed
 //! memory back to the system after 10 ms and faults it in again in the next step, which was 7 % of a training step's samples
 //! in a profile; training needs the same memory at every step. candle's own threads turn in a loop after each of its
 //! operations before they sleep, and take the processor from the threads that work.
 
+#[cfg(not(windows))]
 use crate::say;
-use std::process::Command;
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
@@ -26,7 +26,7 @@ const SWITCHES: [(&str, &str); 2] = [
 /// Makes this process use `asked` threads, else what `RAYON_NUM_THREADS` says, else one for each core it may use.
 ///
 /// To be called once, before any work. On Unix it may not return: the process then starts over with the variable set,
-/// keeping its process id, and comes here again.
+/// keeping its process id, and comes here again. On Windows it sets the variables of the process itself.
 pub fn fix(asked: Option<usize>) -> anyhow::Result<()> {
     let set = std::env::var(VARIABLE).ok();
     let threads = choose(asked, set.as_deref(), available());
@@ -39,7 +39,7 @@ pub fn fix(asked: Option<usize>) -> anyhow::Result<()> {
         changes.push((VARIABLE, threads.to_string()));
     }
     if !changes.is_empty() {
-        start_over(changes);
+        apply(changes);
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     Ok(())
@@ -57,8 +57,9 @@ fn choose(asked: Option<usize>, set: Option<&str>, available: usize) -> usize {
 
 /// Replaces the process; comes back only when that is not possible, and then the run is slower but the same.
 #[cfg(unix)]
-fn start_over(changes: Vec<(&str, String)>) {
+fn apply(changes: Vec<(&str, String)>) {
     use std::os::unix::process::CommandExt;
+    use std::process::Command;
     if let Ok(program) = std::env::current_exe() {
         let mut copy = Command::new(program);
         copy.args(std::env::args_os().skip(1)).envs(changes);
@@ -67,17 +68,21 @@ fn start_over(changes: Vec<(&str, String)>) {
     }
 }
 
-/// Elsewhere a process cannot be replaced; a child does the work and this one passes on how it ended.
-#[cfg(not(unix))]
-fn start_over(changes: Vec<(&str, String)>) {
-    if let Ok(program) = std::env::current_exe() {
-        let mut copy = Command::new(program);
-        copy.args(std::env::args_os().skip(1)).envs(changes);
-        match copy.status() {
-            Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-            Err(error) => say!("note: cannot restart to set the number of threads ({error}); continuing without"),
-        }
+/// Windows cannot replace a process. A child that does the work would outlive this one when it is ended, and Ctrl-C would
+/// end this one while the child still saves; so it stays one process. Only mimalloc, which reads its switch before `main`,
+/// gives memory back as it does by itself.
+#[cfg(windows)]
+#[expect(unsafe_code, reason = "there is no safe way to change the environment")]
+fn apply(changes: Vec<(&str, String)>) {
+    for (name, value) in changes {
+        // SAFETY: it is always safe on Windows, also beside other threads, by the documentation of `set_var`.
+        unsafe { std::env::set_var(name, value) };
     }
+}
+
+#[cfg(not(any(unix, windows)))]
+fn apply(_: Vec<(&str, String)>) {
+    say!("note: the number of threads cannot be set here; training may be slower");
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@
 //! exact: the softmax weight of −∞ beside a finite score is 0. Keys behind a row's last token take no part at all, which is
 //! the one deliberate difference from an eager batch of transformers, where NaN in padding spoils the row.
 //!
-//! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `avx512`, `avx2`, `wasm` and `scalar`,
-//! the loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx2` and `wasm`, behind bounds
+//! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `vector_tile`, `wasm` and `scalar`, the
+//! loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx2`, `neon` and `wasm`, behind bounds
 //! checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512
-//! `avx512` multiplies, on others gemm does unless `avx2` is asked for. `scalar` is the tile that Miri can run.
+//! `avx512` multiplies, on others gemm does unless `avx2` or `neon` is asked for. `scalar` is the tile that Miri can run.
 
 mod adamw;
 mod attention;
@@ -30,13 +30,17 @@ mod layer_norm;
 mod linear;
 mod math;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod operand;
 mod pointwise;
 mod product;
 mod scalar;
 mod small_matmul;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod vector_pack;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod vector_tile;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 

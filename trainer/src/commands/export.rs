@@ -21,6 +21,7 @@ use crate::card::{CARD, MadeBy, card};
 use crate::exit_code::ExitCode;
 use crate::open_model::{ModelSource, Weights};
 use crate::output::print;
+use crate::paths;
 use crate::run_dir;
 use crate::runner::checkpoint_files;
 use crate::say;
@@ -111,7 +112,7 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
 
 /// The record of the run that made these very weights, and as which of its models, when they still lie in its folder.
 fn run_of(source: &ModelSource) -> Option<(RunRecord, Condition)> {
-    let folder = source.folder()?.canonicalize().ok()?;
+    let folder = paths::canonical(source.folder()?).ok()?;
     let which = Condition::ALL.into_iter().find(|which| folder.ends_with(which.as_str()))?;
     let run = folder.parent()?.parent()?;
     let record = run_dir::read_record(run).unwrap_or_else(|error| {

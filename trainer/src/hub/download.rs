@@ -1,7 +1,7 @@
 //! One file of the hub into the cache: it goes on where it was cut, and is not there until it was verified.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use shared::record::SourceFile;
@@ -11,6 +11,7 @@ use super::client::{ATTEMPTS, Client, FileMetadata, pause};
 use super::error::HubError;
 use super::name::HubName;
 use super::verify::{Seen, verify};
+use crate::atomic;
 use crate::progress::Transfer;
 use crate::say;
 
@@ -82,7 +83,7 @@ fn fetch(origin: &Origin<'_>, path: &str, metadata: &FileMetadata, transfer: &mu
     let mut file = open(&incomplete).map_err(on_disk)?;
     let mut n_bytes = file.metadata().map_err(on_disk)?.len();
     if n_bytes > metadata.size {
-        file.set_len(0).map_err(on_disk)?;
+        start_over(&mut file).map_err(on_disk)?;
         n_bytes = 0;
     } else if n_bytes > 0 {
         transfer.note(&format!("{what}: resuming at byte {n_bytes} of {}", metadata.size));
@@ -106,7 +107,7 @@ fn fetch(origin: &Origin<'_>, path: &str, metadata: &FileMetadata, transfer: &mu
     }
     file.sync_all().map_err(on_disk)?;
     let seen = verify(&what, &incomplete, metadata.hash.as_ref(), REMOVED).inspect_err(|_| remove(&incomplete))?;
-    fs::rename(&incomplete, &blob).map_err(|source| HubError::Cache { path: blob, source })?;
+    atomic::rename(&incomplete, &blob).map_err(|source| HubError::Cache { path: blob, source })?;
     Ok(seen)
 }
 
@@ -125,7 +126,7 @@ fn more(
     let (starts_at, mut body) = client.bytes(name, commit, path, *n_bytes)?;
     if starts_at != *n_bytes {
         transfer.note(&format!("{what}: the server does not support ranges, so the download starts over"));
-        file.set_len(0).map_err(on_disk)?;
+        start_over(file).map_err(on_disk)?;
         transfer.go_back(*n_bytes);
         *n_bytes = 0;
     }
@@ -152,12 +153,20 @@ fn more(
     Ok(())
 }
 
-/// Opens the file of a download for appending; a cut one is continued.
+/// Opens the file of a download at its end; a cut one is continued.
 fn open(incomplete: &Path) -> io::Result<File> {
     if let Some(folder) = incomplete.parent() {
         fs::create_dir_all(folder)?;
     }
-    File::options().append(true).create(true).open(incomplete)
+    // Not for appending, with which Windows would not let it start over.
+    let mut file = File::options().write(true).create(true).truncate(false).open(incomplete)?;
+    file.seek(io::SeekFrom::End(0))?;
+    Ok(file)
+}
+
+fn start_over(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()
 }
 
 fn remove(path: &Path) {

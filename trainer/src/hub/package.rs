@@ -32,7 +32,7 @@ pub struct Fetched {
 }
 
 /// The ways to call pip, as different systems have it.
-const PIPS: [&[&str]; 3] = [&["pip3"], &["pip"], &["python3", "-m", "pip"]];
+const PIPS: [&[&str]; 4] = [&["pip3"], &["pip"], &["py", "-m", "pip"], &["python3", "-m", "pip"]];
 
 /// What the folder says about where its files came from.
 const SOURCE: &str = "source.json";

@@ -141,7 +141,7 @@ fn seconds(name: &str, set: Option<String>) -> anyhow::Result<Duration> {
 }
 
 fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {
-    match (path.strip_prefix("~/"), home) {
+    match (path.strip_prefix('~').and_then(|rest| rest.strip_prefix(std::path::is_separator)), home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     }

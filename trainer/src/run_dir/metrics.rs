@@ -24,7 +24,7 @@ impl MetricsLog {
         let bytes = fs::read(path).with_context(context)?;
         let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if complete < bytes.len() {
-            file.set_len(complete as u64).with_context(context)?;
+            atomic::cut(path, complete as u64).with_context(context)?;
         }
         Ok(Self { path: path.to_owned(), file })
     }

@@ -165,7 +165,7 @@ fn remove(folder: &Path) -> anyhow::Result<()> {
     if doomed.exists() {
         fs::remove_dir_all(&doomed).with_context(context)?;
     }
-    fs::rename(folder, &doomed).with_context(context)?;
+    atomic::rename(folder, &doomed).with_context(context)?;
     fs::remove_dir_all(&doomed).with_context(context)
 }
 

@@ -93,7 +93,9 @@ impl EventLog {
         let bytes = fs::read(&path).with_context(context)?;
         let (events, rest) = event::decode_until_broken(&bytes);
         let file = File::options().append(true).open(&path).with_context(context)?;
-        file.set_len((bytes.len() - rest.len()) as u64).with_context(context)?;
+        if !rest.is_empty() {
+            atomic::cut(&path, (bytes.len() - rest.len()) as u64).with_context(context)?;
+        }
         Ok((Self { path, file }, events))
     }
 

@@ -20,6 +20,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::folder::names;
+use super::machine::{boot, host, is_running};
 use crate::atomic;
 use crate::run_dir::take_lock_away;
 use crate::say;
@@ -163,13 +164,18 @@ impl Attempt {
         // What its process is still writing goes to a folder of its own from here on.
         for earlier in (1..number).rev() {
             let from = tries.join(earlier.to_string()).join(RUN);
-            match fs::rename(&from, path.join(RUN)) {
+            match atomic::rename(&from, &path.join(RUN)) {
                 Ok(()) => {
                     // A process that is paused or cut off still has the lock's file open.
                     take_lock_away(&path.join(RUN))?;
                     break;
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Windows moves no folder in which a process that is paused has a file open.
+                Err(error) if cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied => {
+                    say!("{}: {error}; beginning anew", from.display());
+                    break;
+                }
                 Err(error) => return Err(error).with_context(|| from.display().to_string()),
             }
         }
@@ -373,29 +379,6 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<Option<T>> 
 
 fn last_number(tries: &Path) -> anyhow::Result<Option<u32>> {
     Ok(names(tries)?.iter().filter_map(|name| name.parse().ok()).max())
-}
-
-/// The name of this machine.
-#[must_use]
-pub fn host() -> String {
-    let from_file = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let from_environment = || std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok();
-    from_file.or_else(from_environment).map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
-}
-
-/// One start of this machine, and the process numbers that count in this container: elsewhere on the machine they are other
-/// processes.
-fn boot() -> String {
-    let Ok(id) = fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return String::new() };
-    let Ok(namespace) = fs::read_link("/proc/self/ns/pid") else { return String::new() };
-    format!("{} {}", id.trim(), namespace.display())
-}
-
-/// Whether a process of this machine runs; a dead one whose end nobody has asked for does not.
-fn is_running(pid: u32) -> bool {
-    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    // The state stands behind the name, which may hold anything but ends with the last parenthesis.
-    !status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]

@@ -266,18 +266,18 @@ impl Run<'_, '_> {
             if !status.success() && !is_stopping {
                 say!("worker {number} ended: {}", how(status));
             }
-            return Ok(!status.success() && self.schedule.left().n_cells > 0 && status.code().is_none());
+            return Ok(self.schedule.left().n_cells > 0 && was_killed(status.code()));
         };
         let words = self.in_words(&task);
         let n_killed = self.killed.entry(task.clone()).or_default();
         let is_interrupted = match status.code() {
             // Its own word for an orderly end that came before it could tell.
             Some(code) if code == ExitCode::Interrupted as i32 => true,
-            Some(_) => false,
-            None => {
+            code if was_killed(code) => {
                 *n_killed += 1;
                 *n_killed <= MAX_KILLED
             }
+            _ => false,
         };
         let reason = format!("its process ended: {} (logs/worker-{number}.log has its last words)", how(status));
         let end = End { is_interrupted, reason: reason.clone() };
@@ -317,10 +317,34 @@ impl Run<'_, '_> {
     }
 }
 
+/// Whether a process had no say in how it ended: on Unix there is no code then, on Windows one of the system's, which as a
+/// number with a sign are all below 0.
+fn was_killed(code: Option<i32>) -> bool {
+    code.is_none_or(|code| code < 0)
+}
+
 fn how(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return format!("killed by signal {signal}{}", if signal == 9 { " (is memory short?)" } else { "" });
     }
     status.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_the_system_ended_was_killed_and_one_that_ended_itself_was_not() {
+        // As Windows has them: an access violation, Ctrl-C without a handler.
+        let of_windows = [0xC000_0005_u32, 0xC000_013A].map(|code| Some(code.cast_signed()));
+        for code in of_windows.into_iter().chain([None]) {
+            assert!(was_killed(code), "{code:?}");
+        }
+        for code in [ExitCode::Ok, ExitCode::Unexpected, ExitCode::BadInput, ExitCode::Interrupted, ExitCode::TryAgain]
+        {
+            assert!(!was_killed(Some(code as i32)), "{code:?}");
+        }
+    }
 }

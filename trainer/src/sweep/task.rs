@@ -91,11 +91,14 @@ impl<'a> Workshop<'a> {
             .unwrap_or_else(|_| Err(anyhow!("the program panicked; its message is above this line of the log")));
         let done = match outcome {
             Ok(done) => {
+                // Closed before its folder goes.
+                output::also_log_to(None);
                 attempt.finish()?;
                 done
             }
             // Whatever went wrong for one who was taken for dead, somebody else has come to the end.
             Err(_) if is_done(self.plan, task) => {
+                output::also_log_to(None);
                 attempt.finish()?;
                 Done::Finished(MADE_ELSEWHERE.to_owned())
             }
@@ -325,7 +328,7 @@ fn finished_cost(task: &Task, cost: Cost, attempt: &Attempt, started: Instant) -
         secs: started.elapsed().as_secs_f64(),
         peak_rss_mib: peak_rss_mib(),
         threads: rayon::current_num_threads(),
-        host: super::attempt::host(),
+        host: super::machine::host(),
         attempt: attempt.number(),
         ended,
         ..cost
@@ -362,9 +365,9 @@ fn publish_shared(
     if place.join(SHARED_MODEL).is_file() && !checkpoint_path(&place, shared.condition).is_dir() {
         // Its weights were cleaned away; what is left of it is the same.
         let old = tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent)?;
-        fs::rename(&place, old.path().join("old")).with_context(|| place.display().to_string())?;
+        atomic::rename(&place, &old.path().join("old")).with_context(|| place.display().to_string())?;
     }
-    match fs::rename(run, &place) {
+    match atomic::rename(run, &place) {
         Ok(()) => {}
         Err(_) if place.join(SHARED_MODEL).is_file() => {
             let there = fs::read(place.join(SHARED_MODEL))?;
@@ -381,7 +384,7 @@ fn publish_shared(
 fn keep_checkpoints(plan: &Plan, id: &SettingsId, run: &Path) -> anyhow::Result<()> {
     let place = plan.folder.checkpoints(id);
     atomic::create_dirs(place.parent().expect("it lies in a folder"))?;
-    fs::rename(run.join("checkpoint"), &place).with_context(|| place.display().to_string())
+    atomic::rename(&run.join("checkpoint"), &place).with_context(|| place.display().to_string())
 }
 
 /// Ends a try whose run is no longer in its folder: who takes another for dead moves the run away, and what that one wrote

@@ -17,6 +17,7 @@ use super::request::Resolve;
 use super::task::{Done, Workshop};
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
+use crate::paths;
 use crate::progress::{self, PhaseProgress};
 
 /// What a worker tells.
@@ -44,7 +45,7 @@ pub enum Told {
 /// # Errors
 /// When the sweep's folder cannot be used.
 pub fn work(folder: &Path, resolve: Resolve) -> anyhow::Result<ExitCode> {
-    let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
+    let folder = paths::canonical(folder).with_context(|| folder.display().to_string())?;
     let plan = Plan::open(&folder)?;
     std::env::set_current_dir(&plan.working_directory)
         .with_context(|| format!("the sweep's working directory {}", plan.working_directory.display()))?;

@@ -10,6 +10,8 @@ use super::product::{Activation, Operand, PackedWeight, Start, multiply};
 use super::scalar::Scalar as ScalarTile;
 use crate::instruction_set::InstructionSet;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::NativeTile;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +31,8 @@ fn by_current_set(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: 
         (InstructionSet::Avx512, _) => multiply::<Avx512>(out, a, b, start, activation),
         #[cfg(target_arch = "x86_64")]
         (InstructionSet::Avx2, _) => multiply::<Avx2>(out, a, b, start, activation),
+        #[cfg(target_arch = "aarch64")]
+        (InstructionSet::Neon, _) => multiply::<Neon>(out, a, b, start, activation),
         #[cfg(target_arch = "wasm32")]
         (InstructionSet::Wasm, _) => multiply::<NativeTile>(out, a, b, start, activation),
         (InstructionSet::Gemm, Operand::Loose(b)) => gemm_product(out, a, *b, start),
@@ -56,6 +60,8 @@ impl PackedWeight {
             InstructionSet::Avx512 => Some(Self::pack::<Avx512>(matrix)),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => Some(Self::pack::<Avx2>(matrix)),
+            #[cfg(target_arch = "aarch64")]
+            InstructionSet::Neon => Some(Self::pack::<Neon>(matrix)),
             #[cfg(target_arch = "wasm32")]
             InstructionSet::Wasm => Some(Self::pack::<NativeTile>(matrix)),
             InstructionSet::Gemm => None,

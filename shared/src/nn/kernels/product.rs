@@ -4,7 +4,7 @@
 //! panels of a few columns, `[k-block][panel][k][columns]`, which a caller that uses it more than once keeps
 //! ([`PackedWeight`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
 //! where it lies. The loops go k-block → row block → panel → group, so that a panel is read again from a near cache.
-//! What a tile is made of is its [`Microkernel`]'s: `avx512`, `avx2`, `wasm` and `scalar` have theirs.
+//! What a tile is made of is its [`Microkernel`]'s: `avx512`, `avx2`, `neon`, `wasm` and `scalar` have theirs.
 //!
 //! Invariant: every element of a product is summed in the order of k, whatever the shape.
 

@@ -11,6 +11,7 @@ use super::cell_flags;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::interrupt::Interrupt;
 use crate::output::print;
+use crate::paths;
 use crate::say;
 use crate::sweep::{self, Done, Plan, Task, Workshop};
 
@@ -102,7 +103,7 @@ pub fn work(args: &WorkerArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs the command.
 pub fn run(args: &CellArgs) -> anyhow::Result<ExitCode> {
-    let folder = args.sweep.canonicalize().map_err(bad_input).with_context(|| args.sweep.display().to_string())?;
+    let folder = paths::canonical(&args.sweep).map_err(bad_input).with_context(|| args.sweep.display().to_string())?;
     let plan = Plan::open(&folder)?;
     let task = task(&plan, args)?;
     if matches!(&task, Task::Cell(id) if plan.cell(id).is_some_and(|cell| cell.is_dropped)) {

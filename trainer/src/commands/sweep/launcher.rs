@@ -20,6 +20,7 @@ use super::cell::Stage;
 use super::cell_flags;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::output::print;
+use crate::paths;
 use crate::say;
 use crate::sweep::{self, Plan, State, Task};
 
@@ -83,7 +84,7 @@ impl Scheduler {
 
 /// Runs the command.
 pub fn run(args: &LauncherArgs) -> anyhow::Result<ExitCode> {
-    let sweep = args.sweep.canonicalize().map_err(bad_input).with_context(|| args.sweep.display().to_string())?;
+    let sweep = paths::canonical(&args.sweep).map_err(bad_input).with_context(|| args.sweep.display().to_string())?;
     let plan = Plan::open(&sweep)?;
     let left = Left::of(&plan)?;
     if left.n_failed > 0 {

@@ -19,49 +19,33 @@ unsafe impl Vectors for Avx512 {
         has_avx512()
     }
 
+    #[target_feature(enable = "avx512f")]
     #[expect(unsafe_code, reason = "as declared")]
     unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize, to: *mut f32, to_step: usize) {
-        // SAFETY: as promised by the caller.
-        unsafe { copy(from, from_step, width, n_steps, to, to_step) }
+        let mask: __mmask16 = u16::MAX >> (LANES - width);
+        for l in 0..n_steps {
+            // SAFETY: step l begins `l · from_step` and `l · to_step` elements on, and the mask keeps either access within
+            // `width`: the last one ends where the caller's promise does.
+            unsafe {
+                let run = _mm512_maskz_loadu_ps(mask, from.add(l * from_step));
+                _mm512_mask_storeu_ps(to.add(l * to_step), mask, run);
+            }
+        }
     }
 
+    #[target_feature(enable = "avx512f")]
     #[expect(unsafe_code, reason = "as declared")]
     unsafe fn transpose(from: *const f32, from_row: usize, n_squares: usize, to: *mut f32, to_step: usize) {
-        // SAFETY: as promised by the caller.
-        unsafe { transpose(from, from_row, n_squares, to, to_step) }
-    }
-}
-
-/// # Safety
-/// As [`Vectors::copy`].
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-unsafe fn copy(from: *const f32, from_step: usize, width: usize, n_steps: usize, to: *mut f32, to_step: usize) {
-    let mask: __mmask16 = u16::MAX >> (LANES - width);
-    for l in 0..n_steps {
-        // SAFETY: step l begins `l · from_step` and `l · to_step` elements on, and the mask keeps either access within
-        // `width`: the last one ends where the caller's promise does.
-        unsafe {
-            let run = _mm512_maskz_loadu_ps(mask, from.add(l * from_step));
-            _mm512_mask_storeu_ps(to.add(l * to_step), mask, run);
-        }
-    }
-}
-
-/// # Safety
-/// As [`Vectors::transpose`].
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "reads and writes through raw pointers")]
-unsafe fn transpose(from: *const f32, from_row: usize, n_squares: usize, to: *mut f32, to_step: usize) {
-    for square in 0..n_squares {
-        let mut rows = [_mm512_setzero_ps(); LANES];
-        for (r, row) in rows.iter_mut().enumerate() {
-            // SAFETY: `LANES` elements of row r < `LANES`; the last one ends where the caller's promise does.
-            *row = unsafe { _mm512_loadu_ps(from.add(r * from_row + square * LANES)) };
-        }
-        for (l, column) in transposed(&rows).into_iter().enumerate() {
-            // SAFETY: `LANES` elements of a step below `n_squares · LANES`; the last one ends where the caller's promise does.
-            unsafe { _mm512_storeu_ps(to.add((square * LANES + l) * to_step), column) };
+        for square in 0..n_squares {
+            let mut rows = [_mm512_setzero_ps(); LANES];
+            for (r, row) in rows.iter_mut().enumerate() {
+                // SAFETY: `LANES` elements of row r < `LANES`; the last one ends where the caller's promise does.
+                *row = unsafe { _mm512_loadu_ps(from.add(r * from_row + square * LANES)) };
+            }
+            for (l, column) in transposed(&rows).into_iter().enumerate() {
+                // SAFETY: `LANES` elements of a step below `n_squares · LANES`; the last one ends where the caller's promise does.
+                unsafe { _mm512_storeu_ps(to.add((square * LANES + l) * to_step), column) };
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ fn products() -> Vec<(&'static str, ProductFn)> {
             eprintln!("skipped: this processor has no {name}");
         }
     }
+    #[cfg(target_arch = "aarch64")]
+    products.push(("neon", product::<Neon>));
     #[cfg(target_arch = "wasm32")]
     products.push(("wasm", product::<NativeTile>));
     products
