@@ -19,6 +19,7 @@
 //! - [`history`]: the sentences that were tried
 //! - [`lessons`]: the guided tour
 //! - [`plan_edit`]: a plan as something that can be clicked
+//! - [`build`]: which build of the page this is
 //! - [`worker_choice`]: which of the two workers this browser can run
 //! - [`store`]: everything the page knows, and what it asks of the worker
 //! - [`components`]: the page's parts, from the whole down to one picture
@@ -27,6 +28,7 @@
 //! - [`worker`]: what the worker computes
 
 pub mod bridge;
+pub mod build;
 pub mod components;
 pub mod download;
 pub mod failure;

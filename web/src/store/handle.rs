@@ -113,7 +113,7 @@ impl Store {
             of_model.or_else(|| preview.get().map(|preview| preview.labels.clone())).unwrap_or_default()
         });
         let health = RwSignal::new(Health::Starting);
-        let bridge = Bridge::start(worker_script_url(), move |now| health.set(now));
+        let bridge = Bridge::start(&worker_script_url(), move |now| health.set(now));
         Self {
             state,
             refusals: RwSignal::new(refusals),

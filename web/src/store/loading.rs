@@ -4,6 +4,7 @@ use super::handle::Store;
 use super::known_healing::Heal;
 use super::newest::{Newest, Turn};
 use super::preview::Preview;
+use crate::build::address_of;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::protocol::{FileEntry, Load, LoadRows, Loaded, LookUpStorage, Progress, Purge, Response, RowsLoaded, Stage};
@@ -23,7 +24,7 @@ impl Store {
         let is_plan_given = location_hash().unwrap_or_default().contains("plan=");
         leptos::task::spawn_local(async move {
             let url = format!("{BUNDLES}/index.json");
-            let index = match fetch::bytes(&url).await {
+            let index = match fetch::bytes(&address_of(&url)).await {
                 Ok(Some(bytes)) => BundleIndex::parse(&bytes).map_err(|error| error.to_string()),
                 // A page that was built without models: the status line says where to bring one.
                 Ok(None) => return,
@@ -62,7 +63,7 @@ impl Store {
         let turn = self.begin_load();
         let file = format!("{url}/{}", bundle::MANIFEST);
         // Of another model's manifest nothing must be shown, nor its damage taken, should it arrive after this one's.
-        let Some(manifest) = turn.unless_outdated(fetch::bytes(&file)).await else { return };
+        let Some(manifest) = turn.unless_outdated(fetch::bytes(&address_of(&file))).await else { return };
         let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(manifest) = &manifest {
             match Preview::read(manifest.as_bytes()) {
