@@ -14,6 +14,7 @@ mod loading;
 mod newest;
 mod preview;
 mod start;
+mod steps;
 
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};
