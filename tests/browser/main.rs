@@ -10,11 +10,15 @@
 
 mod accessibility;
 mod bench;
+mod class_zip;
+mod deploy;
 mod driver;
 mod fixture;
+mod links;
 mod page;
 mod server;
 mod session;
+mod site;
 
 use fixture::{CONTROL_BUDGET, Fixture, PLAN, SEED};
 use session::with_page;
