@@ -8,8 +8,8 @@ use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{
     Answers, BUNDLE_VERSION, BaseModel, BitMix, BundleIndex, ControlEntry, Encoding, FileEntry, Files, FineTuned,
-    HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, RowHashes, ServedRows, TOKENIZER, Task, WEIGHTS, encode_delta,
-    encode_parameters,
+    HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, Outcome, RowHashes, Sample, ServedRows, TOKENIZER, Task,
+    WEIGHTS, encode_delta, encode_parameters,
 };
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash, save_weights};
 use shared::corruption::Plan;
@@ -34,6 +34,9 @@ pub const SEED: u64 = 1;
 
 /// What its control has had.
 pub const CONTROL_BUDGET: &str = "after 80 + 80 steps";
+
+/// The sentence that the bundle brings, with the healthy model's answer to it.
+pub const SAMPLE: &str = "what a fine story this is";
 
 const MAX_LENGTH: usize = 16;
 
@@ -127,7 +130,7 @@ impl Fixture {
             control: Some(control),
             quality: None,
             rows: RowHashes { training: hashes(train), healing: hashes(train), held_out: hashes(held_out) },
-            samples: Vec::new(),
+            samples: vec![sample(&config, &healthy, &tokenizer)],
         };
         let transfer_bytes = manifest.size_bytes();
         let control_accuracy = manifest.control.as_ref().unwrap().accuracy;
@@ -224,6 +227,17 @@ fn control_entry(
         answers: Answers::default(),
         predicted,
     }
+}
+
+/// What the healthy model says of [`SAMPLE`].
+fn sample(config: &ModelConfig, healthy: &Parameters, tokenizer: &Tokenizer) -> Sample {
+    let model =
+        TextClassifier::for_evaluation(config, healthy, &Kernels::for_device(&Device::Cpu), DType::F32).unwrap();
+    let rows = encode(tokenizer, &[Example::of_one_text(SAMPLE.to_owned(), 0)]);
+    let logits = logits(&model, &rows, 1, 0, |_| {}).unwrap();
+    let probabilities: Vec<f32> = softmax(&logits[0].logits).into_iter().map(|share| share as f32).collect();
+    let healthy = Outcome { label_id: predicted_class(&logits[0].logits), probabilities };
+    Sample { text: SAMPLE.to_owned(), healthy, corrupted: None, healed: None }
 }
 
 /// Good and bad things said of many things, none twice.

@@ -10,13 +10,17 @@
 
 mod accessibility;
 mod bench;
+mod class_zip;
+mod deploy;
 mod driver;
 mod everybody;
 mod files;
 mod fixture;
+mod links;
 mod page;
 mod server;
 mod session;
+mod site;
 mod words;
 
 use fixture::{CONTROL_BUDGET, Fixture, PLAN, SEED};

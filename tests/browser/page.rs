@@ -35,10 +35,14 @@
 //! | `waiting-change`, `change-back`, `change-now` | a change that waits for a healing, `<button>`s | |
 //! | `drop`, `model-facts`, `import-note` | where files are dropped, what is known of the model, what became of an import | |
 //! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
+//! | `copy-link`, `link-note`, `link` | `<button>`, what there is to say about the link, a field with it to be copied by hand | |
 //!
 //! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
 //! others in `operate`, which is shown first.
 
+mod builds;
+mod gestures;
+mod links;
 mod visitor;
 
 use crate::server::Server;
@@ -96,17 +100,24 @@ impl Page {
         self.client.title().await.expect("the page has a title")
     }
 
+    /// Runs `script` in every document from now on, before anything of the page.
+    pub async fn before_each_document(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
     /// Notes every worker that the page starts, and every message of theirs, from the next page on.
     pub async fn watch_workers(&self) {
-        let source = "window.__workers = []; window.__messages = [];
+        self.before_each_document(
+            "window.__workers = []; window.__messages = [];
             window.Worker = class extends Worker {
                 constructor(...args) {
                     super(...args);
                     __workers.push(this);
                     this.addEventListener('message', event => __messages.push(event.data));
                 }
-            };";
-        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+            };",
+        )
+        .await;
     }
 
     /// Waits until a model is there.
@@ -241,24 +252,6 @@ impl Page {
                 .map(([, body]) => JSON.parse(body)).filter(({ stage }) => stage === 'transfer');
             return [Math.max(...told.map(({ done }) => done)), told.at(-1).total]";
         serde_json::from_value(self.run(script).await).expect("bytes are whole numbers")
-    }
-
-    /// Waits until the browser keeps what the page needs without a network, then pulls the server's plug.
-    pub async fn go_offline(&self) {
-        let script = "const done = arguments[0];
-            const count = async () => {
-                const sizes = await Promise.all((await caches.keys()).map(async name =>
-                    [name, (await (await caches.open(name)).keys()).map(({ url }) => url)]));
-                const page = sizes.find(([name]) => name.startsWith('bert-heal-page-'))?.[1] ?? [];
-                const has = end => page.some(url => url.endsWith(end));
-                return page.some(url => /worker(_relaxed)?_bg.wasm$/.test(url)) && has('/') && has('index.json')
-                    && page.some(url => /app-.*_bg.wasm$/.test(url)) && sizes.some(([name]) => name.startsWith('bert-heal-models-'));
-            };
-            const wait = async () => await count() ? done(true) : setTimeout(wait, 200);
-            wait();";
-        self.client.execute_async(script, Vec::new()).await.expect("what is kept can be looked at");
-        self.server.stop();
-        self.client.refresh().await.expect("the page opens without its server");
     }
 
     /// Chooses files by their paths.

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,25 +14,61 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 
+/// How a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As it should.
+    Well,
+    /// It takes every connection and never answers.
+    Silent,
+    /// It never answers requests for files whose names end so.
+    SilentAbout(&'static [&'static str]),
+    /// It answers that it cannot now.
+    Unavailable,
+}
+
+/// What servers add to files on their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers {
+    /// `Cache-Control`. Python's server and nginx as it is installed send none, GitHub Pages `max-age=600`.
+    pub cache_control: Option<&'static str>,
+    /// The `Content-Type` of scripts, where it is a wrong one.
+    pub script_type: Option<&'static str>,
+}
+
 /// A server that remembers what it could not answer. It has a thread of its own, so that stopping it closes every
 /// connection, as pulling the plug would.
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
-    failures: Arc<Mutex<Vec<String>>>,
+    manner: Arc<Manner>,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+/// What every answer goes by.
+#[derive(Debug)]
+struct Manner {
+    headers: Headers,
+    behaviour: Mutex<Behaviour>,
+    failures: Mutex<Vec<String>>,
 }
 
 impl Server {
     /// Serves the files of `overlay`, those of `dir` where it has none, and the tiny models under `golden/`, at a free
     /// port until it is stopped or dropped.
     pub fn start(dir: &Path, overlay: &Path) -> Self {
-        let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+        Self::start_with(dir, overlay, Headers::default())
+    }
+
+    /// As [`Server::start`], with headers of its own beside `Last-Modified`, which it always sends.
+    pub fn start_with(dir: &Path, overlay: &Path, headers: Headers) -> Self {
+        let manner = Manner { headers, behaviour: Mutex::new(Behaviour::Well), failures: Mutex::default() };
+        let manner = Arc::new(manner);
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
         let app = Router::new()
             .nest_service("/golden", ServeDir::new(golden))
             .fallback_service(ServeDir::new(overlay).fallback(ServeDir::new(dir)))
-            .layer(middleware::from_fn_with_state(Arc::clone(&failures), remember_failure));
+            .layer(middleware::from_fn_with_state(Arc::clone(&manner), answer));
         let (address_sender, address) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -49,7 +85,7 @@ impl Server {
             // Dropping the runtime ends its connections.
         });
         let address = address.recv().expect("the server says where it listens");
-        Self { address, failures, running: Mutex::new(Some((stop, thread))) }
+        Self { address, manner, running: Mutex::new(Some((stop, thread))) }
     }
 
     /// Goes away: from now on nothing answers.
@@ -61,9 +97,14 @@ impl Server {
         }
     }
 
+    /// Answers in another way from now on; what waits for an answer goes on waiting.
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.manner.behaviour.lock().expect("no holder panics") = behaviour;
+    }
+
     /// The requests that were not answered with a success, with their status.
     pub fn failures(&self) -> Vec<String> {
-        self.failures.lock().expect("no holder panics").clone()
+        self.manner.failures.lock().expect("no holder panics").clone()
     }
 }
 
@@ -73,13 +114,28 @@ impl Drop for Server {
     }
 }
 
-async fn remember_failure(State(failures): State<Arc<Mutex<Vec<String>>>>, request: Request, next: Next) -> Response {
+async fn answer(State(manner): State<Arc<Manner>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
+    let behaviour = *manner.behaviour.lock().expect("no holder panics");
+    match behaviour {
+        Behaviour::Silent => std::future::pending().await,
+        Behaviour::SilentAbout(names) if names.iter().any(|name| path.ends_with(name)) => std::future::pending().await,
+        Behaviour::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Behaviour::Well | Behaviour::SilentAbout(_) => {}
+    }
+    let mut response = next.run(request).await;
     let status = response.status();
     // A file that the browser still has unchanged is no failure.
     if !status.is_success() && status != StatusCode::NOT_MODIFIED {
-        failures.lock().expect("no holder panics").push(format!("{path}: {status}"));
+        manner.failures.lock().expect("no holder panics").push(format!("{path}: {status}"));
+    }
+    let Headers { cache_control, script_type } = manner.headers;
+    let is_script = Path::new(&path).extension().is_some_and(|extension| extension == "js");
+    let script_type = script_type.filter(|_| is_script && status.is_success());
+    for (name, value) in [(header::CACHE_CONTROL, cache_control), (header::CONTENT_TYPE, script_type)] {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
     }
     response
 }

@@ -19,45 +19,112 @@ pub fn with_page<F>(hash: &str, test: F)
 where
     F: AsyncFnOnce(&Page) + 'static,
 {
-    let (dist, chromedriver) = match prerequisites() {
-        Ok(found) => found,
-        Err(reason) => {
-            match without_page(reason, variable(REQUIRE).as_deref(), variable(CI).as_deref()) {
-                Ok(skipped) => println!("{skipped}"),
-                Err(failure) => panic!("{failure}"),
-            }
-            return;
-        }
-    };
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    let local = LocalSet::new();
-    local.block_on(&runtime, async {
-        let server = Rc::new(Server::start(&dist, &Fixture::get().dir));
-        let driver = Driver::start(&chromedriver);
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities())
-            .connect(&driver.url)
-            .await
-            .expect("chromedriver opens a Chromium");
-        let origin = format!("http://{}", server.address);
-        let page = Rc::new(Page::new(client.clone(), origin.clone(), Rc::clone(&server)));
-        let url = format!("{origin}/{hash}");
-        // As a task, so that a panic comes back as a value and the browser is closed before it goes on.
-        let outcome = tokio::task::spawn_local(async move {
-            page.watch_workers().await;
-            page.open(&url).await;
-            test(&page).await;
-            page.assert_silent().await;
-        })
-        .await;
-        // A browser that crashed in the test is closed already; the test's own outcome says more.
-        let _ = client.close().await;
-        if let Err(error) = outcome {
-            std::panic::resume_unwind(error.into_panic());
-        }
-        assert_eq!(server.failures(), Vec::<String>::new(), "every file the page asks for is there");
-    });
+    Visit::to(hash).run(test);
 }
+
+/// A visit of the page: as [`with_page`] makes it, but for what is said otherwise.
+pub struct Visit {
+    address: String,
+    host: &'static str,
+    serve: Box<dyn FnOnce(&Path) -> Server>,
+    scripts: Vec<&'static str>,
+    may_miss: &'static [&'static str],
+}
+
+impl Visit {
+    /// A visit that begins at `address`, relative to the page's folder.
+    pub fn to(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            host: LOOPBACK,
+            serve: Box::new(|dist| Server::start(dist, &Fixture::get().dir)),
+            scripts: Vec::new(),
+            may_miss: &[],
+        }
+    }
+
+    /// By a host whose pages browsers do not trust: it is this machine, but neither called so nor reached by TLS.
+    pub fn at_insecure_host(mut self) -> Self {
+        self.host = INSECURE_HOST;
+        self
+    }
+
+    /// From another server; `serve` gets the folder of the built page.
+    pub fn served_by(mut self, serve: impl FnOnce(&Path) -> Server + 'static) -> Self {
+        self.serve = Box::new(serve);
+        self
+    }
+
+    /// In a browser that differs by what `script` does to every document before it loads.
+    pub fn after_script(mut self, script: &'static str) -> Self {
+        self.scripts.push(script);
+        self
+    }
+
+    /// Files that this server need not have, by the ends of their names.
+    pub fn may_miss(mut self, names: &'static [&'static str]) -> Self {
+        self.may_miss = names;
+        self
+    }
+
+    /// Opens the page in a browser with a fresh profile and runs `test` on it.
+    pub fn run<F>(self, test: F)
+    where
+        F: AsyncFnOnce(&Page) + 'static,
+    {
+        let (dist, chromedriver) = match prerequisites() {
+            Ok(found) => found,
+            Err(reason) => {
+                match without_page(reason, variable(REQUIRE).as_deref(), variable(CI).as_deref()) {
+                    Ok(skipped) => println!("{skipped}"),
+                    Err(failure) => panic!("{failure}"),
+                }
+                return;
+            }
+        };
+        let Self { address, host, serve, scripts, may_miss } = self;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let local = LocalSet::new();
+        local.block_on(&runtime, async {
+            let server = Rc::new(serve(&dist));
+            let driver = Driver::start(&chromedriver);
+            let client = ClientBuilder::new(HttpConnector::new())
+                .capabilities(capabilities())
+                .connect(&driver.url)
+                .await
+                .expect("chromedriver opens a Chromium");
+            let origin = format!("http://{host}:{}", server.address.port());
+            let page = Rc::new(Page::new(client.clone(), origin.clone(), Rc::clone(&server)));
+            let url = format!("{origin}/{address}");
+            // As a task, so that a panic comes back as a value and the browser is closed before it goes on.
+            let outcome = tokio::task::spawn_local(async move {
+                page.limit_waiting().await;
+                page.watch_workers().await;
+                for script in scripts {
+                    page.before_each_document(script).await;
+                }
+                page.open(&url).await;
+                test(&page).await;
+                page.assert_silent().await;
+            })
+            .await;
+            // A browser that crashed in the test is closed already; the test's own outcome says more.
+            let _ = client.close().await;
+            if let Err(error) = outcome {
+                std::panic::resume_unwind(error.into_panic());
+            }
+            let is_missed = |failure: &String| !may_miss.iter().any(|name| failure.contains(name));
+            let failures: Vec<String> = server.failures().into_iter().filter(is_missed).collect();
+            assert_eq!(failures, Vec::<String>::new(), "every file the page asks for is there");
+        });
+    }
+}
+
+/// The host that browsers trust without TLS.
+const LOOPBACK: &str = "127.0.0.1";
+
+/// A name of loopback that they do not trust.
+const INSECURE_HOST: &str = "teacher.test";
 
 /// Whether these tests must run: `1`, must not: `0`, or run where they can.
 const REQUIRE: &str = "BERT_HEAL_REQUIRE_BROWSER";
@@ -105,7 +172,9 @@ fn capabilities() -> Capabilities {
         .and_then(|options| options.get_mut("args"))
         .and_then(Value::as_array_mut)
         .expect("webdriver.json lists Chromium's arguments");
-    arguments.push(json!("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"));
+    arguments.push(json!(format!(
+        "--host-resolver-rules=MAP {INSECURE_HOST} {LOOPBACK}, MAP * ~NOTFOUND, EXCLUDE {LOOPBACK}"
+    )));
     arguments.push(json!("--window-size=1200,1400"));
     capabilities
 }

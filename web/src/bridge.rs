@@ -315,5 +315,7 @@ fn files_of(data: &JsValue) -> Vec<File> {
 /// A worker whose file cannot be loaded fires a bare event without a message.
 fn event_reason(event: &web_sys::Event) -> String {
     let message = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
-    message.filter(|text| !text.is_empty()).unwrap_or_else(|| "its file could not be loaded".to_owned())
+    message
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "its file could not be loaded; if the page was renewed on its server, reload it".to_owned())
 }

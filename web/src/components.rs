@@ -7,6 +7,7 @@ mod app;
 mod attention;
 mod attribution;
 mod control;
+mod copy_link;
 mod damage_panel;
 mod damage_report;
 mod dialogue;

@@ -5,13 +5,18 @@
 
 use crate::failure::Failure;
 use gloo_net::http::{Request, Response};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Reflect, Uint8Array};
 use shared::git_lfs;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::ReadableStreamDefaultReader;
+use web_sys::{ReadableStreamDefaultReader, RequestCache};
 
-/// The bytes of the file at `url`, relative to the page; `None` when there is none.
+/// The bytes of the file at `url`, relative to the page; `None` when there is none. A copy that the browser has is used
+/// only if the server says that it still holds.
 ///
 /// # Errors
 /// What the browser or the server said.
@@ -51,8 +56,19 @@ pub async fn bytes_told<E: From<String>>(
     }
 }
 
+/// What `wait` brings, unless it takes longer than `ms`.
+pub async fn within<T>(ms: u32, wait: impl Future<Output = T>) -> Option<T> {
+    let (mut wait, mut time) = (pin!(wait), pin!(TimeoutFuture::new(ms)));
+    poll_fn(|context| match wait.as_mut().poll(context) {
+        Poll::Ready(found) => Poll::Ready(Some(found)),
+        Poll::Pending => time.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
 async fn response(url: &str) -> Result<Option<Response>, String> {
-    let response = Request::get(url).send().await.map_err(|error| error.to_string())?;
+    let request = Request::get(url).cache(RequestCache::NoCache);
+    let response = request.send().await.map_err(|error| error.to_string())?;
     match response.status() {
         404 => Ok(None),
         _ if response.ok() => Ok(Some(response)),
@@ -80,4 +96,16 @@ pub async fn file_bytes(file: &web_sys::File) -> Result<Vec<u8>, Failure> {
 pub(crate) fn reason(error: &JsValue) -> String {
     let error = error.dyn_ref::<js_sys::Error>();
     error.map_or_else(|| "the browser gave no reason".to_owned(), |error| String::from(error.message()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    async fn waiting_ends_with_what_comes_or_with_the_time() {
+        assert_eq!(within(60_000, TimeoutFuture::new(1)).await, Some(()));
+        assert_eq!(within(1, std::future::pending::<()>()).await, None);
+    }
 }

@@ -3,7 +3,7 @@
 //! A lesson asks for something that the page itself then shows. It holds no results: what is revealed is what was just
 //! computed or recorded, with where to look for it.
 
-use crate::state::{Healing, N_LESSONS, Panel, State, Trained, View};
+use crate::state::{Given, Healing, N_LESSONS, Panel, State, Trained, View};
 use shared::random::Seed;
 
 /// One step of the tour.
@@ -54,6 +54,25 @@ impl Lesson {
             ..before.clone()
         }
     }
+}
+
+/// Reads an address as [`State::from_hash`] does. One that names a lesson and no plan, as a teacher types it, is that
+/// lesson as it begins, but for what the address says itself; the page always writes the plan as well.
+#[must_use]
+pub fn state_of_address(hash: &str) -> (State, Vec<String>) {
+    let (told, refusals) = State::from_hash(hash);
+    let given = Given::by_hash(hash);
+    let Some(number) = told.lesson.filter(|_| !given.has("plan")) else { return (told, refusals) };
+    let scene = LESSONS[number - 1].state(number, &told);
+    let state = State {
+        seed: if given.has("seed") { told.seed } else { scene.seed },
+        text: if given.has("text") { told.text } else { scene.text },
+        view: if given.has("view") { told.view } else { scene.view },
+        hide: if given.has("hide") { told.hide } else { scene.hide },
+        healing: told.healing,
+        ..scene
+    };
+    (state, refusals)
 }
 
 /// The tour.
@@ -230,6 +249,28 @@ mod tests {
             let state = lesson.state(i + 1, &State::default());
             assert_eq!(State::from_hash(&state.to_hash()), (state, vec![]), "{}", lesson.title);
         }
+    }
+
+    #[wasm_bindgen_test]
+    fn an_address_with_a_lesson_alone_is_that_lesson_as_it_begins() {
+        for (i, lesson) in LESSONS.iter().enumerate() {
+            let (state, refusals) = state_of_address(&format!("#lesson={}", i + 1));
+            assert_eq!((state, refusals), (lesson.state(i + 1, &State::default()), vec![]), "{}", lesson.title);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn what_an_address_says_beside_a_lesson_goes_before_it() {
+        let (state, _) = state_of_address("#lesson=2&seed=9&text=mine&view=measure&hide=&steps=7");
+        let scene = &LESSONS[1].scene;
+        assert_eq!((state.plan.as_str(), state.seed, state.text.as_str()), (scene.plan, Seed(9), "mine"));
+        assert_eq!((state.view, state.hide.len(), state.healing.steps), (View::Measure, 0, 7));
+        // What the page itself writes in a lesson is read as it is.
+        let left = State { view: View::Model, hide: [].into(), ..LESSONS[2].state(3, &State::default()) };
+        assert_eq!(state_of_address(&left.to_hash()), (left, vec![]));
+        // A view that is the default is not written, and the lesson's does not come back for it.
+        let back = State { view: View::Operate, ..LESSONS[2].state(3, &State::default()) };
+        assert_eq!(state_of_address(&back.to_hash()), (back, vec![]));
     }
 
     #[wasm_bindgen_test]

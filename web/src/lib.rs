@@ -20,6 +20,7 @@
 //! - [`import`]: sentences from a file, which join them
 //! - [`lessons`]: the guided tour
 //! - [`plan_edit`]: a plan as something that can be clicked
+//! - [`build`]: which build of the page this is
 //! - [`worker_choice`]: which of the two workers this browser can run
 //! - [`store`]: everything the page knows, and what it asks of the worker
 //! - [`translation`]: what a browser's translation does to the page's words
@@ -29,6 +30,7 @@
 //! - [`worker`]: what the worker computes
 
 pub mod bridge;
+pub mod build;
 pub mod components;
 pub mod download;
 pub mod failure;

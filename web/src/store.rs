@@ -16,6 +16,7 @@ mod on_show;
 mod preview;
 mod sentences;
 mod start;
+mod steps;
 
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};

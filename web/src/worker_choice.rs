@@ -4,6 +4,7 @@
 //! processor has it. A browser refuses a module with instructions that it does not know as a whole, so it is asked
 //! first, with a module of one function that holds one of them.
 
+use crate::build::{IsRelaxed, worker_script};
 use js_sys::{Uint8Array, WebAssembly};
 
 /// A module whose one function adds and multiplies by `f32x4.relaxed_madd`. `bench.js` has the same.
@@ -19,8 +20,8 @@ const RELAXED_SIMD_MODULE: [u8; 40] = [
 /// The script of the fastest worker that this browser can run, relative to the page, so that the page may lie in any
 /// folder.
 #[must_use]
-pub fn worker_script_url() -> &'static str {
-    if has_relaxed_simd() { "worker_relaxed_loader.js" } else { "worker_loader.js" }
+pub fn worker_script_url() -> String {
+    worker_script(if has_relaxed_simd() { IsRelaxed::Yes } else { IsRelaxed::No })
 }
 
 /// Whether this browser knows relaxed SIMD.

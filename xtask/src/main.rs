@@ -2,6 +2,7 @@
 //! `cargo xtask demo` and `cargo xtask test`.
 
 mod browser;
+mod build_names;
 mod class_zip;
 mod demo;
 mod module_circles;
@@ -29,9 +30,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run every check of continuous integration, stopping at the first that fails.
     Test(test::TestArgs),
-    /// Pack the built page into one file for a room without a network; Trunk calls it.
-    #[command(hide = true)]
+    /// Pack the built page into one file for a room without a network.
     ClassZip(class_zip::ClassZipArgs),
+    /// Name the files of a page that was just built, and pack it; Trunk calls it after each build.
+    #[command(hide = true)]
+    FinishPage(page::FinishArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(shell, &args),
         Command::Test(args) => test::run(shell, &args),
         Command::ClassZip(args) => class_zip::run(&args),
+        Command::FinishPage(args) => page::finish(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,18 +22,31 @@ impl Editor {
 
     /// Reads the plan, changes it and writes it back. A plan that cannot be read is replaced.
     pub(super) fn edit(&self, change: impl FnOnce(&mut Damage)) {
-        let Some(anatomy) = self.store.anatomy.get_untracked() else { return };
+        if let Some(text) = self.edited(change) {
+            self.store.choose(|state| state.plan = text);
+        }
+    }
+
+    /// As [`Editor::edit`], by moving a control.
+    pub(super) fn slide(&self, control: &'static str, change: impl FnOnce(&mut Damage)) {
+        let is_new = |text: &String| self.store.state.with_untracked(|state| state.plan != *text);
+        if let Some(text) = self.edited(change).filter(is_new) {
+            self.store.slide(control, |state| state.plan = text);
+        }
+    }
+
+    /// The plan after a change.
+    fn edited(&self, change: impl FnOnce(&mut Damage)) -> Option<String> {
+        let anatomy = self.store.anatomy.get_untracked()?;
         let read = self.store.plan.get_untracked().and_then(Result::ok);
-        let Some(mut damage) = read.or_else(|| Damage::read("", anatomy).ok()) else { return };
+        let mut damage = read.or_else(|| Damage::read("", anatomy).ok())?;
         if damage.groups.last().is_none_or(|group| group.parts.is_empty()) {
             damage.set_scheme(self.scheme.get_untracked());
         }
         change(&mut damage);
         let text = damage.to_text();
         // Hundreds of parts chosen one by one would be a plan that no link holds.
-        if text.len() <= MAX_PLAN_CHARS {
-            self.store.choose(|state| state.plan = text);
-        }
+        (text.len() <= MAX_PLAN_CHARS).then_some(text)
     }
 
     /// Reads something of the plan; nothing while it is wrong.

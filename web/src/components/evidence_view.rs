@@ -2,6 +2,7 @@
 
 use super::figure_card::{FigureCard, Table};
 use super::files::{DropZone, chosen};
+use crate::build::address_of;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
@@ -32,7 +33,7 @@ pub(super) fn EvidenceView() -> impl IntoView {
     let store = Store::get();
     if store.results.with_untracked(Option::is_none) {
         leptos::task::spawn_local(async move {
-            match fetch::bytes(BUNDLED).await {
+            match fetch::bytes(&address_of(BUNDLED)).await {
                 Ok(bytes) => show(store, BUNDLED, &bytes.unwrap_or_default()),
                 Err(reason) => store.fail(Failure::Transfer { file: BUNDLED.to_owned(), reason }),
             }

@@ -13,6 +13,11 @@ pub(super) fn SchemeChoice() -> impl IntoView {
         scheme.set(to);
         editor.edit(|damage| damage.set_scheme(to));
     };
+    // As `set`, but a key that is held, or pressed again and again, is one step of the browser's history.
+    let slide = move |to: Scheme| {
+        scheme.set(to);
+        editor.slide("strength", |damage| damage.set_scheme(to));
+    };
     let options = Scheme::ALL.map(Scheme::entry).map(|entry| {
         let is_chosen = move || scheme.get().keyword() == entry.keyword;
         view! { <option value=entry.keyword prop:selected=is_chosen>{entry.label}</option> }
@@ -28,7 +33,7 @@ pub(super) fn SchemeChoice() -> impl IntoView {
             if let Ok(value) = event_target_value(&event).parse::<f64>()
                 && value.is_finite()
             {
-                set(scheme.get_untracked().with_value(value.clamp(kind.least, kind.most)));
+                slide(scheme.get_untracked().with_value(value.clamp(kind.least, kind.most)));
             }
         };
         Some(view! {

@@ -27,9 +27,12 @@ pub(super) fn Sliders() -> impl IntoView {
                     min="0"
                     max=move || n_layers.get().to_string()
                     prop:value=move || ends.get().0.to_string()
+                    on:pointerdown=move |_| editor.store.hold("bottom")
+                    on:pointerup=move |_| editor.store.release()
+                    on:pointercancel=move |_| editor.store.release()
                     on:input=move |event| {
                         let n = number(&event);
-                        editor.edit(|damage| {
+                        editor.slide("bottom", |damage| {
                             let (_, top) = damage.ends();
                             damage.set_ends(n, top);
                         });
@@ -46,9 +49,12 @@ pub(super) fn Sliders() -> impl IntoView {
                     min="0"
                     max=move || n_layers.get().to_string()
                     prop:value=move || ends.get().1.to_string()
+                    on:pointerdown=move |_| editor.store.hold("top")
+                    on:pointerup=move |_| editor.store.release()
+                    on:pointercancel=move |_| editor.store.release()
                     on:input=move |event| {
                         let n = number(&event);
-                        editor.edit(|damage| {
+                        editor.slide("top", |damage| {
                             let (bottom, _) = damage.ends();
                             damage.set_ends(bottom, n);
                         });

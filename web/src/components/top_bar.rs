@@ -1,5 +1,6 @@
 //! The name of the page, what is always at hand, and the tabs.
 
+use super::copy_link::CopyLink;
 use crate::lessons::LESSONS;
 use crate::state::{Panel, State, Theme, View};
 use crate::store::Store;
@@ -17,15 +18,6 @@ const VIEWS: [(View, &str); 5] = [
 #[component]
 pub(super) fn TopBar() -> impl IntoView {
     let store = Store::get();
-    let is_copied = RwSignal::new(false);
-    let copy_link = move |_| {
-        let href = window().location().href().unwrap_or_default();
-        // Where the browser forbids it, the link is in its address bar all the same.
-        let _ = window().navigator().clipboard().write_text(&href);
-        is_copied.set(true);
-        store.announcement.set("Link copied. It recreates exactly this damage on any machine.".to_owned());
-        set_timeout(move || is_copied.set(false), std::time::Duration::from_secs(2));
-    };
     let theme = store.select(|state| state.theme);
     let next_theme = move |_| {
         store.choose(|state| {
@@ -71,9 +63,7 @@ pub(super) fn TopBar() -> impl IntoView {
                         {move || if has_lesson.get() { "End the tour" } else { "Take the tour" }}
                     </button>
                 </Show>
-                <button type="button" class="compact" on:click=copy_link>
-                    {move || if is_copied.get() { "Link copied" } else { "Copy link" }}
-                </button>
+                <CopyLink />
                 <button type="button" class="compact" on:click=next_theme>{theme_name}</button>
             </div>
         </header>

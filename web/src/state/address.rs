@@ -32,7 +32,7 @@ impl State {
     /// Reads the address; the second part says what had to be refused or clamped, a sentence each.
     #[must_use]
     pub fn from_hash(hash: &str) -> (Self, Vec<String>) {
-        let mut reader = Reader { fields: Fields::new(hash.strip_prefix('#').unwrap_or(hash)), refusals: Vec::new() };
+        let mut reader = Reader { fields: Given::by_hash(hash).0, refusals: Vec::new() };
         let default = Self::default();
         let state = Self {
             plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
@@ -56,21 +56,20 @@ impl State {
         (state, reader.refusals)
     }
 
-    /// The address part that [`State::from_hash`] reads back, with its `#`. Plan and seed are always in it, other fields
-    /// when they differ from their defaults.
+    /// The address part that [`State::from_hash`] reads back, with its `#`. Plan, seed and sentence are always in it, since
+    /// the model that is opened has its own; other fields when they differ from their defaults.
     ///
     /// # Panics
     /// Never: writing to a `String` does not fail.
     #[must_use]
     pub fn to_hash(&self) -> String {
         let default = Self::default();
-        let mut hash = format!("#plan={}&seed={}", encode(&self.plan), self.seed.0);
+        let mut hash = format!("#plan={}&seed={}&text={}", encode(&self.plan), self.seed.0, encode(&self.text));
         let mut add = |field: &str, value: String, is_default: bool| {
             if !is_default {
                 write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
             }
         };
-        add("text", self.text.clone(), self.text == default.text);
         add("bundle", self.bundle.clone(), self.bundle == default.bundle);
         add("view", self.view.word().to_owned(), self.view == default.view);
         add("lesson", self.lesson.unwrap_or(0).to_string(), self.lesson.is_none());
@@ -89,7 +88,26 @@ impl State {
     }
 }
 
+/// The words that an address holds itself: what it leaves out is up to the lesson and the model.
+#[derive(Debug)]
+pub struct Given(Fields);
+
+impl Given {
+    /// The words of `hash`.
+    #[must_use]
+    pub fn by_hash(hash: &str) -> Self {
+        Self(Fields::new(hash.strip_prefix('#').unwrap_or(hash)))
+    }
+
+    /// Whether one of them is `word`, whatever it is set to.
+    #[must_use]
+    pub fn has(&self, word: &str) -> bool {
+        self.0.get(word).is_some()
+    }
+}
+
 /// The fields as a browser's `URLSearchParams` reads them, without a browser.
+#[derive(Debug)]
 struct Fields(Vec<(String, String)>);
 
 impl Fields {

@@ -1,6 +1,6 @@
 //! The round trip of a state through the address, and what the address refuses.
 
-use super::super::{Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
+use super::super::{Given, Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
 use super::{Fields, encode};
 use crate::failure::Failure;
 use shared::random::Seed;
@@ -48,8 +48,17 @@ fn every_word_reads_back_as_its_value() {
 
 #[wasm_bindgen_test]
 fn plan_stays_readable_in_the_address() {
-    let hash = state("bitflip:1e-6,exponent@layers:0-2/attention.query", 7).to_hash();
-    assert_eq!(hash, "#plan=bitflip:1e-6,exponent@layers:0-2/attention.query&seed=7");
+    let plan = "bitflip:1e-6,exponent@layers:0-2/attention.query";
+    let hash = State { text: "a b".to_owned(), ..state(plan, 7) }.to_hash();
+    assert_eq!(hash, format!("#plan={plan}&seed=7&text=a%20b"));
+}
+
+#[wasm_bindgen_test]
+fn address_says_the_sentence_also_when_it_is_the_default() {
+    let given = |hash: &str| ["plan", "seed", "text", "view", "hide"].map(|word| Given::by_hash(hash).has(word));
+    assert_eq!(given(&State::default().to_hash()), [true, true, true, false, false]);
+    assert_eq!(given("#seed=7"), [false, true, false, false, false]);
+    assert_eq!(given("#unplan=1&text=&hide=plan&view="), [false, false, true, true, true]);
 }
 
 #[wasm_bindgen_test]

@@ -3,6 +3,7 @@
 use super::known_healing::Heal;
 use super::newest::{Lane, Lanes, Newest};
 use super::preview::Preview;
+use super::steps::Steps;
 use crate::bridge::{Bridge, Health};
 use crate::failure::Failure;
 use crate::history::History;
@@ -94,6 +95,8 @@ pub struct Store {
     pub revision: RwSignal<u64>,
     pub(super) bridge: StoredValue<Bridge, LocalStorage>,
     pub(super) lanes: StoredValue<Lanes, LocalStorage>,
+    /// What of the changes is a step of the browser's history.
+    pub(super) steps: StoredValue<Steps, LocalStorage>,
     /// Models that were asked for.
     pub(super) loads: StoredValue<Newest, LocalStorage>,
     /// Healings that were started, each of which is outdated once its model is gone.
@@ -120,7 +123,7 @@ impl Store {
         });
         let heal = RwSignal::new(Heal::default());
         let health = RwSignal::new(Health::Starting);
-        let bridge = Bridge::start(worker_script_url(), move |now| health.set(now));
+        let bridge = Bridge::start(&worker_script_url(), move |now| health.set(now));
         Self {
             state,
             refusals: RwSignal::new(refusals),
@@ -158,6 +161,7 @@ impl Store {
             revision: RwSignal::new(0),
             bridge: StoredValue::new_local(bridge),
             lanes: StoredValue::new_local(Lanes::default()),
+            steps: StoredValue::new_local(Steps::default()),
             loads: StoredValue::new_local(Newest::default()),
             heals: StoredValue::new_local(Newest::default()),
         }
@@ -174,8 +178,26 @@ impl Store {
 
     /// Changes what the visitor chose; the address, and with it the browser's history, follows.
     pub fn choose(&self, change: impl FnOnce(&mut State)) {
+        self.steps.update_value(Steps::choose);
         self.refusals.update(Vec::clear);
         self.state.update(change);
+    }
+
+    /// Changes what the visitor chooses by moving `control`: one step of the history, however far it is moved.
+    pub fn slide(&self, control: &'static str, change: impl FnOnce(&mut State)) {
+        self.steps.update_value(|steps| steps.slide(control, js_sys::Date::now()));
+        self.refusals.update(Vec::clear);
+        self.state.update(change);
+    }
+
+    /// The pointer takes hold of `control`, which moves until [`Store::release`].
+    pub fn hold(&self, control: &'static str) {
+        self.steps.update_value(|steps| steps.hold(control));
+    }
+
+    /// The pointer lets go of the control that it held.
+    pub fn release(&self) {
+        self.steps.update_value(Steps::release);
     }
 
     /// Whether a part of the state is what `read` says; changes only when that changes.

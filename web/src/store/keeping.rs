@@ -1,17 +1,20 @@
 //! The address, which outlives a reload.
 
 use super::handle::Store;
+use super::steps::Steps;
+use crate::lessons::state_of_address;
 use crate::state::State;
 use leptos::{ev, prelude::*};
 
 impl Store {
-    /// Keeps the address and the state the same. A change of the plan, the seed, the view or the lesson is a step in the
-    /// browser's history; smaller ones replace the address.
+    /// Keeps the address and the state the same. What the visitor chose of the plan, the seed, the view or the lesson is a
+    /// step in the browser's history; everything else replaces the address.
     pub(super) fn follow_address(&self) {
         let store = *self;
         let listener = window_event_listener(ev::popstate, move |_| {
             let hash = location_hash().unwrap_or_default();
-            let (state, refusals) = State::from_hash(&hash);
+            let (state, refusals) = state_of_address(&hash);
+            store.steps.update_value(Steps::leave);
             if store.state.with_untracked(|now| *now != state) {
                 store.state.set(state);
             }
@@ -21,12 +24,14 @@ impl Store {
         Effect::new(move |before: Option<State>| {
             let state = store.state.get();
             let hash = state.to_hash();
-            let is_step = before.as_ref().is_some_and(|before| {
-                before.plan != state.plan
-                    || before.seed != state.seed
-                    || before.view != state.view
-                    || before.lesson != state.lesson
-            });
+            let is_chosen = store.steps.try_update_value(Steps::take).unwrap_or_default();
+            let is_step = is_chosen
+                && before.as_ref().is_some_and(|before| {
+                    before.plan != state.plan
+                        || before.seed != state.seed
+                        || before.view != state.view
+                        || before.lesson != state.lesson
+                });
             // An address that was opened without any choice stays as it is.
             let is_first = before.is_none();
             let now = location_hash().unwrap_or_default();

@@ -4,9 +4,11 @@ use super::handle::Store;
 use super::known_healing::Heal;
 use super::newest::{Newest, Turn};
 use super::preview::Preview;
+use crate::build::address_of;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::protocol::{FileEntry, Load, LoadRows, Loaded, LookUpStorage, Progress, Purge, Response, RowsLoaded, Stage};
+use crate::state::{Given, State};
 use leptos::prelude::*;
 use shared::bundle::{self, BundleIndex};
 use std::sync::Arc;
@@ -15,15 +17,36 @@ use web_sys::File;
 /// Where the bundles lie, relative to the page.
 const BUNDLES: &str = "bundles";
 
+/// What the page takes over of a bundle that is opened.
+#[derive(Clone, Copy)]
+struct Taken {
+    /// The plan of its damage.
+    plan: bool,
+    /// The seed of its damage.
+    seed: bool,
+    /// Its first sentence.
+    text: bool,
+}
+
+impl Taken {
+    const ALL: Self = Self { plan: true, seed: true, text: true };
+    const NONE: Self = Self { plan: false, seed: false, text: false };
+
+    /// All but what the address says. A plan comes with its seed, and a lesson with both.
+    fn but_for(given: &Given) -> Self {
+        let plan = !given.has("plan") && !given.has("lesson");
+        Self { plan, seed: plan && !given.has("seed"), text: !given.has("text") }
+    }
+}
+
 impl Store {
     /// Opens the bundle that the address names, or the page's first.
     pub(super) fn open_first_bundle(&self) {
         let store = *self;
-        // A plan that stands in the address is kept, whatever the bundle was damaged with.
-        let is_plan_given = location_hash().unwrap_or_default().contains("plan=");
+        let taken = Taken::but_for(&Given::by_hash(&location_hash().unwrap_or_default()));
         leptos::task::spawn_local(async move {
             let url = format!("{BUNDLES}/index.json");
-            let index = match fetch::bytes(&url).await {
+            let index = match fetch::bytes(&address_of(&url)).await {
                 Ok(Some(bytes)) => BundleIndex::parse(&bytes).map_err(|error| error.to_string()),
                 // A page that was built without models: the status line says where to bring one.
                 Ok(None) => return store.is_opening.set(false),
@@ -32,7 +55,7 @@ impl Store {
             match index {
                 Ok(index) => {
                     store.bundles.set(index.bundles);
-                    store.open_bundle(is_plan_given).await;
+                    store.open_bundle(taken).await;
                 }
                 Err(reason) => {
                     store.is_opening.set(false);
@@ -48,10 +71,10 @@ impl Store {
         self.choose(|state| name.clone_into(&mut state.bundle));
         self.preview.set(None);
         self.is_opening.set(true);
-        leptos::task::spawn_local(async move { store.open_bundle(false).await });
+        leptos::task::spawn_local(async move { store.open_bundle(Taken { text: false, ..Taken::ALL }).await });
     }
 
-    async fn open_bundle(&self, is_plan_kept: bool) {
+    async fn open_bundle(&self, taken: Taken) {
         let wanted = self.state.with_untracked(|state| state.bundle.clone());
         let bundles = self.bundles.get_untracked();
         let entry = bundles.iter().find(|entry| entry.name == wanted).or(bundles.first());
@@ -66,11 +89,11 @@ impl Store {
         let turn = self.begin_load();
         let file = format!("{url}/{}", bundle::MANIFEST);
         // Of another model's manifest nothing must be shown, nor its damage taken, should it arrive after this one's.
-        let Some(manifest) = turn.unless_outdated(fetch::bytes(&file)).await else { return };
+        let Some(manifest) = turn.unless_outdated(fetch::bytes(&address_of(&file))).await else { return };
         let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(manifest) = &manifest {
             match Preview::read(&entry.name, manifest.as_bytes()) {
-                Ok(preview) => self.show_preview(preview, is_plan_kept),
+                Ok(preview) => self.show_preview(preview, taken),
                 Err(reason) => self.fail(Failure::Transfer { file, reason }),
             }
         }
@@ -78,16 +101,20 @@ impl Store {
         self.load(turn, Load::Bundle { url, manifest }, &[]);
     }
 
-    fn show_preview(&self, preview: Preview, is_plan_kept: bool) {
-        if let Some((plan, seed)) = preview.damage.clone().filter(|_| !is_plan_kept) {
-            self.state.update(|state| (state.plan, state.seed) = (plan, seed));
-        }
+    fn show_preview(&self, preview: Preview, taken: Taken) {
+        let (plan, seed) = preview.damage.clone().unzip();
         let first = preview.samples.first().map(|sample| sample.text.clone());
-        let is_untouched = self.state.with_untracked(|state| {
-            state.text == crate::state::State::default().text && preview.sample(&state.text).is_none()
-        });
-        if let Some(text) = first.filter(|_| is_untouched) {
-            self.state.update(|state| state.text = text);
+        let is_untouched = self
+            .state
+            .with_untracked(|state| state.text == State::default().text && preview.sample(&state.text).is_none());
+        let (plan, seed) = (plan.filter(|_| taken.plan), seed.filter(|_| taken.seed));
+        let text = first.filter(|_| taken.text && is_untouched);
+        if plan.is_some() || seed.is_some() || text.is_some() {
+            self.state.update(|state| {
+                state.plan = plan.unwrap_or_else(|| std::mem::take(&mut state.plan));
+                state.seed = seed.unwrap_or(state.seed);
+                state.text = text.unwrap_or_else(|| std::mem::take(&mut state.text));
+            });
         }
         self.preview.set(Some(Arc::new(preview)));
     }
@@ -192,7 +219,7 @@ impl Store {
         self.is_opening.set(true);
         self.bridge.with_value(crate::bridge::Bridge::restart);
         let store = *self;
-        leptos::task::spawn_local(async move { store.open_bundle(true).await });
+        leptos::task::spawn_local(async move { store.open_bundle(Taken::NONE).await });
     }
 
     /// Looks up what is kept in the browser.

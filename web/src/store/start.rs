@@ -2,14 +2,14 @@
 
 use super::handle::Store;
 use super::sentences;
-use crate::state::State;
+use crate::lessons::state_of_address;
 use leptos::prelude::*;
 
 impl Store {
     /// Starts the worker and hands the store to all components.
     #[must_use]
     pub fn provide() -> Self {
-        let (state, refusals) = State::from_hash(&location_hash().unwrap_or_default());
+        let (state, refusals) = state_of_address(&location_hash().unwrap_or_default());
         let store = Self::new(state, refusals, sentences::history());
         provide_context(store);
         store.follow_address();

@@ -45,7 +45,7 @@ pub(super) async fn load(task: &Task<Load>, url: &str, manifest: Option<String>)
         } else {
             is_cached = false;
             let address = format!("{url}{}", file.name);
-            let bytes = transfer(task, &address, |n| {
+            let bytes = transfer(task, &address, &version(&file.sha256), |n| {
                 task.progress(Stage::Transfer, (n_before + n).min(total), total);
             })
             .await?;
@@ -64,19 +64,30 @@ pub(super) async fn load(task: &Task<Load>, url: &str, manifest: Option<String>)
         task.check()?;
     }
 
-    let served = rows_beside(task, &url, &manifest, &mut notes).await?;
+    let served = rows_beside(task, &url, &manifest, &manifest_bytes, &mut notes).await?;
     let source = ModelSource::Bundle { url, is_cached };
     let mut contents = contents.into_iter();
     let (tokenizer, weights) = (contents.next().unwrap_or_default(), contents.next().unwrap_or_default());
     open_bundle(task, manifest, weights, &tokenizer, contents.next(), served, source, notes).await
 }
 
+/// What is added to a file's address, so that a browser does not take an older file of the same name for it.
+fn version(sha256: &str) -> String {
+    format!("?v={}", sha256.get(..16).unwrap_or(sha256))
+}
+
 /// A whole file; `on_bytes` hears how many of its bytes are there.
 ///
 /// # Errors
 /// [`Failure::Transfer`] when it does not arrive as a whole.
-async fn transfer(task: &Pending, url: &str, mut on_bytes: impl FnMut(u64)) -> Result<Vec<u8>, Interruption> {
-    let told = fetch::bytes_told(url, |n| {
+async fn transfer(
+    task: &Pending,
+    url: &str,
+    version: &str,
+    mut on_bytes: impl FnMut(u64),
+) -> Result<Vec<u8>, Interruption> {
+    let address = format!("{url}{version}");
+    let told = fetch::bytes_told(&address, |n| {
         task.check().map_err(GivenUp::Interrupted)?;
         on_bytes(n);
         Ok(())
@@ -104,17 +115,30 @@ fn missing(url: &str) -> Interruption {
     Failure::Transfer { file: url.to_owned(), reason: "the server has no such file".to_owned() }.into()
 }
 
+/// How long the server may be silent about rows of which the browser has a copy.
+const PATIENCE_MS: u32 = 4_000;
+
 /// The rows that are served beside a bundle, if they are.
 async fn rows_beside(
     task: &Pending,
     url: &str,
     manifest: &Manifest,
+    manifest_bytes: &[u8],
     notes: &mut Vec<String>,
 ) -> Result<Option<Rows>, Interruption> {
     let address = format!("{url}{}", bundle::ROWS);
-    let fetched = match transfer(task, &address, |_| {}).await {
-        Err(Interruption::Cancelled) => return Err(Interruption::Cancelled),
-        fetched => fetched.ok(),
+    // They have no hash of their own, but belong to the manifest.
+    let version = version(&hex::encode(Sha256::digest(manifest_bytes)));
+    let fetched = transfer(task, &address, &version, |_| {});
+    let copy = kept(task, &address, None).await;
+    let fetched = if copy.is_some_and(|bytes| ServedRows::parse(manifest, &bytes).is_ok()) {
+        fetch::within(PATIENCE_MS, fetched).await
+    } else {
+        Some(fetched.await)
+    };
+    let fetched = match fetched {
+        Some(Err(Interruption::Cancelled)) => return Err(Interruption::Cancelled),
+        fetched => fetched.and_then(Result::ok),
     };
     let Some(bytes) = kept(task, &address, fetched).await else {
         notes.push(
