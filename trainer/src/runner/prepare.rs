@@ -17,7 +17,7 @@ use shared::checkpoint::{
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
 use shared::model::ModelConfig;
-use shared::nn::Kernels;
+use shared::nn::{Activations, Kernels};
 use shared::random::Seed;
 use shared::record::{
     DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows, TextLine,
@@ -59,6 +59,8 @@ pub struct RunRequest<'a> {
     pub seeds: Seeds,
     /// `--device`.
     pub device: DeviceChoice,
+    /// `--recompute`.
+    pub activations: Activations,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -114,6 +116,8 @@ pub struct Prepared {
     pub device_name: String,
     /// What computes, as far as it decides the bits.
     pub numerics: Numerics,
+    /// What training keeps between its passes, which decides no bit.
+    pub activations: Activations,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -147,6 +151,9 @@ impl Prepared {
             .map(|text| Selection::parse(text).map_err(bad_input).context("--freeze"))
             .transpose()?;
         let (device, device_name) = device::open(request.device)?;
+        if request.activations == Activations::Recomputed && !device.is_cpu() {
+            return Err(bad_input(anyhow!("--recompute: expected a CPU, got {device_name}")));
+        }
         let source = ModelSource::open(request.model, None, request.weights)?;
         let anatomy = source.config.anatomy();
         let resolved =
@@ -224,6 +231,7 @@ impl Prepared {
             numerics: numerics(&device, &Kernels::for_device(&device), dtype),
             device,
             device_name,
+            activations: request.activations,
             save_steps: request.save_steps,
             dump: request.dump,
             models: request.models,
@@ -274,6 +282,7 @@ impl Prepared {
             device: self.device.clone(),
             device_name: self.device_name.clone(),
             numerics: self.numerics.clone(),
+            activations: self.activations,
             save_steps: self.save_steps,
             dump: None,
             models,
@@ -322,7 +331,7 @@ impl Prepared {
     /// The kernels for the run's device.
     #[must_use]
     pub fn kernels(&self) -> Kernels {
-        Kernels::for_device(&self.device)
+        Kernels { activations: self.activations, ..Kernels::for_device(&self.device) }
     }
 
     /// The id of the padding token.
