@@ -7,16 +7,16 @@ use shared::Error;
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath};
-use shared::nn::{Kernel, Kernels};
+use shared::nn::{Activations, Kernel, Kernels};
 use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A fine-tuning whose classifier has weights `scale` times as large as usual.
-fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
+fn fine_tuning(scale: f32, max_grad_norm: f64, kernels: Kernels) -> FineTuning {
     let config = serde_json::json!({
-        "model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 32, "max_position_embeddings": 16, "id2label": {"0": "a", "1": "b"}
     });
     let config = ModelConfig::from_json(config.to_string().as_bytes()).unwrap();
@@ -30,12 +30,12 @@ fn fine_tuning(scale: f32, max_grad_norm: f64, kernel: Kernel) -> FineTuning {
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     // Of two rows that are alike but for their labels, one is predicted wrongly.
     let rows = Arc::new(vec![row(0), row(1)]);
-    FineTuning::new(&config, parameters, rows, &args, seeds, Kernels::all(kernel), &Device::Cpu).unwrap()
+    FineTuning::new(&config, parameters, rows, &args, seeds, kernels, &Device::Cpu).unwrap()
 }
 
 #[test]
 fn a_step_without_batches_is_an_error_and_counts_for_nothing() {
-    let mut fine_tuning = fine_tuning(1.0, 1.0, Kernel::Fused);
+    let mut fine_tuning = fine_tuning(1.0, 1.0, Kernels::all(Kernel::Fused));
     let error = fine_tuning.step_on(Vec::new(), &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "training: an optimiser step needs at least one batch, got none");
     assert_eq!(fine_tuning.steps_done(), 0);
@@ -45,7 +45,7 @@ fn a_step_without_batches_is_an_error_and_counts_for_nothing() {
 #[test]
 fn a_gradient_whose_square_overflows_is_divergence() {
     for kernel in [Kernel::Fused, Kernel::Composite] {
-        let mut fine_tuning = fine_tuning(1e24, 0.0, kernel);
+        let mut fine_tuning = fine_tuning(1e24, 0.0, Kernels::all(kernel));
         let before: Vec<_> = fine_tuning.parameters().paths().collect();
         let values = |fine_tuning: &FineTuning| -> Vec<Vec<f32>> {
             before.iter().map(|path| fine_tuning.parameters().to_vec(*path).unwrap()).collect()
@@ -64,7 +64,7 @@ fn a_gradient_whose_square_overflows_is_divergence() {
 #[test]
 fn a_large_gradient_that_is_clipped_is_a_step() {
     for kernel in [Kernel::Fused, Kernel::Composite] {
-        let mut fine_tuning = fine_tuning(1e24, 1.0, kernel);
+        let mut fine_tuning = fine_tuning(1e24, 1.0, Kernels::all(kernel));
         let path = ParameterPath::weight(Module::Pooler);
         let old = fine_tuning.parameters().to_vec(path).unwrap();
         let report = fine_tuning.step().unwrap();
@@ -73,4 +73,20 @@ fn a_large_gradient_that_is_clipped_is_a_step() {
         assert!(old.iter().zip(&new).any(|(old, new)| old != new), "{kernel:?}");
         assert!(new.iter().all(|w| w.is_finite()));
     }
+}
+
+/// With dropout, as a model's config has it: the second forward pass of a layer has to drop what the first did.
+#[test]
+fn recomputed_activations_train_to_the_same_bits() {
+    let trained = |activations| {
+        let kernels = Kernels { activations, ..Kernels::all(Kernel::Fused) };
+        let mut fine_tuning = fine_tuning(1.0, 1.0, kernels);
+        let losses: Vec<u64> = (0..3).map(|_| fine_tuning.step().unwrap().loss.to_bits()).collect();
+        let parameters = fine_tuning.into_parameters();
+        let bits = |path| parameters.to_vec(path).unwrap().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        (losses, parameters.paths().map(bits).collect::<Vec<_>>())
+    };
+    let kept = trained(Activations::Kept);
+    assert!(kept.0[0] != kept.0[2], "nothing was trained");
+    assert!(trained(Activations::Recomputed) == kept);
 }

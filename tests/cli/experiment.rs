@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shared::Condition;
 use shared::checkpoint::{OtherClasses, save_weights};
+use shared::nn::Activations;
 use shared::record::{MetricsLine, Seeds};
 use shared::training::TrainingArgs;
 use trainer::dataset_request::DatasetRequest;
@@ -180,6 +181,7 @@ fn a_fine_tuning_interrupted_after_every_step_ends_with_the_bits_of_an_undisturb
         max_length: Some(32),
         seeds: Seeds::all(3),
         device: DeviceChoice::Cpu,
+        activations: Activations::Kept,
         save_steps: 1000,
         dump: None,
         models: Models::Keep,

@@ -131,7 +131,7 @@ fn every_command_has_examples_and_they_are_what_it_takes() {
 fn the_documented_commands_have_the_documented_flags() {
     let training = "learning-rate batch-size epochs max-steps max-length warmup-ratio weight-decay max-grad-norm \
                     gradient-accumulation-steps dropout dtype device seed seed-corruption seed-head seed-data \
-                    train-limit validation-limit test-limit freeze group-by-length early-stopping";
+                    train-limit validation-limit test-limit freeze group-by-length early-stopping recompute";
     let all = [
         ("quickstart", ""),
         ("fetch", "revision offline json"),

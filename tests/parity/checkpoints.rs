@@ -1,9 +1,14 @@
 //! Every form in which Hugging Face has written these checkpoints.
 
+use candle_core::Device;
 use shared::Error;
-use shared::checkpoint::{Checkpoint, CheckpointError, HeadOrigin, WeightFile, save_weights};
+use shared::checkpoint::{
+    Checkpoint, CheckpointError, HeadOrigin, OtherClasses, WeightFile, WeightsHash, save_weights,
+};
 use shared::model::{ForwardMode, Module, ParameterPath};
 use shared::nn::{Kernel, Kernels};
+use shared::random::Seed;
+use trainer::open_model::{ModelSource, Weights};
 
 use crate::files::{options, weight_files};
 use crate::harness::{Expected, FORWARD_TOLERANCE, MODELS, assert_close, config, floats, load, model};
@@ -135,4 +140,32 @@ fn damaged_weights_are_refused_with_the_tensor_and_both_shapes() {
     twice.extend(weight_files("variants/tiny-bert-gamma-beta"));
     let error = Checkpoint::load(&bert, twice, &options(None)).unwrap_err();
     assert!(matches!(error, Error::Checkpoint(CheckpointError::Duplicate { .. })), "{error}");
+}
+
+/// What the kernel counts for this thread: bytes that were read from anywhere. None where it does not count.
+fn bytes_read_by_this_thread() -> Option<u64> {
+    let counters = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    counters.lines().find_map(|line| line.strip_prefix("rchar: ")?.trim().parse().ok())
+}
+
+#[test]
+fn the_weights_on_disk_are_read_once() {
+    let folder = crate::files::path("tiny-bert");
+    let n_bytes = crate::files::read("tiny-bert/model.safetensors").len() as u64;
+    // All reads on one thread, whose bytes are counted apart from those of other tests.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let n_read = pool.install(|| {
+        let source = ModelSource::open(&folder.to_string_lossy(), None, Weights::Read).unwrap();
+        let before = bytes_read_by_this_thread()?;
+        let hash = WeightsHash::Wanted;
+        source.load_with(None, OtherClasses::default(), Seed(0), &Device::Cpu, hash).unwrap();
+        Some(bytes_read_by_this_thread()? - before)
+    });
+    let Some(n_read) = n_read else {
+        eprintln!("skipped: this system does not count what a thread reads");
+        return;
+    };
+    // Beside the tensors, which are most of it, the header twice: for what it claims before anything is believed, and
+    // for what it says.
+    assert!(n_read >= n_bytes && n_read < n_bytes + n_bytes / 2, "{n_read} bytes were read of a file of {n_bytes}");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use shared::checkpoint::{LoadOptions, WeightFile, WeightsHash};
-use shared::nn::{Kernel, Kernels};
+use shared::nn::{Activations, Kernel, Kernels};
 use shared::random::Seed;
 
 pub fn path(relative: &str) -> PathBuf {
@@ -46,6 +46,7 @@ pub fn kernel_sets() -> Vec<(&'static str, Kernels)> {
     let single = Kernels { encoder_layer: off, ..Kernels::all(Kernel::Fused) };
     vec![
         ("all fused", Kernels::all(Kernel::Fused)),
+        ("recomputed", Kernels { activations: Activations::Recomputed, ..Kernels::all(Kernel::Fused) }),
         ("all composite", Kernels::all(Kernel::Composite)),
         ("encoder layer composite", single),
         ("linear composite", Kernels { linear: off, ..single }),

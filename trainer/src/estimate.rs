@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use serde::Serialize;
-use shared::model::{Kind, ModelConfig, Module, ParameterPath};
+use shared::model::{ModelConfig, Module, ParameterPath};
+use shared::nn::Activations;
 
 const F32_BYTES: usize = 4;
 
@@ -44,19 +45,30 @@ pub struct MemoryEstimate {
 }
 
 /// Counts memory. `is_frozen` says which parameters are not trained.
+///
+/// The sum is a bound: activations are released layer by layer while gradients come to be, and a table's gradient has only the
+/// rows that a batch reads.
 #[must_use]
-pub fn memory(config: &ModelConfig, shape: StepShape, is_frozen: impl Fn(ParameterPath) -> bool) -> MemoryEstimate {
+pub fn memory(
+    config: &ModelConfig,
+    shape: StepShape,
+    kept: Activations,
+    is_frozen: impl Fn(ParameterPath) -> bool,
+) -> MemoryEstimate {
     let n_elements = |path: ParameterPath| config.shape_of(path).iter().product::<usize>();
     let paths = config.parameters();
     let all: usize = paths.iter().map(|path| n_elements(*path)).sum();
     let trained: usize = paths.iter().filter(|path| !is_frozen(**path)).map(|path| n_elements(*path)).sum();
     let n_tokens = shape.batch_size * shape.n_tokens;
     let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-    // As if every operation of a layer kept its result. The fused layer keeps fewer, which leaves room for the gradients
-    // in flight: measured peaks lay 3 to 9 % below the sum. Query, key, value, context, attention output, its sum, its norm, feed-forward output, its dropout, sum and norm;
-    // some also have dropout behind the attention output. Inside the feed-forward network: before and after GELU.
-    let of_hidden_size = 11 + usize::from(config.architecture.family().drops_attention_output);
-    let layer = n_tokens * (of_hidden_size * hidden + 2 * inner);
+    // What the fused layer reads again: query, key, value, context and the inputs of both norms; before GELU; and the
+    // layer's result, which is the input of the next.
+    let inside = n_tokens * (6 * hidden + inner);
+    let result = n_tokens * hidden;
+    let layer = match kept {
+        Activations::Kept => inside + result,
+        Activations::Recomputed => result,
+    };
     let embeddings = n_tokens * hidden * 6; // words, plus positions, plus types, each sum, norm, dropout
     // Layers below the lowest trained parameter keep nothing.
     let n_kept = match paths.iter().find(|path| !is_frozen(**path)).map(|path| path.module) {
@@ -65,10 +77,13 @@ pub fn memory(config: &ModelConfig, shape: StepShape, is_frozen: impl Fn(Paramet
         _ => config.n_layers,
     };
     let activations = n_kept * layer + if n_kept == config.n_layers { embeddings } else { n_tokens * hidden };
-    // The widest gradients in flight, and the word embeddings' gradient while it is added to zeros.
-    let words = ParameterPath { module: Module::WordEmbeddings, kind: Kind::Weight };
-    let table = if is_frozen(words) { 0 } else { n_elements(words) };
-    let workspace = (3 * n_tokens * inner).max(2 * table);
+    // The gradients of what is inside one layer, of its input and of its result; its weights, packed. Of a layer that is
+    // computed once more also what is inside.
+    let weights = 4 * hidden * hidden + 2 * hidden * inner;
+    let again = if kept == Activations::Recomputed && n_kept > 0 { inside } else { 0 };
+    let in_flight = n_tokens * (8 * hidden + inner) + weights + again;
+    // Buffers are handed from step to step, and as many more are kept as an eighth of those in use.
+    let workspace = in_flight + (activations + in_flight + trained) / 8;
     let bytes = |n: usize| n * F32_BYTES;
     let estimate = MemoryEstimate {
         parameters: bytes(all),
@@ -88,7 +103,8 @@ pub fn memory(config: &ModelConfig, shape: StepShape, is_frozen: impl Fn(Paramet
     MemoryEstimate { total, ..estimate }
 }
 
-/// Floating-point operations of a training step: a forward pass and twice as many for the backward pass.
+/// Floating-point operations of a training step: a forward pass and twice as many for the backward pass; those that are
+/// done once more do not count.
 ///
 /// Per token and layer: 2·(4·h² + 2·h·i) for the dense layers and 4·s·h for attention over s tokens.
 #[must_use]
@@ -106,8 +122,13 @@ pub fn forward_flops(config: &ModelConfig, n_rows: usize, n_tokens_per_row: usiz
 
 /// Seconds of a training step at `matmul_flops_per_sec`.
 #[must_use]
-pub fn step_secs(config: &ModelConfig, shape: StepShape, matmul_flops_per_sec: f64) -> f64 {
-    step_flops(config, shape.batch_size, shape.n_tokens) / (matmul_flops_per_sec * STEP_EFFICIENCY)
+pub fn step_secs(config: &ModelConfig, shape: StepShape, kept: Activations, matmul_flops_per_sec: f64) -> f64 {
+    let once_more = match kept {
+        Activations::Kept => 0.0,
+        Activations::Recomputed => forward_flops(config, shape.batch_size, shape.n_tokens),
+    };
+    let flops = step_flops(config, shape.batch_size, shape.n_tokens) + once_more;
+    flops / (matmul_flops_per_sec * STEP_EFFICIENCY)
 }
 
 /// This machine's rate of f32 matrix products, in floating-point operations a second: the best of several of
@@ -123,4 +144,25 @@ pub fn matmul_flops_per_sec() -> anyhow::Result<f64> {
         best_secs = best_secs.min(started.elapsed().as_secs_f64());
     }
     Ok(2.0 * (m * k * n) as f64 / best_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::model::shape_config;
+
+    #[test]
+    fn recomputing_keeps_an_eleventh_of_a_layer_and_takes_a_third_longer() {
+        let config = shape_config("bert-base").unwrap();
+        let shape = StepShape { batch_size: 32, n_tokens: 64 };
+        let of = |kept| memory(&config, shape, kept, |_| false);
+        let (kept, recomputed) = (of(Activations::Kept), of(Activations::Recomputed));
+        let tokens = 32 * 64 * config.hidden_size * F32_BYTES;
+        let embeddings = 6 * tokens;
+        assert_eq!(kept.activations - embeddings, config.n_layers * 11 * tokens);
+        assert_eq!(recomputed.activations - embeddings, config.n_layers * tokens);
+        assert!(recomputed.total < kept.total);
+        let secs = |kept| step_secs(&config, shape, kept, 1e11);
+        assert!((secs(Activations::Recomputed) / secs(Activations::Kept) - 4.0 / 3.0).abs() < 1e-9);
+    }
 }

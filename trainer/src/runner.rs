@@ -11,6 +11,7 @@ mod judge;
 mod parts;
 mod prepare;
 mod reuse;
+mod text_length;
 
 use shared::Condition;
 use shared::Parameters;
@@ -23,9 +24,8 @@ pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
 pub use parts::corruption_summary;
-pub use prepare::{
-    DEFAULT_MAX_LENGTH, Encoded, Models, Prepared, RunRequest, checkpoint_files, cuts_in_words, encode, max_length,
-};
+pub use prepare::{Encoded, Models, Prepared, RunRequest, checkpoint_files, encode};
+pub use text_length::{DEFAULT_MAX_LENGTH, cuts_in_words, max_length};
 
 use crate::atomic;
 use crate::card::{CARD, MadeBy, card};

@@ -5,7 +5,7 @@
 //! other; and the values of a parameter have to be in memory of their own in any case, so that a mapping saves no copy.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::io;
 
 use half::{bf16, f16};
@@ -91,13 +91,14 @@ impl WeightFile {
     pub fn header_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let n_bytes = self.bytes.size_bytes();
         if n_bytes == 0 {
-            return Err(self.unreadable("the file is empty"));
+            return Err(self.unreadable(&"the file is empty"));
         }
         let mut bytes = vec![0; PREFIX_BYTES];
         self.read_at(0, &mut bytes)?;
         let n_header = bytes.as_slice().try_into().map_or(u64::MAX, u64::from_le_bytes);
         if n_header > MAX_HEADER_BYTES || n_header > n_bytes - PREFIX_BYTES as u64 {
-            return Err(self.unreadable(format!("its header claims {n_header} bytes, and the file has {n_bytes}")));
+            let reason = format!("its header claims {n_header} bytes, and the file has {n_bytes}");
+            return Err(self.unreadable(&reason));
         }
         bytes.resize(PREFIX_BYTES + n_header as usize, 0);
         self.read_at(PREFIX_BYTES as u64, &mut bytes[PREFIX_BYTES..])?;
@@ -117,21 +118,21 @@ impl WeightFile {
         }
         let bytes = self.header_bytes()?;
         let metadata: Metadata = serde_json::from_slice(&bytes[PREFIX_BYTES..])
-            .map_err(|error| self.unreadable(format!("its header: {error}")))?;
+            .map_err(|error| self.unreadable(&format!("its header: {error}")))?;
         let data_start = bytes.len() as u64;
         let n_expected = data_start.saturating_add(metadata.data_len() as u64);
         if n_expected != n_bytes {
             let reason = format!("its header describes a file of {n_expected} bytes, and the file has {n_bytes}");
-            return Err(self.unreadable(reason));
+            return Err(self.unreadable(&reason));
         }
         Ok(Header { file: self, metadata, data_start })
     }
 
     fn read_at(&self, start: u64, out: &mut [u8]) -> Result<(), CheckpointError> {
-        self.bytes.read_at(start, out).map_err(|error| self.unreadable(error))
+        self.bytes.read_at(start, out).map_err(|error| self.unreadable(&error))
     }
 
-    fn unreadable(&self, reason: impl ToString) -> CheckpointError {
+    fn unreadable(&self, reason: &impl Display) -> CheckpointError {
         CheckpointError::Safetensors { file: self.name.clone(), reason: reason.to_string() }
     }
 }
@@ -148,7 +149,7 @@ impl<'f> Header<'f> {
             return Ok(History::default());
         };
         let history = serde_json::from_str(text).and_then(|value| History::from_json(&value));
-        history.map_err(|error| self.file.unreadable(format!("{HISTORY_KEY} in its metadata: {error}")))
+        history.map_err(|error| self.file.unreadable(&format!("{HISTORY_KEY} in its metadata: {error}")))
     }
 
     /// All tensors, by name.
@@ -276,6 +277,19 @@ mod tests {
             end = start + n_read as u64;
         }
         assert_eq!(end, n_bytes as u64);
+    }
+
+    #[test]
+    fn weights_are_hashed_where_the_hash_is_asked_for() {
+        let (config, bytes, options) = model();
+        let load = |hash| {
+            let file = WeightFile::new("model.safetensors", bytes.clone());
+            Checkpoint::load(&config, vec![file], &LoadOptions { hash, ..options.clone() }).unwrap()
+        };
+        let (hashed, not_hashed) = (load(WeightsHash::Wanted), load(WeightsHash::Unused));
+        assert_eq!(hashed.weights_hash.map(|hash| hash.len()), Some(64));
+        assert_eq!(not_hashed.weights_hash, None);
+        assert_eq!(save_weights(&not_hashed.parameters).unwrap(), save_weights(&hashed.parameters).unwrap());
     }
 
     #[test]

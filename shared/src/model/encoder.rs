@@ -187,7 +187,10 @@ impl EncoderLayer {
             ffn: mode.dropout(self.site(2), self.ffn_dropout),
         };
         match self.kernels.encoder_layer {
-            Kernel::Fused => Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, self.layer_norm_eps, sites)?),
+            Kernel::Fused => {
+                let (eps, activations) = (self.layer_norm_eps, self.kernels.activations);
+                Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, eps, sites, activations)?)
+            }
             Kernel::Composite => self.forward_by_operations(x, mask, sites),
         }
     }

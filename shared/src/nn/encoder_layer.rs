@@ -1,16 +1,18 @@
 //! A whole encoder layer as one operation with a hand-written backward pass.
 //!
 //! Inside it nothing passes through candle: no tensor of zeros and no addition for every gradient, no look-up of the
-//! number of threads, and only the activations that the backward pass reads are kept. Threads meet three times in a
-//! forward pass: each computes blocks of tokens up to the attention, then sequences, then blocks of tokens again, so that
-//! what one operation writes is still in the cache when the next reads it. The layer spelled out in single operations is
-//! the reference it is tested against, and is what CUDA runs.
+//! number of threads. Only activations that the backward pass reads are kept, and only until it has read them: what takes no
+//! product of matrices to make (GELU, LayerNorm, the attention's probabilities) is made again, and with
+//! [`Activations::Recomputed`] all of it. Threads meet three times in a forward pass: each computes blocks of tokens up to
+//! the attention, then sequences, then blocks of tokens again, so that what one operation writes is still in the cache when
+//! the next reads it. The layer spelled out in single operations is the reference it is tested against, and is what CUDA
+//! runs.
 
 mod backward;
 mod forward;
 mod weights;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
@@ -20,6 +22,8 @@ pub use self::weights::{LayerParameters, Pair};
 use super::attention::AttentionMask;
 use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
+use super::kernel_choice::Activations;
+use super::kernels::Buffer;
 
 /// Where a layer drops elements during one forward pass.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +48,7 @@ pub fn encoder_layer(
     n_heads: usize,
     eps: f64,
     sites: LayerDropout,
+    activations: Activations,
 ) -> Result<Tensor> {
     let (_, _, hidden_size) = x.dims3()?;
     // Candle records the operation when an argument is tracked: with frozen layers below, only a parameter is.
@@ -60,7 +65,8 @@ pub fn encoder_layer(
         parameters: Arc::clone(parameters),
         geometry,
         is_tracked: x.track_op() || anchor.is_variable(),
-        saved: OnceLock::new(),
+        activations,
+        saved: Mutex::new(None),
     };
     x.contiguous()?.apply_op2(anchor, op)
 }
@@ -69,7 +75,24 @@ struct FusedLayer {
     parameters: Arc<LayerParameters>,
     geometry: Geometry,
     is_tracked: bool,
-    saved: OnceLock<Saved>,
+    activations: Activations,
+    /// From the forward pass until the backward pass uses it up, so that its memory is free for what comes below.
+    saved: Mutex<Option<Saved>>,
+}
+
+impl FusedLayer {
+    /// What the backward pass reads of the forward pass on `x`.
+    fn take_saved(&self, x: &[f32]) -> Result<Saved> {
+        if let Some(saved) = self.saved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ok(saved);
+        }
+        if self.activations == Activations::Kept || !self.is_tracked {
+            bail!("encoder layer: the forward pass was not tracked, or its backward pass has been run before");
+        }
+        let guards = HostWeights::new(&self.parameters)?;
+        let mut y = Buffer::new(x.len());
+        Ok(forward::tracked(&self.geometry, &guards.for_forward(), x, &mut y))
+    }
 }
 
 impl CustomOp2 for FusedLayer {
@@ -88,9 +111,10 @@ impl CustomOp2 for FusedLayer {
         let weights = guards.for_forward();
         let mut y = vec![0.0; x.len()];
         if self.is_tracked {
+            // Also where it is dropped again: the untracked pass adds biases in another order, with other last bits.
             let saved = forward::tracked(&self.geometry, &weights, x, &mut y);
-            if self.saved.set(saved).is_err() {
-                bail!("encoder layer: one operation was run twice");
+            if self.activations == Activations::Kept {
+                *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved);
             }
         } else {
             forward::untracked(&self.geometry, &weights, x, &mut y);
@@ -99,9 +123,9 @@ impl CustomOp2 for FusedLayer {
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Some(saved) = self.saved.get() else { bail!("encoder layer: the forward pass was not tracked") };
         let dy = dy.contiguous()?;
         let (input, dy) = (HostSlice::new(x)?, HostSlice::new(&dy)?);
+        let saved = self.take_saved(input.as_slice())?;
         let wants_dx = if x.track_op() { backward::InputGradient::Wanted } else { backward::InputGradient::Unused };
         let dx =
             backward::backward(&self.geometry, &self.parameters, saved, input.as_slice(), dy.as_slice(), wants_dx)?;

@@ -55,6 +55,6 @@ pub(crate) use layer_norm::{
 pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient, linear_weight_gradient_rows};
 pub(crate) use pointwise::{
     DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gather_rows,
-    gelu, gelu_backward, gelu_backward_in_place,
+    gelu, gelu_and_backward_in_place, gelu_backward,
 };
 pub(crate) use product::{Operand, PackedWeight, Start};

@@ -13,6 +13,7 @@ use shared::training::Precision;
 use self::drawing::{Palette, count};
 use super::flag_values;
 use super::input_flags::InitFlags;
+use super::training_flags::RecomputeFlag;
 use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_model::{ModelSource, Weights};
@@ -64,6 +65,9 @@ pub struct InspectArgs {
     /// Parameters that training would freeze, such as embeddings,bottom:0.5
     #[arg(long, value_name = "SELECTION", help_heading = "Estimate")]
     pub freeze: Option<String>,
+
+    #[command(flatten, next_help_heading = "Estimate")]
+    pub recompute: RecomputeFlag,
 
     /// List every parameter with its name and shape instead of drawing the network
     #[arg(long, help_heading = "Output")]
@@ -120,9 +124,9 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         rows.iter().filter(|row| of(row)).map(|row| row.shape.iter().product::<usize>()).sum()
     };
     let shape = StepShape { batch_size: args.batch_size, n_tokens: max_length };
-    let memory = estimate::memory(&config, shape, is_frozen);
+    let memory = estimate::memory(&config, shape, args.recompute.activations(), is_frozen);
     let rate = estimate::matmul_flops_per_sec()?;
-    let step_secs = estimate::step_secs(&config, shape, rate);
+    let step_secs = estimate::step_secs(&config, shape, args.recompute.activations(), rate);
     let (n_parameters, n_encoder) = (n_values(&|_| true), n_values(&|row| row.path.layer_idx().is_some()));
     let (n_touched, n_frozen) = (n_values(&|row| row.is_touched), n_values(&|row| row.is_frozen));
 

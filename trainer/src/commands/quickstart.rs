@@ -12,6 +12,7 @@ use shared::Condition;
 use shared::checkpoint::OtherClasses;
 use shared::dataset::Limits;
 use shared::evaluation::Prediction;
+use shared::nn::Activations;
 use shared::record::{Protocol, Seeds};
 use shared::training::TrainingArgs;
 
@@ -117,6 +118,7 @@ pub fn run(args: &QuickstartArgs) -> anyhow::Result<ExitCode> {
         max_length,
         seeds: Seeds::all(args.seed),
         device: DeviceChoice::Auto,
+        activations: Activations::Kept,
         save_steps: 50,
         dump: None,
         models: Models::Keep,

@@ -106,6 +106,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,
+        activations: args.training.recompute.activations(),
         save_steps: args.save_steps,
         dump: args.dump_batches.clone().map(BatchDump::new).transpose()?,
         models: Models::Keep,

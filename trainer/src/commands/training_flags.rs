@@ -1,6 +1,7 @@
 //! The fine-tuning recipe and the seeds as flags.
 
 use clap::{ArgAction, Args};
+use shared::nn::Activations;
 use shared::random::Seed;
 use shared::record::Seeds;
 use shared::training::{Precision, TrainingArgs};
@@ -71,6 +72,26 @@ pub struct TrainingFlags {
     /// training rows, and keep the best epoch
     #[arg(long, value_name = "EPOCHS", num_args = 0..=1, default_missing_value = "2", value_parser = flag_values::count)]
     pub early_stopping: Option<usize>,
+
+    #[command(flatten)]
+    pub recompute: RecomputeFlag,
+}
+
+/// What training keeps in memory.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RecomputeFlag {
+    /// Keep less in memory: compute each encoder layer once more in the backward pass. A step takes about a third longer,
+    /// its results are the same; on a CPU
+    #[arg(long)]
+    pub recompute: bool,
+}
+
+impl RecomputeFlag {
+    /// What a forward pass leaves for the backward pass.
+    #[must_use]
+    pub fn activations(self) -> Activations {
+        if self.recompute { Activations::Recomputed } else { Activations::Kept }
+    }
 }
 
 impl TrainingFlags {

@@ -60,7 +60,8 @@ pub(super) fn corrupted(
     let detail = CorruptionDetail { sentence: plan.describe(), report, weights };
     run_dir.write_json(run_dir::CORRUPTION, &detail)?;
     progress.corruption = Some(detail.report);
-    keep(prepared, run_dir, Condition::Corrupted, &parameters, 0, progress)?;
+    let made = Made { which: Condition::Corrupted, parameters: &parameters, n_steps: 0, written: None };
+    keep(prepared, run_dir, made, progress)?;
     Ok(parameters)
 }
 
@@ -75,6 +76,7 @@ pub(super) fn fine_tuned(
 ) -> anyhow::Result<Option<Parameters>> {
     let summary_path = run_dir.path().join(phase_file(phase));
     let is_done = summary_path.is_file() && run_dir.checkpoint_path(phase).is_dir();
+    let mut written = None;
     let (parameters, n_steps) = if is_done {
         let summary: PhaseSummary = serde_json::from_slice(&std::fs::read(&summary_path)?)
             .with_context(|| format!("cannot read {}", summary_path.display()))?;
@@ -86,7 +88,7 @@ pub(super) fn fine_tuned(
         match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
             Outcome::Done { parameters, summary } => {
                 if prepared.models == Models::Keep {
-                    prepared.write_checkpoint(run_dir, phase, &parameters)?;
+                    written = Some(prepared.write_checkpoint(run_dir, phase, &parameters)?);
                 }
                 run_dir.write_json(&phase_file(phase), &summary)?;
                 let n_steps = summary.steps;
@@ -103,27 +105,28 @@ pub(super) fn fine_tuned(
             }
         }
     };
-    keep(prepared, run_dir, phase, &parameters, n_steps, progress)?;
+    let made = Made { which: phase, parameters: &parameters, n_steps, written };
+    keep(prepared, run_dir, made, progress)?;
     Ok(Some(parameters))
 }
 
-/// Writes and judges one of the models, which took `n_steps` steps to make.
-pub(super) fn keep(
-    prepared: &Prepared,
-    run_dir: &RunDir,
+/// One of the models, made.
+struct Made<'a> {
     which: Condition,
-    parameters: &Parameters,
+    parameters: &'a Parameters,
     n_steps: usize,
-    progress: &mut Progress,
-) -> anyhow::Result<()> {
-    let hash = match prepared.models {
-        Models::Keep => {
-            if !run_dir.checkpoint_path(which).is_dir() {
-                prepared.write_checkpoint(run_dir, which, parameters)?;
-            }
-            prepared.checkpoint_hash(run_dir, which)?
-        }
-        Models::Forget => prepared.weights_hash(which, parameters)?,
+    /// The hash of its weights' file, where it has just been written.
+    written: Option<String>,
+}
+
+/// Writes and judges one of the models.
+fn keep(prepared: &Prepared, run_dir: &RunDir, made: Made<'_>, progress: &mut Progress) -> anyhow::Result<()> {
+    let Made { which, parameters, n_steps, written } = made;
+    let hash = match (prepared.models, written) {
+        (Models::Keep, Some(hash)) => hash,
+        (Models::Keep, None) if run_dir.checkpoint_path(which).is_dir() => prepared.checkpoint_hash(run_dir, which)?,
+        (Models::Keep, None) => prepared.write_checkpoint(run_dir, which, parameters)?,
+        (Models::Forget, _) => prepared.weights_hash(which, parameters)?,
     };
     let started = Instant::now();
     let judged = judge::judge(prepared, run_dir, which, parameters)?;

@@ -17,7 +17,7 @@ use shared::checkpoint::{
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
 use shared::model::ModelConfig;
-use shared::nn::Kernels;
+use shared::nn::{Activations, Kernels};
 use shared::random::Seed;
 use shared::record::{
     DatasetSpec, ModelSpec, Numerics, Protocol, Provenance, ReportSplit, RunSpec, Seeds, SplitRows, TextLine,
@@ -26,6 +26,7 @@ use shared::tokenizer::{Input, Tokenizer};
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
 
 use super::dump::BatchDump;
+use super::text_length::{cuts_in_words, max_length};
 use crate::dataset_request::DatasetRequest;
 use crate::device::{self, DeviceChoice};
 use crate::environment::numerics;
@@ -35,8 +36,8 @@ use crate::open_model::{ModelSource, TokenizerSource, Weights, own_weights};
 use crate::run_dir::RunDir;
 use crate::say;
 
-/// Tokens that a text is cut to where nobody says otherwise.
-pub const DEFAULT_MAX_LENGTH: usize = 128;
+/// Where a checkpoint has its weights.
+const WEIGHTS_FILE: &str = "model.safetensors";
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct RunRequest<'a> {
     pub seeds: Seeds,
     /// `--device`.
     pub device: DeviceChoice,
+    /// `--recompute`.
+    pub activations: Activations,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -114,6 +117,8 @@ pub struct Prepared {
     pub device_name: String,
     /// What computes, as far as it decides the bits.
     pub numerics: Numerics,
+    /// What training keeps between its passes, which decides no bit.
+    pub activations: Activations,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -147,6 +152,9 @@ impl Prepared {
             .map(|text| Selection::parse(text).map_err(bad_input).context("--freeze"))
             .transpose()?;
         let (device, device_name) = device::open(request.device)?;
+        if request.activations == Activations::Recomputed && !device.is_cpu() {
+            return Err(bad_input(anyhow!("--recompute: expected a CPU, got {device_name}")));
+        }
         let source = ModelSource::open(request.model, None, request.weights)?;
         let anatomy = source.config.anatomy();
         let resolved =
@@ -224,6 +232,7 @@ impl Prepared {
             numerics: numerics(&device, &Kernels::for_device(&device), dtype),
             device,
             device_name,
+            activations: request.activations,
             save_steps: request.save_steps,
             dump: request.dump,
             models: request.models,
@@ -274,6 +283,7 @@ impl Prepared {
             device: self.device.clone(),
             device_name: self.device_name.clone(),
             numerics: self.numerics.clone(),
+            activations: self.activations,
             save_steps: self.save_steps,
             dump: None,
             models,
@@ -322,7 +332,7 @@ impl Prepared {
     /// The kernels for the run's device.
     #[must_use]
     pub fn kernels(&self) -> Kernels {
-        Kernels::for_device(&self.device)
+        Kernels { activations: self.activations, ..Kernels::for_device(&self.device) }
     }
 
     /// The id of the padding token.
@@ -333,13 +343,13 @@ impl Prepared {
 
     /// The parameters of a checkpoint that this run wrote.
     pub fn load_checkpoint(&self, folder: &Path) -> anyhow::Result<Parameters> {
-        let path = folder.join("model.safetensors");
+        let path = folder.join(WEIGHTS_FILE);
         self.parameters_of(own_weights(&path).with_context(|| path.display().to_string())?)
     }
 
     /// Parameters from the bytes of a weight file that this program wrote.
     pub fn parameters_from(&self, bytes: Vec<u8>) -> anyhow::Result<Parameters> {
-        self.parameters_of(WeightFile::new("model.safetensors", bytes))
+        self.parameters_of(WeightFile::new(WEIGHTS_FILE, bytes))
     }
 
     fn parameters_of(&self, file: WeightFile) -> anyhow::Result<Parameters> {
@@ -358,10 +368,18 @@ impl Prepared {
         self.config.with_history(self.config.history.after_run(&self.spec, which))
     }
 
-    /// Writes one of the run's models in Hugging Face's layout.
-    pub fn write_checkpoint(&self, run_dir: &RunDir, which: Condition, parameters: &Parameters) -> anyhow::Result<()> {
+    /// Writes one of the run's models in Hugging Face's layout, and returns the SHA-256 (hex) of its weights' file.
+    pub fn write_checkpoint(
+        &self,
+        run_dir: &RunDir,
+        which: Condition,
+        parameters: &Parameters,
+    ) -> anyhow::Result<String> {
         let files = checkpoint_files(&self.config_of(which), parameters, &self.tokenizer.files)?;
-        run_dir.write_checkpoint(which, &files)
+        run_dir.write_checkpoint(which, &files)?;
+        let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
+        let (_, bytes) = weights.ok_or_else(|| anyhow!("a checkpoint was written without {WEIGHTS_FILE}"))?;
+        Ok(hex::encode(Sha256::digest(bytes)))
     }
 
     /// The files of the model that the run starts from, as parameters, in Hugging Face's layout.
@@ -377,7 +395,7 @@ impl Prepared {
 
     /// SHA-256 (hex) of a written model's weights.
     pub fn checkpoint_hash(&self, run_dir: &RunDir, which: Condition) -> anyhow::Result<String> {
-        let path = run_dir.checkpoint_path(which).join("model.safetensors");
+        let path = run_dir.checkpoint_path(which).join(WEIGHTS_FILE);
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
         Ok(hex::encode(Sha256::digest(bytes)))
     }
@@ -391,7 +409,7 @@ pub fn checkpoint_files(
     tokenizer_files: &[(String, Vec<u8>)],
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let weights = save_weights_with_history(parameters, &config.history)?;
-    let mut files = vec![("config.json".to_owned(), config.to_json()), ("model.safetensors".to_owned(), weights)];
+    let mut files = vec![("config.json".to_owned(), config.to_json()), (WEIGHTS_FILE.to_owned(), weights)];
     files.extend(tokenizer_files.iter().cloned());
     Ok(files)
 }
@@ -413,52 +431,6 @@ impl Encoded {
     pub fn cuts_in_words(&self, split: &str, max_length: usize) -> Option<String> {
         cuts_in_words(self.n_cut, self.examples.len(), split, max_length)
     }
-}
-
-/// How many of `n` texts of `kind` were cut, in words; none where none was.
-#[must_use]
-pub fn cuts_in_words(n_cut: usize, n: usize, kind: &str, max_length: usize) -> Option<String> {
-    let plural = if n == 1 { "text" } else { "texts" };
-    let was = if n_cut == 1 { "was" } else { "were" };
-    (n_cut > 0)
-        .then(|| format!("{n_cut} of {n} {kind} {plural} {was} truncated to {max_length} tokens (see --max-length)"))
-}
-
-/// The tokens that a text is cut to: what is `asked` for, else what the model's `own` run had, else what is `usual` for the
-/// dataset of that name, else 128. What was not asked for is at most what the model has positions for,
-/// and is said unless it is the default.
-///
-/// # Errors
-/// Bad input when the length asked for leaves no room for text, or the model has no positions for it.
-pub fn max_length(
-    asked: Option<usize>,
-    own: Option<usize>,
-    usual: Option<(&str, usize)>,
-    config: &ModelConfig,
-) -> anyhow::Result<usize> {
-    let n_positions = config.max_positions;
-    if let Some(asked) = asked {
-        return match asked {
-            0..3 => Err(bad_input(anyhow!("--max-length {asked}: expected 3 or more, since [CLS] and [SEP] take two"))),
-            _ if asked > n_positions => Err(bad_input(anyhow!(
-                "--max-length {asked}: expected at most {n_positions}, the number of tokens the model has positions \
-                 for"
-            ))),
-            _ => Ok(asked),
-        };
-    }
-    let (wanted, because) = match (own, usual) {
-        (Some(own), _) => (own, "as in the model's own run".to_owned()),
-        (None, Some((name, usual))) => (usual, format!("as is usual for {name}")),
-        (None, None) => (DEFAULT_MAX_LENGTH, String::new()),
-    };
-    let length = wanted.min(n_positions);
-    if length < wanted {
-        say!("note: texts are truncated to {length} tokens: the model has no more positions");
-    } else if length != DEFAULT_MAX_LENGTH {
-        say!("note: texts are truncated to {length} tokens, {because} (see --max-length)");
-    }
-    Ok(length)
 }
 
 fn dataset_spec(opened: &OpenedDataset) -> DatasetSpec {

@@ -181,10 +181,11 @@ fn size(request: &CellRequest, rate: f64) -> Result<FineTuningSize, String> {
     let usual = request.dataset.usual_length().map(|(_, length)| length);
     let length = request.max_length.or(usual).unwrap_or(crate::runner::DEFAULT_MAX_LENGTH).min(config.max_positions);
     let shape = StepShape { batch_size, n_tokens: length };
-    let memory = estimate::memory(&config, shape, |_| false);
+    let memory = estimate::memory(&config, shape, request.activations, |_| false);
     let flop = estimate::step_flops(&config, rows_per_step, length) * n_steps as f64;
     let is_cpu = matches!(request.device, DeviceChoice::Cpu | DeviceChoice::Auto);
-    let step_secs = estimate::step_secs(&config, StepShape { batch_size: rows_per_step, n_tokens: length }, rate);
+    let step = StepShape { batch_size: rows_per_step, n_tokens: length };
+    let step_secs = estimate::step_secs(&config, step, request.activations, rate);
     Ok(FineTuningSize {
         n_steps: n_steps as u64,
         n_tokens: (n_steps * rows_per_step * length) as f64,

@@ -1,6 +1,7 @@
 //! A cell's settings as the runner takes them.
 
 use shared::checkpoint::OtherClasses;
+use shared::nn::Activations;
 use shared::record::{Protocol, Seeds};
 use shared::training::TrainingArgs;
 
@@ -26,6 +27,7 @@ pub struct CellRequest {
     pub max_length: Option<usize>,
     pub seeds: Seeds,
     pub device: DeviceChoice,
+    pub activations: Activations,
 }
 
 impl CellRequest {
@@ -42,6 +44,7 @@ impl CellRequest {
             max_length: self.max_length,
             seeds: self.seeds,
             device: self.device,
+            activations: self.activations,
             save_steps: usize::MAX,
             dump: None,
             models: Models::Forget,

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::super::gradient::{Collector, Gradient, HostGradient};
 use super::super::kernels::{
-    Buffer, NormGradient, Start, add_rows, attention_backward, dropout_block, gelu_backward_in_place,
-    layer_norm_backward_block, linear_weight_gradient_rows, rows_per_block,
+    Buffer, NormGradient, Start, add_rows, attention_backward, dropout_block, gelu_and_backward_in_place,
+    layer_norm_backward_block, layer_norm_block, linear_weight_gradient_rows, rows_per_block,
 };
 use super::forward::Saved;
 use super::weights::{Geometry, HostWeights, LayerParameters, Pair, Weights};
@@ -20,30 +20,26 @@ pub(super) enum InputGradient {
 }
 
 /// Hands over the gradients of the layer's parameters and returns that of its input `x`, for the gradient `dy` of its
-/// result.
+/// result. What the forward pass saved is used up: the results of GELU and of the first LayerNorm are made again in the
+/// place of what they are made of.
 pub(super) fn backward(
     geometry: &Geometry,
     parameters: &LayerParameters,
-    saved: &Saved,
+    mut saved: Saved,
     x: &[f32],
     dy: &[f32],
     input_gradient: InputGradient,
 ) -> Result<Option<Buffer>> {
     let guards = HostWeights::new(parameters)?;
     let weights = guards.for_backward();
-    let behind = behind_attention(geometry, &weights, saved, dy);
+    let behind = behind_attention(geometry, &weights, &mut saved, dy);
     let BehindAttention { mut dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
+    let Saved { query, key, value, context, attended: middle, inner: activated, summed } = saved;
+    drop(summed);
 
     let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Buffer::new(dx.len()));
-    attention_backward(
-        &geometry.attention,
-        &saved.query,
-        &saved.key,
-        &saved.value,
-        &dcontext,
-        [&mut dq, &mut dk, &mut dv],
-    );
-    drop(dcontext);
+    attention_backward(&geometry.attention, &query, &key, &value, &dcontext, [&mut dq, &mut dk, &mut dv]);
+    drop((dcontext, query, key, value));
     if input_gradient == InputGradient::Wanted {
         add_input_gradient(geometry, &weights, [&dq, &dk, &dv], &mut dx);
     }
@@ -53,12 +49,12 @@ pub(super) fn backward(
     give_norm(&parameters.attention_layer_norm, attention_norm, collector)?;
     // The order halves the work: a feed-forward matrix weighs as much as the four of the attention.
     let dense = [
-        Dense { pair: &parameters.ffn_in, dy: &dinner, x: &saved.middle },
+        Dense { pair: &parameters.ffn_in, dy: &dinner, x: &middle },
         Dense { pair: &parameters.query, dy: &dq, x },
         Dense { pair: &parameters.key, dy: &dk, x },
-        Dense { pair: &parameters.ffn_out, dy: &dffn_out, x: &saved.activated },
+        Dense { pair: &parameters.ffn_out, dy: &dffn_out, x: &activated },
         Dense { pair: &parameters.value, dy: &dv, x },
-        Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &saved.context },
+        Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &context },
     ];
     give_dense(&dense, collector)?;
     Ok((input_gradient == InputGradient::Wanted).then_some(dx))
@@ -80,8 +76,9 @@ struct BehindAttention {
     attention_norm: NormGradient,
 }
 
-/// Through y = LayerNorm(middle + dropout(W₂·gelu(W₁·middle))) and middle = LayerNorm(x + dropout(Wₒ·context)).
-fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, dy: &[f32]) -> BehindAttention {
+/// Through y = LayerNorm(middle + dropout(W₂·gelu(W₁·middle))) and middle = LayerNorm(x + dropout(Wₒ·context)). In `saved`
+/// `inner` becomes its GELU and `attended` becomes `middle`.
+fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &mut Saved, dy: &[f32]) -> BehindAttention {
     let Geometry { hidden_size: hidden, intermediate_size: inner, eps, .. } = *geometry;
     let n = dy.len() / hidden;
     let [mut dx, mut dffn_out, mut dattention_output, mut dcontext] = [(); 4].map(|()| Buffer::new(dy.len()));
@@ -90,8 +87,8 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, d
     let (of_hidden, of_inner) = (rows * hidden, rows * inner);
     let saved_blocks = (
         saved.summed.par_chunks(of_hidden),
-        saved.inner.par_chunks(of_inner),
-        saved.attended.par_chunks(of_hidden),
+        saved.inner.par_chunks_mut(of_inner),
+        saved.attended.par_chunks_mut(of_hidden),
         dy.par_chunks(of_hidden),
     );
     let (ffn_norms, attention_norms): (Vec<_>, Vec<_>) = (
@@ -112,11 +109,14 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &Saved, d
             let ffn_norm = layer_norm_backward_block(summed, gain, eps, dy, first_row, &mut dmiddle);
             dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
             weights.ffn_out.operand.product(dffn_out, Start::Zero, dinner);
-            gelu_backward_in_place(inner, dinner);
+            gelu_and_backward_in_place(inner, dinner);
             weights.ffn_in.operand.product(dinner, Start::Out, &mut dmiddle);
 
-            let gain = weights.attention_layer_norm.weight;
+            let (gain, bias) = (weights.attention_layer_norm.weight, weights.attention_layer_norm.bias);
             let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, first_row, dx);
+            let mut middle = dmiddle;
+            layer_norm_block(attended, gain, bias, eps, &mut middle);
+            attended.copy_from_slice(&middle);
             dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
             weights.attention_output.operand.product(dattention_output, Start::Zero, dcontext);
             (ffn_norm, attention_norm)

@@ -14,14 +14,10 @@ pub(super) struct Saved {
     pub value: Buffer,
     /// Attention's result, before its dense layer.
     pub context: Buffer,
-    /// Input of the first LayerNorm.
+    /// Input of the first LayerNorm, of which its result is made again.
     pub attended: Buffer,
-    /// Its result.
-    pub middle: Buffer,
-    /// Before GELU, `[n, intermediate]`.
+    /// Before GELU, `[n, intermediate]`, of which its result is made again.
     pub inner: Buffer,
-    /// After GELU, `[n, intermediate]`.
-    pub activated: Buffer,
     /// Input of the second LayerNorm.
     pub summed: Buffer,
 }
@@ -33,28 +29,26 @@ pub(super) fn tracked(geometry: &Geometry, weights: &Weights<'_>, x: &[f32], y: 
     let [query, key, value] = project(geometry, weights, x);
     let mut context = Buffer::new(x.len());
     attention(&geometry.attention, &query, &key, &value, &mut context);
-    let [mut attended, mut middle, mut summed] = [(); 3].map(|()| Buffer::new(x.len()));
-    let [mut before, mut after] = [(); 2].map(|()| Buffer::new(n * inner));
+    let [mut attended, mut summed] = [(); 2].map(|()| Buffer::new(x.len()));
+    let mut before = Buffer::new(n * inner);
     let rows = rows_per_block(n);
     let (of_hidden, of_inner) = (rows * hidden, rows * inner);
     (
         x.par_chunks(of_hidden),
         context.par_chunks(of_hidden),
         attended.par_chunks_mut(of_hidden),
-        middle.par_chunks_mut(of_hidden),
         before.par_chunks_mut(of_inner),
-        after.par_chunks_mut(of_inner),
         summed.par_chunks_mut(of_hidden),
         y.par_chunks_mut(of_hidden),
     )
         .into_par_iter()
         .with_max_len(1)
         .enumerate()
-        .for_each(|(index, (x, context, attended, middle, inner, activated, summed, y))| {
-            let block = Block { attended, middle, inner, activated, summed };
+        .for_each(|(index, (x, context, attended, inner, summed, y))| {
+            let block = Block { attended, inner, summed };
             behind_attention(geometry, weights, index * of_hidden, x, context, block, y);
         });
-    Saved { query, key, value, context, attended, middle, inner: before, activated: after, summed }
+    Saved { query, key, value, context, attended, inner: before, summed }
 }
 
 /// As [`tracked`], keeping nothing: activations behind the attention exist for one block at a time.
@@ -95,12 +89,10 @@ fn project(geometry: &Geometry, weights: &Weights<'_>, x: &[f32]) -> [Buffer; 3]
     [query, key, value]
 }
 
-/// The activations of a block of tokens.
+/// What is kept of a block of tokens.
 struct Block<'a> {
     attended: &'a mut [f32],
-    middle: &'a mut [f32],
     inner: &'a mut [f32],
-    activated: &'a mut [f32],
     summed: &'a mut [f32],
 }
 
@@ -115,16 +107,17 @@ fn behind_attention(
     y: &mut [f32],
 ) {
     let eps = geometry.eps;
-    let Block { attended, middle, inner, activated, summed } = block;
+    let Block { attended, inner, summed } = block;
+    let (mut middle, mut activated) = (Buffer::new(x.len()), Buffer::new(inner.len()));
     weights.attention_output.operand.product(context, Start::Zero, attended);
     bias_dropout_add(attended, weights.attention_output.bias, x, geometry.attention_output_mask, first);
     let norm = weights.attention_layer_norm;
-    layer_norm_block(attended, norm.weight, norm.bias, eps, middle);
+    layer_norm_block(attended, norm.weight, norm.bias, eps, &mut middle);
 
-    weights.ffn_in.operand.product(middle, Start::Zero, inner);
-    bias_gelu(inner, weights.ffn_in.bias, activated);
-    weights.ffn_out.operand.product(activated, Start::Zero, summed);
-    bias_dropout_add(summed, weights.ffn_out.bias, middle, geometry.ffn_mask, first);
+    weights.ffn_in.operand.product(&middle, Start::Zero, inner);
+    bias_gelu(inner, weights.ffn_in.bias, &mut activated);
+    weights.ffn_out.operand.product(&activated, Start::Zero, summed);
+    bias_dropout_add(summed, weights.ffn_out.bias, &middle, geometry.ffn_mask, first);
     let norm = weights.ffn_layer_norm;
     layer_norm_block(summed, norm.weight, norm.bias, eps, y);
 }

@@ -24,7 +24,8 @@ impl Buffer {
     pub(crate) fn new(len: usize) -> Self {
         let mut data = pool().take(len);
         if data.len() < len {
-            data.resize(len, 0.0);
+            // Not by resizing: asked for as zeros, fresh memory of the system's is not cleared once more.
+            data = vec![0.0; len];
         }
         if cfg!(debug_assertions) {
             data[..len].fill(f32::NAN);

@@ -67,6 +67,7 @@ pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,
+        activations: args.training.recompute.activations(),
         save_steps: usize::MAX,
         dump: None,
         models: Models::Keep,

@@ -64,6 +64,7 @@ pub fn request(settings: &Settings) -> anyhow::Result<CellRequest> {
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,
+        activations: args.training.recompute.activations(),
     })
 }
 
