@@ -3,6 +3,7 @@
 
 mod browser;
 mod class_zip;
+mod cross;
 mod demo;
 mod module_circles;
 mod page;
