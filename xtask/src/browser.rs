@@ -55,5 +55,6 @@ fn find() -> Option<PathBuf> {
 
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+    let program = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).map(|dir| dir.join(&program)).find(|file| file.is_file())
 }

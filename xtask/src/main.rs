@@ -4,6 +4,7 @@
 mod browser;
 mod build_names;
 mod class_zip;
+mod cross;
 mod demo;
 mod module_circles;
 mod page;

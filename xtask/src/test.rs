@@ -25,7 +25,9 @@ pub struct TestArgs {
 /// # Errors
 /// When a step failed.
 pub fn run(shell: Shell, args: &TestArgs) -> Result<()> {
-    let is_chosen = |step: &Step| (args.only.is_empty() || args.only.contains(step)) && !args.skip.contains(step);
+    let is_chosen = |step: &Step| {
+        if args.only.is_empty() { step.is_default() && !args.skip.contains(step) } else { args.only.contains(step) }
+    };
     let chosen: Vec<Step> = Step::ALL.into_iter().filter(is_chosen).collect();
 
     let mut setting = Setting::new(shell);

@@ -77,14 +77,19 @@ pub fn ensure_components(shell: &Shell) -> Result<()> {
 
 fn ensure_target(shell: &Shell) -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
-    let libraries = shell.output("rustc", &["--print", "target-libdir", "--target", TARGET]);
-    if libraries.is_some_and(|dir| Path::new(&dir).is_dir()) {
+    if has_target(shell, TARGET) {
         eprintln!("{TARGET}: installed");
         return Ok(());
     }
     eprintln!("{TARGET}: adding it to the toolchain (seconds)");
     run(&mut shell.command("rustup", ["target", "add", TARGET])?)
         .with_context(|| format!("the compiler has no {TARGET} target; with rustup: `rustup target add {TARGET}`"))
+}
+
+/// Whether the compiler has the standard library of `target`.
+pub fn has_target(shell: &Shell, target: &str) -> bool {
+    let libraries = shell.output("rustc", &["--print", "target-libdir", "--target", target]);
+    libraries.is_some_and(|dir| Path::new(&dir).is_dir())
 }
 
 fn ensure(shell: &mut Shell, tool: &Tool) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::browser::{self, Browser};
 use crate::shell::{Shell, run};
-use crate::{module_circles, page, page_size, tools};
+use crate::{cross, module_circles, page, page_size, tools};
 use anyhow::{Result, bail};
 use std::env;
 
@@ -30,11 +30,13 @@ pub enum Step {
     Docs,
     /// Licences and sources of the dependencies.
     Deny,
+    /// Other machines: 64-bit Arm, Windows, macOS. Only when it is named.
+    Cross,
 }
 
 impl Step {
     /// Every step in its order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Format,
         Self::Modules,
         Self::Clippy,
@@ -44,7 +46,13 @@ impl Step {
         Self::Browser,
         Self::Docs,
         Self::Deny,
+        Self::Cross,
     ];
+
+    /// Whether it runs when no step is named. What needs compilers that few have, and minutes, does not.
+    pub fn is_default(self) -> bool {
+        self != Self::Cross
+    }
 
     /// The name it is chosen by.
     pub fn name(self) -> &'static str {
@@ -58,6 +66,7 @@ impl Step {
             Self::Browser => "browser",
             Self::Docs => "docs",
             Self::Deny => "deny",
+            Self::Cross => "cross",
         }
     }
 
@@ -73,6 +82,9 @@ impl Step {
             Self::Browser => "headless Chromium tests the built page",
             Self::Docs => "rustdoc has no warnings",
             Self::Deny => "every dependency's licence and source are allowed",
+            Self::Cross => {
+                "the kernels' tests for 64-bit Arm in an emulator; the programs compile for Windows and macOS"
+            }
         }
     }
 }
@@ -112,6 +124,7 @@ impl Setting {
             Step::Browser => self.browser(),
             Step::Docs => self.docs(),
             Step::Deny => self.deny(),
+            Step::Cross => self.cross(),
         }
     }
 
@@ -157,15 +170,16 @@ impl Setting {
         let is_there = |set: &&str| match *set {
             "avx512" => has_avx512(),
             "avx2" => has_avx2(),
+            "neon" => cfg!(target_arch = "aarch64"),
             _ => true,
         };
-        for set in ["avx512", "avx2"].iter().filter(|set| !is_there(set)) {
+        for set in ["avx512", "avx2", "neon"].iter().filter(|set| !is_there(set)) {
             eprintln!("skipped: this processor has no {set}, so BERT_HEAL_ISA={set} is not tested");
         }
         // All packages, as above: naming some would select other features and compile everything again.
         let build = ["test", "--locked", "--workspace", "--exclude", "web"];
         let best = if has_avx512() { "avx512" } else { "gemm" };
-        for set in ["avx2", "gemm", "scalar"].into_iter().filter(|set| *set != best && is_there(set)) {
+        for set in ["avx2", "neon", "gemm", "scalar"].into_iter().filter(|set| *set != best && is_there(set)) {
             for tests in [&["--lib", "--", "nn::", "random::", "corruption::"][..], &["--test", "parity"]] {
                 run(self.shell.command("cargo", [&build[..], tests].concat())?.env("BERT_HEAL_ISA", set))?;
             }
@@ -223,6 +237,11 @@ impl Setting {
         Ok(Outcome::Passed)
     }
 
+    fn cross(&self) -> Result<Outcome> {
+        let reasons = cross::check(&self.shell)?;
+        Ok(if reasons.len() < cross::N_MACHINES { Outcome::Passed } else { Outcome::Skipped(reasons.join("; ")) })
+    }
+
     fn page_tools(&mut self) -> Result<()> {
         if !self.are_page_tools_ready {
             tools::ensure_page_tools(&mut self.shell)?;
@@ -259,6 +278,12 @@ fn has_avx512() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_machines_are_tested_only_by_name() {
+        let by_default: Vec<&str> = Step::ALL.into_iter().filter(|step| step.is_default()).map(Step::name).collect();
+        assert_eq!(by_default, ["format", "modules", "clippy", "native", "wasm", "page", "browser", "docs", "deny"]);
+    }
 
     #[test]
     fn missing_browser_skips_a_developers_step_and_fails_one_of_continuous_integration() {
