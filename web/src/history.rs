@@ -5,6 +5,7 @@ use crate::protocol::Classification;
 use crate::state::MAX_TEXT_CHARS;
 use serde::{Deserialize, Serialize};
 use shared::Condition;
+use shared::dataset::Delimiter;
 
 /// The most sentences that are kept; the oldest without a pin goes first.
 pub const MAX_ENTRIES: usize = 200;
@@ -110,7 +111,8 @@ impl History {
     }
 }
 
-/// The sentences in a file: CSV with a header that names a column of texts, else one sentence a line.
+/// The sentences in a file: CSV, whatever separates its columns, with a header that names a column of texts, else one
+/// sentence a line.
 ///
 /// # Errors
 /// A sentence when the file is no text, or holds none.
@@ -129,7 +131,8 @@ pub fn texts_of(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
 
 fn csv_texts(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
     // A column of labels is not needed here, so the reader's own guess about it is not asked for.
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let delimiter = Delimiter::of_header(bytes).byte();
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
     let header = reader.headers().map_err(|error| format!("{name} cannot be read as CSV: {error}."))?.clone();
     let names = ["text", "sentence", "review", "question", "content"];
     let column = header
@@ -214,5 +217,16 @@ mod tests {
         assert!(texts_of("a.csv", b"label,words\n1,x\n").unwrap_err().contains("has no column named text"));
         assert!(texts_of("a.bin", &[0xff, 0xfe]).unwrap_err().contains("is not text in UTF-8"));
         assert!(texts_of("a.txt", b" \n").unwrap_err().contains("holds no sentence"));
+    }
+
+    #[wasm_bindgen_test]
+    fn columns_may_be_separated_as_a_spreadsheet_writes_them() {
+        for (separator, text) in [(";", "one; \"two\", three"), ("\t", "one\ttwo"), (",", "one, two")] {
+            let cell = text.replace('"', "\"\"");
+            let table = format!("\u{feff}id{separator}Text\r\n1{separator}\"{cell}\"\r\n");
+            assert_eq!(texts_of("a.csv", table.as_bytes()).unwrap(), [text], "{separator:?}");
+        }
+        assert!(texts_of("a.csv", b"1;Hello\n2;You\n").unwrap_err().contains("has no column named text"));
+        assert_eq!(texts_of("a.txt", b"one; two\nthree\n").unwrap(), ["one; two", "three"]);
     }
 }

@@ -1,7 +1,6 @@
 //! Sentences from a file, which join those that were tried.
 
-use crate::history::{self, History, MAX_ENTRIES};
-use shared::dataset::Delimiter;
+use crate::history::{History, MAX_ENTRIES};
 
 /// What became of the sentences of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,29 +53,6 @@ pub fn add(history: &mut History, texts: Vec<String>) -> Imported {
     Imported { n_added, n_known: n_texts - n_new, n_left_out: n_new - n_added }
 }
 
-/// The sentences in a file: CSV, whatever separates its columns, with a header that names a column of texts, else one
-/// sentence a line.
-///
-/// # Errors
-/// A sentence when the file is no text, or holds none.
-pub fn texts_of(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
-    let ending = name.to_lowercase();
-    let delimiter = Delimiter::of_header(bytes);
-    if !ending.ends_with(".csv") || delimiter == Delimiter::Comma {
-        return history::texts_of(name, bytes);
-    }
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter.byte()).flexible(true).has_headers(false).from_reader(bytes);
-    let mut text = String::new();
-    for (i, row) in reader.records().enumerate() {
-        let row = row.map_err(|error| format!("row {}: {error}", i + 1))?;
-        let cells: Vec<String> = row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
-        text += &cells.join(",");
-        text.push('\n');
-    }
-    history::texts_of(name, text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,16 +69,5 @@ mod tests {
         assert!((0..50).all(|i| history.entries.iter().any(|entry| entry.text == format!("mine {i}"))));
         assert!(imported.in_words().starts_with("150 sentences were added, 1 was there already. 850 were left out"));
         assert_eq!(add(&mut history, file).n_added, 0);
-    }
-
-    #[wasm_bindgen_test]
-    fn columns_may_be_separated_as_a_spreadsheet_writes_them() {
-        for (separator, text) in [(";", "one; \"two\", three"), ("\t", "one\ttwo"), (",", "one, two")] {
-            let cell = text.replace('"', "\"\"");
-            let table = format!("\u{feff}id{separator}Text\r\n1{separator}\"{cell}\"\r\n");
-            assert_eq!(texts_of("a.csv", table.as_bytes()).unwrap(), [text], "{separator:?}");
-        }
-        assert!(texts_of("a.csv", b"1;Hello\n2;You\n").unwrap_err().contains("has no column named text"));
-        assert_eq!(texts_of("a.txt", b"one; two\nthree\n").unwrap(), ["one; two", "three"]);
     }
 }

@@ -57,6 +57,10 @@ pub fn give(dist: &Path) -> Result<String> {
     Ok(build)
 }
 
+fn is_script(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "js")
+}
+
 fn rename(dist: &Path, group: &Group) -> Result<()> {
     let mut hasher = Sha256::new();
     for ending in group.endings {
@@ -69,7 +73,7 @@ fn rename(dist: &Path, group: &Group) -> Result<()> {
     for (old, new) in &names {
         fs::rename(dist.join(old), dist.join(new))?;
     }
-    for (_, script) in names.iter().filter(|(_, new)| new.ends_with(".js")) {
+    for (_, script) in names.iter().filter(|(_, new)| is_script(new)) {
         // Of a worker only the loader names the other two.
         name_anew(&dist.join(script), &names)?;
     }

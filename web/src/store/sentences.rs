@@ -53,7 +53,7 @@ impl Store {
             let now = kept();
             let list = match &now {
                 // A tab that sleeps does not hear of the others' changes before it wakes.
-                Some(theirs) if now != known => merged(&before, ours.clone(), read(theirs)),
+                Some(theirs) if now != known => merged(&before, &ours, &read(theirs)),
                 _ => ours.clone(),
             };
             let text = serde_json::to_string(&list).unwrap_or_default();
@@ -69,12 +69,12 @@ impl Store {
 
 /// What two tabs made of the list that was there `before`: what either added, without what either removed. Of a sentence
 /// that both changed it is ours.
-fn merged(before: &History, ours: History, theirs: History) -> History {
+fn merged(before: &History, ours: &History, theirs: &History) -> History {
     let is_unchanged = |entry: &Entry| before.entries.contains(entry);
     let find = |list: &History, text: &str| list.entries.iter().find(|entry| entry.text == text).cloned();
     let added =
-        theirs.entries.iter().filter(|entry| find(&ours, &entry.text).is_none() && !is_unchanged(entry)).cloned();
-    let kept = ours.entries.iter().filter_map(|own| match find(&theirs, &own.text) {
+        theirs.entries.iter().filter(|entry| find(ours, &entry.text).is_none() && !is_unchanged(entry)).cloned();
+    let kept = ours.entries.iter().filter_map(|own| match find(theirs, &own.text) {
         Some(other) if is_unchanged(own) => Some(other),
         None if is_unchanged(own) => None,
         _ => Some(own.clone()),
@@ -107,7 +107,7 @@ mod tests {
         let ours = list(&[("new here", false), ("both", true), ("pinned there", false), ("removed there", false)]);
         let theirs = list(&[("new there", true), ("both", false), ("pinned there", true), ("removed here", false)]);
         let expected = [("new there", true), ("new here", false), ("both", true), ("pinned there", true)];
-        assert_eq!(merged(&before, ours.clone(), theirs), list(&expected));
-        assert_eq!(merged(&before, ours.clone(), before.clone()), ours);
+        assert_eq!(merged(&before, &ours, &theirs), list(&expected));
+        assert_eq!(merged(&before, &ours, &before), ours);
     }
 }
