@@ -63,7 +63,7 @@ fn imports_say_what_found_no_room_and_lose_nothing_that_was_there() {
         page.choose_in_dialogue("import-sentences", &file("mine.csv", "id;text\r\n1;\"one film; lovely\"\r\n")).await;
         page.text_with("import-note", "1 sentence was added").await;
         page.text_with("history", "one film; lovely").await;
-        let lines: String = (0..1_000).map(|i| format!("the film was good {i}\n")).collect();
+        let lines = (0..1_000).map(|i| format!("the film was good {i}")).collect::<Vec<_>>().join("\n");
         page.choose_in_dialogue("import-sentences", &file("many.txt", &lines)).await;
         page.text_with("import-note", "199 sentences were added. 801 were left out").await;
         page.text_with("history", "one film; lovely").await;

@@ -50,10 +50,10 @@ impl Site {
         for path in self.files() {
             let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
             let mut bytes = fs::read(&path).expect("the built page can be read");
-            let is_worker = name.starts_with("worker");
-            if name.ends_with(".html") || name.ends_with("_loader.js") || name.starts_with("bench") {
+            let has_extension = |extension: &str| path.extension().is_some_and(|own| own == extension);
+            if has_extension("html") || name.ends_with("_loader.js") || name.starts_with("bench") {
                 bytes = renamed(std::str::from_utf8(&bytes).expect("a document is text")).into_bytes();
-            } else if is_worker && name.ends_with(".js") {
+            } else if name.starts_with("worker") && has_extension("js") {
                 bytes.extend(format!("\nnew BroadcastChannel('build').postMessage('{build}');\n").bytes());
             }
             let target = self.path().join(renamed(&name));

@@ -67,6 +67,9 @@ pub enum Weights {
     Random,
 }
 
+/// Names and contents of files.
+type NamedFiles = Vec<(String, Vec<u8>)>;
+
 /// A tokenizer with its files, which travel with every checkpoint.
 #[derive(Debug)]
 pub struct TokenizerSource {
@@ -74,7 +77,7 @@ pub struct TokenizerSource {
     pub tokenizer: Tokenizer,
     /// Name and content of each file that a checkpoint gets: those it came from, `tokenizer.json` as it is used, and a
     /// `tokenizer_config.json` of which `transformers` makes the same.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: NamedFiles,
     /// SHA-256 (hex) of all the files, `tokenizer_config.json` included, and of what was made of them: of two tokenizers
     /// with one hash every text has the same ids.
     pub sha256: String,
@@ -83,7 +86,7 @@ pub struct TokenizerSource {
 }
 
 impl TokenizerSource {
-    fn new(opened: OpenedTokenizer, mut files: Vec<(String, Vec<u8>)>, config: &ModelConfig) -> anyhow::Result<Self> {
+    fn new(opened: OpenedTokenizer, mut files: NamedFiles, config: &ModelConfig) -> anyhow::Result<Self> {
         let OpenedTokenizer { tokenizer, notes, is_rebuilt } = opened;
         let resolved = tokenizer.to_json()?;
         let mut hash = Sha256::new();
@@ -220,7 +223,7 @@ impl ModelSource {
         Ok((tokenizer, (!notes.is_empty()).then(|| notes.join("; "))))
     }
 
-    fn open_tokenizer(&self, texts: &[&str]) -> anyhow::Result<(OpenedTokenizer, Vec<(String, Vec<u8>)>)> {
+    fn open_tokenizer(&self, texts: &[&str]) -> anyhow::Result<(OpenedTokenizer, NamedFiles)> {
         if let Origin::Bundle(folder, _) = &self.origin {
             return self.tokenizer_of_bundle(folder);
         }
@@ -261,7 +264,7 @@ impl ModelSource {
         Ok((opened, found))
     }
 
-    fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<(OpenedTokenizer, Vec<(String, Vec<u8>)>)> {
+    fn tokenizer_of_bundle(&self, folder: &Path) -> anyhow::Result<(OpenedTokenizer, NamedFiles)> {
         let context = || format!("bundle {}", folder.display());
         let entry = open_bundle::manifest(folder)?.files.tokenizer;
         let bytes = untrusted::read(&folder.join(&entry.name)).map_err(bad_input).with_context(context)?;

@@ -61,8 +61,7 @@ impl Page {
     pub async fn open_tab(&self, hash: &str) -> WindowHandle {
         let before = self.client.window().await.expect("a tab is open");
         let tab = self.client.new_window(true).await.expect("another tab opens");
-        let tab = tab.handle.try_into().expect("chromedriver names its tabs");
-        self.client.switch_to_window(tab).await.expect("it is there");
+        self.client.switch_to_window(tab.handle).await.expect("it is there");
         self.open(&format!("{}/{hash}", self.origin)).await;
         before
     }
@@ -72,11 +71,6 @@ impl Page {
         let before = self.client.window().await.expect("a tab is open");
         self.client.switch_to_window(tab).await.expect("it is there");
         before
-    }
-
-    /// Loads the page anew.
-    pub async fn reload(&self) {
-        self.client.refresh().await.expect("the page opens again");
     }
 
     /// Clicks the first element that matches `css`, with the mouse.
