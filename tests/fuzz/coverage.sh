@@ -25,7 +25,7 @@ files() {
         page_url) echo web/src/state/{address,choices}.rs ;;
         delimited) echo shared/src/dataset/{csv,tsv,delimiter,lines,columns,label_cell,rows}.rs ;;
         json) echo shared/src/dataset/{json,lines,columns,label_cell,rows}.rs ;;
-        safetensors) echo trainer/src/open_model/weight_files.rs shared/src/checkpoint/{tensors,names,adapter,adapter/settings}.rs ;;
+        safetensors) echo trainer/src/open_model/weight_files.rs shared/src/checkpoint/{weight_file,tensors,names,adapter,adapter/settings}.rs ;;
         pickle_zip) echo trainer/src/open_model/pickled.rs trainer/src/open_model/pickled/{zipped,machine,tensor}.rs ;;
         pickle_stream) echo trainer/src/open_model/pickled.rs trainer/src/open_model/pickled/{legacy,machine,tensor}.rs ;;
         parquet) echo trainer/src/open_dataset/parquet.rs trainer/src/open_dataset/parquet/{footer,label_kind,pages,thrift,broken}.rs ;;
