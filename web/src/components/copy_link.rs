@@ -80,9 +80,12 @@ fn ByHand(link: String) -> impl IntoView {
     let field = NodeRef::<leptos::html::Input>::new();
     Effect::new(move |_| {
         if let Some(field) = field.get() {
-            // Refused only to a field that is gone.
-            let _ = field.focus();
-            field.select();
+            // With the next frame: a value that is set later than this runs would take the selection away.
+            request_animation_frame(move || {
+                // Refused only to a field that is gone.
+                let _ = field.focus();
+                field.select();
+            });
         }
     });
     view! {
