@@ -73,7 +73,10 @@ async fn a_damage_is_reported_tensor_by_tensor_and_can_be_taken_away() {
     for plan in ["", "  "] {
         assert_eq!(page.corrupt(plan, 3).await.totals.n_tensors, 0);
     }
-    assert_eq!(page.classify(&["good"], &ALL).await[0].models.len(), 1);
+    // Without damage the corrupted model is the healthy one.
+    let models = &page.classify(&["good"], &ALL).await[0].models;
+    assert_eq!(models.iter().map(|model| model.model).collect::<Vec<_>>(), [Condition::Healthy, Condition::Corrupted]);
+    assert_eq!(models[0].probabilities, models[1].probabilities);
     for (plan, end) in [("kaimin@all", "^"), ("kaiming@layers:0-9", "^")] {
         let refused = failure(page.ask(Corrupt { plan: plan.to_owned(), seed: Seed(1) }).await);
         let Failure::BadPlan { message } = refused else { panic!("{refused:?}") };
