@@ -93,6 +93,9 @@ impl WeightFile {
         if n_bytes == 0 {
             return Err(self.unreadable(&"the file is empty"));
         }
+        if n_bytes <= PREFIX_BYTES as u64 {
+            return Err(self.unreadable(&format!("it breaks off after {n_bytes} bytes, before its header")));
+        }
         let mut bytes = vec![0; PREFIX_BYTES];
         self.read_at(0, &mut bytes)?;
         let n_header = bytes.as_slice().try_into().map_or(u64::MAX, u64::from_le_bytes);
@@ -103,6 +106,19 @@ impl WeightFile {
         bytes.resize(PREFIX_BYTES + n_header as usize, 0);
         self.read_at(PREFIX_BYTES as u64, &mut bytes[PREFIX_BYTES..])?;
         Ok(bytes)
+    }
+
+    /// Looks at the header alone.
+    ///
+    /// # Errors
+    /// When the file is empty, a pointer to another file, no safetensors, or has more than `max_bytes` of tensors.
+    pub fn check(&self, max_bytes: u64) -> Result<(), CheckpointError> {
+        let n_bytes = self.header()?.metadata.data_len() as u64;
+        if n_bytes > max_bytes {
+            let reason = format!("it has {n_bytes} bytes of tensors, a model of this config at most {max_bytes}");
+            return Err(self.unreadable(&reason));
+        }
+        Ok(())
     }
 
     /// # Errors

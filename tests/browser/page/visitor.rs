@@ -5,27 +5,13 @@ use fantoccini::Locator;
 use fantoccini::wd::WindowHandle;
 use serde_json::{Value, json};
 
-/// Puts a `<font>` in the place of each text, as browsers' translations do, now and whenever there are new ones.
-const TRANSLATOR: &str = "const translate = node => {
-        if (node.nodeType === Node.TEXT_NODE) {
-            const place = node.parentElement;
-            if (!node.data.trim() || !place || place.closest('font, [translate=no]')) return;
-            const font = document.createElement('font');
-            font.textContent = `«${node.data}»`;
-            node.replaceWith(font);
-        } else {
-            [...node.childNodes].forEach(translate);
-        }
-    };
-    new MutationObserver(records => records.forEach(({ target, type, addedNodes }) =>
-        type === 'characterData' ? translate(target) : addedNodes.forEach(translate)))
-        .observe(document.body, { childList: true, characterData: true, subtree: true });
-    translate(document.body);";
+/// A function of the element whose texts it translates.
+const TRANSLATOR: &str = include_str!("../translator.js");
 
 impl Page {
     /// Lets the browser translate the page, as far as that changes the document.
     pub async fn translate(&self) {
-        self.run(TRANSLATOR).await;
+        self.run(&format!("{}(document.body);", TRANSLATOR.trim_end())).await;
     }
 
     /// Drops files in the middle of the first element that matches `css`, as a hand does; whether the browser left them to

@@ -80,7 +80,7 @@ pub struct TrainingFlags {
 /// What training keeps in memory.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RecomputeFlag {
-    /// Keep less in memory: compute each encoder layer once more in the backward pass. A step takes about a third longer,
+    /// Keep less in memory: compute each encoder layer once more in the backward pass. A step has a third more matrix products,
     /// its results are the same; on a CPU
     #[arg(long)]
     pub recompute: bool,

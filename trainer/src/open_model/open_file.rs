@@ -17,25 +17,19 @@ pub(super) struct OpenFile {
     n_bytes: u64,
 }
 
-/// A file and its length.
-pub(super) fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::open(path)?;
-    let n_bytes = file.metadata()?.len();
-    Ok((file, n_bytes))
-}
-
 /// A file of weights that this program wrote.
 pub(crate) fn own_weights(path: &Path) -> io::Result<WeightFile> {
-    let (file, n_bytes) = open(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(WeightFile::new(name, OpenFile::new(file, n_bytes)))
+    Ok(WeightFile::new(name, OpenFile::open(path)?))
 }
 
 impl OpenFile {
-    pub(super) fn new(file: File, n_bytes: u64) -> Self {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let n_bytes = file.metadata()?.len();
         #[cfg(not(unix))]
         let file = std::sync::Mutex::new(file);
-        Self { file, n_bytes }
+        Ok(Self { file, n_bytes })
     }
 }
 

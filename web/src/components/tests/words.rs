@@ -145,25 +145,8 @@ async fn a_healing_is_called_by_its_own_damage_and_a_change_waits_until_it_has_e
     assert_eq!(asked!(page, Corrupt).len(), n_made);
 }
 
-/// Puts a `<font>` in the place of each text, as browsers' translations do, now and whenever there are new ones.
-const TRANSLATOR: &str = r#"(root => {
-    const translate = node => {
-        if (node.nodeType === Node.TEXT_NODE) {
-            const place = node.parentElement;
-            if (!node.data.trim() || !place || place.closest("font, [translate=no]")) return;
-            const font = document.createElement("font");
-            font.textContent = `«${node.data}»`;
-            node.replaceWith(font);
-        } else {
-            [...node.childNodes].forEach(translate);
-        }
-    };
-    const observer = new MutationObserver(records => records.forEach(({ target, type, addedNodes }) =>
-        type === "characterData" ? translate(target) : addedNodes.forEach(translate)));
-    observer.observe(root, { childList: true, characterData: true, subtree: true });
-    translate(root);
-    return observer;
-})"#;
+/// A function of the element whose texts it translates; the page's journeys have it, too.
+const TRANSLATOR: &str = include_str!("../../../../tests/browser/translator.js");
 
 #[wasm_bindgen_test]
 async fn translated_words_follow_the_page() {
