@@ -44,6 +44,11 @@ pub enum Error {
         /// The values that would do here, separated by commas.
         available: String,
     },
+    /// bf16 is asked of a processor that has no instructions for it, or of an instruction set without them.
+    #[error(
+        "bf16 needs a CUDA device, or a processor with AVX512-BF16 and BERT_HEAL_ISA unset or avx512; expected f32 here"
+    )]
+    Bf16Unavailable,
     /// Training data or arguments make a step impossible.
     #[error("training: {0}")]
     Training(String),

@@ -143,6 +143,12 @@ pub(crate) fn has_avx512() -> bool {
         && is_x86_feature_detected!("f16c")
 }
 
+/// Whether this processor has, besides [`has_avx512`], the instructions of products of bf16.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx512_bf16() -> bool {
+    has_avx512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512bf16")
+}
+
 /// Whether this processor has all the instructions that AVX2 code is compiled with.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_avx2() -> bool {

@@ -35,7 +35,7 @@ pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, Pair, encoder_layer};
 pub use gelu::gelu;
 pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
-pub use kernel_choice::{Activations, Kernel, Kernels};
+pub use kernel_choice::{Activations, Factors, Kernel, Kernels};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};

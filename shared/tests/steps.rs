@@ -7,14 +7,18 @@ use shared::Error;
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash};
 use shared::dataset::EncodedExample;
 use shared::model::{ModelConfig, Module, ParameterPath};
-use shared::nn::{Activations, Kernel, Kernels};
+use shared::nn::{Activations, Factors, Kernel, Kernels};
 use shared::random::Seed;
-use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
+use shared::training::{FineTuning, Precision, TrainingArgs, TrainingSeeds};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A fine-tuning whose classifier has weights `scale` times as large as usual.
 fn fine_tuning(scale: f32, max_grad_norm: f64, kernels: Kernels) -> FineTuning {
+    fine_tuning_in(Precision::F32, scale, max_grad_norm, kernels)
+}
+
+fn fine_tuning_in(dtype: Precision, scale: f32, max_grad_norm: f64, kernels: Kernels) -> FineTuning {
     let config = serde_json::json!({
         "model_type": "bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 32, "max_position_embeddings": 16, "id2label": {"0": "a", "1": "b"}
@@ -26,7 +30,7 @@ fn fine_tuning(scale: f32, max_grad_norm: f64, kernels: Kernels) -> FineTuning {
     let weight = parameters.to_vec(path).unwrap();
     parameters.set(path, weight.iter().map(|w| w * scale).collect()).unwrap();
     let row = |label| EncodedExample::of_one_text(vec![2, 7, 9, 3], label);
-    let args = TrainingArgs { max_grad_norm, warmup_ratio: 0.0, max_steps: Some(3), ..TrainingArgs::default() };
+    let args = TrainingArgs { max_grad_norm, warmup_ratio: 0.0, max_steps: Some(3), dtype, ..TrainingArgs::default() };
     let seeds = TrainingSeeds { head: Seed(0), data: Seed(0) };
     // Of two rows that are alike but for their labels, one is predicted wrongly.
     let rows = Arc::new(vec![row(0), row(1)]);
@@ -72,6 +76,24 @@ fn a_large_gradient_that_is_clipped_is_a_step() {
         let new = fine_tuning.parameters().to_vec(path).unwrap();
         assert!(old.iter().zip(&new).any(|(old, new)| old != new), "{kernel:?}");
         assert!(new.iter().all(|w| w.is_finite()));
+    }
+}
+
+/// Rounded factors change losses a little, and do change them.
+#[test]
+fn bf16_trains_nearly_as_f32_does() {
+    if !Factors::Bf16.is_available() {
+        eprintln!("skipped: this processor lacks AVX512-BF16, or BERT_HEAL_ISA chooses others");
+        return;
+    }
+    let losses = |dtype| {
+        let mut fine_tuning = fine_tuning_in(dtype, 1.0, 1.0, Kernels::all(Kernel::Fused));
+        (0..3).map(|_| fine_tuning.step().unwrap().loss).collect::<Vec<f64>>()
+    };
+    let (f32, bf16) = (losses(Precision::F32), losses(Precision::Bf16));
+    assert_ne!(f32, bf16);
+    for (f32, bf16) in f32.iter().zip(&bf16) {
+        assert!((f32 - bf16).abs() < 0.01 * f32.abs().max(1.0), "{f32} and {bf16}");
     }
 }
 

@@ -60,16 +60,18 @@ fn corrected_label_names_make_another_run_and_no_healthy_model_is_shared_with_th
 
 /// Rows that are not a multiple of the batch size, so that the last batch of each epoch has one row.
 #[test]
-fn any_number_of_threads_gives_the_same_bits_with_every_instruction_set() {
+fn any_number_of_threads_gives_the_same_bits_with_every_instruction_set_and_number_format() {
     let folder = tempfile::tempdir().unwrap();
     let data = dataset(folder.path(), 129, 17);
     let model = tiny_model();
-    for isa in ["gemm", "scalar", "neon", "avx2", "avx512"] {
+    let f32 = ["gemm", "scalar", "neon", "avx2", "avx512"].map(|isa| (isa, "f32"));
+    for (isa, dtype) in f32.into_iter().chain([("avx512", "bf16")]) {
         let weights: Vec<Vec<String>> = ["1", "2", "3", "4", "5"]
             .map(|threads| {
-                let out = folder.path().join(format!("{isa}-{threads}/run"));
+                let out = folder.path().join(format!("{isa}-{dtype}-{threads}/run"));
                 let mut args = args(&model, &data, &out);
                 args.extend(["--corrupt", "kaiming@bottom:0.5", "--protocol", "finetuned", "--threads", threads]);
+                args.extend(["--dtype", dtype]);
                 let output = bert_heal().env("BERT_HEAL_ISA", isa).args(&args).output().unwrap();
                 let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
                 if output.status.code() == Some(2) && stderr.contains("BERT_HEAL_ISA") {
@@ -78,16 +80,17 @@ fn any_number_of_threads_gives_the_same_bits_with_every_instruction_set() {
                 assert!(output.status.success(), "{stderr}");
                 let record: Value = serde_json::from_slice(&output.stdout).unwrap();
                 assert!(record["numerics"]["instruction_set"].as_str().unwrap().starts_with(isa), "{record:#}");
+                assert_eq!(record["numerics"]["dtype"], dtype);
                 ["healthy", "control", "corrupted", "healed"]
                     .map(|which| hash(&out.join(format!("checkpoint/{which}/model.safetensors"))))
                     .to_vec()
             })
             .to_vec();
         if weights[0].is_empty() {
-            println!("skipped: this processor has no {isa}");
+            println!("skipped: this processor has no {isa} for {dtype}");
             continue;
         }
-        assert!(weights.iter().all(|others| *others == weights[0]), "{isa}: {weights:#?}");
+        assert!(weights.iter().all(|others| *others == weights[0]), "{isa}, {dtype}: {weights:#?}");
     }
 }
 

@@ -188,8 +188,7 @@ impl EncoderLayer {
         };
         match self.kernels.encoder_layer {
             Kernel::Fused => {
-                let (eps, activations) = (self.layer_norm_eps, self.kernels.activations);
-                Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, eps, sites, activations)?)
+                Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, self.layer_norm_eps, sites, &self.kernels)?)
             }
             Kernel::Composite => self.forward_by_operations(x, mask, sites),
         }

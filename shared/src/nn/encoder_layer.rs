@@ -22,7 +22,7 @@ pub use self::weights::{LayerParameters, Pair};
 use super::attention::AttentionMask;
 use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
-use super::kernel_choice::Activations;
+use super::kernel_choice::{Activations, Kernels};
 use super::kernels::Buffer;
 
 /// Where a layer drops elements during one forward pass.
@@ -48,7 +48,7 @@ pub fn encoder_layer(
     n_heads: usize,
     eps: f64,
     sites: LayerDropout,
-    activations: Activations,
+    kernels: &Kernels,
 ) -> Result<Tensor> {
     let (_, _, hidden_size) = x.dims3()?;
     // Candle records the operation when an argument is tracked: with frozen layers below, only a parameter is.
@@ -60,12 +60,13 @@ pub fn encoder_layer(
         eps: eps as f32,
         hidden_size,
         intermediate_size: parameters.ffn_in.bias.elem_count(),
+        factors: kernels.factors,
     };
     let op = FusedLayer {
         parameters: Arc::clone(parameters),
         geometry,
         is_tracked: x.track_op() || anchor.is_variable(),
-        activations,
+        activations: kernels.activations,
         saved: Mutex::new(None),
     };
     x.contiguous()?.apply_op2(anchor, op)
@@ -91,7 +92,7 @@ impl FusedLayer {
         }
         let guards = HostWeights::new(&self.parameters)?;
         let mut y = Buffer::new(x.len());
-        Ok(forward::tracked(&self.geometry, &guards.for_forward(), x, &mut y))
+        Ok(forward::tracked(&self.geometry, &guards.for_forward(self.geometry.factors), x, &mut y))
     }
 }
 
@@ -108,7 +109,7 @@ impl CustomOp2 for FusedLayer {
         }
         let x = slice(x, layout, "encoder-layer")?; // [n, hidden]
         let guards = HostWeights::new(&self.parameters)?;
-        let weights = guards.for_forward();
+        let weights = guards.for_forward(self.geometry.factors);
         let mut y = vec![0.0; x.len()];
         if self.is_tracked {
             // Also where it is dropped again: the untracked pass adds biases in another order, with other last bits.

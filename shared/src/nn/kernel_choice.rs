@@ -2,6 +2,8 @@
 
 use candle_core::Device;
 
+use super::InstructionSet;
+
 /// A form of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
@@ -19,6 +21,34 @@ pub enum Activations {
     /// Only the layer's input: the layer is computed once more in the backward pass, which takes about a third more time
     /// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). Only whole fused layers heed it.
     Recomputed,
+}
+
+/// The number format of the factors in an encoder layer's products of matrices. Sums, and all that is no such product, are
+/// f32 in either, and so are parameters, their gradients and moments, and the products inside of the attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factors {
+    /// As they are.
+    F32,
+    /// Rounded to bf16: half as many instructions on a processor that has them, see [`Factors::is_available`]. Only whole
+    /// fused layers heed it.
+    Bf16,
+}
+
+impl Factors {
+    /// Whether this process can multiply them: bf16 takes a processor with AVX512-BF16 and
+    /// [`InstructionSet::Avx512`].
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::F32 => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Bf16 => {
+                InstructionSet::current() == InstructionSet::Avx512 && crate::instruction_set::has_avx512_bf16()
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Bf16 => false,
+        }
+    }
 }
 
 /// The form of every operation, so that a test can turn each fused one off in turn.
@@ -44,6 +74,8 @@ pub struct Kernels {
     pub adamw: Kernel,
     /// What is kept of a layer between its passes.
     pub activations: Activations,
+    /// What a layer's products multiply.
+    pub factors: Factors,
 }
 
 impl Kernels {
@@ -61,6 +93,7 @@ impl Kernels {
             cross_entropy: kernel,
             adamw: kernel,
             activations: Activations::Kept,
+            factors: Factors::F32,
         }
     }
 

@@ -12,8 +12,8 @@
 //! the one deliberate difference from an eager batch of transformers, where NaN in padding spoils the row.
 //!
 //! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `vector_tile`, `wasm` and `scalar`, the
-//! loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx2`, `neon` and `wasm`, behind bounds
-//! checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512
+//! loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx512_bf16`, `avx2`, `neon` and `wasm`, behind
+//! bounds checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512
 //! `avx512` multiplies, on others gemm does unless `avx2` or `neon` is asked for. `scalar` is the tile that Miri can run.
 
 mod adamw;
@@ -23,6 +23,8 @@ mod attention_shape;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_bf16;
 mod buffer;
 mod dispatch;
 mod gemm_product;

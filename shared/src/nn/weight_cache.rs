@@ -9,6 +9,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::kernel_choice::Factors;
 use super::kernels::PackedWeight;
 
 /// Counts the changes of a set of parameters; clones count together.
@@ -47,15 +48,15 @@ impl WeightCache {
     }
 
     /// W `[n_out, n_in]` packed for the products of a forward pass, where that pays.
-    pub(super) fn pack(&self, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
+    pub(super) fn pack(&self, weight: &[f32], n_in: usize, factors: Factors) -> Option<Arc<PackedWeight>> {
         match &self.changes {
-            Some(changes) => self.kept(changes, weight, n_in),
-            None => PackedWeight::new(weight, n_in).map(Arc::new),
+            Some(changes) => self.kept(changes, weight, n_in, factors),
+            None => PackedWeight::new(weight, n_in, factors).map(Arc::new),
         }
     }
 
     /// The weight's packed form as of now.
-    fn kept(&self, changes: &Changes, weight: &[f32], n_in: usize) -> Option<Arc<PackedWeight>> {
+    fn kept(&self, changes: &Changes, weight: &[f32], n_in: usize, factors: Factors) -> Option<Arc<PackedWeight>> {
         // Read before the weight is: a change during packing then leads to packing once more, never to an old weight.
         let n_changes = changes.count();
         let current = self.lock().as_ref().filter(|kept| kept.n_changes == n_changes).map(|kept| kept.weight.clone());
@@ -64,7 +65,7 @@ impl WeightCache {
         }
         // Without the lock: packing is shared among threads, and one that waits for the others may take up another
         // evaluation of this model, which comes here as well. Two that pack at once only work twice.
-        let weight = Arc::new(PackedWeight::new(weight, n_in)?);
+        let weight = Arc::new(PackedWeight::new(weight, n_in, factors)?);
         let mut kept = self.lock();
         if kept.as_ref().is_none_or(|kept| kept.n_changes <= n_changes) {
             *kept = Some(Kept { n_changes, weight: Arc::clone(&weight) });

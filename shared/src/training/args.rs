@@ -1,16 +1,48 @@
 //! The fine-tuning recipe: every number that decides a result, with Hugging Face's names and one table of defaults.
 
+use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
-/// The number format of activations and matrix products. Parameters and optimiser state are always f32.
+use crate::error::{Error, Result};
+use crate::nn::{Factors, Kernels};
+
+/// The number format of matrix products. Parameters, gradients and optimiser state are always f32, and so is the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision throughout.
     #[default]
     F32,
-    /// bf16 activations with f32 master weights and the loss in f32; CUDA only.
+    /// On a GPU bf16 activations. On a CPU with AVX512-BF16 the factors of an encoder layer's products are rounded to bf16
+    /// and all else is f32, see [`Factors::Bf16`].
     Bf16,
+}
+
+impl Precision {
+    /// The kernels that compute in this format on a device.
+    ///
+    /// # Errors
+    /// When bf16 is asked of a processor that lacks it.
+    pub fn kernels(self, device: &Device) -> Result<Kernels> {
+        let kernels = Kernels::for_device(device);
+        match self {
+            Self::Bf16 if device.is_cpu() => {
+                if !Factors::Bf16.is_available() {
+                    return Err(Error::Bf16Unavailable);
+                }
+                Ok(Kernels { factors: Factors::Bf16, ..kernels })
+            }
+            Self::F32 | Self::Bf16 => Ok(kernels),
+        }
+    }
+
+    /// The number format of hidden states in training.
+    pub(super) fn activations(self, device: &Device) -> DType {
+        match self {
+            Self::Bf16 if !device.is_cpu() => DType::BF16,
+            Self::F32 | Self::Bf16 => DType::F32,
+        }
+    }
 }
 
 /// Everything about a fine-tuning that changes its result, apart from model, data and seeds.

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::state::{self, StatePart};
-use super::{LinearSchedule, Precision, TrainingArgs};
+use super::{LinearSchedule, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
 use crate::evaluation::predicted_class;
@@ -127,7 +127,7 @@ impl FineTuning {
     /// A fine-tuning of `parameters` (frozen ones stay as they are) on `examples` that has not begun.
     ///
     /// # Errors
-    /// When there is nothing to train, or bf16 is asked of a CPU.
+    /// When there is nothing to train, or bf16 is asked of a processor that lacks it.
     pub fn new(
         config: &ModelConfig,
         parameters: Parameters,
@@ -147,12 +147,9 @@ impl FineTuning {
             Some(probability) => config.with_dropout(probability),
             None => config.clone(),
         };
-        let dtype = match args.dtype {
-            Precision::F32 => DType::F32,
-            Precision::Bf16 if device.is_cuda() => DType::BF16,
-            Precision::Bf16 => return Err(Error::Training("bf16 needs a CUDA device, but this is a CPU".into())),
-        };
-        let model = TextClassifier::for_training(&config, &parameters, &kernels, dtype)?;
+        // The caller may have chosen single kernels, but what is recorded as bf16 is computed so, and nothing else is.
+        let kernels = Kernels { factors: args.dtype.kernels(device)?.factors, ..kernels };
+        let model = TextClassifier::for_training(&config, &parameters, &kernels, args.dtype.activations(device))?;
         let betas = (args.adam_beta1, args.adam_beta2);
         let optimizer = AdamW::new(betas, args.adam_epsilon, args.weight_decay, &kernels);
         let moments =

@@ -1,11 +1,13 @@
 //! Where to compute, and in which number format, as flags.
 
-use anyhow::anyhow;
+use anyhow::Context;
+use candle_core::Device;
 use clap::Args;
+use shared::nn::Kernels;
 use shared::training::Precision;
 
 use super::flag_values;
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::exit_code::bad_input;
 
 /// Flags of commands that run a model.
@@ -16,30 +18,38 @@ pub struct DeviceFlags {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceChoice,
 
-    /// Number format of activations; parameters stay f32
+    /// Number format of matrix products; parameters stay f32
     #[arg(long, default_value = "f32", value_parser = flag_values::precision())]
     pub dtype: Precision,
 }
 
 impl DeviceFlags {
-    /// Refuses what no device can do together.
-    pub fn check(&self) -> anyhow::Result<()> {
-        if self.dtype == Precision::Bf16 && self.device == DeviceChoice::Cpu {
-            return Err(bad_input(anyhow!("--dtype bf16 needs a CUDA device, but --device is cpu")));
-        }
-        Ok(())
+    /// The device, its name in records, and the kernels that compute in this number format there.
+    pub fn open(&self) -> anyhow::Result<(Device, String, Kernels)> {
+        let (device, name) = device::open(self.device)?;
+        let kernels = self.dtype.kernels(&device).map_err(bad_input).context("--dtype bf16")?;
+        Ok((device, name, kernels))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::nn::Factors;
+
     use super::*;
     use crate::exit_code::{ExitCode, exit_code_of};
 
     #[test]
-    fn bf16_on_the_cpu_is_refused() {
+    fn bf16_is_refused_where_the_processor_lacks_it() {
         let flags = DeviceFlags { device: DeviceChoice::Cpu, dtype: Precision::Bf16 };
-        assert_eq!(exit_code_of(&flags.check().unwrap_err()), ExitCode::BadInput);
-        assert!(DeviceFlags { device: DeviceChoice::Cuda(0), ..flags }.check().is_ok());
+        match flags.open() {
+            Ok((_, _, kernels)) => assert!(kernels.factors == Factors::Bf16 && Factors::Bf16.is_available()),
+            Err(error) => {
+                assert_eq!(exit_code_of(&error), ExitCode::BadInput);
+                assert!(!Factors::Bf16.is_available(), "{error:#}");
+            }
+        }
+        let (_, _, kernels) = DeviceFlags { dtype: Precision::F32, ..flags }.open().unwrap();
+        assert_eq!(kernels.factors, Factors::F32);
     }
 }

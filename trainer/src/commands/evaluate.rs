@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use shared::dataset::Split;
 use shared::evaluation::{confusion, evaluate};
 use shared::model::TextClassifier;
-use shared::nn::Kernels;
 use shared::random::Seed;
 use shared::statistics::wilson;
 
@@ -19,7 +18,6 @@ use super::flag_values;
 use super::input_flags::{BatchFlags, DatasetFlags, WhichFlag};
 use super::training_flags::SplitSeedFlag;
 use crate::atomic;
-use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_dataset::{Purpose, RowSeeds};
 use crate::open_model::{ModelSource, Weights};
@@ -81,8 +79,7 @@ const LEVEL: f64 = 0.95;
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    args.device.check()?;
-    let (device, _) = device::open(args.device.device)?;
+    let (device, _, kernels) = args.device.open()?;
     let dataset = args.dataset.request();
     let source = ModelSource::open(&args.model, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
@@ -107,7 +104,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let model = TextClassifier::for_evaluation(
         &checkpoint.config,
         &checkpoint.parameters,
-        &Kernels::for_device(&device),
+        &kernels,
         DType::F32,
     )?;
     let mut bar = Progress::phase(&format!("evaluating on {split}"), rows.len().div_ceil(args.batches.batch_size));

@@ -61,7 +61,7 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
     one_of([
         (Precision::F32, "f32", "Single precision throughout"),
-        (Precision::Bf16, "bf16", "bf16 activations with f32 master weights and loss; CUDA only"),
+        (Precision::Bf16, "bf16", "Factors of products rounded to bf16, sums, weights and loss in f32: CUDA, or a CPU with AVX512-BF16"),
     ])
 }
 

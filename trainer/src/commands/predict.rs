@@ -20,7 +20,6 @@ use shared::training::logits;
 
 use super::device_flags::DeviceFlags;
 use super::input_flags::{BatchFlags, WhichFlag};
-use crate::device;
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_model::{ModelSource, Weights};
 use crate::output::{print, print_json};
@@ -64,8 +63,7 @@ pub struct PredictArgs {
 
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    args.device.check()?;
-    let (device, _) = device::open(args.device.device)?;
+    let (device, _, kernels) = args.device.open()?;
     let (text, name) = if let Some(path) = &args.input {
         (fs::read(path).map_err(bad_input).with_context(|| path.display().to_string())?, path.display().to_string())
     } else {
@@ -77,7 +75,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let columns = args
         .models
         .iter()
-        .map(|model| predict(model, args, &texts, &device))
+        .map(|model| predict(model, args, &texts, &device, &kernels))
         .collect::<anyhow::Result<Vec<Vec<TextPrediction>>>>()?;
     // Texts outermost, so that what the models say of one text stands together.
     let by_text = (0..texts.len()).map(|i| columns.iter().map(|column| &column[i]).collect::<Vec<_>>());
@@ -112,6 +110,7 @@ fn predict(
     args: &PredictArgs,
     texts: &[Input<'_>],
     device: &Device,
+    kernels: &Kernels,
 ) -> anyhow::Result<Vec<TextPrediction>> {
     let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
@@ -124,8 +123,7 @@ fn predict(
         say!("note: {name}: {note}");
     }
     let config = &checkpoint.config;
-    let kernels = Kernels::for_device(device);
-    let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
+    let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, kernels, DType::F32)?;
     let examples: Vec<EncodedExample> = encoded.into_iter().map(|encoded| EncodedExample::new(encoded, 0)).collect();
     let rows = logits(&model, &examples, args.batches.batch_size, config.pad_token_id, |_| {})?;
     let is_one_of_several = args.models.len() > 1;

@@ -94,7 +94,6 @@ const LEVEL: f64 = 0.95;
 
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    args.device.check()?;
     let training = args.training.training_args(args.device.dtype);
     let prepared = Prepared::new(RunRequest {
         model: &args.model.model,

@@ -117,8 +117,8 @@ pub struct Prepared {
     pub device_name: String,
     /// What computes, as far as it decides the bits.
     pub numerics: Numerics,
-    /// What training keeps between its passes, which decides no bit.
-    pub activations: Activations,
+    /// Those of its device, its number format and `--recompute`.
+    kernels: Kernels,
     /// Steps between two saved states.
     pub save_steps: usize,
     /// Where batches are dumped.
@@ -152,6 +152,7 @@ impl Prepared {
             .map(|text| Selection::parse(text).map_err(bad_input).context("--freeze"))
             .transpose()?;
         let (device, device_name) = device::open(request.device)?;
+        let kernels = request.training.dtype.kernels(&device).map_err(bad_input).context("--dtype bf16")?;
         if request.activations == Activations::Recomputed && !device.is_cpu() {
             return Err(bad_input(anyhow!("--recompute: expected a CPU, got {device_name}")));
         }
@@ -229,10 +230,10 @@ impl Prepared {
             config: checkpoint.config,
             plan: resolved,
             frozen,
-            numerics: numerics(&device, &Kernels::for_device(&device), dtype),
+            numerics: numerics(&device, &kernels, dtype),
+            kernels: Kernels { activations: request.activations, ..kernels },
             device,
             device_name,
-            activations: request.activations,
             save_steps: request.save_steps,
             dump: request.dump,
             models: request.models,
@@ -283,7 +284,7 @@ impl Prepared {
             device: self.device.clone(),
             device_name: self.device_name.clone(),
             numerics: self.numerics.clone(),
-            activations: self.activations,
+            kernels: self.kernels,
             save_steps: self.save_steps,
             dump: None,
             models,
@@ -329,10 +330,10 @@ impl Prepared {
         )?)
     }
 
-    /// The kernels for the run's device.
+    /// The kernels for the run's device and number format.
     #[must_use]
     pub fn kernels(&self) -> Kernels {
-        Kernels { activations: self.activations, ..Kernels::for_device(&self.device) }
+        self.kernels
     }
 
     /// The id of the padding token.

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::super::gradient::{Collector, Gradient, HostGradient};
+use super::super::kernel_choice::Factors;
 use super::super::kernels::{
     Buffer, NormGradient, Start, add_rows, attention_backward, dropout_block, gelu_and_backward_in_place,
     layer_norm_backward_block, layer_norm_block, linear_weight_gradient_rows, rows_per_block,
@@ -31,7 +32,7 @@ pub(super) fn backward(
     input_gradient: InputGradient,
 ) -> Result<Option<Buffer>> {
     let guards = HostWeights::new(parameters)?;
-    let weights = guards.for_backward();
+    let weights = guards.for_backward(geometry.factors);
     let behind = behind_attention(geometry, &weights, &mut saved, dy);
     let BehindAttention { mut dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
     let Saved { query, key, value, context, attended: middle, inner: activated, summed } = saved;
@@ -56,7 +57,7 @@ pub(super) fn backward(
         Dense { pair: &parameters.value, dy: &dv, x },
         Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &context },
     ];
-    give_dense(&dense, collector)?;
+    give_dense(&dense, geometry.factors, collector)?;
     Ok((input_gradient == InputGradient::Wanted).then_some(dx))
 }
 
@@ -172,7 +173,7 @@ enum Piece<'a> {
 
 /// Hands over the gradients of dense layers: dW = dyᵀ·x and db = Σ dy. All of them are shared out at once, so that no
 /// thread waits for the end of each.
-fn give_dense(layers: &[Dense<'_>], collector: &Collector) -> Result<()> {
+fn give_dense(layers: &[Dense<'_>], factors: Factors, collector: &Collector) -> Result<()> {
     let of = |tensor: &Tensor| tensor.is_variable().then(|| Buffer::new(tensor.elem_count()));
     let mut gradients: Vec<(Option<Buffer>, Option<Buffer>)> =
         layers.iter().map(|dense| (of(&dense.pair.weight), of(&dense.pair.bias))).collect();
@@ -192,7 +193,7 @@ fn give_dense(layers: &[Dense<'_>], collector: &Collector) -> Result<()> {
     }
     pieces.into_par_iter().with_max_len(1).for_each(|piece| match piece {
         Piece::Weight { dense, n_out, n_in, first, out } => {
-            linear_weight_gradient_rows(dense.dy, dense.x, n_out, n_in, first, out);
+            linear_weight_gradient_rows(dense.dy, dense.x, (n_out, n_in), factors, first, out);
         }
         Piece::Bias { dense, out } => {
             out.fill(0.0);

@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::super::gradient::Collector;
 use super::super::host::HostSlice;
+use super::super::kernel_choice::Factors;
 use super::super::kernels::{AttentionShape, DropoutMask, Operand, PackedWeight};
 use super::super::weight_cache::WeightCache;
 
@@ -68,6 +69,8 @@ pub(super) struct Geometry {
     pub eps: f32,
     pub hidden_size: usize,
     pub intermediate_size: usize,
+    /// What its dense layers multiply.
+    pub factors: Factors,
 }
 
 /// Read guards on all tensors of a layer.
@@ -123,14 +126,14 @@ impl<'a> HostWeights<'a> {
     }
 
     /// For a forward pass.
-    pub(super) fn for_forward(&self) -> Weights<'_> {
-        self.prepare(|weight, n_in, cache| Operand::new(weight, n_in, cache.pack(weight, n_in)))
+    pub(super) fn for_forward(&self, factors: Factors) -> Weights<'_> {
+        self.prepare(|weight, n_in, cache| Operand::new(weight, n_in, cache.pack(weight, n_in, factors)))
     }
 
     /// For a backward pass.
-    pub(super) fn for_backward(&self) -> Weights<'_> {
+    pub(super) fn for_backward(&self, factors: Factors) -> Weights<'_> {
         self.prepare(|weight, n_in, _| {
-            let packed = PackedWeight::for_input_gradient(weight, n_in).map(Arc::new);
+            let packed = PackedWeight::for_input_gradient(weight, n_in, factors).map(Arc::new);
             Operand::for_input_gradient(weight, n_in, packed)
         })
     }

@@ -7,4 +7,5 @@
 mod pack;
 mod tile;
 
+pub(super) use pack::transposed;
 pub(super) use tile::Avx512;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::super::kernel_choice::Factors;
 use super::dispatch::rows_per_block;
 use super::matrix::{MatrixMut, MatrixRef};
 use super::operand::matmul;
@@ -17,7 +18,7 @@ pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Ve
     let (n, n_out) = (x.len() / n_in.max(1), bias.len());
     let mut y = vec![0.0; n * n_out];
     let rows = rows_per_block(n);
-    let operand = Operand::new(weight, n_in, shared(n, rows, || PackedWeight::new(weight, n_in)));
+    let operand = Operand::new(weight, n_in, shared(n, rows, || PackedWeight::new(weight, n_in, Factors::F32)));
     y.par_chunks_mut(rows * n_out)
         .zip(x.par_chunks(rows * n_in))
         .with_max_len(1)
@@ -29,7 +30,7 @@ pub(crate) fn linear(x: &[f32], weight: &[f32], bias: &[f32], n_in: usize) -> Ve
 pub(crate) fn linear_input_gradient(dy: &[f32], weight: &[f32], n_out: usize, dx: &mut [f32], start: Start<'_>) {
     let (n, n_in) = (dy.len() / n_out.max(1), weight.len() / n_out.max(1));
     let rows = rows_per_block(n);
-    let packed = shared(n, rows, || PackedWeight::for_input_gradient(weight, n_in));
+    let packed = shared(n, rows, || PackedWeight::for_input_gradient(weight, n_in, Factors::F32));
     let operand = Operand::for_input_gradient(weight, n_in, packed);
     dx.par_chunks_mut(rows * n_in)
         .zip(dy.par_chunks(rows * n_out))
@@ -50,7 +51,9 @@ pub(crate) fn linear_weight_gradient(dy: &[f32], x: &[f32], n_out: usize, n_in: 
         .par_chunks_mut(rows * n_in)
         .enumerate()
         .with_max_len(1)
-        .for_each(|(index, dweight)| linear_weight_gradient_rows(dy, x, n_out, n_in, index * rows, dweight));
+        .for_each(|(index, dweight)| {
+            linear_weight_gradient_rows(dy, x, (n_out, n_in), Factors::F32, index * rows, dweight);
+        });
     dweight
 }
 
@@ -58,8 +61,8 @@ pub(crate) fn linear_weight_gradient(dy: &[f32], x: &[f32], n_out: usize, n_in: 
 pub(crate) fn linear_weight_gradient_rows(
     dy: &[f32],
     x: &[f32],
-    n_out: usize,
-    n_in: usize,
+    (n_out, n_in): (usize, usize),
+    factors: Factors,
     first: usize,
     dweight: &mut [f32],
 ) {
@@ -71,6 +74,7 @@ pub(crate) fn linear_weight_gradient_rows(
         MatrixMut::new(dweight, n_rows, n_in, n_in),
         MatrixRef::new(&dy[first..], n, n_rows, n_out).t(),
         MatrixRef::new(x, n, n_in, n_in),
+        factors,
         Start::Zero,
     );
 }

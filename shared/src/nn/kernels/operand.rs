@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::kernel_choice::Factors;
 use super::buffer::Buffer;
 use super::gemm_product::gemm_product;
 use super::matrix::{MatrixMut, MatrixRef};
@@ -15,17 +16,35 @@ use super::neon::Neon;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::NativeTile;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
+use super::{avx2::Avx2, avx512::Avx512, avx512_bf16::Avx512Bf16};
 
 /// `out = a·b`, or `out += a·b` where sums begin with the output.
 ///
 /// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
 /// A row of the result has the same bits whatever block it is computed in.
-pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, start: Start<'_>) {
-    by_current_set(out, a, &Operand::Loose(b), start, Activation::None);
+pub(crate) fn matmul(
+    out: MatrixMut<'_>,
+    a: MatrixRef<'_>,
+    b: MatrixRef<'_>,
+    factors: Factors,
+    start: Start<'_>,
+) {
+    by_current_set(out, a, &Operand::Loose(b), factors, start, Activation::None);
 }
 
-fn by_current_set(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: Start<'_>, activation: Activation) {
+/// # Panics
+/// When `factors` are not available.
+fn by_current_set(
+    out: MatrixMut<'_>,
+    a: MatrixRef<'_>,
+    b: &Operand<'_>,
+    factors: Factors,
+    start: Start<'_>,
+    activation: Activation,
+) {
+    if factors == Factors::Bf16 {
+        return by_bf16(out, a, b, start, activation);
+    }
     match (InstructionSet::current(), b) {
         #[cfg(target_arch = "x86_64")]
         (InstructionSet::Avx512, _) => multiply::<Avx512>(out, a, b, start, activation),
@@ -42,19 +61,32 @@ fn by_current_set(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: 
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+fn by_bf16(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: Start<'_>, activation: Activation) {
+    multiply::<Avx512Bf16>(out, a, b, start, activation);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn by_bf16(_: MatrixMut<'_>, _: MatrixRef<'_>, _: &Operand<'_>, _: Start<'_>, _: Activation) {
+    unreachable!("bf16 is not available here");
+}
+
 impl PackedWeight {
     /// Packs Wᵀ of W `[n_out, n_in]`, for y = x·Wᵀ; `None` where the gemm crate multiplies, which packs as it goes and takes
     /// no packed operand.
-    pub(crate) fn new(weight: &[f32], n_in: usize) -> Option<Self> {
-        Self::of(rows(weight, n_in).t())
+    pub(crate) fn new(weight: &[f32], n_in: usize, factors: Factors) -> Option<Self> {
+        Self::of(rows(weight, n_in).t(), factors)
     }
 
     /// Packs W `[n_out, n_in]`, for dx = dy·W.
-    pub(crate) fn for_input_gradient(weight: &[f32], n_in: usize) -> Option<Self> {
-        Self::of(rows(weight, n_in))
+    pub(crate) fn for_input_gradient(weight: &[f32], n_in: usize, factors: Factors) -> Option<Self> {
+        Self::of(rows(weight, n_in), factors)
     }
 
-    fn of(matrix: MatrixRef<'_>) -> Option<Self> {
+    fn of(matrix: MatrixRef<'_>, factors: Factors) -> Option<Self> {
+        if factors == Factors::Bf16 {
+            return Some(Self::of_bf16(matrix));
+        }
         match InstructionSet::current() {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 => Some(Self::pack::<Avx512>(matrix)),
@@ -67,6 +99,21 @@ impl PackedWeight {
             InstructionSet::Gemm => None,
             _ => Some(Self::pack::<ScalarTile>(matrix)),
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn of_bf16(matrix: MatrixRef<'_>) -> Self {
+        Self::pack::<Avx512Bf16>(matrix)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn of_bf16(_: MatrixRef<'_>) -> Self {
+        unreachable!("bf16 is not available here");
+    }
+
+    /// The factors of its products.
+    fn factors(&self) -> Factors {
+        if self.values_per_element() == 1 { Factors::F32 } else { Factors::Bf16 }
     }
 }
 
@@ -90,7 +137,11 @@ impl<'a> Operand<'a> {
     fn multiply(&self, x: &[f32], start: Start<'_>, activation: Activation, out: &mut [f32]) {
         let (k, n) = self.shape();
         let m = x.len() / k.max(1);
-        by_current_set(MatrixMut::new(out, m, n, n), MatrixRef::new(x, m, k, k), self, start, activation);
+        let factors = match self {
+            Self::Packed(weight) => weight.factors(),
+            Self::Loose(_) => Factors::F32,
+        };
+        by_current_set(MatrixMut::new(out, m, n, n), MatrixRef::new(x, m, k, k), self, factors, start, activation);
     }
 
     /// out = x·B, or out + x·B.

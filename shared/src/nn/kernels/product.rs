@@ -4,7 +4,8 @@
 //! panels of a few columns, `[k-block][panel][k][columns]`, which a caller that uses it more than once keeps
 //! ([`PackedWeight`]). The left one is packed into groups of rows for each block of rows, unless the tiles can read it
 //! where it lies. The loops go k-block → row block → panel → group, so that a panel is read again from a near cache.
-//! What a tile is made of is its [`Microkernel`]'s: `avx512`, `avx2`, `neon`, `wasm` and `scalar` have theirs.
+//! What a tile is made of is its [`Microkernel`]'s: `avx512`, `avx512_bf16`, `avx2`, `neon`, `wasm` and `scalar` have theirs.
+//! A packed operand has elements of 32 bits: a value of f32, or two successive ones of k rounded to bf16.
 //!
 //! Invariant: every element of a product is summed in the order of k, whatever the shape.
 
@@ -41,13 +42,13 @@ pub(super) enum Activation {
 /// What a tile reads and writes, see [`Microkernel::run`].
 #[derive(Clone, Copy)]
 pub(super) struct Tile<'a> {
-    /// Length of the sums.
+    /// Elements along k: the length of the sums, or half of it where an element is a pair.
     pub k: usize,
     /// The first of its rows.
     pub a: *const f32,
     /// Elements from one row to the next; 1 where rows are packed.
     pub a_row: usize,
-    /// Elements from one step of k to the next; the tile's height where rows are packed.
+    /// Elements from one step to the next; the tile's height where rows are packed.
     pub a_step: usize,
     /// `[k][PANEL]`
     pub b: *const f32,
@@ -67,11 +68,11 @@ pub(super) struct Tile<'a> {
 /// - `run` accesses no memory but what is listed there, for every height from 1 to `TALLEST`, whatever the values are that
 ///   it reads there;
 /// - `run` reads `b` and a bias, and reads and writes `out`, in rows of exactly `PANEL` elements;
-/// - `PANEL`, `TALLEST`, `DEPTH` and `ROWS` are at least 1, and `PANEL · TALLEST` at most [`MAX_TILE`] (both checked when
-///   [`multiply`] is compiled);
+/// - `PANEL`, `TALLEST`, `DEPTH`, `ROWS` and `STEP` are at least 1, and `PANEL · TALLEST` at most [`MAX_TILE`] (both checked
+///   when [`multiply`] is compiled);
 /// - either it runs on every processor of its target, or `run` panics where it does not.
 ///
-/// `pack` and `pack_groups` are safe functions and are trusted with nothing that memory safety needs: buffers are
+/// `pack`, `pack_groups` and `convert_rows` are safe functions and are trusted with nothing that memory safety needs: buffers are
 /// initialised. But they must write every element of `out`, as documented there, since its old values are those of
 /// other products; debug builds fill it with NaN before.
 #[expect(unsafe_code, reason = "implementers make a promise")]
@@ -80,15 +81,18 @@ pub(super) unsafe trait Microkernel: Sized {
     const PANEL: usize;
     /// Rows of the tallest tile.
     const TALLEST: usize;
-    /// Steps of k in a block.
+    /// Values of k in a block.
     const DEPTH: usize;
     /// Rows in a block of packed rows.
     const ROWS: usize;
-    /// Whether tiles read a left operand with adjacent columns where it lies; all rows are packed otherwise.
+    /// Successive values of k in an element of a packed operand: 2 for pairs of bf16. Where they are not whole, 0 follows.
+    const STEP: usize = 1;
+    /// Whether tiles read rows of a left operand with adjacent columns: where they lie, or, where an element has several
+    /// values, as [`Microkernel::convert_rows`] writes them. All rows are packed otherwise.
     const READS_ROWS: bool;
 
     /// Packs `height` rows of `source` from `first` on, of which `n_valid` exist and the others are 0, into all of `out`
-    /// `[depth][height]`; `height` is [`Microkernel::PANEL`] or at most [`Microkernel::TALLEST`].
+    /// `[steps][height]`; `height` is [`Microkernel::PANEL`] or at most [`Microkernel::TALLEST`].
     fn pack(source: MatrixRef<'_>, first: usize, n_valid: usize, height: usize, depth: Range<usize>, out: &mut [f32]);
 
     /// Packs groups of adjacent rows as [`Microkernel::pack`] does, one behind the other, which fills `out`; `groups` has the
@@ -99,7 +103,15 @@ pub(super) unsafe trait Microkernel: Sized {
         depth: Range<usize>,
         out: &mut [f32],
     ) {
-        pack_one_by_one(Self::pack, source, groups, depth, out);
+        pack_one_by_one(Self::pack, Self::STEP, source, groups, depth, out);
+    }
+
+    /// Writes rows with adjacent columns as elements of several values, `[rows][steps]`, into all of `out`.
+    ///
+    /// # Panics
+    /// Where an element is a value: such rows are read where they lie.
+    fn convert_rows(_source: MatrixRef<'_>, _rows: Range<usize>, _depth: Range<usize>, _out: &mut [f32]) {
+        unreachable!("rows of single values are read where they lie");
     }
 
     /// Computes a tile of `height` rows, at most [`Microkernel::TALLEST`].
@@ -123,8 +135,8 @@ const MAX_TILE: usize = 512;
 pub(crate) struct PackedWeight {
     n_rows: usize,
     n_columns: usize,
-    /// [`Microkernel::PANEL`] and [`Microkernel::DEPTH`] of the tiles it is for.
-    layout: (usize, usize),
+    /// [`Microkernel::PANEL`], [`Microkernel::DEPTH`] and [`Microkernel::STEP`] of the tiles it is for.
+    layout: (usize, usize, usize),
     /// `[k-block][panel][k][PANEL]`; columns past the last are 0.
     data: Buffer,
 }
@@ -135,28 +147,33 @@ impl PackedWeight {
         let (n_rows, n_columns) = (matrix.rows(), matrix.columns());
         let width = n_columns.next_multiple_of(V::PANEL);
         // A matrix whose rows are one and the same may be larger than any memory.
-        let n_elements = n_rows.checked_mul(width).expect("a packed matrix fits into memory");
+        let n_elements = n_rows.div_ceil(V::STEP).checked_mul(width).expect("a packed matrix fits into memory");
         let mut data = Buffer::new(n_elements);
         for depth in blocks::<V>(n_rows) {
             let columns = matrix.t();
             let pack = |(panel_idx, panel): (usize, &mut [f32])| {
                 pack_panel::<V>(columns, panel_idx, depth.clone(), panel);
             };
-            let block = &mut data[depth.start * width..depth.end * width];
-            let panel_len = (V::PANEL * depth.len()).max(1);
+            let block = &mut data[steps::<V>(&(0..depth.start)) * width..steps::<V>(&(0..depth.end)) * width];
+            let panel_len = (V::PANEL * steps::<V>(&depth)).max(1);
             if block.len() < SERIAL_BELOW {
                 block.chunks_exact_mut(panel_len).enumerate().for_each(pack);
             } else {
                 block.par_chunks_exact_mut(panel_len).enumerate().for_each(pack);
             }
         }
-        Self { n_rows, n_columns, layout: (V::PANEL, V::DEPTH), data }
+        Self { n_rows, n_columns, layout: (V::PANEL, V::DEPTH, V::STEP), data }
+    }
+
+    /// [`Microkernel::STEP`] of the tiles it is for.
+    pub(super) fn values_per_element(&self) -> usize {
+        self.layout.2
     }
 
     fn block<V: Microkernel>(&self, depth: &Range<usize>) -> &[f32] {
-        assert_eq!(self.layout, (V::PANEL, V::DEPTH), "a weight is packed for the tiles that read it");
+        assert_eq!(self.layout, (V::PANEL, V::DEPTH, V::STEP), "a weight is packed for the tiles that read it");
         let width = self.n_columns.next_multiple_of(V::PANEL);
-        &self.data[depth.start * width..depth.end * width]
+        &self.data[steps::<V>(&(0..depth.start)) * width..steps::<V>(&(0..depth.end)) * width]
     }
 }
 
@@ -204,7 +221,7 @@ pub(super) fn multiply<V: Microkernel>(
     activation: Activation,
 ) {
     const {
-        assert!(V::PANEL > 0 && V::TALLEST > 0 && V::DEPTH > 0 && V::ROWS > 0, "a variant has tiles");
+        assert!(V::PANEL > 0 && V::TALLEST > 0 && V::DEPTH > 0 && V::ROWS > 0 && V::STEP > 0, "a variant has tiles");
         assert!(V::PANEL * V::TALLEST <= MAX_TILE, "a tile fits into its buffer");
     }
     assert_eq!(
@@ -234,21 +251,31 @@ pub(super) fn multiply<V: Microkernel>(
                 Operand::Packed(weight) => weight.block::<V>(&depth),
                 Operand::Loose(matrix) => {
                     let width = matrix.columns().next_multiple_of(V::PANEL);
-                    let panels = grown(&mut scratch.b, depth.len() * width);
+                    let panels = grown(&mut scratch.b, steps::<V>(&depth) * width);
                     let groups = (0..matrix.columns()).step_by(V::PANEL).map(|first| (first, V::PANEL));
                     V::pack_groups(matrix.t(), groups, depth.clone(), panels);
                     panels
                 }
             };
-            if V::READS_ROWS && a.column_stride() == 1 {
-                product.block::<V>(0..a.rows(), depth.clone(), a.columns(), LeftOperand::Rows(a), panels);
+            let reads_rows = V::READS_ROWS && a.column_stride() == 1;
+            if reads_rows && V::STEP == 1 {
+                // What is empty may lie past the end of the slice.
+                let values = if depth.is_empty() { &[] } else { &a.data()[depth.start..] };
+                let left = LeftOperand::Rows(values, a.row_stride());
+                product.block::<V>(0..a.rows(), depth.clone(), a.columns(), left, panels);
                 continue;
             }
+            let n_steps = steps::<V>(&depth);
             let n_blocks = a.rows().div_ceil(V::ROWS);
             let n_rows = a.rows().div_ceil(n_blocks).next_multiple_of(V::TALLEST);
             for first in (0..a.rows()).step_by(n_rows) {
                 let rows = first..(first + n_rows).min(a.rows());
-                let groups = grown(&mut scratch.a, rows.len() * depth.len());
+                let groups = grown(&mut scratch.a, rows.len() * n_steps);
+                if reads_rows {
+                    V::convert_rows(a, rows.clone(), depth.clone(), groups);
+                    product.block::<V>(rows, depth.clone(), a.columns(), LeftOperand::Rows(groups, n_steps), panels);
+                    continue;
+                }
                 let heights = heights::<V>(rows.len()).map(|(offset, height)| (rows.start + offset, height));
                 V::pack_groups(a, heights, depth.clone(), groups);
                 product.block::<V>(rows, depth.clone(), a.columns(), LeftOperand::Groups(groups), panels);
@@ -260,8 +287,8 @@ pub(super) fn multiply<V: Microkernel>(
 /// The left operand of a product, or of a block of it.
 #[derive(Clone, Copy)]
 enum LeftOperand<'a> {
-    /// The whole of it, where it lies; columns are adjacent.
-    Rows(MatrixRef<'a>),
+    /// The block's rows from its first value on, and how many elements lie from one to the next; columns are adjacent.
+    Rows(&'a [f32], usize),
     /// The block's rows, packed.
     Groups(&'a [f32]),
 }
@@ -284,10 +311,10 @@ impl Product<'_> {
         left: LeftOperand<'_>,
         panels: &[f32],
     ) {
-        let (n_columns, out_stride) = (self.out.columns(), self.out.row_stride());
-        assert_eq!(panels.len(), n_columns.next_multiple_of(V::PANEL) * depth.len(), "size of the packed panels");
+        let (n_columns, out_stride, n_steps) = (self.out.columns(), self.out.row_stride(), steps::<V>(&depth));
+        assert_eq!(panels.len(), n_columns.next_multiple_of(V::PANEL) * n_steps, "size of the packed panels");
         for (panel_idx, column) in (0..n_columns).step_by(V::PANEL).enumerate() {
-            let b = &panels[panel_idx * V::PANEL * depth.len()..(panel_idx + 1) * V::PANEL * depth.len()];
+            let b = &panels[panel_idx * V::PANEL * n_steps..(panel_idx + 1) * V::PANEL * n_steps];
             let start = match self.start {
                 _ if depth.start > 0 => Start::Out,
                 Start::Bias(bias) => Start::Bias(&bias[column..column + V::PANEL]),
@@ -297,21 +324,18 @@ impl Product<'_> {
             for (offset, height) in heights::<V>(rows.len()) {
                 // The tiles check nothing: what they are handed are slices that end where their reading does.
                 let (a, a_row, a_step) = match left {
-                    LeftOperand::Groups(groups) => {
-                        (&groups[offset * depth.len()..(offset + height) * depth.len()], 1, height)
-                    }
-                    LeftOperand::Rows(matrix) if depth.is_empty() => (&matrix.data()[..0], matrix.row_stride(), 1),
-                    LeftOperand::Rows(matrix) => {
-                        let first = (rows.start + offset) * matrix.row_stride() + depth.start;
-                        let last = first + (height - 1) * matrix.row_stride() + depth.len();
-                        (&matrix.data()[first..last], matrix.row_stride(), 1)
+                    LeftOperand::Groups(groups) => (&groups[offset * n_steps..(offset + height) * n_steps], 1, height),
+                    LeftOperand::Rows(_, row_stride) if n_steps == 0 => (&[][..], row_stride, 1),
+                    LeftOperand::Rows(values, row_stride) => {
+                        let first = offset * row_stride;
+                        (&values[first..first + (height - 1) * row_stride + n_steps], row_stride, 1)
                     }
                 };
                 let first = (rows.start + offset) * out_stride + column;
                 // Up to the end of the last row, which may be where the slice ends.
                 let out = &mut self.out.data()[first..first + (height - 1) * out_stride + width];
                 let tile = Tile {
-                    k: depth.len(),
+                    k: n_steps,
                     a: a.as_ptr(),
                     a_row,
                     a_step,
@@ -322,7 +346,7 @@ impl Product<'_> {
                     has_gelu: self.has_gelu && depth.end == k,
                 };
                 // SAFETY: heights are from 1 to `TALLEST`, since there are rows. `a` is a slice that ends with the last
-                // element of `height` rows at the last of k steps, `b` one of `PANEL · k` elements, a bias has been cut
+                // element of `height` rows at the last step, `b` one of `PANEL · k` elements, a bias has been cut
                 // to `PANEL`, and `out` is a slice that is borrowed mutably and ends with the last of `height` rows: of
                 // `PANEL` elements where the tile is whole, else of `width`, which is all that `narrow_tile` accesses.
                 #[expect(unsafe_code, reason = "tiles take raw pointers")]
@@ -364,11 +388,17 @@ unsafe fn narrow_tile<V: Microkernel>(height: usize, tile: &Tile<'_>, out: &mut 
 
 /// The k-blocks, of equal size as far as possible; one empty block when k is 0, so that the output is written all the same.
 ///
-/// With a [`Microkernel::DEPTH`] of 384, k = 1000 is cut into 0..334, 334..668 and 668..1000.
+/// With a [`Microkernel::DEPTH`] of 384, k = 1000 is cut into 0..334, 334..668 and 668..1000. All but the last have whole
+/// elements.
 fn blocks<V: Microkernel>(k: usize) -> impl Iterator<Item = Range<usize>> {
     let n_blocks = k.div_ceil(V::DEPTH).max(1);
-    let depth = k.div_ceil(n_blocks);
+    let depth = k.div_ceil(n_blocks).next_multiple_of(V::STEP);
     (0..n_blocks).map(move |block| (block * depth).min(k)..((block + 1) * depth).min(k))
+}
+
+/// Elements along k of a block.
+fn steps<V: Microkernel>(depth: &Range<usize>) -> usize {
+    depth.len().div_ceil(V::STEP)
 }
 
 /// First row and height of each group: heights differ by at most one, and none exceeds [`Microkernel::TALLEST`].
@@ -389,16 +419,17 @@ fn pack_panel<V: Microkernel>(columns: MatrixRef<'_>, panel_idx: usize, depth: R
     V::pack(columns, first, V::PANEL.min(columns.rows() - first), V::PANEL, depth, panel);
 }
 
-/// Packs each group as a whole before the next, with [`Microkernel::pack`].
+/// Packs each group as a whole before the next, with [`Microkernel::pack`]; `step` is [`Microkernel::STEP`].
 pub(super) fn pack_one_by_one(
     pack: impl Fn(MatrixRef<'_>, usize, usize, usize, Range<usize>, &mut [f32]),
+    step: usize,
     source: MatrixRef<'_>,
     groups: impl Iterator<Item = (usize, usize)>,
     depth: Range<usize>,
     mut out: &mut [f32],
 ) {
     for (first, height) in groups {
-        let (group, rest) = out.split_at_mut(height * depth.len());
+        let (group, rest) = out.split_at_mut(height * depth.len().div_ceil(step));
         pack(source, first, height.min(source.rows() - first), height, depth.clone(), group);
         out = rest;
     }

@@ -30,8 +30,9 @@ macro_rules! vector_tiles {
         unsafe impl Microkernel for $name {
             const PANEL: usize = PANEL;
             const TALLEST: usize = [$($height),+].len();
-            const DEPTH: usize = 384;
+            const DEPTH: usize = 384 * <Self as Vectors>::STEP;
             const ROWS: usize = 240;
+            const STEP: usize = <Self as Vectors>::STEP;
             const READS_ROWS: bool = true;
 
             fn pack(
@@ -52,6 +53,10 @@ macro_rules! vector_tiles {
                 out: &mut [f32],
             ) {
                 vector_pack::pack_groups::<Self>(source, groups, depth, out);
+            }
+
+            fn convert_rows(source: MatrixRef<'_>, rows: Range<usize>, depth: Range<usize>, out: &mut [f32]) {
+                vector_pack::convert_rows::<Self>(source, rows, depth, out);
             }
 
             #[expect(unsafe_code, reason = "as declared")]

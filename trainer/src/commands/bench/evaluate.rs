@@ -7,14 +7,11 @@ use clap::Args;
 use serde_json::json;
 use shared::dataset::{EncodedExample, Example};
 use shared::model::TextClassifier;
-use shared::nn::Kernels;
 use shared::random::Seed;
-use shared::training::Precision;
 
 use super::compare::{self, BenchOutputFlags};
 use crate::commands::device_flags::DeviceFlags;
 use crate::commands::input_flags::{BatchFlags, DatasetFlags, ModelFlags};
-use crate::device;
 use crate::environment::{environment, peak_rss_mib};
 use crate::estimate;
 use crate::exit_code::ExitCode;
@@ -44,8 +41,7 @@ pub struct BenchEvaluateArgs {
 }
 
 pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
-    args.device.check()?;
-    let (device, device_name) = device::open(args.device.device)?;
+    let (device, device_name, kernels) = args.device.open()?;
     let dataset = args.dataset.request();
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
     let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
@@ -54,7 +50,6 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let tokenizer = source.tokenizer(&texts)?;
     let checkpoint = source.load(Some(opened.dataset.label_names.clone()), Seed(0), &device)?;
     let config = &checkpoint.config;
-    let kernels = Kernels::for_device(&device);
     let model = TextClassifier::for_evaluation(config, &checkpoint.parameters, &kernels, DType::F32)?;
     let rows = encode(&tokenizer.tokenizer, opened.dataset.split(opened.report_split), max_length)?;
     if let Some(cuts) = rows.cuts_in_words(opened.report_split.name(), max_length) {
@@ -82,7 +77,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         "matmul_flops_per_sec": rate,
         "matmul_share": flops_per_sec / rate,
         "peak_rss_mib": peak_rss_mib(),
-        "environment": environment(&device_name, Precision::F32),
+        "environment": environment(&device_name, args.device.dtype),
     });
     let mut text = format!(
         "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s that a matrix product reaches \

@@ -48,7 +48,6 @@ pub struct BenchTrainArgs {
 const WARM_UP_STEPS: usize = 3;
 
 pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
-    args.device.check()?;
     let mut training = args.training.training_args(args.device.dtype);
     let n_steps = *training.max_steps.get_or_insert(WARM_UP_STEPS + TIMED_STEPS);
     if n_steps <= WARM_UP_STEPS {

@@ -50,7 +50,6 @@ pub fn request(settings: &Settings) -> anyhow::Result<CellRequest> {
     }
     let matches = command.try_get_matches_from(words).map_err(|error| bad_input(anyhow!("{}", first_line(&error))))?;
     let args = RunArgs::from_arg_matches(&matches).map_err(|error| bad_input(anyhow!("{}", first_line(&error))))?;
-    args.device.check()?;
     if let Some(freeze) = &args.training.freeze {
         Selection::parse(freeze).map_err(bad_input).context("--freeze")?;
     }

@@ -53,7 +53,7 @@ unsafe impl Vectors for Avx512 {
 /// Sixteen rows of sixteen → the sixteen columns: by ones, by pairs, then by lanes of four.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn transposed(rows: &[__m512; LANES]) -> [__m512; LANES] {
+pub(in super::super) fn transposed(rows: &[__m512; LANES]) -> [__m512; LANES] {
     let mut quads = [_mm512_setzero_ps(); LANES];
     for i in (0..LANES).step_by(4) {
         let (low0, high0) = (_mm512_unpacklo_ps(rows[i], rows[i + 1]), _mm512_unpackhi_ps(rows[i], rows[i + 1]));
