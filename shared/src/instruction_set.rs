@@ -132,27 +132,36 @@ impl InstructionSet {
     }
 }
 
-/// Whether this processor has all the instructions that AVX-512 code is compiled with; asked once by the standard library.
+/// Whether this processor has all the instructions that AVX-512 code is compiled with; asked once, since every tile asks.
 ///
 /// Rust takes `avx512f` to include the other three, but what hides one feature of a processor need not hide the others.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 pub(crate) fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("f16c")
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    *IS_THERE.get_or_init(|| {
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("f16c")
+    })
 }
 
 /// Whether this processor has, besides [`has_avx512`], the instructions of products of bf16.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 pub(crate) fn has_avx512_bf16() -> bool {
-    has_avx512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512bf16")
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    *IS_THERE
+        .get_or_init(|| has_avx512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512bf16"))
 }
 
 /// Whether this processor has all the instructions that AVX2 code is compiled with.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 pub(crate) fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    *IS_THERE.get_or_init(|| is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"))
 }
 
 /// Whether this processor has all the instructions that NEON code is compiled with.

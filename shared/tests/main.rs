@@ -12,6 +12,7 @@ mod claims_speed;
 #[cfg(not(target_arch = "wasm32"))]
 mod concurrency;
 mod corruption_bits;
+mod first_token;
 mod golden_model;
 mod non_finite;
 mod saturation;

@@ -165,10 +165,10 @@ fn run_has_the_documented_defaults() {
     let commands::Command::Run(args) = parse("bert-heal run --model m --dataset d").unwrap().command else {
         panic!("another command")
     };
-    assert_eq!(args.training.training_args(args.device.dtype), TrainingArgs::default());
+    assert_eq!(args.training.training_args(args.device.dtype.precision()), TrainingArgs::default());
     assert_eq!(args.protocol, Protocol::Pretrained);
     assert_eq!(args.seeds.seeds(), Seeds::all(0));
-    assert_eq!(args.device.dtype, Precision::F32);
+    assert_eq!(args.device.dtype.precision(), Precision::F32);
     assert_eq!((args.save_steps, args.corrupt, args.out), (50, None, None));
 }
 

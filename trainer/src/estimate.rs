@@ -1,11 +1,10 @@
 //! What training will need, before it starts: memory by counting, time by floating-point operations.
 
-use std::time::Instant;
+use std::time::Duration;
 
-use candle_core::{Device, Tensor};
 use serde::Serialize;
 use shared::model::{ModelConfig, Module, ParameterPath};
-use shared::nn::Activations;
+use shared::nn::{Activations, Factors, product_flops_per_sec};
 
 const F32_BYTES: usize = 4;
 
@@ -15,6 +14,9 @@ const BASE_BYTES: usize = 60 << 20;
 /// The share of the measured matrix-product rate that a whole training step is taken to reach: a rough guess, so the
 /// estimate of time is one too.
 const STEP_EFFICIENCY: f64 = 0.45;
+
+/// How long the machine's rate of products is measured.
+const MEASURING: Duration = Duration::from_millis(150);
 
 /// The shape of a training step.
 #[derive(Clone, Copy, Debug)]
@@ -106,18 +108,20 @@ pub fn memory(
 /// Floating-point operations of a training step: a forward pass and twice as many for the backward pass; those that are
 /// done once more do not count.
 ///
-/// Per token and layer: 2·(4·h² + 2·h·i) for the dense layers and 4·s·h for attention over s tokens.
+/// Per token and layer: 2·(4·h² + 2·h·i) for the dense layers and 4·s·h for attention over s tokens; see [`forward_flops`]
+/// for the last one.
 #[must_use]
 pub fn step_flops(config: &ModelConfig, n_rows: usize, n_tokens_per_row: usize) -> f64 {
     3.0 * forward_flops(config, n_rows, n_tokens_per_row)
 }
 
-/// Floating-point operations of a forward pass.
+/// Floating-point operations of a classifier's forward pass: of the last layer it needs keys and values of all tokens, and
+/// the rest of the first.
 #[must_use]
 pub fn forward_flops(config: &ModelConfig, n_rows: usize, n_tokens_per_row: usize) -> f64 {
     let (h, i, s) = (config.hidden_size as f64, config.intermediate_size as f64, n_tokens_per_row as f64);
-    let per_token = 2.0 * (4.0 * h * h + 2.0 * h * i) + 4.0 * s * h;
-    n_rows as f64 * s * per_token * config.n_layers as f64
+    let (keys, rest) = (4.0 * h * h, 4.0 * h * h + 4.0 * h * i + 4.0 * s * h);
+    n_rows as f64 * (config.n_layers as f64 * s * keys + ((config.n_layers as f64 - 1.0) * s + 1.0) * rest)
 }
 
 /// Seconds of a training step at `matmul_flops_per_sec`.
@@ -131,19 +135,10 @@ pub fn step_secs(config: &ModelConfig, shape: StepShape, kept: Activations, matm
     flops / (matmul_flops_per_sec * STEP_EFFICIENCY)
 }
 
-/// This machine's rate of f32 matrix products, in floating-point operations a second: the best of several of
-/// `[1024, 384]·[384, 1536]` on all threads.
-pub fn matmul_flops_per_sec() -> anyhow::Result<f64> {
-    let (m, k, n) = (1024, 384, 1536);
-    let a = Tensor::ones((m, k), candle_core::DType::F32, &Device::Cpu)?;
-    let b = Tensor::ones((k, n), candle_core::DType::F32, &Device::Cpu)?;
-    let mut best_secs = f64::INFINITY;
-    for _ in 0..50 {
-        let started = Instant::now();
-        std::hint::black_box(a.matmul(&b)?);
-        best_secs = best_secs.min(started.elapsed().as_secs_f64());
-    }
-    Ok(2.0 * (m * k * n) as f64 / best_secs)
+/// This machine's rate of matrix products as a layer computes them, in floating-point operations a second.
+#[must_use]
+pub fn matmul_flops_per_sec(factors: Factors) -> f64 {
+    product_flops_per_sec(factors, MEASURING)
 }
 
 #[cfg(test)]

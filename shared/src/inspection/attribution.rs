@@ -87,7 +87,7 @@ fn margin(model: &TextClassifier, embedded: &Tensor, batch: &Batch, target: u32)
     let mode = ForwardMode::Evaluation;
     let encoder: &Encoder = model.encoder();
     let mask = encoder.mask(batch)?;
-    let hidden = encoder.layers().iter().try_fold(embedded.clone(), |x, layer| layer.forward(&x, &mask, mode))?;
+    let hidden = encoder.first_of_embedded(embedded.clone(), &mask, mode)?; // [batch, 1, hidden]
     let logits = model.classify(&model.pool(&hidden)?, mode)?; // [batch, labels]
     let (_, n_labels) = logits.dims2()?;
     if n_labels < 2 || target as usize >= n_labels {

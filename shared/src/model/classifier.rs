@@ -121,7 +121,7 @@ impl TextClassifier {
     /// # Errors
     /// When a token id or the number of columns is beyond the tables of embeddings, or a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
-        let hidden = self.encoder.forward(batch, mode)?;
+        let hidden = self.encoder.forward_first(&self.encoder.mask(batch)?, batch, mode)?;
         self.classify(&self.pool(&hidden)?, mode)
     }
 
@@ -132,7 +132,7 @@ impl TextClassifier {
     pub fn evaluate(&self, batch: &Batch) -> Result<Vec<RowOutput>> {
         let mode = ForwardMode::Evaluation;
         let mask = self.encoder.mask(batch)?;
-        let hidden = self.encoder.forward_under(&mask, batch, mode)?;
+        let hidden = self.encoder.forward_first(&mask, batch, mode)?;
         let before = self.before_activation(&hidden)?;
         let logits: Vec<Vec<f32>> = self.classify(&self.activate(&before)?, mode)?.to_vec2()?;
         let before: Vec<Vec<f32>> = before.to_dtype(DType::F32)?.to_vec2()?;

@@ -9,8 +9,8 @@ use super::{LayerModule, ModelConfig, Module, ParameterPath};
 use crate::dataset::Batch;
 use crate::error::Result;
 use crate::nn::{
-    AttentionMask, Collector, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, Linear, Pair,
-    attention, attention_probabilities, dropout, embedding, encoder_layer, gelu,
+    AttentionMask, Collector, Dropout, Kernel, Kernels, LayerDropout, LayerNorm, LayerParameters, LayerShape, Linear,
+    Pair, Queries, attention, attention_probabilities, dropout, embedding, encoder_layer, gelu,
 };
 use crate::random::Stream;
 
@@ -121,13 +121,26 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::embed`], or when a tensor operation fails.
     pub fn forward(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
-        self.forward_under(&self.mask(batch)?, batch, mode)
+        let (embedded, mask) = (self.embed(batch, mode)?, self.mask(batch)?);
+        self.layers.iter().try_fold(embedded, |x, layer| layer.forward(&x, &mask, mode))
     }
 
-    /// As [`Encoder::forward`], with the batch's own mask.
-    pub(super) fn forward_under(&self, mask: &AttentionMask, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
-        let embedded = self.embed(batch, mode)?;
-        self.layers.iter().try_fold(embedded, |x, layer| layer.forward(&x, mask, mode))
+    /// The last layer's hidden states of each row's first token, `[batch, 1, hidden]`: what a classifier reads. With the
+    /// bits that [`Encoder::forward`] gives them; the last layer computes no others.
+    pub(super) fn forward_first(&self, mask: &AttentionMask, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
+        self.first_of_embedded(self.embed(batch, mode)?, mask, mode)
+    }
+
+    /// As [`Encoder::forward_first`], from the embeddings' output.
+    pub(crate) fn first_of_embedded(
+        &self,
+        embedded: Tensor,
+        mask: &AttentionMask,
+        mode: ForwardMode<'_>,
+    ) -> Result<Tensor> {
+        let Some((last, below)) = self.layers.split_last() else { return Ok(embedded.narrow(1, 0, 1)?) };
+        let hidden = below.iter().try_fold(embedded, |x, layer| layer.forward(&x, mask, mode))?;
+        last.forward_first(&hidden, mask, mode)
     }
 }
 
@@ -181,6 +194,24 @@ impl EncoderLayer {
     /// # Errors
     /// When `x` is not of the mask's rows and tokens and the model's hidden size.
     pub fn forward(&self, x: &Tensor, mask: &AttentionMask, mode: ForwardMode<'_>) -> Result<Tensor> {
+        self.forward_queries(x, mask, Queries::All, mode)
+    }
+
+    /// As [`EncoderLayer::forward`] for each row's first token alone: → `[batch, 1, hidden]`.
+    ///
+    /// # Errors
+    /// As [`EncoderLayer::forward`].
+    pub fn forward_first(&self, x: &Tensor, mask: &AttentionMask, mode: ForwardMode<'_>) -> Result<Tensor> {
+        self.forward_queries(x, mask, Queries::First, mode)
+    }
+
+    fn forward_queries(
+        &self,
+        x: &Tensor,
+        mask: &AttentionMask,
+        queries: Queries,
+        mode: ForwardMode<'_>,
+    ) -> Result<Tensor> {
         let sites = LayerDropout {
             attention: mode.dropout(self.site(0), self.attention_dropout),
             attention_output: mode.dropout(self.site(1), self.attention_output_dropout),
@@ -188,9 +219,13 @@ impl EncoderLayer {
         };
         match self.kernels.encoder_layer {
             Kernel::Fused => {
-                Ok(encoder_layer(x, &self.parameters, mask, self.n_heads, self.layer_norm_eps, sites, &self.kernels)?)
+                let shape = LayerShape { n_heads: self.n_heads, eps: self.layer_norm_eps, queries };
+                Ok(encoder_layer(x, &self.parameters, mask, shape, sites, &self.kernels)?)
             }
-            Kernel::Composite => self.forward_by_operations(x, mask, sites),
+            Kernel::Composite => {
+                let all = self.forward_by_operations(x, mask, sites)?;
+                Ok(if queries == Queries::First { all.narrow(1, 0, 1)? } else { all })
+            }
         }
     }
 

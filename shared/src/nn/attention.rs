@@ -93,6 +93,25 @@ impl CompositeMask {
     }
 }
 
+/// Which tokens of each row attend to the row's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queries {
+    /// Each of them.
+    All,
+    /// Only the first: all that a classifier reads of the last layer.
+    First,
+}
+
+impl Queries {
+    /// How many of `n_tokens`.
+    pub(super) fn of(self, n_tokens: usize) -> usize {
+        match self {
+            Self::All => n_tokens,
+            Self::First => n_tokens.min(1),
+        }
+    }
+}
+
 impl AttentionMask {
     /// From a row-major mask of `n_rows × n_tokens` ones and zeros.
     ///
@@ -132,10 +151,17 @@ impl AttentionMask {
         Ok(rows)
     }
 
-    pub(super) fn shape(&self, n_heads: usize, hidden_size: usize, dropout: Option<&Dropout>) -> AttentionShape {
+    pub(super) fn shape(
+        &self,
+        n_heads: usize,
+        hidden_size: usize,
+        queries: Queries,
+        dropout: Option<&Dropout>,
+    ) -> AttentionShape {
         AttentionShape {
             n_rows: self.n_rows,
             n_tokens: self.n_tokens,
+            n_queries: queries.of(self.n_tokens),
             n_heads,
             head_size: hidden_size / n_heads,
             mask: Arc::clone(&self.mask),
@@ -187,7 +213,7 @@ pub fn attention(
         let context = probabilities.to_dtype(v.dtype())?.matmul(&v)?;
         return context.transpose(1, 2)?.reshape((mask.n_rows, mask.n_tokens, hidden_size));
     }
-    let op = FusedAttention(mask.shape(n_heads, hidden_size, dropout));
+    let op = FusedAttention(mask.shape(n_heads, hidden_size, Queries::All, dropout));
     q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
 }
 
@@ -207,7 +233,7 @@ pub fn attention_probabilities(
     }
     let (n_rows, n_tokens, hidden_size) = q.dims3()?;
     let (q, k) = (q.contiguous()?, k.contiguous()?);
-    let shape = mask.shape(n_heads, hidden_size, None);
+    let shape = mask.shape(n_heads, hidden_size, Queries::All, None);
     let probabilities =
         kernels::attention_probabilities(&shape, HostSlice::new(&q)?.as_slice(), HostSlice::new(&k)?.as_slice());
     Tensor::from_vec(probabilities, (n_rows, n_heads, n_tokens, n_tokens), q.device())

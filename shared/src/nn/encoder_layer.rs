@@ -19,7 +19,8 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use self::forward::Saved;
 use self::weights::{Geometry, HostWeights};
 pub use self::weights::{LayerParameters, Pair};
-use super::attention::AttentionMask;
+use super::InstructionSet;
+use super::attention::{AttentionMask, Queries};
 use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
 use super::kernel_choice::{Activations, Kernels};
@@ -36,7 +37,22 @@ pub struct LayerDropout {
     pub ffn: Option<Dropout>,
 }
 
-/// Self-attention and feed-forward network, each with residual and LayerNorm: `[batch, seq, hidden]` in and out.
+/// What of a layer is neither a weight nor of one forward pass alone.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerShape {
+    /// Heads of its attention.
+    pub n_heads: usize,
+    /// Added to the variance in both LayerNorms.
+    pub eps: f64,
+    /// The tokens that are computed: the others serve as keys and values alone.
+    pub queries: Queries,
+}
+
+/// Self-attention and feed-forward network, each with residual and LayerNorm: `[batch, seq, hidden]` →
+/// `[batch, queries, hidden]`.
+///
+/// A token's result has the same bits whichever others are computed, and so has every gradient, except where the gemm crate
+/// multiplies: there all tokens are computed.
 ///
 /// # Errors
 /// In the backward pass, unless it is run by [`collect`](super::collect): the operation has more parameters than candle
@@ -45,16 +61,21 @@ pub fn encoder_layer(
     x: &Tensor,
     parameters: &Arc<LayerParameters>,
     mask: &AttentionMask,
-    n_heads: usize,
-    eps: f64,
+    shape: LayerShape,
     sites: LayerDropout,
     kernels: &Kernels,
 ) -> Result<Tensor> {
     let (_, _, hidden_size) = x.dims3()?;
+    let LayerShape { n_heads, eps, queries } = shape;
+    if queries == Queries::First && InstructionSet::current() == InstructionSet::Gemm {
+        // Its sums go by parts of k, which would end elsewhere.
+        let shape = LayerShape { queries: Queries::All, ..shape };
+        return encoder_layer(x, parameters, mask, shape, sites, kernels)?.narrow(1, 0, 1);
+    }
     // Candle records the operation when an argument is tracked: with frozen layers below, only a parameter is.
     let anchor = parameters.tensors().find(|tensor| tensor.is_variable()).unwrap_or(&parameters.query.weight);
     let geometry = Geometry {
-        attention: mask.shape(n_heads, hidden_size, sites.attention.as_ref()),
+        attention: mask.shape(n_heads, hidden_size, queries, sites.attention.as_ref()),
         attention_output_mask: sites.attention_output.as_ref().map(Dropout::mask),
         ffn_mask: sites.ffn.as_ref().map(Dropout::mask),
         eps: eps as f32,
@@ -82,6 +103,11 @@ struct FusedLayer {
 }
 
 impl FusedLayer {
+    fn shape_of_result(&self) -> Shape {
+        let attention = &self.geometry.attention;
+        (attention.n_rows, attention.n_queries, self.geometry.hidden_size).into()
+    }
+
     /// What the backward pass reads of the forward pass on `x`.
     fn take_saved(&self, x: &[f32]) -> Result<Saved> {
         if let Some(saved) = self.saved.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -91,7 +117,7 @@ impl FusedLayer {
             bail!("encoder layer: the forward pass was not tracked, or its backward pass has been run before");
         }
         let guards = HostWeights::new(&self.parameters)?;
-        let mut y = Buffer::new(x.len());
+        let mut y = Buffer::new(self.shape_of_result().elem_count());
         Ok(forward::tracked(&self.geometry, &guards.for_forward(self.geometry.factors), x, &mut y))
     }
 }
@@ -110,7 +136,7 @@ impl CustomOp2 for FusedLayer {
         let x = slice(x, layout, "encoder-layer")?; // [n, hidden]
         let guards = HostWeights::new(&self.parameters)?;
         let weights = guards.for_forward(self.geometry.factors);
-        let mut y = vec![0.0; x.len()];
+        let mut y = vec![0.0; self.shape_of_result().elem_count()];
         if self.is_tracked {
             // Also where it is dropped again: the untracked pass adds biases in another order, with other last bits.
             let saved = forward::tracked(&self.geometry, &weights, x, &mut y);
@@ -120,7 +146,7 @@ impl CustomOp2 for FusedLayer {
         } else {
             forward::untracked(&self.geometry, &weights, x, &mut y);
         }
-        Ok((CpuStorage::F32(y), layout.shape().clone()))
+        Ok((CpuStorage::F32(y), self.shape_of_result()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {

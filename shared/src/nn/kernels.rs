@@ -52,7 +52,7 @@ pub(crate) use attention_shape::{AttentionShape, RowFlags, n_keys};
 pub(crate) use buffer::{Buffer, free_buffers, n_pooled_values};
 pub(crate) use dispatch::rows_per_block;
 pub(crate) use layer_norm::{
-    NormGradient, layer_norm, layer_norm_backward, layer_norm_backward_block, layer_norm_block,
+    NormGradient, NormSums, layer_norm, layer_norm_backward, layer_norm_backward_block, layer_norm_block,
 };
 pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient, linear_weight_gradient_rows};
 pub(crate) use pointwise::{

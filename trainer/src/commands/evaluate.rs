@@ -101,12 +101,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         return Err(bad_input(anyhow!("dataset {} has no {split} rows", opened.dataset.name)));
     }
     let encoded = encode(&tokenizer.tokenizer, rows, max_length)?;
-    let model = TextClassifier::for_evaluation(
-        &checkpoint.config,
-        &checkpoint.parameters,
-        &kernels,
-        DType::F32,
-    )?;
+    let model = TextClassifier::for_evaluation(&checkpoint.config, &checkpoint.parameters, &kernels, DType::F32)?;
     let mut bar = Progress::phase(&format!("evaluating on {split}"), rows.len().div_ceil(args.batches.batch_size));
     let pad_token_id = checkpoint.config.pad_token_id;
     let predictions = predictions_of(&model, &encoded, args.batches.batch_size, pad_token_id, |n| bar.advance(n, 0))?;

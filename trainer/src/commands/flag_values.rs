@@ -8,6 +8,8 @@ use shared::bundle::{BitMix, Encoding, MAX_BITS, MIN_BITS};
 use shared::dataset::{Delimiter, Split};
 use shared::record::Protocol;
 use shared::training::Precision;
+
+use super::device_flags::DtypeChoice;
 use shared::words::listed;
 
 /// A whole number from 1 up.
@@ -58,10 +60,15 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 }
 
 /// A number format.
-pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
+pub(super) fn dtype() -> impl TypedValueParser<Value = DtypeChoice> {
     one_of([
-        (Precision::F32, "f32", "Single precision throughout"),
-        (Precision::Bf16, "bf16", "Factors of products rounded to bf16, sums, weights and loss in f32: CUDA, or a CPU with AVX512-BF16"),
+        (DtypeChoice::Auto, "auto", "f32, and a note of what bf16 would give on this machine"),
+        (DtypeChoice::Is(Precision::F32), "f32", "Single precision throughout"),
+        (
+            DtypeChoice::Is(Precision::Bf16),
+            "bf16",
+            "Factors of products rounded to bf16, sums, weights and loss in f32: CUDA, or a CPU with AVX512-BF16",
+        ),
     ])
 }
 

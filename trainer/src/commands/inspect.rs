@@ -8,12 +8,13 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use shared::corruption::{Plan, Selection};
 use shared::model::ParameterPath;
-use shared::training::Precision;
 
 use self::drawing::{Palette, count};
+use super::device_flags::{DeviceFlags, DtypeChoice};
 use super::flag_values;
 use super::input_flags::InitFlags;
 use super::training_flags::RecomputeFlag;
+use crate::device::DeviceChoice;
 use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_model::{ModelSource, Weights};
@@ -58,9 +59,9 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", value_parser = flag_values::count, help_heading = "Estimate")]
     pub max_length: Option<usize>,
 
-    /// Number format of activations; parameters stay f32
-    #[arg(long, default_value = "f32", value_parser = flag_values::precision(), help_heading = "Estimate")]
-    pub dtype: Precision,
+    /// Number format of matrix products; parameters stay f32
+    #[arg(long, default_value = "f32", value_parser = flag_values::dtype(), help_heading = "Estimate")]
+    pub dtype: DtypeChoice,
 
     /// Parameters that training would freeze, such as embeddings,bottom:0.5
     #[arg(long, value_name = "SELECTION", help_heading = "Estimate")]
@@ -125,7 +126,8 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     };
     let shape = StepShape { batch_size: args.batch_size, n_tokens: max_length };
     let memory = estimate::memory(&config, shape, args.recompute.activations(), is_frozen);
-    let rate = estimate::matmul_flops_per_sec()?;
+    let factors = DeviceFlags { device: DeviceChoice::Cpu, dtype: args.dtype }.open()?.2.factors;
+    let rate = estimate::matmul_flops_per_sec(factors);
     let step_secs = estimate::step_secs(&config, shape, args.recompute.activations(), rate);
     let (n_parameters, n_encoder) = (n_values(&|_| true), n_values(&|row| row.path.layer_idx().is_some()));
     let (n_touched, n_frozen) = (n_values(&|row| row.is_touched), n_values(&|row| row.is_frozen));

@@ -114,8 +114,11 @@ fn predict(
 ) -> anyhow::Result<Vec<TextPrediction>> {
     let source = ModelSource::open(name, args.which.which, Weights::Read)?;
     let max_length = max_length(args.batches.max_length, source.max_length, None, &source.config)?;
-    let (tokenizer, note) = source.tokenizer_to_encode(&[])?;
-    let checkpoint = source.load_with(None, OtherClasses::default(), Seed(0), device, WeightsHash::Unused)?;
+    let (tokenizer, checkpoint) = rayon::join(
+        || source.tokenizer_to_encode(&[]),
+        || source.load_with(None, OtherClasses::default(), Seed(0), device, WeightsHash::Unused),
+    );
+    let ((tokenizer, note), checkpoint) = (tokenizer?, checkpoint?);
     let encoded = tokenizer.encode_inputs(texts, max_length)?;
     let n_cut = encoded.iter().filter(|encoded| encoded.is_cut).count();
     let cuts = cuts_in_words(n_cut, texts.len(), "given", max_length);

@@ -94,7 +94,7 @@ const LEVEL: f64 = 0.95;
 
 /// Runs the command and says how it ended.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let training = args.training.training_args(args.device.dtype);
+    let training = args.training.training_args(args.device.precision()?);
     let prepared = Prepared::new(RunRequest {
         model: &args.model.model,
         weights: args.model.init.weights(),

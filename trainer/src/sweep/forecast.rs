@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use shared::model::{ModelConfig, shape_config};
+use shared::nn::Factors;
 use shared::record::Seeds;
 use shared::training::TrainingArgs;
 
@@ -69,7 +70,7 @@ struct FineTuningSize {
 pub fn forecast(plan: &Plan, resolve: Resolve, n_workers: usize) -> anyhow::Result<Forecast> {
     let mut forecaster = Forecaster {
         resolve,
-        rate: estimate::matmul_flops_per_sec()?,
+        rate: estimate::matmul_flops_per_sec(Factors::F32),
         timed: secs_per_step(plan)?,
         sizes: BTreeMap::new(),
         is_timed: false,

@@ -1,16 +1,19 @@
 //! The layer's backward pass.
 
+use core::ops::Range;
+
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::super::gradient::{Collector, Gradient, HostGradient};
 use super::super::kernel_choice::Factors;
 use super::super::kernels::{
-    Buffer, NormGradient, Start, add_rows, attention_backward, dropout_block, gelu_and_backward_in_place,
-    layer_norm_backward_block, layer_norm_block, linear_weight_gradient_rows, rows_per_block,
+    Buffer, DropoutMask, NormGradient, NormSums, Start, add_rows, attention_backward, dropout_block,
+    gelu_and_backward_in_place, layer_norm_backward_block, layer_norm_block, linear_weight_gradient_rows,
+    rows_per_block,
 };
 use super::forward::Saved;
-use super::weights::{Geometry, HostWeights, LayerParameters, Pair, Weights};
+use super::weights::{Affine, Geometry, HostWeights, LayerParameters, Pair, Weights};
 
 /// Whether the gradient of the layer's input is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,8 +23,8 @@ pub(super) enum InputGradient {
     Unused,
 }
 
-/// Hands over the gradients of the layer's parameters and returns that of its input `x`, for the gradient `dy` of its
-/// result. What the forward pass saved is used up: the results of GELU and of the first LayerNorm are made again in the
+/// Hands over the gradients of the layer's parameters and returns that of its input `x` `[batch · seq, hidden]`, for the
+/// gradient `dy` of its result, `[n, hidden]` with n the computed tokens. What the forward pass saved is used up: the results of GELU and of the first LayerNorm are made again in the
 /// place of what they are made of.
 pub(super) fn backward(
     geometry: &Geometry,
@@ -34,16 +37,16 @@ pub(super) fn backward(
     let guards = HostWeights::new(parameters)?;
     let weights = guards.for_backward(geometry.factors);
     let behind = behind_attention(geometry, &weights, &mut saved, dy);
-    let BehindAttention { mut dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
+    let BehindAttention { dx, dffn_out, dinner, dattention_output, dcontext, ffn_norm, attention_norm } = behind;
     let Saved { query, key, value, context, attended: middle, inner: activated, summed } = saved;
     drop(summed);
 
-    let [mut dq, mut dk, mut dv] = [(); 3].map(|()| Buffer::new(dx.len()));
+    let (mut dq, [mut dk, mut dv]) = (Buffer::new(dy.len()), [(); 2].map(|()| Buffer::new(x.len())));
     attention_backward(&geometry.attention, &query, &key, &value, &dcontext, [&mut dq, &mut dk, &mut dv]);
     drop((dcontext, query, key, value));
-    if input_gradient == InputGradient::Wanted {
-        add_input_gradient(geometry, &weights, [&dq, &dk, &dv], &mut dx);
-    }
+    let dx =
+        (input_gradient == InputGradient::Wanted).then(|| input_gradient_of(geometry, &weights, [&dq, &dk, &dv], dx));
+    let queried = geometry.queries(x);
 
     let collector = &parameters.collector;
     give_norm(&parameters.ffn_layer_norm, ffn_norm, collector)?;
@@ -51,17 +54,17 @@ pub(super) fn backward(
     // The order halves the work: a feed-forward matrix weighs as much as the four of the attention.
     let dense = [
         Dense { pair: &parameters.ffn_in, dy: &dinner, x: &middle },
-        Dense { pair: &parameters.query, dy: &dq, x },
+        Dense { pair: &parameters.query, dy: &dq, x: &queried },
         Dense { pair: &parameters.key, dy: &dk, x },
         Dense { pair: &parameters.ffn_out, dy: &dffn_out, x: &activated },
         Dense { pair: &parameters.value, dy: &dv, x },
         Dense { pair: &parameters.attention_output, dy: &dattention_output, x: &context },
     ];
     give_dense(&dense, geometry.factors, collector)?;
-    Ok((input_gradient == InputGradient::Wanted).then_some(dx))
+    Ok(dx)
 }
 
-/// Gradients down to attention's result; `[n, hidden]` unless said.
+/// Gradients down to attention's result; `[n, hidden]` unless said, with n the computed tokens.
 struct BehindAttention {
     /// Of the layer's input, as far as the residual brings it.
     dx: Buffer,
@@ -104,21 +107,34 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &mut Save
         .with_max_len(1)
         .enumerate()
         .map(|(index, ((summed, inner, attended, dy), dx, dffn_out, dinner, dattention_output, dcontext))| {
-            let first = index * of_hidden;
+            let runs: Vec<_> = geometry.runs(index * rows, dy.len() / hidden).collect();
+            let drop_out = |x: &[f32], mask: Option<DropoutMask>, y: &mut [f32]| {
+                for (tokens, place) in &runs {
+                    let values = tokens.start * hidden..tokens.end * hidden;
+                    dropout_block(&x[values.clone()], mask, place * hidden, &mut y[values]);
+                }
+            };
+            let norm_backward = |x: &[f32], gain: &[f32], dy: &[f32], dx: &mut [f32]| -> Vec<NormSums> {
+                let of_run = |(tokens, place): &(Range<usize>, usize)| {
+                    let values = tokens.start * hidden..tokens.end * hidden;
+                    let (x, dy, dx) = (&x[values.clone()], &dy[values.clone()], &mut dx[values]);
+                    layer_norm_backward_block(x, gain, eps, dy, *place, dx)
+                };
+                runs.iter().map(of_run).collect()
+            };
             let mut dmiddle = Buffer::new(dy.len());
-            let (first_row, gain) = (index * rows, weights.ffn_layer_norm.weight);
-            let ffn_norm = layer_norm_backward_block(summed, gain, eps, dy, first_row, &mut dmiddle);
-            dropout_block(&dmiddle, geometry.ffn_mask, first, dffn_out);
+            let ffn_norm = norm_backward(summed, weights.ffn_layer_norm.weight, dy, &mut dmiddle);
+            drop_out(&dmiddle, geometry.ffn_mask, dffn_out);
             weights.ffn_out.operand.product(dffn_out, Start::Zero, dinner);
             gelu_and_backward_in_place(inner, dinner);
             weights.ffn_in.operand.product(dinner, Start::Out, &mut dmiddle);
 
             let (gain, bias) = (weights.attention_layer_norm.weight, weights.attention_layer_norm.bias);
-            let attention_norm = layer_norm_backward_block(attended, gain, eps, &dmiddle, first_row, dx);
+            let attention_norm = norm_backward(attended, gain, &dmiddle, dx);
             let mut middle = dmiddle;
             layer_norm_block(attended, gain, bias, eps, &mut middle);
             attended.copy_from_slice(&middle);
-            dropout_block(dx, geometry.attention_output_mask, first, dattention_output);
+            drop_out(dx, geometry.attention_output_mask, dattention_output);
             weights.attention_output.operand.product(dattention_output, Start::Zero, dcontext);
             (ffn_norm, attention_norm)
         })
@@ -129,23 +145,33 @@ fn behind_attention(geometry: &Geometry, weights: &Weights<'_>, saved: &mut Save
         dinner,
         dattention_output,
         dcontext,
-        ffn_norm: NormGradient::sum(ffn_norms, hidden),
-        attention_norm: NormGradient::sum(attention_norms, hidden),
+        ffn_norm: NormGradient::sum(ffn_norms.into_iter().flatten(), hidden),
+        attention_norm: NormGradient::sum(attention_norms.into_iter().flatten(), hidden),
     }
 }
 
-/// dx ← dx + dq·Wq + dk·Wk + dv·Wv.
-fn add_input_gradient(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: [&[f32]; 3], dx: &mut [f32]) {
-    let hidden = geometry.hidden_size;
-    let of_hidden = rows_per_block(dx.len() / hidden) * hidden;
-    (dx.par_chunks_mut(of_hidden), dq.par_chunks(of_hidden), dk.par_chunks(of_hidden), dv.par_chunks(of_hidden))
-        .into_par_iter()
-        .with_max_len(1)
-        .for_each(|(dx, dq, dk, dv)| {
-            for (dy, affine) in [(dq, &weights.query), (dk, &weights.key), (dv, &weights.value)] {
-                affine.operand.product(dy, Start::Out, dx);
-            }
-        });
+/// dx + dq·Wq + dk·Wk + dv·Wv for every token, `[batch · seq, hidden]`; `dx` and `dq` are those of the computed ones.
+fn input_gradient_of(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: [&[f32]; 3], mut dx: Buffer) -> Buffer {
+    let Weights { query, key, value, .. } = weights;
+    if geometry.has_all_queries() {
+        add_products(geometry.hidden_size, [(query, dq), (key, dk), (value, dv)], &mut dx);
+        return dx;
+    }
+    add_products(geometry.hidden_size, [(query, dq)], &mut dx);
+    let mut dx = geometry.spread(dx);
+    add_products(geometry.hidden_size, [(key, dk), (value, dv)], &mut dx);
+    dx
+}
+
+/// dx ← dx + Σ dy·W, each `[.., hidden]`.
+fn add_products<const N: usize>(hidden: usize, layers: [(&Affine<'_>, &[f32]); N], dx: &mut [f32]) {
+    let rows = rows_per_block(dx.len() / hidden);
+    dx.par_chunks_mut(rows * hidden).enumerate().with_max_len(1).for_each(|(index, dx)| {
+        let first = index * rows * hidden;
+        for (affine, dy) in layers {
+            affine.operand.product(&dy[first..first + dx.len()], Start::Out, dx);
+        }
+    });
 }
 
 /// A dense layer, the gradient of its result and its input.

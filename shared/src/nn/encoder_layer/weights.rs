@@ -1,5 +1,6 @@
 //! A layer's tensors and sizes, and the tensors as slices of host memory.
 
+use core::ops::{Deref, Range};
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
@@ -7,7 +8,7 @@ use candle_core::{Result, Tensor};
 use super::super::gradient::Collector;
 use super::super::host::HostSlice;
 use super::super::kernel_choice::Factors;
-use super::super::kernels::{AttentionShape, DropoutMask, Operand, PackedWeight};
+use super::super::kernels::{AttentionShape, Buffer, DropoutMask, Operand, PackedWeight};
 use super::super::weight_cache::WeightCache;
 
 /// A dense layer's or a LayerNorm's two tensors.
@@ -63,6 +64,7 @@ impl LayerParameters {
 
 /// What a layer is besides its weights.
 pub(super) struct Geometry {
+    /// With the tokens of a row that are computed as its queries.
     pub attention: AttentionShape,
     pub attention_output_mask: Option<DropoutMask>,
     pub ffn_mask: Option<DropoutMask>,
@@ -71,6 +73,66 @@ pub(super) struct Geometry {
     pub intermediate_size: usize,
     /// What its dense layers multiply.
     pub factors: Factors,
+}
+
+impl Geometry {
+    /// Whether every token of the input is computed.
+    pub(super) fn has_all_queries(&self) -> bool {
+        self.attention.n_queries == self.attention.n_tokens
+    }
+
+    /// The tokens of `x` `[batch · seq, hidden]` that are computed, `[batch · queries, hidden]`.
+    pub(super) fn queries<'a>(&self, x: &'a [f32]) -> Tokens<'a> {
+        if self.has_all_queries() {
+            return Tokens::All(x);
+        }
+        let [from, to] = [self.attention.n_tokens, self.attention.n_queries].map(|n| n * self.hidden_size);
+        let mut some = Buffer::new(self.attention.n_rows * to);
+        some.chunks_exact_mut(to).zip(x.chunks_exact(from)).for_each(|(some, row)| some.copy_from_slice(&row[..to]));
+        Tokens::Some(some)
+    }
+
+    /// `x` `[batch · queries, hidden]` at its places among all tokens, with 0 elsewhere.
+    pub(super) fn spread(&self, x: Buffer) -> Buffer {
+        if self.has_all_queries() {
+            return x;
+        }
+        let [to, from] = [self.attention.n_tokens, self.attention.n_queries].map(|n| n * self.hidden_size);
+        let mut all = Buffer::new(self.attention.n_rows * to);
+        for (row, some) in all.chunks_exact_mut(to).zip(x.chunks_exact(from)) {
+            row[..from].copy_from_slice(some);
+            row[from..].fill(0.0);
+        }
+        all
+    }
+
+    /// Cuts `n` computed tokens from `first` on into runs that lie side by side in the input: where a run lies among the `n`,
+    /// and the place of its first token in the input. Dropout and partial sums go by places in the input, so that they are the
+    /// same for a token however many others are computed.
+    pub(super) fn runs(&self, first: usize, n: usize) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let all = self.has_all_queries().then_some((0..n, first));
+        // There is one in each row.
+        let n_single = if all.is_some() { 0 } else { n };
+        let n_tokens = self.attention.n_tokens;
+        all.into_iter().chain((0..n_single).map(move |i| (i..i + 1, (first + i) * n_tokens)))
+    }
+}
+
+/// Tokens that a layer computes.
+pub(super) enum Tokens<'a> {
+    All(&'a [f32]),
+    Some(Buffer),
+}
+
+impl Deref for Tokens<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::All(x) => x,
+            Self::Some(x) => x,
+        }
+    }
 }
 
 /// Read guards on all tensors of a layer.

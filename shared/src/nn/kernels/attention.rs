@@ -12,6 +12,7 @@ use super::attention_shape::AttentionShape;
 use super::dispatch::vectorized;
 use super::math;
 use super::matrix::{MatrixMut, MatrixRef};
+use super::operand::transpose;
 use super::pointwise::DropoutMask;
 use super::small_matmul::small_matmul;
 
@@ -36,9 +37,9 @@ impl<'a> Row<'a> {
         Self { shape, index: row_idx, n_keys, stride, transposed: vec![0.0; shape.head_size * stride] }
     }
 
-    /// A buffer for scores: `[n_tokens, stride]`.
+    /// A buffer for scores: `[n_queries, stride]`.
     fn scores(&self) -> Vec<f32> {
-        vec![0.0; self.shape.n_tokens * self.stride]
+        vec![0.0; self.shape.n_queries * self.stride]
     }
 
     /// A head of queries, keys, values or of a gradient: `n` tokens from `data` on.
@@ -51,24 +52,20 @@ impl<'a> Row<'a> {
         MatrixMut::new(data, n, self.shape.head_size, self.shape.hidden_size())
     }
 
-    /// The columns of `scores` that are keys: `[n_tokens, n_keys]`.
+    /// The columns of `scores` that are keys: `[n_queries, n_keys]`.
     fn keys<'b>(&self, scores: &'b [f32]) -> MatrixRef<'b> {
-        MatrixRef::new(scores, self.shape.n_tokens, self.n_keys, self.stride)
+        MatrixRef::new(scores, self.shape.n_queries, self.n_keys, self.stride)
     }
 
     /// out = scale · a·bᵀ for a head of queries and one of keys, or of `dout` and of values; the padding becomes 0.
     fn all_pairs(&mut self, a: &[f32], b: &[f32], scale: f32, out: &mut [f32]) {
-        let (n, size, hidden_size) = (self.shape.n_tokens, self.shape.head_size, self.shape.hidden_size());
-        for (key_idx, key) in b.chunks(hidden_size).take(self.n_keys).enumerate() {
-            for (value, row) in key[..size].iter().zip(self.transposed.chunks_exact_mut(self.stride)) {
-                row[key_idx] = *value;
-            }
-        }
+        let (n, size, hidden_size) = (self.shape.n_queries, self.shape.head_size, self.shape.hidden_size());
+        transpose(MatrixRef::new(b, self.n_keys, size, hidden_size), &mut self.transposed);
         let transposed = MatrixRef::new(&self.transposed, size, self.stride, self.stride);
         small_matmul(MatrixMut::new(out, n, self.stride, self.stride), self.head(a, n), transposed, scale);
     }
 
-    /// Softmax probabilities of one head into `out` `[n_tokens, stride]`; whether a token's scores are saturated, see
+    /// Softmax probabilities of one head into `out` `[n_queries, stride]`; whether a token's scores are saturated, see
     /// [`AttentionShape::saturated`].
     fn probabilities(&mut self, q: &[f32], k: &[f32], out: &mut [f32]) -> bool {
         self.all_pairs(q, k, self.shape.scale(), out);
@@ -120,17 +117,17 @@ impl<'a> Row<'a> {
     }
 }
 
-/// out = dropout(softmax(q·kᵀ/√size + mask))·v, each `[batch, seq, heads · size]`.
+/// out = dropout(softmax(q·kᵀ/√size + mask))·v, with `k` and `v` `[batch, seq, heads · size]`, and `q` and `out` as many
+/// tokens of each row as the shape has queries.
 pub(crate) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32]) {
     #[cfg(target_arch = "wasm32")]
     if shape.dropout.is_none() {
         return super::wasm::attention(shape, q, k, v, out);
     }
-    let (n, size) = (shape.n_tokens, shape.head_size);
-    let row_len = n * shape.hidden_size();
-    out.par_chunks_mut(row_len).enumerate().for_each(|(row_idx, out)| {
-        let range = row_idx * row_len..(row_idx + 1) * row_len;
-        let (q, k, v) = (&q[range.clone()], &k[range.clone()], &v[range]);
+    let (n, size) = (shape.n_queries, shape.head_size);
+    out.par_chunks_mut(n * shape.hidden_size()).enumerate().for_each(|(row_idx, out)| {
+        let (queries, keys) = shape.values_of_row(row_idx);
+        let (q, k, v) = (&q[queries], &k[keys.clone()], &v[keys]);
         let mut row = Row::new(shape, row_idx);
         let mut p = row.scores();
         for head_idx in 0..shape.n_heads {
@@ -156,14 +153,14 @@ pub(crate) fn attention_backward(
     dout: &[f32],
     [dq, dk, dv]: [&mut [f32]; 3],
 ) {
-    let (n, size) = (shape.n_tokens, shape.head_size);
-    let row_len = n * shape.hidden_size();
-    (dq.par_chunks_mut(row_len), dk.par_chunks_mut(row_len), dv.par_chunks_mut(row_len))
+    let (n, size) = (shape.n_queries, shape.head_size);
+    let (of_queries, of_keys) = (n * shape.hidden_size(), shape.n_tokens * shape.hidden_size());
+    (dq.par_chunks_mut(of_queries), dk.par_chunks_mut(of_keys), dv.par_chunks_mut(of_keys))
         .into_par_iter()
         .enumerate()
         .for_each(|(row_idx, (dq, dk, dv))| {
-            let range = row_idx * row_len..(row_idx + 1) * row_len;
-            let (q, k, v, dout) = (&q[range.clone()], &k[range.clone()], &v[range.clone()], &dout[range]);
+            let (queries, keys) = shape.values_of_row(row_idx);
+            let (q, dout, k, v) = (&q[queries.clone()], &dout[queries], &k[keys.clone()], &v[keys]);
             let mut row = Row::new(shape, row_idx);
             let n_keys = row.n_keys;
             // Padding behind the last key gets no gradient.

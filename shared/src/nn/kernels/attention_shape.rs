@@ -1,5 +1,6 @@
 //! What an attention is besides its queries, keys and values.
 
+use core::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,8 @@ use super::pointwise::DropoutMask;
 pub(crate) struct AttentionShape {
     pub n_rows: usize,
     pub n_tokens: usize,
+    /// Tokens of a row that attend, from the first on: queries, results and their gradients are `[batch, n_queries, ..]`.
+    pub n_queries: usize,
     pub n_heads: usize,
     pub head_size: usize,
     /// `[batch, seq]`: 1 for a token that may be attended to, 0 for padding.
@@ -23,6 +26,15 @@ pub(crate) struct AttentionShape {
 impl AttentionShape {
     pub(super) fn hidden_size(&self) -> usize {
         self.n_heads * self.head_size
+    }
+
+    /// Where a row's queries lie in theirs, and its keys in theirs.
+    pub(super) fn values_of_row(&self, row_idx: usize) -> (Range<usize>, Range<usize>) {
+        let of = |n_tokens: usize| {
+            let n_values = n_tokens * self.hidden_size();
+            row_idx * n_values..(row_idx + 1) * n_values
+        };
+        (of(self.n_queries), of(self.n_tokens))
     }
 
     pub(super) fn scale(&self) -> f32 {

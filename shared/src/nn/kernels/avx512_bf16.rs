@@ -53,7 +53,10 @@ mod tests {
                     let terms = (0..k).map(|l| rounded(at(a_ref, index / n, l)) * rounded(at(b_ref, l, index % n)));
                     let (sum, magnitude) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
                     let bound = k as f64 * magnitude * 2.0_f64.powi(-24);
-                    assert!((f64::from(*value) - sum).abs() <= bound, "k {k}, element {index}: {value}, expected {sum}");
+                    assert!(
+                        (f64::from(*value) - sum).abs() <= bound,
+                        "k {k}, element {index}: {value}, expected {sum}"
+                    );
                 }
             }
         }

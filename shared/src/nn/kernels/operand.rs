@@ -13,6 +13,8 @@ use crate::instruction_set::InstructionSet;
 
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::vector_pack;
 #[cfg(target_arch = "wasm32")]
 use super::wasm::NativeTile;
 #[cfg(target_arch = "x86_64")]
@@ -22,13 +24,7 @@ use super::{avx2::Avx2, avx512::Avx512, avx512_bf16::Avx512Bf16};
 ///
 /// Shapes: a `[m, k]`, b `[k, n]`, out `[m, n]`. It runs on the calling thread; callers share blocks of rows among threads.
 /// A row of the result has the same bits whatever block it is computed in.
-pub(crate) fn matmul(
-    out: MatrixMut<'_>,
-    a: MatrixRef<'_>,
-    b: MatrixRef<'_>,
-    factors: Factors,
-    start: Start<'_>,
-) {
+pub(crate) fn matmul(out: MatrixMut<'_>, a: MatrixRef<'_>, b: MatrixRef<'_>, factors: Factors, start: Start<'_>) {
     by_current_set(out, a, &Operand::Loose(b), factors, start, Activation::None);
 }
 
@@ -69,6 +65,27 @@ fn by_bf16(out: MatrixMut<'_>, a: MatrixRef<'_>, b: &Operand<'_>, start: Start<'
 #[cfg(not(target_arch = "x86_64"))]
 fn by_bf16(_: MatrixMut<'_>, _: MatrixRef<'_>, _: &Operand<'_>, _: Start<'_>, _: Activation) {
     unreachable!("bf16 is not available here");
+}
+
+/// The transpose of `matrix` `[rows, columns]` into `out` `[columns, at least rows]`; what is beside it becomes 0 or stays.
+pub(super) fn transpose(matrix: MatrixRef<'_>, out: &mut [f32]) {
+    let (rows, columns) = (matrix.rows(), matrix.columns());
+    let stride = out.len() / columns.max(1);
+    match InstructionSet::current() {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => vector_pack::pack::<Avx512>(matrix, 0, rows, stride, 0..columns, out),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => vector_pack::pack::<Avx2>(matrix, 0, rows, stride, 0..columns, out),
+        #[cfg(target_arch = "aarch64")]
+        InstructionSet::Neon => vector_pack::pack::<Neon>(matrix, 0, rows, stride, 0..columns, out),
+        _ => {
+            for (column, out) in out.chunks_exact_mut(stride.max(1)).enumerate() {
+                for (row, out) in out.iter_mut().take(rows).enumerate() {
+                    *out = matrix.data()[row * matrix.row_stride() + column * matrix.column_stride()];
+                }
+            }
+        }
+    }
 }
 
 impl PackedWeight {

@@ -169,8 +169,7 @@ pub(super) fn pack_groups<V: Vectors>(
         let values = value..n_values.min(value + AT_ONCE);
         let mut offset = 0;
         for (first, height) in groups.clone() {
-            let group =
-                &mut out[offset + elements(values.start) * height..offset + elements(values.end) * height];
+            let group = &mut out[offset + elements(values.start) * height..offset + elements(values.end) * height];
             let depth = depth.start + values.start..depth.start + values.end;
             pack::<V>(source, first, height.min(source.rows() - first), height, depth, group);
             offset += height * elements(n_values);

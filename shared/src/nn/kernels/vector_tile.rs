@@ -30,7 +30,7 @@ macro_rules! vector_tiles {
         unsafe impl Microkernel for $name {
             const PANEL: usize = PANEL;
             const TALLEST: usize = [$($height),+].len();
-            const DEPTH: usize = 384 * <Self as Vectors>::STEP;
+            const DEPTH: usize = 768 * <Self as Vectors>::STEP;
             const ROWS: usize = 240;
             const STEP: usize = <Self as Vectors>::STEP;
             const READS_ROWS: bool = true;

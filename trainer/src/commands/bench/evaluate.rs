@@ -63,7 +63,8 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     };
     measure()?; // warms up
     let rounds = compare::in_turn(&args.output, measure)?;
-    let rate = estimate::matmul_flops_per_sec()?.max(compare::matmul_flops_per_sec(&args.output)?.unwrap_or(0.0));
+    let rate = estimate::matmul_flops_per_sec(kernels.factors)
+        .max(compare::matmul_flops_per_sec(&args.output)?.unwrap_or(0.0));
     let secs = rounds.ours(|secs| *secs);
     let of_row = |row: &EncodedExample| estimate::forward_flops(config, 1, row.input_ids.len());
     let flops_per_sec = rows.examples.iter().map(of_row).sum::<f64>() / secs;
@@ -77,7 +78,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         "matmul_flops_per_sec": rate,
         "matmul_share": flops_per_sec / rate,
         "peak_rss_mib": peak_rss_mib(),
-        "environment": environment(&device_name, args.device.dtype),
+        "environment": environment(&device_name, args.device.dtype.precision()),
     });
     let mut text = format!(
         "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s that a matrix product reaches \

@@ -48,7 +48,7 @@ pub struct BenchTrainArgs {
 const WARM_UP_STEPS: usize = 3;
 
 pub(super) fn run(args: &BenchTrainArgs) -> anyhow::Result<ExitCode> {
-    let mut training = args.training.training_args(args.device.dtype);
+    let mut training = args.training.training_args(args.device.precision()?);
     let n_steps = *training.max_steps.get_or_insert(WARM_UP_STEPS + TIMED_STEPS);
     if n_steps <= WARM_UP_STEPS {
         return Err(bad_input(anyhow!(
@@ -128,7 +128,7 @@ fn finite(x: f64) -> Value {
 }
 
 fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
-    let rate = estimate::matmul_flops_per_sec()?;
+    let rate = estimate::matmul_flops_per_sec(prepared.kernels().factors);
     let mut fine_tuning = prepared.fine_tuning(prepared.load()?)?;
     for _ in 0..WARM_UP_STEPS {
         fine_tuning.step()?;

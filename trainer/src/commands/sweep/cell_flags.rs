@@ -59,7 +59,7 @@ pub fn request(settings: &Settings) -> anyhow::Result<CellRequest> {
         other_classes: if args.keep_head { OtherClasses::KeepByNumber } else { OtherClasses::DrawAnew },
         dataset: args.dataset.request(),
         corruption: args.corrupt.clone().map(|plan| (args.protocol, plan)),
-        training: args.training.training_args(args.device.dtype),
+        training: args.training.training_args(args.device.dtype.precision()),
         max_length: args.training.max_length,
         seeds: args.seeds.seeds(),
         device: args.device.device,

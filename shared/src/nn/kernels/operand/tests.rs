@@ -5,13 +5,14 @@ use super::*;
 
 fn products() -> Vec<(&'static str, ProductFn)> {
     let mut products: Vec<(&'static str, ProductFn)> =
-        vec![("current", matmul), ("gemm", gemm_product), ("scalar", product::<ScalarTile>)];
+        vec![("current", |out, a, b, start| matmul(out, a, b, Factors::F32, start)), ("gemm", gemm_product), ("scalar", product::<ScalarTile>)];
     #[cfg(target_arch = "x86_64")]
-    for (name, set, product) in [
-        ("avx512", InstructionSet::Avx512, product::<Avx512> as ProductFn),
-        ("avx2", InstructionSet::Avx2, product::<Avx2>),
+    for (name, is_available, product) in [
+        ("avx512", InstructionSet::Avx512.is_available(), product::<Avx512> as ProductFn),
+        ("avx512-bf16", crate::instruction_set::has_avx512_bf16(), product::<Avx512Bf16>),
+        ("avx2", InstructionSet::Avx2.is_available(), product::<Avx2>),
     ] {
-        if set.is_available() {
+        if is_available {
             products.push((name, product));
         } else {
             eprintln!("skipped: this processor has no {name}");

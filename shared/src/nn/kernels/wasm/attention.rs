@@ -28,17 +28,17 @@ pub(in super::super) fn attention(shape: &AttentionShape, q: &[f32], k: &[f32], 
     let (n, size, hidden_size) = (shape.n_tokens, shape.head_size, shape.n_heads * shape.head_size);
     let mut head = Head::new(n, size);
     for row_idx in 0..shape.n_rows {
-        let row = row_idx * n * hidden_size..(row_idx + 1) * n * hidden_size;
-        let (q, k, v, out) = (&q[row.clone()], &k[row.clone()], &v[row.clone()], &mut out[row]);
+        let (queries, keys) = shape.values_of_row(row_idx);
+        let (q, k, v, out) = (&q[queries.clone()], &k[keys.clone()], &v[keys], &mut out[queries]);
         let n_keys = shape.n_keys(row_idx);
         let mask = &shape.mask_row(row_idx)[..n_keys];
         for first in (0..hidden_size).step_by(size) {
             let keys = MatrixRef::new(&k[first..], n_keys, size, hidden_size);
             let values = MatrixRef::new(&v[first..], n_keys, size, hidden_size);
             head.take(keys, values);
-            let queries = MatrixRef::new(&q[first..], n, size, hidden_size);
-            for query in (0..n).step_by(QUERIES) {
-                let n_queries = QUERIES.min(n - query);
+            let queries = MatrixRef::new(&q[first..], shape.n_queries, size, hidden_size);
+            for query in (0..shape.n_queries).step_by(QUERIES) {
+                let n_queries = QUERIES.min(shape.n_queries - query);
                 let saturated = head.attend(queries, query, n_queries, n_keys, mask, shape.scale());
                 // What padding behind the last token attends to reaches nobody.
                 let n_tokens = n_queries.min(n_keys.saturating_sub(query));

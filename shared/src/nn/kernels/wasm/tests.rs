@@ -161,6 +161,7 @@ fn attention_equals_the_definition_for_every_length_head_size_and_mask() {
         let shape = AttentionShape {
             n_rows,
             n_tokens,
+            n_queries: n_tokens,
             n_heads,
             head_size,
             mask: mask.collect::<Vec<_>>().into(),
@@ -172,5 +173,12 @@ fn attention_equals_the_definition_for_every_length_head_size_and_mask() {
         let expected = attention_by_definition(&shape, &q, &k, &v);
         let worst = out.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 3e-6, "{n_tokens} tokens, heads of {head_size}: {worst}");
+        let firsts = |all: &[f32]| -> Vec<f32> {
+            let width = n_heads * head_size;
+            all.chunks_exact(n_tokens * width).flat_map(|row| row[..width].to_vec()).collect()
+        };
+        let mut first = vec![0.0; n / n_tokens];
+        super::attention(&AttentionShape { n_queries: 1, ..shape }, &firsts(&q), &k, &v, &mut first);
+        assert_eq!(first, firsts(&out));
     }
 }
