@@ -63,13 +63,13 @@ pub fn memory(
     let trained: usize = paths.iter().filter(|path| !is_frozen(**path)).map(|path| n_elements(*path)).sum();
     let n_tokens = shape.batch_size * shape.n_tokens;
     let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-    // What the fused layer reads again: query, key, value, context and the inputs of both norms; before GELU; and the
-    // layer's result, which is the input of the next.
-    let inside = n_tokens * (6 * hidden + inner);
-    let result = n_tokens * hidden;
-    let layer = match kept {
-        Activations::Kept => inside + result,
-        Activations::Recomputed => result,
+    // What the fused layer reads again: key and value; query, context, the inputs of both norms and what comes before GELU, for
+    // the tokens that it computes; and of these the layer's result, which is the input of the next.
+    let inside_of = |n_computed: usize| n_tokens * 2 * hidden + n_computed * (4 * hidden + inner);
+    let inside = inside_of(n_tokens);
+    let layer = |n_computed: usize| match kept {
+        Activations::Kept => inside_of(n_computed) + n_computed * hidden,
+        Activations::Recomputed => n_computed * hidden,
     };
     let embeddings = n_tokens * hidden * 6; // words, plus positions, plus types, each sum, norm, dropout
     // Layers below the lowest trained parameter keep nothing.
@@ -78,7 +78,9 @@ pub fn memory(
         Some(Module::Pooler | Module::Classifier) | None => 0,
         _ => config.n_layers,
     };
-    let activations = n_kept * layer + if n_kept == config.n_layers { embeddings } else { n_tokens * hidden };
+    // The last layer computes one token of each row.
+    let layers = n_kept.saturating_sub(1) * layer(n_tokens) + n_kept.min(1) * layer(shape.batch_size);
+    let activations = layers + if n_kept == config.n_layers { embeddings } else { n_tokens * hidden };
     // The gradients of what is inside one layer, of its input and of its result; its weights, packed. Of a layer that is
     // computed once more also what is inside.
     let weights = 4 * hidden * hidden + 2 * hidden * inner;
@@ -152,12 +154,23 @@ mod tests {
         let shape = StepShape { batch_size: 32, n_tokens: 64 };
         let of = |kept| memory(&config, shape, kept, |_| false);
         let (kept, recomputed) = (of(Activations::Kept), of(Activations::Recomputed));
-        let tokens = 32 * 64 * config.hidden_size * F32_BYTES;
+        let rows = 32 * config.hidden_size * F32_BYTES;
+        let tokens = 64 * rows;
         let embeddings = 6 * tokens;
-        assert_eq!(kept.activations - embeddings, config.n_layers * 11 * tokens);
-        assert_eq!(recomputed.activations - embeddings, config.n_layers * tokens);
+        // Of the last layer keys and values of all tokens and the rest of the first.
+        assert_eq!(kept.activations - embeddings, (config.n_layers - 1) * 11 * tokens + 2 * tokens + 9 * rows);
+        assert_eq!(recomputed.activations - embeddings, (config.n_layers - 1) * tokens + rows);
         assert!(recomputed.total < kept.total);
         let secs = |kept| step_secs(&config, shape, kept, 1e11);
         assert!((secs(Activations::Recomputed) / secs(Activations::Kept) - 4.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_last_layer_counts_for_keys_values_and_one_token() {
+        let config = shape_config("bert-base").unwrap();
+        let (h, i, s) = (768.0, 3072.0, 128.0);
+        let dense_and_attention = |n: f64| n * (4.0 * h * h + 4.0 * h * i + 4.0 * s * h);
+        let expected = 12.0 * s * 4.0 * h * h + 11.0 * dense_and_attention(s) + dense_and_attention(1.0);
+        assert_eq!(forward_flops(&config, 1, 128), expected);
     }
 }

@@ -95,16 +95,17 @@ impl Encoder {
     /// When a token id or the number of columns is beyond the tables of embeddings.
     pub fn embed(&self, batch: &Batch, mode: ForwardMode<'_>) -> Result<Tensor> {
         let (n_rows, n_tokens) = (batch.n_rows, batch.n_columns);
-        let lookup = |table: &Tensor, ids: Vec<u32>| embedding(table, &Arc::new(ids), &self.kernels, &self.collector);
-        // One row of each table for every token: candle's backward pass of a broadcast is a slow sum on one thread.
-        let mut x = lookup(&self.word_embeddings, batch.input_ids.clone())?; // [batch · seq, hidden]
         // Padding comes last, so a token's position is its place, and where padding is does not matter.
         let first = self.position_offset as u32;
         let positions = (0..n_rows).flat_map(|_| first..first + n_tokens as u32).collect();
-        x = (x + lookup(&self.position_embeddings, positions)?)?;
+        let mut tables = vec![
+            (&self.word_embeddings, Arc::new(batch.input_ids.clone())),
+            (&self.position_embeddings, Arc::new(positions)),
+        ];
         if let Some(table) = &self.token_type_embeddings {
-            x = (x + lookup(table, batch.token_type_ids.clone())?)?;
+            tables.push((table, Arc::new(batch.token_type_ids.clone())));
         }
+        let x = embedding(&tables, &self.kernels, &self.collector)?; // [batch · seq, hidden]
         let x = x.reshape((n_rows, n_tokens, ()))?;
         let x = self.layer_norm.forward(&x.to_dtype(self.dtype)?)?;
         Ok(dropout(&x, mode.dropout(SITE_EMBEDDINGS, self.hidden_dropout).as_ref(), &self.kernels)?)

@@ -13,8 +13,8 @@
 //!
 //! The only unsafe code of the crate is the call to gemm in `gemm_product`, the tiles of `vector_tile`, `wasm` and `scalar`, the
 //! loops of `product` around them, and vector loads and stores in `vector_pack`, `avx512`, `avx512_bf16`, `avx2`, `neon` and `wasm`, behind
-//! bounds checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on processors with AVX-512
-//! `avx512` multiplies, on others gemm does unless `avx2` or `neon` is asked for. `scalar` is the tile that Miri can run.
+//! bounds checks. In a browser `wasm` takes the place of gemm and of what else its compiler makes slow code of; on x86-64
+//! processors `avx512` or `avx2` multiplies, on others gemm does unless `neon` is asked for. `scalar` is the tile that Miri can run.
 
 mod adamw;
 mod attention;
@@ -56,7 +56,7 @@ pub(crate) use layer_norm::{
 };
 pub(crate) use linear::{linear, linear_input_gradient, linear_weight_gradient, linear_weight_gradient_rows};
 pub(crate) use pointwise::{
-    DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gather_rows,
-    gelu, gelu_and_backward_in_place, gelu_backward,
+    DropoutMask, add_rows, bias_dropout_add, bias_gelu, column_sums, dropout, dropout_add, dropout_block, gelu,
+    gelu_and_backward_in_place, gelu_backward, sum_rows,
 };
 pub(crate) use product::{Operand, PackedWeight, Start};

@@ -113,7 +113,18 @@ fn gelu_has_its_gradient() {
 fn embedding_has_its_gradient_also_for_repeated_ids() {
     let ids = Arc::new(vec![3, 0, 3, 1, 3]);
     let collector = Collector::default();
-    check_both("embedding", &[var("table", &[5, 4])], |x, kernels| embedding(&x[0], &ids, kernels, &collector));
+    check_both("embedding", &[var("table", &[5, 4])], |x, kernels| {
+        embedding(&[(&x[0], Arc::clone(&ids))], kernels, &collector)
+    });
+    let others = Arc::new(vec![1, 1, 0, 2, 2]);
+    let tables = [var("table", &[5, 4]), var("second", &[3, 4]), var("third", &[5, 4])];
+    check_both("embedding of two tables", &tables[..2], |x, kernels| {
+        embedding(&[(&x[0], Arc::clone(&ids)), (&x[1], Arc::clone(&others))], kernels, &collector)
+    });
+    check_both("embedding of three tables", &tables, |x, kernels| {
+        let tables = [(&x[0], Arc::clone(&ids)), (&x[1], Arc::clone(&others)), (&x[2], Arc::clone(&ids))];
+        embedding(&tables, kernels, &collector)
+    });
 }
 
 #[test]

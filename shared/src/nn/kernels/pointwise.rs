@@ -196,11 +196,19 @@ pub(crate) fn add_rows(x: &[f32], sums: &mut [f32]) {
     });
 }
 
-/// out[i] = table[ids[i]]; ids were checked against the table by the caller.
-pub(crate) fn gather_rows(table: &[f32], n_columns: usize, ids: &[u32], out: &mut [f32]) {
-    out.par_chunks_mut(n_columns).zip(ids).with_min_len(64).for_each(|(row, id)| {
-        let start = *id as usize * n_columns;
-        row.copy_from_slice(&table[start..start + n_columns]);
+/// out[i] = Σ table[ids[i]] over tables with their ids, from the first to the last; ids were checked against the tables by the
+/// caller.
+pub(crate) fn sum_rows(tables: &[(&[f32], &[u32])], n_columns: usize, out: &mut [f32]) {
+    let Some(((first, first_ids), others)) = tables.split_first() else { return out.fill(0.0) };
+    let row = |id: u32| id as usize * n_columns..(id as usize + 1) * n_columns;
+    out.par_chunks_mut(n_columns).enumerate().with_min_len(64).for_each(|(i, out)| {
+        out.copy_from_slice(&first[row(first_ids[i])]);
+        for (table, ids) in others {
+            let (out, row) = (&mut *out, &table[row(ids[i])]);
+            vectorized!(|out: &mut [f32], row: &[f32]| {
+                out.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            });
+        }
     });
 }
 

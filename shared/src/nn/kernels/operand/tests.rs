@@ -4,8 +4,11 @@ use super::super::product::tests::{ProductFn, check_non_finite_values_of, produc
 use super::*;
 
 fn products() -> Vec<(&'static str, ProductFn)> {
-    let mut products: Vec<(&'static str, ProductFn)> =
-        vec![("current", |out, a, b, start| matmul(out, a, b, Factors::F32, start)), ("gemm", gemm_product), ("scalar", product::<ScalarTile>)];
+    let mut products: Vec<(&'static str, ProductFn)> = vec![
+        ("current", |out, a, b, start| matmul(out, a, b, Factors::F32, start)),
+        ("gemm", gemm_product),
+        ("scalar", product::<ScalarTile>),
+    ];
     #[cfg(target_arch = "x86_64")]
     for (name, is_available, product) in [
         ("avx512", InstructionSet::Avx512.is_available(), product::<Avx512> as ProductFn),
