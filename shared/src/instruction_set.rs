@@ -106,6 +106,16 @@ impl InstructionSet {
         }
     }
 
+    /// Whether it has products of factors that are rounded to bf16, on this processor.
+    #[must_use]
+    pub fn multiplies_bf16(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has_avx512_bf16(),
+            _ => false,
+        }
+    }
+
     /// A name for records that says all about the processor's instructions that results depend on: two machines where it
     /// is the same round alike.
     #[must_use]

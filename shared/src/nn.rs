@@ -24,7 +24,7 @@ mod layer_norm;
 mod linear;
 mod optimizer;
 #[cfg(not(target_arch = "wasm32"))]
-mod speed;
+mod product_probe;
 #[cfg(test)]
 mod tests;
 mod weight_cache;
@@ -42,7 +42,7 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};
 #[cfg(not(target_arch = "wasm32"))]
-pub use speed::product_flops_per_sec;
+pub use product_probe::ProductProbe;
 pub use weight_cache::{Changes, WeightCache};
 
 pub(crate) use host::slice_mut;

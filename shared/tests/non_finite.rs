@@ -196,7 +196,7 @@ fn dropout_and_look_up_pass_on_what_is_not_finite() {
             assert!(y.iter().all(|y| !y.is_finite()), "{:?}: {y:?}", kernels.dropout);
             let table = tensor(&[1.0, 2.0, bad, 3.0], &[2, 2]);
             let ids = Arc::new(vec![1]);
-            let row = floats(&embedding(&table, &ids, &kernels, &Collector::default()).unwrap());
+            let row = floats(&embedding(&[(&table, Arc::clone(&ids))], &kernels, &Collector::default()).unwrap());
             assert!(!row[0].is_finite() && row[1] == 3.0, "{:?}: {row:?}", kernels.embedding);
         }
     }

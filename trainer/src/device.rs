@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::anyhow;
 use candle_core::Device;
+use shared::training::Precision;
 
 use crate::exit_code::bad_input;
 
@@ -43,6 +44,26 @@ impl fmt::Display for DeviceChoice {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+/// A number format as the user names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtypeChoice {
+    /// f32, and a word about what bf16 would give here.
+    Auto,
+    /// This one.
+    Is(Precision),
+}
+
+impl DtypeChoice {
+    /// The number format that it stands for. f32 is never left unasked: its results are what others are compared with.
+    #[must_use]
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::Auto => Precision::F32,
+            Self::Is(precision) => precision,
         }
     }
 }

@@ -41,12 +41,7 @@ impl Factors {
     pub fn is_available(self) -> bool {
         match self {
             Self::F32 => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Bf16 => {
-                InstructionSet::current() == InstructionSet::Avx512 && crate::instruction_set::has_avx512_bf16()
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Bf16 => false,
+            Self::Bf16 => InstructionSet::current().multiplies_bf16(),
         }
     }
 }

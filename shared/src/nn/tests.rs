@@ -199,7 +199,7 @@ fn collected_gradients_are_those_of_a_plain_backward_pass() {
     let ids = Arc::new(vec![1, 4, 1]);
     let (kernels, collector) = (Kernels::all(Kernel::Fused), Collector::default());
     let loss = || {
-        let x = embedding(&table, &ids, &kernels, &collector).unwrap();
+        let x = embedding(&[(&table, Arc::clone(&ids))], &kernels, &collector).unwrap();
         let linear = Linear::new(weight.as_tensor().clone(), bias.as_tensor().clone(), &kernels).collecting(&collector);
         // The same weights twice, so that gradients are summed.
         let y = (linear.forward(&x).unwrap() + linear.forward(&(&x * 2.0).unwrap()).unwrap()).unwrap();

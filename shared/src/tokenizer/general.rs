@@ -34,10 +34,10 @@ impl General {
     pub(super) fn last_token(&self) -> Option<(String, u32)> {
         // Nearly always the ids are the numbers from 0, and the vocabulary, a map of strings, need not be copied.
         let last = u32::try_from(self.0.get_vocab_size(true)).ok()?.checked_sub(1)?;
-        if (0..last).all(|id| self.0.id_to_token(id).is_some()) {
-            if let Some(token) = self.0.id_to_token(last) {
-                return Some((token, last));
-            }
+        if (0..last).all(|id| self.0.id_to_token(id).is_some())
+            && let Some(token) = self.0.id_to_token(last)
+        {
+            return Some((token, last));
         }
         self.0.get_vocab(true).into_iter().max_by(|(a, a_id), (b, b_id)| a_id.cmp(b_id).then_with(|| b.cmp(a)))
     }

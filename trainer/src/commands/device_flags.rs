@@ -7,7 +7,7 @@ use shared::nn::{Factors, Kernels};
 use shared::training::Precision;
 
 use super::flag_values;
-use crate::device::{self, DeviceChoice};
+use crate::device::{self, DeviceChoice, DtypeChoice};
 use crate::estimate;
 use crate::exit_code::bad_input;
 use crate::say;
@@ -23,25 +23,6 @@ pub struct DeviceFlags {
     /// Number format of matrix products; parameters stay f32
     #[arg(long, default_value = "f32", value_parser = flag_values::dtype())]
     pub dtype: DtypeChoice,
-}
-
-/// A number format as the user names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DtypeChoice {
-    /// f32, and a word about what bf16 would give here.
-    Auto,
-    /// This one.
-    Is(Precision),
-}
-
-impl DtypeChoice {
-    /// The number format that it stands for. f32 is never left unasked: its results are what others are compared with.
-    pub fn precision(self) -> Precision {
-        match self {
-            Self::Auto => Precision::F32,
-            Self::Is(precision) => precision,
-        }
-    }
 }
 
 impl DeviceFlags {

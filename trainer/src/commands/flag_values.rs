@@ -8,9 +8,9 @@ use shared::bundle::{BitMix, Encoding, MAX_BITS, MIN_BITS};
 use shared::dataset::{Delimiter, Split};
 use shared::record::Protocol;
 use shared::training::Precision;
-
-use super::device_flags::DtypeChoice;
 use shared::words::listed;
+
+use crate::device::DtypeChoice;
 
 /// A whole number from 1 up.
 pub(super) fn count(text: &str) -> Result<usize, String> {

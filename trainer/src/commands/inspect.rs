@@ -10,11 +10,11 @@ use shared::corruption::{Plan, Selection};
 use shared::model::ParameterPath;
 
 use self::drawing::{Palette, count};
-use super::device_flags::{DeviceFlags, DtypeChoice};
+use super::device_flags::DeviceFlags;
 use super::flag_values;
 use super::input_flags::InitFlags;
 use super::training_flags::RecomputeFlag;
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, DtypeChoice};
 use crate::estimate::{self, MemoryEstimate, StepShape};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_model::{ModelSource, Weights};

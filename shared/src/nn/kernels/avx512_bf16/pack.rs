@@ -1,7 +1,7 @@
 //! Operands as pairs of bf16, in the order in which the tiles read them.
 
 use core::arch::x86_64::{
-    __m512, __m512bh, __m512i, __mmask16, _mm512_castsi512_ps, _mm512_cvtne2ps_pbh, _mm512_loadu_ps,
+    __m512, __m512bh, __mmask16, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtne2ps_pbh, _mm512_loadu_ps,
     _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16, _mm512_setzero_ps,
     _mm512_storeu_ps,
 };
@@ -119,11 +119,10 @@ fn zipped(first: __m512, second: __m512) -> __m512 {
         }
         order
     };
-    // SAFETY: 64 bytes, and any bits are a vector of integers.
-    #[expect(unsafe_code, reason = "loads a table, and another view of a register")]
-    let (order, halves): (__m512i, __m512i) = unsafe {
-        (_mm512_loadu_si512(ORDER.as_ptr().cast()), core::mem::transmute(_mm512_cvtne2ps_pbh(second, first)))
-    };
+    // SAFETY: the table has 64 bytes.
+    #[expect(unsafe_code, reason = "loads a table")]
+    let order = unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) };
+    let halves = _mm512_castps_si512(bits(_mm512_cvtne2ps_pbh(second, first)));
     _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, halves))
 }
 
