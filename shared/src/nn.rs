@@ -30,14 +30,14 @@ mod tests;
 mod weight_cache;
 
 pub use crate::instruction_set::InstructionSet;
-pub use attention::{AttentionMask, Queries, attention, attention_probabilities};
+pub use attention::{AttentionMask, attention, attention_probabilities};
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, LayerShape, Pair, encoder_layer};
 pub use gelu::gelu;
 pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
-pub use kernel_choice::{Activations, Factors, Kernel, Kernels};
+pub use kernel_choice::{Activations, Factors, Kernel, Kernels, Queries};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use optimizer::{AdamW, AdamWState, UpdateScale, WeightDecay, clip_factor};

@@ -53,7 +53,8 @@ pub struct RowOutput {
     /// Scores before softmax, `[labels]`; not finite when the model's arithmetic was not.
     pub logits: Vec<f32>,
     /// Whether all logits are finite although ±∞ was met on the way to them, at one of the places where its limit is exact:
-    /// the pooler's tanh or ReLU of ±∞, or a score of −∞ for a token, beside a finite one, in any head of any layer.
+    /// the pooler's tanh or ReLU of ±∞, or a score of −∞ for a token, beside a finite one, in any head of any layer; of the
+    /// last layer, which computes the first token alone where [`Kernels::computed`] allows it, for that token.
     ///
     /// GELU has no such limit: x·Φ(x) of ±∞ is ∞ or NaN. Nor has LayerNorm, which makes NaN of it.
     pub is_saturated: bool,

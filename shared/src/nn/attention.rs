@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Device, Layout, Result, Shape
 
 use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
-use super::kernel_choice::{Kernel, Kernels};
+use super::kernel_choice::{Kernel, Kernels, Queries};
 use super::kernels::{self, AttentionShape, RowFlags, n_keys};
 
 /// Which tokens may be attended to: `[batch, seq]`, 1 or 0; and what attention under it had to note about the rows.
@@ -90,25 +90,6 @@ impl CompositeMask {
         let saturated = (is_lowest * is_finite)?.broadcast_mul(&self.queries)?.sum((1, 2))?; // [batch]
         self.saturated.lock().unwrap_or_else(PoisonError::into_inner).push(saturated);
         Ok(())
-    }
-}
-
-/// Which tokens of each row attend to the row's tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queries {
-    /// Each of them.
-    All,
-    /// Only the first: all that a classifier reads of the last layer.
-    First,
-}
-
-impl Queries {
-    /// How many of `n_tokens`.
-    pub(super) fn of(self, n_tokens: usize) -> usize {
-        match self {
-            Self::All => n_tokens,
-            Self::First => n_tokens.min(1),
-        }
     }
 }
 

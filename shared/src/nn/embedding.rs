@@ -65,10 +65,16 @@ impl FusedEmbedding {
         let (_, n_columns) = dout.dims2()?;
         let guard = HostSlice::new(&dout)?;
         let dout = guard.as_slice();
-        let rows: Vec<RowGradient> = self.ids.par_iter().map(|ids| RowGradient::new(ids, dout, n_columns)).collect();
+        let is_wanted = tables.map(Tensor::track_op);
+        let rows: Vec<Option<RowGradient>> = (self.ids.par_iter(), is_wanted.par_iter())
+            .into_par_iter()
+            .map(|(ids, is_wanted)| is_wanted.then(|| RowGradient::new(ids, dout, n_columns)))
+            .collect();
         let mut gradients = tables.map(|_| None);
         for ((gradient, table), rows) in gradients.iter_mut().zip(tables).zip(rows) {
-            *gradient = self.collector.hand_over(table, Gradient::Rows(rows))?;
+            if let Some(rows) = rows {
+                *gradient = self.collector.hand_over(table, Gradient::Rows(rows))?;
+            }
         }
         Ok(gradients)
     }

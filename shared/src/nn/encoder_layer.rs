@@ -19,11 +19,10 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use self::forward::Saved;
 use self::weights::{Geometry, HostWeights};
 pub use self::weights::{LayerParameters, Pair};
-use super::InstructionSet;
-use super::attention::{AttentionMask, Queries};
+use super::attention::AttentionMask;
 use super::dropout::Dropout;
 use super::host::{HostSlice, slice};
-use super::kernel_choice::{Activations, Kernels};
+use super::kernel_choice::{Activations, Kernels, Queries};
 use super::kernels::Buffer;
 
 /// Where a layer drops elements during one forward pass.
@@ -51,8 +50,8 @@ pub struct LayerShape {
 /// Self-attention and feed-forward network, each with residual and LayerNorm: `[batch, seq, hidden]` →
 /// `[batch, queries, hidden]`.
 ///
-/// A token's result has the same bits whichever others are computed, and so has every gradient, except where the gemm crate
-/// multiplies: there all tokens are computed.
+/// A token's result has the same bits whichever others are computed, and so has every gradient of f32 factors; those of bf16 are
+/// added in other pairs. Where [`Kernels::computed`] says so, all tokens are computed.
 ///
 /// # Errors
 /// In the backward pass, unless it is run by [`collect`](super::collect): the operation has more parameters than candle
@@ -67,8 +66,7 @@ pub fn encoder_layer(
 ) -> Result<Tensor> {
     let (_, _, hidden_size) = x.dims3()?;
     let LayerShape { n_heads, eps, queries } = shape;
-    if queries == Queries::First && InstructionSet::current() == InstructionSet::Gemm {
-        // Its sums go by parts of k, which would end elsewhere.
+    if queries != kernels.computed(queries) {
         let shape = LayerShape { queries: Queries::All, ..shape };
         return encoder_layer(x, parameters, mask, shape, sites, kernels)?.narrow(1, 0, 1);
     }

@@ -23,6 +23,25 @@ pub enum Activations {
     Recomputed,
 }
 
+/// Which tokens of each row attend to the row's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queries {
+    /// Each of them.
+    All,
+    /// Only the first: all that a classifier reads of the last layer.
+    First,
+}
+
+impl Queries {
+    /// How many of `n_tokens`.
+    pub(super) fn of(self, n_tokens: usize) -> usize {
+        match self {
+            Self::All => n_tokens,
+            Self::First => n_tokens.min(1),
+        }
+    }
+}
+
 /// The number format of the factors in an encoder layer's products of matrices. Sums, and all that is no such product, are
 /// f32 in either, and so are parameters, their gradients and moments, and the products inside of the attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +109,14 @@ impl Kernels {
             activations: Activations::Kept,
             factors: Factors::F32,
         }
+    }
+
+    /// The tokens that a layer computes when these are asked of it: all of them where operations are composite, and where the
+    /// gemm crate multiplies, whose sums go by parts of k that would end elsewhere.
+    #[must_use]
+    pub fn computed(&self, queries: Queries) -> Queries {
+        let computes_all = self.encoder_layer == Kernel::Composite || InstructionSet::current() == InstructionSet::Gemm;
+        if computes_all { Queries::All } else { queries }
     }
 
     /// Fused on a CPU, composite elsewhere.

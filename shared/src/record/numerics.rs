@@ -18,7 +18,7 @@ pub struct Numerics {
     pub instruction_set: String,
     /// `fused` or `composite`; see [`crate::nn::Kernel`].
     pub kernels: String,
-    /// The number format of activations.
+    /// The number format of matrix products.
     pub dtype: Precision,
 }
 

@@ -147,7 +147,7 @@ impl FineTuning {
             Some(probability) => config.with_dropout(probability),
             None => config.clone(),
         };
-        // The caller may have chosen single kernels, but what is recorded as bf16 is computed so, and nothing else is.
+        // The caller may have chosen single kernels; only whole fused layers heed the factors.
         let kernels = Kernels { factors: args.dtype.kernels(device)?.factors, ..kernels };
         let model = TextClassifier::for_training(&config, &parameters, &kernels, args.dtype.activations(device))?;
         let betas = (args.adam_beta1, args.adam_beta2);

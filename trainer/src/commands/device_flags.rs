@@ -37,7 +37,11 @@ impl DeviceFlags {
     /// The device, its name in records, and the kernels that compute in this number format there.
     pub fn open(&self) -> anyhow::Result<(Device, String, Kernels)> {
         let (device, name) = device::open(self.device)?;
-        let kernels = self.precision()?.kernels(&device).map_err(bad_input).context("--dtype bf16")?;
+        let precision = self.precision()?;
+        let kernels = precision.kernels(&device).map_err(bad_input).context("--dtype bf16")?;
+        if precision == Precision::Bf16 && !device.is_cpu() {
+            say!("note: --dtype bf16: on a GPU only training computes in it; here it is f32");
+        }
         Ok((device, name, kernels))
     }
 }
@@ -48,7 +52,8 @@ fn what_bf16_gives(device: &Device) -> String {
         return "what --dtype bf16 would give on a GPU is not measured".into();
     }
     if !Factors::Bf16.is_available() {
-        return "this processor has no AVX512-BF16, so there is no --dtype bf16".into();
+        return "there is no --dtype bf16 without AVX512-BF16, which this processor lacks or BERT_HEAL_ISA leaves out"
+            .into();
     }
     let [f32, bf16] = [Factors::F32, Factors::Bf16].map(estimate::matmul_flops_per_sec);
     format!(

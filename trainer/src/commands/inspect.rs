@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use shared::corruption::{Plan, Selection};
 use shared::model::ParameterPath;
+use shared::nn::{Factors, Kernels};
 
 use self::drawing::{Palette, count};
 use super::device_flags::DeviceFlags;
@@ -125,10 +126,12 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         rows.iter().filter(|row| of(row)).map(|row| row.shape.iter().product::<usize>()).sum()
     };
     let shape = StepShape { batch_size: args.batch_size, n_tokens: max_length };
-    let memory = estimate::memory(&config, shape, args.recompute.activations(), is_frozen);
-    let factors = DeviceFlags { device: DeviceChoice::Cpu, dtype: args.dtype }.open()?.2.factors;
-    let rate = estimate::matmul_flops_per_sec(factors);
-    let step_secs = estimate::step_secs(&config, shape, args.recompute.activations(), rate);
+    let (_, _, kernels) = DeviceFlags { device: DeviceChoice::Cpu, dtype: args.dtype }.open()?;
+    let kernels = Kernels { activations: args.recompute.activations(), ..kernels };
+    let dtype = if kernels.factors == Factors::Bf16 { "bf16" } else { "f32" };
+    let memory = estimate::memory(&config, shape, &kernels, is_frozen);
+    let rate = estimate::matmul_flops_per_sec(Factors::F32);
+    let step_secs = estimate::step_secs(&config, shape, &kernels, rate);
     let (n_parameters, n_encoder) = (n_values(&|_| true), n_values(&|row| row.path.layer_idx().is_some()));
     let (n_touched, n_frozen) = (n_values(&|row| row.is_touched), n_values(&|row| row.is_frozen));
 
@@ -149,7 +152,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
                 "name": row.name, "shape": row.shape, "touched": row.is_touched, "frozen": row.is_frozen
             })).collect::<Vec<_>>(),
             "estimate": {
-                "batch_size": args.batch_size, "n_tokens": max_length, "memory_bytes": memory,
+                "batch_size": args.batch_size, "n_tokens": max_length, "dtype": dtype, "memory_bytes": memory,
                 "memory_mib": mib(memory.total), "matmul_flops_per_sec": rate, "step_secs": step_secs
             },
         }))?;
@@ -175,10 +178,10 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     if n_frozen > 0 {
         lines.push(format!("frozen    {} parameters", count(n_frozen)));
     }
-    lines.push(format!("training  {} rows of {} tokens per step, f32 on this CPU:", args.batch_size, max_length));
+    lines.push(format!("training  {} rows of {} tokens per step, {dtype} on this CPU:", args.batch_size, max_length));
     lines.push(describe_memory(&memory));
     lines.push(format!(
-        "          about {step_secs:.2} s per step (matrix products run at {:.0} GFLOP/s here)",
+        "          about {step_secs:.2} s per step (matrix products of f32 run at {:.0} GFLOP/s here)",
         rate / 1e9
     ));
     print(&lines.join("\n"))?;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use candle_core::Device;
 use serde::Serialize;
 use shared::model::{ModelConfig, shape_config};
-use shared::nn::Factors;
+use shared::nn::{Factors, Kernels};
 use shared::record::Seeds;
 use shared::training::TrainingArgs;
 
@@ -182,11 +183,14 @@ fn size(request: &CellRequest, rate: f64) -> Result<FineTuningSize, String> {
     let usual = request.dataset.usual_length().map(|(_, length)| length);
     let length = request.max_length.or(usual).unwrap_or(crate::runner::DEFAULT_MAX_LENGTH).min(config.max_positions);
     let shape = StepShape { batch_size, n_tokens: length };
-    let memory = estimate::memory(&config, shape, request.activations, |_| false);
-    let flop = estimate::step_flops(&config, rows_per_step, length) * n_steps as f64;
     let is_cpu = matches!(request.device, DeviceChoice::Cpu | DeviceChoice::Auto);
+    // What this machine cannot multiply another one may.
+    let kernels = request.training.dtype.kernels(&Device::Cpu).unwrap_or_else(|_| Kernels::for_device(&Device::Cpu));
+    let kernels = Kernels { activations: request.activations, ..kernels };
+    let memory = estimate::memory(&config, shape, &kernels, |_| false);
+    let flop = estimate::step_flops(&config, &kernels, rows_per_step, length) * n_steps as f64;
     let step = StepShape { batch_size: rows_per_step, n_tokens: length };
-    let step_secs = estimate::step_secs(&config, step, request.activations, rate);
+    let step_secs = estimate::step_secs(&config, step, &kernels, rate);
     Ok(FineTuningSize {
         n_steps: n_steps as u64,
         n_tokens: (n_steps * rows_per_step * length) as f64,

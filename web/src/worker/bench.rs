@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightFile, WeightsHash};
 use shared::corruption::Plan;
 use shared::dataset::{Batch, EncodedExample};
-use shared::model::{ModelConfig, Module, TextClassifier};
+use shared::model::{ForwardMode, ModelConfig, Module, TextClassifier};
 use shared::nn::{Kernels, Linear};
 use shared::random::Seed;
 use shared::training::{FineTuning, TrainingArgs, TrainingSeeds};
@@ -96,7 +96,7 @@ fn measure(message: &JsValue, progress: &dyn Fn(&str)) -> Result<Value, String> 
     for (n_rows, n_tokens) in SHAPES.into_iter().filter(|(_, n_tokens)| *n_tokens <= config.max_positions) {
         let shape = format!("{n_rows}x{n_tokens}");
         progress(&format!("encoding {shape} tokens"));
-        let times = classification_times(&checkpoint, n_rows, n_tokens).map_err(|error| error.to_string())?;
+        let times = encoder_times(&checkpoint, n_rows, n_tokens).map_err(|error| error.to_string())?;
         figures.insert(shape, times);
     }
     for (key, which) in [("heal_step", Trained::DamagedAndHead), ("heal_step_all", Trained::All)] {
@@ -144,11 +144,11 @@ fn batch(config: &ModelConfig, n_rows: usize, n_tokens: usize) -> Batch {
     }
 }
 
-fn classification_times(checkpoint: &Checkpoint, n_rows: usize, n_tokens: usize) -> shared::Result<Value> {
+fn encoder_times(checkpoint: &Checkpoint, n_rows: usize, n_tokens: usize) -> shared::Result<Value> {
     let kernels = Kernels::for_device(&Device::Cpu);
     let model = TextClassifier::for_evaluation(&checkpoint.config, &checkpoint.parameters, &kernels, DType::F32)?;
     let batch = batch(&checkpoint.config, n_rows, n_tokens);
-    times(|| model.evaluate(&batch).map(drop))
+    times(|| model.encoder().forward(&batch, ForwardMode::Evaluation).map(drop))
 }
 
 /// Which parameters learn.

@@ -158,7 +158,7 @@ fn input_gradient_of(geometry: &Geometry, weights: &Weights<'_>, [dq, dk, dv]: [
         return dx;
     }
     add_products(geometry.hidden_size, [(query, dq)], &mut dx);
-    let mut dx = geometry.spread(dx);
+    let mut dx = geometry.spread(&dx);
     add_products(geometry.hidden_size, [(key, dk), (value, dv)], &mut dx);
     dx
 }

@@ -93,10 +93,7 @@ impl Geometry {
     }
 
     /// `x` `[batch · queries, hidden]` at its places among all tokens, with 0 elsewhere.
-    pub(super) fn spread(&self, x: Buffer) -> Buffer {
-        if self.has_all_queries() {
-            return x;
-        }
+    pub(super) fn spread(&self, x: &[f32]) -> Buffer {
         let [to, from] = [self.attention.n_tokens, self.attention.n_queries].map(|n| n * self.hidden_size);
         let mut all = Buffer::new(self.attention.n_rows * to);
         for (row, some) in all.chunks_exact_mut(to).zip(x.chunks_exact(from)) {

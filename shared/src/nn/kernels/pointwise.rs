@@ -196,10 +196,10 @@ pub(crate) fn add_rows(x: &[f32], sums: &mut [f32]) {
     });
 }
 
-/// out[i] = Σ table[ids[i]] over tables with their ids, from the first to the last; ids were checked against the tables by the
-/// caller.
+/// out[i] = Σ table[ids[i]] over tables with their ids, from the first to the last and at least one; ids were checked against
+/// the tables by the caller.
 pub(crate) fn sum_rows(tables: &[(&[f32], &[u32])], n_columns: usize, out: &mut [f32]) {
-    let Some(((first, first_ids), others)) = tables.split_first() else { return out.fill(0.0) };
+    let ((first, first_ids), others) = tables.split_first().expect("a sum has terms");
     let row = |id: u32| id as usize * n_columns..(id as usize + 1) * n_columns;
     out.par_chunks_mut(n_columns).enumerate().with_min_len(64).for_each(|(i, out)| {
         out.copy_from_slice(&first[row(first_ids[i])]);

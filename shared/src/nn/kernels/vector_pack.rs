@@ -36,10 +36,7 @@ pub(super) unsafe trait Vectors {
     /// # Panics
     /// When `to` has another number of elements.
     fn convert(from: &[f32], to: &mut [f32]) {
-        assert_eq!(to.len(), from.len().div_ceil(Self::STEP), "elements of a row");
-        for (element, values) in to.iter_mut().zip(from.chunks(Self::STEP)) {
-            *element = Self::element([values[0], values.get(1).copied().unwrap_or(0.0)]);
-        }
+        convert_one_by_one::<Self>(from, to);
     }
 
     /// Rows that lie side by side: each of `n` values of k is one run of `width` values, at most [`Vectors::LANES`]; those of
@@ -121,6 +118,14 @@ pub(super) fn pack<V: Vectors>(
                 to[element * height + r] = V::element([at(first), if V::STEP == 1 { 0.0 } else { at(first + 1) }]);
             }
         }
+    }
+}
+
+/// As [`Vectors::convert`], without vectors.
+pub(super) fn convert_one_by_one<V: Vectors + ?Sized>(from: &[f32], to: &mut [f32]) {
+    assert_eq!(to.len(), from.len().div_ceil(V::STEP), "elements of a row");
+    for (element, values) in to.iter_mut().zip(from.chunks(V::STEP)) {
+        *element = V::element([values[0], values.get(1).copied().unwrap_or(0.0)]);
     }
 }
 

@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::json;
 use shared::dataset::{EncodedExample, Example};
 use shared::model::TextClassifier;
+use shared::nn::Factors;
 use shared::random::Seed;
+use shared::training::Precision;
 
 use super::compare::{self, BenchOutputFlags};
 use crate::commands::device_flags::DeviceFlags;
@@ -42,6 +44,8 @@ pub struct BenchEvaluateArgs {
 
 pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let (device, device_name, kernels) = args.device.open()?;
+    // A GPU evaluates in f32.
+    let precision = if kernels.factors == Factors::Bf16 { Precision::Bf16 } else { Precision::F32 };
     let dataset = args.dataset.request();
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
     let max_length = max_length(args.batches.max_length, source.max_length, dataset.usual_length(), &source.config)?;
@@ -66,7 +70,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
     let rate = estimate::matmul_flops_per_sec(kernels.factors)
         .max(compare::matmul_flops_per_sec(&args.output)?.unwrap_or(0.0));
     let secs = rounds.ours(|secs| *secs);
-    let of_row = |row: &EncodedExample| estimate::forward_flops(config, 1, row.input_ids.len());
+    let of_row = |row: &EncodedExample| estimate::forward_flops(config, &kernels, 1, row.input_ids.len());
     let flops_per_sec = rows.examples.iter().map(of_row).sum::<f64>() / secs;
     let samples_per_sec = rows.examples.len() as f64 / secs;
     let mut value = json!({
@@ -78,7 +82,7 @@ pub(super) fn run(args: &BenchEvaluateArgs) -> anyhow::Result<ExitCode> {
         "matmul_flops_per_sec": rate,
         "matmul_share": flops_per_sec / rate,
         "peak_rss_mib": peak_rss_mib(),
-        "environment": environment(&device_name, args.device.dtype.precision()),
+        "environment": environment(&device_name, precision),
     });
     let mut text = format!(
         "{samples_per_sec:.1} samples/s, {:.0} tokens/s, {:.0} % of the {:.0} GFLOP/s that a matrix product reaches \

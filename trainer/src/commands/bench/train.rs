@@ -156,7 +156,7 @@ fn measure(prepared: &Prepared) -> anyhow::Result<BenchTrain> {
             let batch = &micro.batch;
             // Padding is computed and not counted.
             let real_length = batch.n_tokens() / batch.n_rows.max(1);
-            flops += estimate::step_flops(&prepared.config, batch.n_rows, real_length);
+            flops += estimate::step_flops(&prepared.config, &prepared.kernels(), batch.n_rows, real_length);
         }
     }
     let secs = started.elapsed().as_secs_f64();

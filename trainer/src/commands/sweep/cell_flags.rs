@@ -2,9 +2,11 @@
 //! command, so that what can be asked of a run can be varied in a sweep.
 
 use anyhow::{Context, anyhow};
+use candle_core::Device;
 use clap::{ArgAction, Args, Command, FromArgMatches};
 
 use super::super::run::RunArgs;
+use crate::device::{DeviceChoice, DtypeChoice};
 use crate::exit_code::bad_input;
 use crate::sweep::{CellRequest, Settings, in_text};
 use shared::checkpoint::OtherClasses;
@@ -50,6 +52,14 @@ pub fn request(settings: &Settings) -> anyhow::Result<CellRequest> {
     }
     let matches = command.try_get_matches_from(words).map_err(|error| bad_input(anyhow!("{}", first_line(&error))))?;
     let args = RunArgs::from_arg_matches(&matches).map_err(|error| bad_input(anyhow!("{}", first_line(&error))))?;
+    if args.device.dtype == DtypeChoice::Auto {
+        return Err(bad_input(anyhow!(
+            "dtype = \"auto\": expected f32 or bf16, since a cell says what it computes in"
+        )));
+    }
+    if args.device.device == DeviceChoice::Cpu {
+        args.device.dtype.precision().kernels(&Device::Cpu).map_err(bad_input).context("dtype")?;
+    }
     if let Some(freeze) = &args.training.freeze {
         Selection::parse(freeze).map_err(bad_input).context("--freeze")?;
     }

@@ -9,7 +9,7 @@ use core::arch::x86_64::{
 use half::bf16;
 
 use super::super::avx512::transposed;
-use super::super::vector_pack::Vectors;
+use super::super::vector_pack::{Vectors, convert_one_by_one};
 use super::tile::{Avx512Bf16, LANES};
 use crate::instruction_set::has_avx512_bf16;
 
@@ -24,7 +24,9 @@ unsafe impl Vectors for Avx512Bf16 {
     }
 
     fn element([first, second]: [f32; 2]) -> f32 {
-        let [first, second] = [first, second].map(|value| u32::from(bf16::from_f32(value).to_bits()));
+        // As the instruction has it, a subnormal value is 0.
+        let normal = |value: f32| if value.is_subnormal() { 0.0_f32.copysign(value) } else { value };
+        let [first, second] = [first, second].map(|value| u32::from(bf16::from_f32(normal(value)).to_bits()));
         f32::from_bits(first | second << 16)
     }
 
@@ -38,9 +40,7 @@ unsafe impl Vectors for Avx512Bf16 {
         unsafe {
             convert_whole(values, pairs);
         }
-        for (pair, values) in other_pairs.iter_mut().zip(other_values.chunks(2)) {
-            *pair = Self::element([values[0], values.get(1).copied().unwrap_or(0.0)]);
-        }
+        convert_one_by_one::<Self>(other_values, other_pairs);
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
