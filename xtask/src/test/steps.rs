@@ -178,7 +178,7 @@ impl Setting {
         }
         // All packages, as above: naming some would select other features and compile everything again.
         let build = ["test", "--locked", "--workspace", "--exclude", "web"];
-        let best = if has_avx512() { "avx512" } else { "gemm" };
+        let best = ["avx512", "avx2"].into_iter().find(|set| is_there(set)).unwrap_or("gemm");
         for set in ["avx2", "neon", "gemm", "scalar"].into_iter().filter(|set| *set != best && is_there(set)) {
             for tests in [&["--lib", "--", "nn::", "random::", "corruption::"][..], &["--test", "parity"]] {
                 run(self.shell.command("cargo", [&build[..], tests].concat())?.env("BERT_HEAL_ISA", set))?;
