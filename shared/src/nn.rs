@@ -36,7 +36,7 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use encoder_layer::{LayerDropout, LayerParameters, LayerShape, Pair, encoder_layer};
 pub use gelu::gelu;
-pub use gradient::{Collector, Gradient, Gradients, HostGradient, RowGradient, collect};
+pub use gradient::{Collector, Gradient, GradientParts, Gradients, HostGradient, RowGradient, collect};
 pub use kernel_choice::{Activations, Factors, Kernel, Kernels, Queries};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -15,6 +15,7 @@ mod corruption_bits;
 mod first_token;
 mod golden_model;
 mod non_finite;
+mod replicas;
 mod saturation;
 #[cfg(not(target_arch = "wasm32"))]
 mod statistics_coverage;

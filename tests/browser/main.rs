@@ -21,6 +21,7 @@ mod page;
 mod server;
 mod session;
 mod site;
+mod team;
 mod words;
 
 use fixture::{CONTROL_BUDGET, Fixture, PLAN, SEED};

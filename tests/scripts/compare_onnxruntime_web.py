@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Times the page's worker and onnxruntime-web in turn, in headless Chromium, on one thread in f32.
+"""Times the page's worker and onnxruntime-web in turn, in headless Chromium, in f32, on as many threads each.
 
     npm install onnxruntime-web                                         # in some folder
     python tests/scripts/compare_onnxruntime_web.py --export MODEL_DIR m.onnx          # needs torch, transformers, onnx
     trunk build --release
-    python tests/scripts/compare_onnxruntime_web.py dist MODEL_DIR m.onnx FOLDER/node_modules/onnxruntime-web [--rounds 4]
+    python tests/scripts/compare_onnxruntime_web.py dist MODEL_DIR m.onnx FOLDER/node_modules/onnxruntime-web [--rounds 4] [--threads 2]
 
 MODEL_DIR has config.json and model.safetensors. Both sides see the same token ids, warm up for a second and then run 15
 times; each round opens a fresh browser for either side, A B A B. Printed: the median over rounds of each side's median,
@@ -26,7 +26,7 @@ SHAPES = ["1x16", "1x32", "1x128", "16x32"]
 
 PEER_PAGE = """<!doctype html><title>onnxruntime-web, timed</title><script type="module">
 import * as ort from '/ort/dist/ort.wasm.min.mjs';
-ort.env.wasm.numThreads = 1; ort.env.wasm.wasmPaths = new URL('/ort/dist/', location.href).href;
+ort.env.wasm.numThreads = Number(new URLSearchParams(location.search).get('threads')); ort.env.wasm.wasmPaths = new URL('/ort/dist/', location.href).href;
 try {
   const session = await ort.InferenceSession.create('/peer.onnx', {executionProviders: ['wasm']});
   const out = {};
@@ -118,6 +118,7 @@ def main():
     parser.add_argument("onnx", type=pathlib.Path)
     parser.add_argument("onnxruntime_web", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1, choices=[1, 2, 4], help="workers here, threads there")
     parser.add_argument("--simd", choices=["plain", "relaxed"], help="this worker instead of the browser's best")
     args = parser.parse_args()
 
@@ -127,17 +128,18 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_address[1]}"
-    ours_page = "/dist/bench.html?model=/model&threads=1" + (f"&simd={args.simd}" if args.simd else "")
+    ours_page = f"/dist/bench.html?model=/model&threads={args.threads}" + (f"&simd={args.simd}" if args.simd else "")
     ours, peers = [], []
     for round_idx in range(args.rounds):
         ours.append(done(origin, ours_page))
-        peers.append(done(origin, "/peer.html"))
+        peers.append(done(origin, f"/peer.html?threads={args.threads}"))
         print(f"round {round_idx + 1} of {args.rounds} done", file=sys.stderr)
 
     hashes = {figures["corrupted_sha256"] for figures in ours}
     version = json.loads((args.onnxruntime_web / "package.json").read_text())["version"]
     last = ours[-1]
-    print(f"{args.model.name}: relaxed SIMD {last['relaxed_simd']}, onnxruntime-web {version}, {args.rounds} rounds")
+    print(f"{args.model.name}: relaxed SIMD {last['relaxed_simd']}, onnxruntime-web {version}, "
+          f"{last['threads']} threads, {args.rounds} rounds")
     print("| tokens | here, ms | onnxruntime-web, ms | ratio of medians |\n| --- | --- | --- | --- |")
     for shape in SHAPES:
         a = statistics.median(figures[shape]["median"] for figures in ours)

@@ -1,4 +1,4 @@
-// Times the page's own worker: bench.html?model=FOLDER[&threads=1][&simd=plain|relaxed]. The figures are shown, and
+// Times the page's own worker: bench.html?model=FOLDER[&threads=1|2|4][&simd=plain|relaxed]. The figures are shown, and
 // stand in window.__done as JSON, or as "ERR …".
 
 const query = new URLSearchParams(location.search);
@@ -27,7 +27,8 @@ function workerScript() {
 async function figures() {
   const model = query.get("model");
   if (!model) throw new Error("model= is missing: the folder of a model, relative to this page");
-  if ((query.get("threads") ?? "1") !== "1") throw new Error("the worker has one thread: threads=1");
+  const workers = Number(query.get("threads") ?? "1");
+  if (![1, 2, 4].includes(workers)) throw new Error(`threads=${query.get("threads")}: expected 1, 2 or 4`);
   const folder = new URL(model.endsWith("/") ? model : `${model}/`, location.href);
   progress.textContent = "Loading the model.";
   const [config, weights] = await Promise.all(["config.json", "model.safetensors"].map((name) => file(folder, name)));
@@ -36,7 +37,7 @@ async function figures() {
     return await new Promise((resolve, reject) => {
       worker.onerror = (event) => reject(new Error(event.message || "the worker's file could not be loaded"));
       worker.onmessage = ({ data }) => {
-        if ("ready" in data) worker.postMessage({ config, weights }, [config, weights]);
+        if ("ready" in data) worker.postMessage({ config, weights, workers }, [config, weights]);
         else if ("progress" in data) progress.textContent = `Timing: ${data.progress}.`;
         else if ("failure" in data) reject(new Error(data.failure));
         else resolve({ model, isolated: crossOriginIsolated, ...JSON.parse(data.figures) });

@@ -14,7 +14,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, File, MessageEvent, PromiseRejectionEvent, Worker};
+use web_sys::{
+    DedicatedWorkerGlobalScope, ErrorEvent, File, MessageEvent, PromiseRejectionEvent, Worker, WorkerOptions,
+};
 
 /// Hears the replies to one request: any number that are not final, then one that is.
 type Listener = Rc<dyn Fn(&Reply)>;
@@ -38,6 +40,7 @@ pub struct Bridge {
 
 struct Line {
     script_url: String,
+    name: String,
     worker: RefCell<Option<Running>>,
     /// Raised with every worker that is started, so that what a dead one still sends is not heard.
     generation: Cell<u32>,
@@ -62,12 +65,13 @@ impl Drop for Running {
 }
 
 impl Bridge {
-    /// Starts the worker whose script is at `script_url`. `on_health` hears every change of its health, the first one
+    /// Starts the worker whose script is at `script_url` and which is called `name`. `on_health` hears every change of its health, the first one
     /// when it listens; a browser that refuses to start it is told there, too.
     #[must_use]
-    pub fn start(script_url: &str, on_health: impl Fn(Health) + 'static) -> Self {
+    pub fn start(script_url: &str, name: &str, on_health: impl Fn(Health) + 'static) -> Self {
         let line = Rc::new(Line {
             script_url: script_url.to_owned(),
+            name: name.to_owned(),
             worker: RefCell::new(None),
             generation: Cell::new(0),
             next_id: Cell::new(1),
@@ -120,7 +124,9 @@ impl Line {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
         self.set_health(Health::Starting);
-        let worker = match Worker::new(&self.script_url) {
+        let options = WorkerOptions::new();
+        options.set_name(&self.name);
+        let worker = match Worker::new_with_options(&self.script_url, &options) {
             Ok(worker) => worker,
             Err(error) => {
                 self.stop(&reason(&error));

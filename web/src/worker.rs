@@ -20,11 +20,13 @@ mod inspect;
 mod known_control;
 mod live_healing;
 mod load;
+mod model;
 mod moments;
 mod rows;
 mod session;
 mod summary;
 mod task;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -40,12 +42,18 @@ use task::{Interruption, Task};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
 
-/// What a worker's program does: serves its page, or measures itself for `bench.html`.
+/// What a worker's program does: serves its page, helps another worker, or measures itself for `bench.html`.
 ///
 /// # Errors
 /// [`Failure::WorkerStopped`] when called anywhere but in a dedicated worker.
 pub fn run() -> Result<(), Failure> {
-    if bench::is_wanted() { bench::serve() } else { serve() }
+    if bench::is_wanted() {
+        bench::serve()
+    } else if team::is_helper() {
+        team::serve()
+    } else {
+        serve()
+    }
 }
 
 /// Starts to serve the page that started this worker, for as long as the worker lives.

@@ -1,4 +1,4 @@
-//! Which of the two workers this browser can run.
+//! Which of the two workers this browser can run, and how many it may have.
 //!
 //! They are the same program; one multiplies matrices with relaxed SIMD's fused multiply-add, which is faster where the
 //! processor has it. A browser refuses a module with instructions that it does not know as a whole, so it is asked
@@ -22,6 +22,17 @@ const RELAXED_SIMD_MODULE: [u8; 40] = [
 #[must_use]
 pub fn worker_script_url() -> String {
     worker_script(if has_relaxed_simd() { IsRelaxed::Yes } else { IsRelaxed::No })
+}
+
+/// What the worker is called: `workers=N` on a page that is opened with `?workers=N`, which says how many may share the
+/// work at most; else nothing, and the worker looks at the machine.
+#[must_use]
+pub fn worker_name() -> String {
+    let search = web_sys::window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+    let of = |(key, value): (_, _)| (key == "workers").then_some(value);
+    let asked = form_urlencoded::parse(search.trim_start_matches('?').as_bytes()).find_map(of);
+    let n_workers = asked.and_then(|value| value.parse::<usize>().ok());
+    n_workers.map_or(String::new(), |n_workers| format!("workers={n_workers}"))
 }
 
 /// Whether this browser knows relaxed SIMD.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId, bail};
+use serde::{Deserialize, Serialize};
 
 use super::host::HostSlice;
 use super::kernels::{Buffer, sum_of_squares};
@@ -77,7 +78,67 @@ impl RowGradient {
     }
 }
 
+/// What of a gradient is not values, for one that travels to another thread's memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GradientParts {
+    /// There is none: the loss does not depend on the parameter.
+    None,
+    /// As many values as the parameter has.
+    All,
+    /// The rows of a table with these ids, ascending.
+    Rows(Vec<u32>),
+}
+
 impl Gradient {
+    /// What it is, and its values in the order in which [`Gradient::receive`] asks for them.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub fn send(&self, values: &mut dyn FnMut(&[f32])) -> Result<GradientParts> {
+        match self {
+            Self::Dense(tensor) => values(&tensor.flatten_all()?.to_vec1::<f32>()?),
+            Self::Host(host) => values(&host.0),
+            Self::Rows(rows) => {
+                rows.rows().for_each(|(_, row)| values(row));
+                return Ok(GradientParts::Rows(rows.rows().map(|(id, _)| id).collect()));
+            }
+        }
+        Ok(GradientParts::All)
+    }
+
+    /// The gradient of `parameter` that was sent, whose values `fill` writes; none where there was none.
+    ///
+    /// # Errors
+    /// What `fill` says, or when rows are not of the parameter's table.
+    pub fn receive<E: From<candle_core::Error>>(
+        parts: GradientParts,
+        parameter: &Tensor,
+        mut fill: impl FnMut(&mut [f32]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<Self>, E> {
+        match parts {
+            GradientParts::None => Ok(None),
+            GradientParts::All => {
+                let mut values = Buffer::new(parameter.elem_count());
+                fill(&mut values)?;
+                Ok(Some(Self::Host(HostGradient(values))))
+            }
+            GradientParts::Rows(ids) => {
+                let (n_rows, n_columns) = parameter.dims2()?;
+                let mut rows = BTreeMap::new();
+                for id in ids {
+                    if id as usize >= n_rows {
+                        return Err(candle_core::Error::Msg(format!("row {id} of a table of {n_rows}")).into());
+                    }
+                    let mut row = vec![0.0; n_columns];
+                    fill(&mut row)?;
+                    rows.insert(id, row);
+                }
+                Ok(Some(Self::Rows(RowGradient { n_columns, rows })))
+            }
+        }
+    }
+
     /// The sum of two gradients of one parameter.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! The training step, and what it tells about itself.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::state::{self, StatePart};
+use super::step_gradient::{StepGradient, StepGradientHeader, halves};
 use super::{LinearSchedule, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
@@ -235,45 +237,120 @@ impl FineTuning {
     /// Without a batch; [`Error::Diverged`] when the loss or the gradient norm is NaN or infinite, or the square of a
     /// clipped gradient is. The parameters are then those of the step before.
     pub fn step_on(&mut self, inputs: Vec<Batch>, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
-        if inputs.is_empty() {
-            return Err(Error::Training("an optimiser step needs at least one batch, got none".into()));
+        let mut sum: Option<StepGradient> = None;
+        for (index, batch) in inputs.into_iter().enumerate() {
+            let of_batch = self.gradient_on(index, batch, on_end)?;
+            sum = Some(match sum {
+                Some(sum) => sum.join(of_batch, &self.parameters)?,
+                None => of_batch,
+            });
         }
+        match sum {
+            Some(sum) => self.apply_on(sum, on_end),
+            None => Err(Error::Training("an optimiser step needs at least one batch, got none".into())),
+        }
+    }
+
+    /// Σ of the gradients of the next step's micro-batches at `range`, added up as [`halves`] of halves; `None` where the
+    /// step has none of them.
+    ///
+    /// # Errors
+    /// As [`FineTuning::step_on`].
+    pub fn gradient(&mut self, range: Range<usize>) -> Result<Option<StepGradient>> {
+        let batches = self.next_batches();
+        let range = range.start.min(batches.len())..range.end.min(batches.len());
+        if range.is_empty() { Ok(None) } else { self.gradient_of(&batches, &range).map(Some) }
+    }
+
+    fn gradient_of(&mut self, batches: &[Batch], range: &Range<usize>) -> Result<StepGradient> {
+        if range.len() == 1 {
+            return self.gradient_on(range.start, batches[range.start].clone(), &mut |_| {});
+        }
+        let (first, second) = halves(range);
+        let first = self.gradient_of(batches, &first)?;
+        let second = self.gradient_of(batches, &second)?;
+        first.join(second, &self.parameters)
+    }
+
+    /// Forward and backward on the micro-batch that is the step's `index`-th.
+    fn gradient_on(&mut self, index: usize, batch: Batch, on_end: &mut dyn FnMut(StepPart)) -> Result<StepGradient> {
+        let step = self.step + 1;
+        let micro_step = self.step * self.args.gradient_accumulation_steps + index;
+        let stream = self.seeds.head.stream_at("dropout", "", micro_step as u64);
+        if !self.device.is_cpu() {
+            self.device.set_seed(stream.u64_at(u64::MAX >> 8))?;
+        }
+        let (logits, loss, loss_value) = on_pool(&self.device, || {
+            let logits = self.model.forward(&batch, ForwardMode::Training(&stream))?;
+            let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &self.kernels)?;
+            let loss_value = loss.to_scalar::<f32>()?;
+            Ok::<_, Error>((logits, loss, loss_value))
+        })?;
+        if !loss_value.is_finite() {
+            let learning_rate = self.schedule.learning_rate(step);
+            return Err(Error::Diverged { step, learning_rate, what: "loss", value: f64::from(loss_value) });
+        }
+        on_end(StepPart::Forward);
+        let mut of_batch = on_pool(&self.device, || collect(&loss, self.model.collector()))?;
+        let mut gradients = BTreeMap::new();
+        for (path, var) in self.parameters.trained() {
+            if let Some(gradient) = of_batch.remove(var)? {
+                gradients.insert(path, gradient);
+            }
+        }
+        on_end(StepPart::Backward);
+        let n_correct = n_correct(&logits, &batch.labels)?;
+        Ok(StepGradient { first: index, batches: vec![MicroBatch { batch, loss: loss_value, n_correct }], gradients })
+    }
+
+    /// A part of the next step's gradient that another replica has [sent](StepGradient::send); `values` fills in what
+    /// comes next of its values.
+    ///
+    /// # Errors
+    /// When it is not of this model and step.
+    pub fn receive(
+        &mut self,
+        header: StepGradientHeader,
+        mut values: impl FnMut(&mut [f32]) -> Result<()>,
+    ) -> Result<StepGradient> {
+        let StepGradientHeader { first, micro, parts } = header;
+        let n_trained = self.parameters.trained().count();
+        let batches = self.next_batches();
+        if parts.len() != n_trained || first + micro.len() > batches.len() {
+            return Err(Error::Training(format!(
+                "a gradient of {} parameters and micro-batches {first}..{} was sent to a step of {n_trained} and {}",
+                parts.len(),
+                first + micro.len(),
+                batches.len()
+            )));
+        }
+        let batches = batches.into_iter().skip(first).zip(micro);
+        let batches = batches.map(|(batch, (loss, n_correct))| MicroBatch { batch, loss, n_correct }).collect();
+        let mut gradients = BTreeMap::new();
+        for ((path, var), part) in self.parameters.trained().zip(parts) {
+            if let Some(gradient) = Gradient::receive(part, var, &mut values)? {
+                gradients.insert(path, gradient);
+            }
+        }
+        Ok(StepGradient { first, batches, gradients })
+    }
+
+    /// Ends the next step with the gradient of all its micro-batches.
+    ///
+    /// # Errors
+    /// As [`FineTuning::step_on`], or when micro-batches are missing.
+    pub fn apply(&mut self, sum: StepGradient) -> Result<StepReport> {
+        let n_micro = self.next_batches().len();
+        if sum.range() != (0..n_micro) {
+            return Err(Error::Training(format!("a step of {n_micro} micro-batches got those at {:?}", sum.range())));
+        }
+        self.apply_on(sum, &mut |_| {})
+    }
+
+    fn apply_on(&mut self, sum: StepGradient, on_end: &mut dyn FnMut(StepPart)) -> Result<StepReport> {
+        let StepGradient { batches, gradients, .. } = sum;
         let step = self.step + 1;
         let learning_rate = self.schedule.learning_rate(step);
-        let mut gradients: BTreeMap<ParameterPath, Gradient> = BTreeMap::new();
-        let mut batches = Vec::with_capacity(inputs.len());
-        for (index, batch) in inputs.into_iter().enumerate() {
-            let micro_step = self.step * self.args.gradient_accumulation_steps + index;
-            let stream = self.seeds.head.stream_at("dropout", "", micro_step as u64);
-            if !self.device.is_cpu() {
-                self.device.set_seed(stream.u64_at(u64::MAX >> 8))?;
-            }
-            let (logits, loss, loss_value) = on_pool(&self.device, || {
-                let logits = self.model.forward(&batch, ForwardMode::Training(&stream))?;
-                let loss = cross_entropy(&logits, &Arc::new(batch.labels.clone()), &self.kernels)?;
-                let loss_value = loss.to_scalar::<f32>()?;
-                Ok::<_, Error>((logits, loss, loss_value))
-            })?;
-            if !loss_value.is_finite() {
-                return Err(Error::Diverged { step, learning_rate, what: "loss", value: f64::from(loss_value) });
-            }
-            on_end(StepPart::Forward);
-            let mut of_batch = on_pool(&self.device, || collect(&loss, self.model.collector()))?;
-            for (path, var) in self.parameters.trained() {
-                // A parameter that the loss does not depend on gets no gradient and no update, as in PyTorch.
-                if let Some(gradient) = of_batch.remove(var)? {
-                    let sum = match gradients.remove(&path) {
-                        Some(sum) => sum.plus(gradient, var)?,
-                        None => gradient,
-                    };
-                    gradients.insert(path, sum);
-                }
-            }
-            on_end(StepPart::Backward);
-            let n_correct = n_correct(&logits, &batch.labels)?;
-            batches.push(MicroBatch { batch, loss: loss_value, n_correct });
-        }
-
         let average = 1.0 / batches.len() as f64;
         let device = self.device.clone();
         let gradient_norm = on_pool(&device, || self.update(gradients, step, learning_rate, average))?;

@@ -43,6 +43,7 @@ pub(super) fn HealPanel() -> impl IntoView {
             data-state=move || phase.get().name()
             data-step=move || store.heal.with(|heal| heal.step().to_string())
             data-n-steps=move || store.heal.with(|heal| heal.n_steps.to_string())
+            data-n-workers=move || store.heal.with(|heal| heal.last().and_then(|last| last.n_workers).map(|n| n.to_string()))
             data-loss=move || store.heal.with(|heal| heal.last().and_then(|last| last.loss).map(|loss| loss.to_string()))
         >
             <div class="row apart">
@@ -186,7 +187,11 @@ fn HealSettingsFields() -> impl IntoView {
 fn words(store: &Store) -> String {
     store.heal.with(|heal| {
         let Some(last) = heal.last() else { return "Not started".to_owned() };
-        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s per step"));
+        let by = match last.n_workers {
+            None | Some(1) => String::new(),
+            Some(n_workers) => format!(" by {n_workers} workers"),
+        };
+        let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s per step{by}"));
         // At its end all held-out sentences were looked at, on the way the first ones only.
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));

@@ -89,6 +89,8 @@ pub struct HealProgress {
     pub train_accuracy: Option<f64>,
     /// Seconds that the step took.
     pub step_secs: Option<f64>,
+    /// Workers that shared it.
+    pub n_workers: Option<usize>,
     /// Accuracy on held-out rows, where it was looked at.
     pub held_out: Option<Accuracy>,
     /// The pinned texts by the model as it is now, where it was looked at.

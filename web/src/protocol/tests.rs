@@ -62,6 +62,7 @@ fn answers_keep_every_bit_of_their_numbers() {
         gradient_norm: None,
         train_accuracy: Some(0.5),
         step_secs: Some(0.3),
+        n_workers: Some(2),
         held_out: Some(accuracy),
         pinned: Some(vec![classification.clone()]),
         moment: Some(moment.clone()),

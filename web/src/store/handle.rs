@@ -13,7 +13,7 @@ use crate::protocol::{
     Moment, Progress, Request, RequestId, Response, Stage, Storage, TensorView,
 };
 use crate::state::State;
-use crate::worker_choice::worker_script_url;
+use crate::worker_choice::{worker_name, worker_script_url};
 use leptos::prelude::*;
 use shared::Condition;
 use shared::bundle::IndexEntry;
@@ -123,7 +123,7 @@ impl Store {
         });
         let heal = RwSignal::new(Heal::default());
         let health = RwSignal::new(Health::Starting);
-        let bridge = Bridge::start(&worker_script_url(), move |now| health.set(now));
+        let bridge = Bridge::start(&worker_script_url(), &worker_name(), move |now| health.set(now));
         Self {
             state,
             refusals: RwSignal::new(refusals),

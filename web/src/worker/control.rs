@@ -4,29 +4,29 @@
 //! control is the healthy model with the healing's own budget: the same steps, seeds, rows, batches and trained
 //! parameters, and no damage.
 
-use super::evaluate::logits;
-use super::healing::{diverged, fine_tuning};
+use super::healing::{diverged, learner};
 use super::known_control::KnownControl;
+use super::model::Model;
 use super::rows::Rows;
-use super::session::{Model, Session};
+use super::session::Session;
 use super::task::{Interruption, Pending, Task};
+use super::team::{Learner, Team, logits};
 use crate::failure::{Failure, computation};
 use crate::protocol::{Control, Healing, MakeControl, RequestId, Stage};
 use shared::dataset::EncodedExample;
 use shared::evaluation::{Prediction, evaluate};
-use shared::training::FineTuning;
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
 
 /// A control under way. Its fine-tuning is not the session's: nobody looks into it.
 struct Job {
-    fine_tuning: FineTuning,
+    learner: Learner,
+    team: Rc<Team>,
     of: Healing,
     n_steps: usize,
     rows: Rc<Rows>,
     held_out: Arc<Vec<EncodedExample>>,
-    pad_token_id: u32,
     n_labels: usize,
 }
 
@@ -36,8 +36,11 @@ pub(super) fn start(task: Task<MakeControl>) {
         Ok(job) => job,
         Err(failure) => return task.finish(Err(failure.into())),
     };
+    let (team, training) = (Rc::clone(&job.team), job.learner.id());
+    team.start();
     spawn_local(async move {
         let control = run(&task, job).await;
+        team.end(training);
         if let Some(session) = task.context().session.borrow_mut().as_mut()
             && session.control_run == Some(task.id())
         {
@@ -63,15 +66,15 @@ fn begin(session: &mut Session, id: RequestId) -> Result<Job, Failure> {
         Healing::Live { name, step } if *name == budget.name && *step > 0 => *step,
         _ => return Err(none()),
     };
-    let fine_tuning = fine_tuning(session, &session.healthy, &budget.rows, &budget.settings, &budget.trained)?;
+    let learner = learner(session, &session.healthy, &budget.rows, &budget.settings, budget.trained.clone())?;
     let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "evaluation".to_owned() })?;
     let job = Job {
-        fine_tuning,
+        learner,
+        team: Rc::clone(&session.team),
         of,
         n_steps,
         held_out: session.held_out_examples(&rows)?,
         rows,
-        pad_token_id: session.config.pad_token_id,
         n_labels: session.config.label_names.len(),
     };
     session.control_run = Some(id);
@@ -83,13 +86,15 @@ async fn run(task: &Task<MakeControl>, mut job: Job) -> Result<Control, Interrup
     for step in 0..job.n_steps {
         task.progress(Stage::Steps, step as u64, job.n_steps as u64);
         still_wanted(task).await?;
-        job.fine_tuning.step().map_err(diverged)?;
+        let shared = job.learner.hand_out(&job.team).map_err(diverged)?;
+        let collected = shared.collect().await;
+        job.learner.finish(&job.team, collected).map_err(diverged)?;
     }
     task.progress(Stage::Steps, job.n_steps as u64, job.n_steps as u64);
-    let mut parameters = job.fine_tuning.into_parameters();
+    let mut parameters = job.learner.fine_tuning.into_parameters();
     parameters.freeze(|_| true).map_err(|e| computation(&e))?;
     let model = task.context().with_session(|session| Model::new(&session.config, parameters))?;
-    let rows = logits(task, &model, &job.held_out, job.pad_token_id, |_| {}).await?;
+    let rows = logits(task, &job.team, &model, &job.held_out, |_| {}).await?;
     still_wanted(task).await?;
     let hashes = job.rows.held_out_hashes();
     let predictions = Prediction::of_rows(rows, &job.held_out, &hashes);

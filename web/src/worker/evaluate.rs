@@ -1,15 +1,14 @@
 //! Accuracy and confusion on the held-out rows, a batch at a time, so that everything else goes on meanwhile.
 
-use super::inspect::BATCH_SIZE;
+use super::model::Model;
 use super::rows::{Rows, accuracy};
-use super::session::Model;
 use super::task::{Interruption, Pending, Task};
+use super::team::{Team, logits};
 use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, Evaluate, Evaluation, ModelEvaluation, RowVerdict, Stage};
 use shared::Condition;
-use shared::dataset::{Batch, EncodedExample, evaluation_batches};
+use shared::dataset::EncodedExample;
 use shared::evaluation::{Prediction, confusion, evaluate, predicted_class};
-use shared::model::RowOutput;
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
@@ -20,7 +19,7 @@ struct Job {
     rows: Rc<Rows>,
     examples: Arc<Vec<EncodedExample>>,
     n_labels: usize,
-    pad_token_id: u32,
+    team: Rc<Team>,
 }
 
 /// Starts an evaluation beside the queue.
@@ -32,7 +31,7 @@ pub(super) fn start(task: Task<Evaluate>, conditions: &[Condition]) {
             examples: session.held_out_examples(&rows)?,
             rows,
             n_labels: session.config.label_names.len(),
-            pad_token_id: session.config.pad_token_id,
+            team: Rc::clone(&session.team),
         })
     });
     let job = match job {
@@ -52,7 +51,7 @@ async fn run(task: &Task<Evaluate>, job: &Job) -> Result<Evaluation, Interruptio
     let n_rows = job.examples.len();
     for (at, (condition, model)) in job.models.iter().enumerate() {
         let (done_before, total) = ((at * n_rows) as u64, (job.models.len() * n_rows) as u64);
-        let logits = logits(task, model, &job.examples, job.pad_token_id, |done| {
+        let logits = logits(task, &job.team, model, &job.examples, |done| {
             task.progress(Stage::Rows, done_before + done, total);
         })
         .await?;
@@ -115,19 +114,16 @@ fn verdict(
 /// [`Interruption::Cancelled`] when the task is no longer wanted.
 pub(super) async fn measure(
     task: &Pending,
+    team: &Team,
     model: &Model,
-    examples: &[EncodedExample],
-    pad_token_id: u32,
+    examples: &Arc<Vec<EncodedExample>>,
 ) -> Result<Option<Accuracy>, Interruption> {
-    let outputs = logits(task, model, examples, pad_token_id, |_| {}).await?;
+    let outputs = logits(task, team, model, examples, |_| {}).await?;
     Ok(accuracy_of(outputs.iter().map(|output| output.logits.as_slice()), examples))
 }
 
 /// The share of `examples` that were given their class.
-pub(super) fn accuracy_of<'a>(
-    logits: impl Iterator<Item = &'a [f32]>,
-    examples: &[EncodedExample],
-) -> Option<Accuracy> {
+fn accuracy_of<'a>(logits: impl Iterator<Item = &'a [f32]>, examples: &[EncodedExample]) -> Option<Accuracy> {
     let (mut n_correct, mut n_non_finite) = (0, 0);
     for (logits, example) in logits.zip(examples) {
         match predicted_class(logits) {
@@ -136,30 +132,6 @@ pub(super) fn accuracy_of<'a>(
         }
     }
     Some(Accuracy { n_non_finite, ..accuracy(n_correct, examples.len())? })
-}
-
-/// Logits of all examples in their order, giving way after every batch; `on_rows` hears how many are done.
-pub(super) async fn logits(
-    task: &Pending,
-    model: &Model,
-    examples: &[EncodedExample],
-    pad_token_id: u32,
-    mut on_rows: impl FnMut(u64),
-) -> Result<Vec<RowOutput>, Interruption> {
-    let lengths: Vec<usize> = examples.iter().map(|example| example.input_ids.len()).collect();
-    let mut rows = vec![RowOutput { logits: Vec::new(), is_saturated: false }; examples.len()];
-    let mut n_done = 0;
-    for indices in evaluation_batches(&lengths, BATCH_SIZE) {
-        let batch = Batch::new(examples, &indices, pad_token_id);
-        let outputs = model.classifier.evaluate(&batch).map_err(|e| computation(&e))?;
-        for (row, output) in indices.iter().zip(outputs) {
-            rows[*row] = output;
-        }
-        n_done += indices.len() as u64;
-        on_rows(n_done);
-        task.give_way().await?;
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

@@ -1,26 +1,29 @@
 //! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
 
 use super::browser::{self, Waker};
-use super::evaluate::{accuracy_of, measure};
-use super::inspect::{classify_by, logits};
+use super::evaluate::measure;
+use super::inspect::classify_by;
 use super::known_control::Budget;
 use super::live_healing::Healing;
+use super::model::Model;
 use super::moments;
 use super::rows::Rows;
-use super::session::{Healed, Model, Session};
+use super::session::{Healed, Session};
 use super::summary::healing_bytes;
 use super::task::{Interruption, Pending, Task};
+use super::team::{Learner, Recipe, Team, micro_batches};
 use crate::failure::{Failure, computation};
 use crate::protocol::{
-    Accuracy, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId, Trained,
+    Accuracy, Classification, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId,
+    Trained,
 };
-use candle_core::Device;
 use shared::Condition;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
-use shared::model::{Module, ParameterPath, TextClassifier};
-use shared::nn::Kernels;
-use shared::training::{FineTuning, StepReport, TrainingArgs, TrainingSeeds};
+use shared::model::{Module, ParameterPath};
+use shared::training::{StepReport, TrainingArgs, TrainingSeeds};
+use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
 
 /// What may be set; wider ranges only cost memory or time, or cannot learn.
@@ -33,12 +36,16 @@ type UnkeptMoment = (Moment, Vec<u8>);
 
 /// Starts a healing beside the queue.
 pub(super) fn start(task: Task<HealSettings>, settings: HealSettings) {
-    let begun = task.context().with_session(|session| begin(session, task.id(), settings));
-    if let Err(failure) = begun {
-        return task.finish(Err(failure.into()));
-    }
+    let begun = match task.context().with_session(|session| begin(session, task.id(), settings)) {
+        Ok(begun) => begun,
+        Err(failure) => return task.finish(Err(failure.into())),
+    };
+    let (team, training) = begun;
+    // They arrive while the first steps are made.
+    team.start();
     spawn_local(async move {
         let summary = run(&task).await;
+        team.end(training);
         // Cancelled or failed, its weights are not needed any more; ended well, they are the healed model's.
         if let Some(session) = task.context().session.borrow_mut().as_mut()
             && session.is_healing(task.id())
@@ -52,8 +59,8 @@ pub(super) fn start(task: Task<HealSettings>, settings: HealSettings) {
     });
 }
 
-/// Puts a healing into the session that has not made a step.
-fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result<(), Failure> {
+/// Puts a healing into the session that has not made a step: who may share it, and its number among the trainings.
+fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result<(Rc<Team>, u64), Failure> {
     if session.healing.is_some() {
         return Err(Failure::AlreadyHealing);
     }
@@ -70,21 +77,22 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     }
     let rows = session.rows.clone().ok_or(Failure::NoRows { purpose: "healing".to_owned() })?;
     let trained = trained(session, &damage.resolved, &settings.trained)?;
-    let fine_tuning = fine_tuning(session, &damaged.model, &rows, &settings, &trained)?;
-    let n_trained = fine_tuning.parameters().trained().map(|(_, var)| var.elem_count()).sum();
+    let learner = learner(session, &damaged.model, &rows, &settings, trained.clone())?;
+    let n_trained = learner.fine_tuning.parameters().trained().map(|(_, var)| var.elem_count()).sum();
     // Milliseconds tell healings of one browser apart, and sort them.
     let name = format!("{:.0}", js_sys::Date::now());
     let (plan, seed) = (damage.plan.clone(), damage.seed);
     session.budget = Some(Budget { name: name.clone(), settings: settings.clone(), trained, rows });
     // One at a time: together they may need more memory than there is.
     session.control_run = None;
+    let training = learner.id();
     session.healing = Some(Healing {
         id,
         state: if settings.starts_paused { HealState::Paused } else { HealState::Running },
         n_single_steps: 0,
         is_stopping: false,
         waker: Waker::default(),
-        fine_tuning,
+        learner,
         name,
         plan,
         seed,
@@ -92,32 +100,33 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
         n_trained,
         step_secs: Vec::new(),
         last_loss: None,
+        probe_rows: None,
     });
-    Ok(())
+    Ok((Rc::clone(&session.team), training))
 }
 
-/// A fine-tuning of a model that has not made a step: a healing's, or that of its control.
-pub(super) fn fine_tuning(
+/// A fine-tuning of a model that has not made a step: a healing's, or that of its control. Its steps can be shared out.
+pub(super) fn learner(
     session: &Session,
-    model: &Model,
+    model: &Rc<Model>,
     rows: &Rows,
     settings: &HealSettings,
-    trained: &[ParameterPath],
-) -> Result<FineTuning, Failure> {
+    trained: Vec<ParameterPath>,
+) -> Result<Learner, Failure> {
     let examples = session.train_examples(rows)?;
-    let mut parameters = model.parameters.fork().map_err(|e| computation(&e))?;
-    parameters.freeze(|path| !trained.contains(&path)).map_err(|e| computation(&e))?;
+    let batch_size = settings.batch_size.min(examples.len());
+    let n_micro = micro_batches(batch_size);
     let args = TrainingArgs {
         learning_rate: settings.learning_rate,
-        batch_size: settings.batch_size.min(examples.len()),
+        batch_size: batch_size / n_micro,
+        gradient_accumulation_steps: n_micro,
         max_steps: Some(settings.n_steps),
         max_length: session.summary.max_length,
         ..TrainingArgs::default()
     };
     let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
-    let kernels = Kernels::for_device(&Device::Cpu);
-    FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu)
-        .map_err(|e| computation(&e))
+    let recipe = Recipe { model: Rc::clone(model), examples, args, seeds, trained };
+    Learner::new(&session.config, recipe).map_err(|e| computation(&e))
 }
 
 /// Settings out of their range, each with its own sentence.
@@ -177,8 +186,8 @@ async fn run(task: &Task<HealSettings>) -> Result<HealSummary, Interruption> {
             Next::Wait(waker) => waker.wait().await,
             Next::End => break,
             Next::Step => {
-                let (report, secs) = with_healing(task, step)?;
-                let moment = look(task, Some((report, secs))).await?;
+                let done = step(task).await?;
+                let moment = look(task, Some(done)).await?;
                 last_moment = moment.or(last_moment);
             }
         }
@@ -196,7 +205,7 @@ enum Next {
 fn next(task: &Pending) -> Result<Next, Interruption> {
     with_healing(task, |session| {
         let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
-        let is_done = healing.fine_tuning.steps_done() >= healing.settings.n_steps;
+        let is_done = healing.learner.fine_tuning.steps_done() >= healing.settings.n_steps;
         if is_done || healing.is_stopping {
             return Ok(Next::End);
         }
@@ -227,14 +236,29 @@ fn with_healing<T>(
     }
 }
 
-fn step(session: &mut Session) -> Result<(StepReport, f64), Failure> {
-    let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
+/// A step that is done, seconds that it took and how many workers shared it.
+struct Done {
+    report: StepReport,
+    secs: f64,
+    n_workers: usize,
+}
+
+async fn step(task: &Pending) -> Result<Done, Interruption> {
     let started_ms = browser::now_ms();
-    let report = healing.fine_tuning.step().map_err(diverged)?;
-    let secs = (browser::now_ms() - started_ms) / 1e3;
-    healing.step_secs.push(secs);
-    healing.last_loss = Some(report.loss);
-    Ok((report, secs))
+    let shared = with_healing(task, |session| {
+        let (team, healing) = (Rc::clone(&session.team), session.healing.as_mut().ok_or(Failure::NoHealing)?);
+        healing.learner.hand_out(&team).map_err(diverged)
+    })?;
+    let n_workers = shared.n_workers();
+    let collected = shared.collect().await;
+    with_healing(task, |session| {
+        let (team, healing) = (Rc::clone(&session.team), session.healing.as_mut().ok_or(Failure::NoHealing)?);
+        let report = healing.learner.finish(&team, collected).map_err(diverged)?;
+        let secs = (browser::now_ms() - started_ms) / 1e3;
+        healing.step_secs.push(secs);
+        healing.last_loss = Some(report.loss);
+        Ok(Done { report, secs, n_workers })
+    })
 }
 
 /// What a step says that failed.
@@ -249,8 +273,14 @@ pub(super) fn diverged(error: shared::Error) -> Failure {
 }
 
 /// Looks at what a step did, or at what there is before the first, tells it, and keeps a moment where one is due.
-async fn look(task: &Task<HealSettings>, done: Option<(StepReport, f64)>) -> Result<Option<Moment>, Interruption> {
-    let (mut progress, moment) = with_healing(task, |session| see(session, done))?;
+async fn look(task: &Task<HealSettings>, done: Option<Done>) -> Result<Option<Moment>, Interruption> {
+    let probe = with_healing(task, probe)?;
+    let held_out = match &probe {
+        Some(Probe { model, rows: Some(rows), team, .. }) => measure(task, team, model, rows).await?,
+        _ => None,
+    };
+    let pinned = probe.map(|probe| probe.pinned).filter(|pinned| !pinned.is_empty());
+    let (mut progress, moment) = with_healing(task, |session| see(session, done, held_out, pinned))?;
     if let Some((moment, weights)) = moment {
         progress.moment = Some(moments::keep(task.context(), moment, weights).await);
         task.check()?;
@@ -264,34 +294,64 @@ async fn look(task: &Task<HealSettings>, done: Option<(StepReport, f64)>) -> Res
     Ok(moment)
 }
 
+/// The model as it is now, and what it is to be looked at with.
+struct Probe {
+    model: Rc<Model>,
+    rows: Option<Arc<Vec<EncodedExample>>>,
+    team: Rc<Team>,
+    pinned: Vec<Classification>,
+}
+
+/// What is looked at after this step, if anything is.
+fn probe(session: &mut Session) -> Result<Option<Probe>, Failure> {
+    let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
+    let step = healing.learner.fine_tuning.steps_done();
+    let is_last = step == healing.settings.n_steps || healing.is_stopping;
+    if !(step.is_multiple_of(healing.settings.probe_every) || is_last) {
+        return Ok(None);
+    }
+    let (probe_rows, known) = (healing.settings.probe_rows, healing.probe_rows.clone());
+    let rows = match (known, &session.rows) {
+        (Some(rows), _) => Some(rows),
+        (None, Some(all)) => {
+            let all = session.held_out_examples(all)?;
+            Some(Arc::new(all[..probe_rows.min(all.len())].to_vec()))
+        }
+        (None, None) => None,
+    };
+    if let Some(healing) = &mut session.healing {
+        healing.probe_rows.clone_from(&rows);
+    }
+    let model = session.existing_model(Condition::Healed)?;
+    let pinned = &session.healing.as_ref().ok_or(Failure::NoHealing)?.settings.pinned;
+    let pinned = classify_by(session, pinned, &[(Condition::Healed, &model.classifier)])?;
+    Ok(Some(Probe { model, rows, team: Rc::clone(&session.team), pinned }))
+}
+
 /// The progress of a step, and the moment that is to be kept.
-fn see(session: &Session, done: Option<(StepReport, f64)>) -> Result<(HealProgress, Option<UnkeptMoment>), Failure> {
+fn see(
+    session: &Session,
+    done: Option<Done>,
+    held_out: Option<Accuracy>,
+    pinned: Option<Vec<Classification>>,
+) -> Result<(HealProgress, Option<UnkeptMoment>), Failure> {
     let healing = session.healing.as_ref().ok_or(Failure::NoHealing)?;
     let settings = &healing.settings;
-    let step = healing.fine_tuning.steps_done();
+    let step = healing.learner.fine_tuning.steps_done();
     let is_last = step == settings.n_steps || healing.is_stopping;
-    let is_probed = step.is_multiple_of(settings.probe_every) || is_last;
-    let (held_out, pinned) = if is_probed {
-        // On the live weights: nothing changes them before this function returns.
-        let live = healing.fine_tuning.evaluation_model().map_err(|e| computation(&e))?;
-        let held_out = probe(session, &live, settings.probe_rows)?;
-        let pinned = classify_by(session, &settings.pinned, &[(Condition::Healed, &live)])?;
-        (held_out, (!pinned.is_empty()).then_some(pinned))
-    } else {
-        (None, None)
-    };
     let is_moment = step > 0 && (step.is_multiple_of(settings.moment_every) || is_last);
     let moment = if is_moment { Some(healing.moment(held_out)?) } else { None };
-    let (report, secs) = done.unzip();
+    let report = done.as_ref().map(|done| &done.report);
     let progress = HealProgress {
         state: healing.state,
         step,
         n_steps: settings.n_steps,
-        loss: report.as_ref().map(|report| report.loss),
-        learning_rate: report.as_ref().map(|report| report.learning_rate),
-        gradient_norm: report.as_ref().map(|report| report.gradient_norm),
-        train_accuracy: report.as_ref().map(|report| report.n_correct as f64 / report.n_rows.max(1) as f64),
-        step_secs: secs,
+        loss: report.map(|report| report.loss),
+        learning_rate: report.map(|report| report.learning_rate),
+        gradient_norm: report.map(|report| report.gradient_norm),
+        train_accuracy: report.map(|report| report.n_correct as f64 / report.n_rows.max(1) as f64),
+        step_secs: done.as_ref().map(|done| done.secs),
+        n_workers: done.as_ref().map(|done| done.n_workers),
         held_out,
         pinned,
         moment: None,
@@ -301,20 +361,11 @@ fn see(session: &Session, done: Option<(StepReport, f64)>) -> Result<(HealProgre
     Ok((progress, moment))
 }
 
-/// Accuracy on the first held-out rows.
-fn probe(session: &Session, model: &TextClassifier, n_rows: usize) -> Result<Option<Accuracy>, Failure> {
-    let Some(all) = &session.rows else { return Ok(None) };
-    let examples = session.held_out_examples(all)?;
-    let examples: &[EncodedExample] = &examples[..n_rows.min(examples.len())];
-    let logits = logits(session, model, examples)?;
-    Ok(accuracy_of(logits.iter().map(Vec::as_slice), examples))
-}
-
 /// Makes the healed model of what was reached, and measures it on all held-out rows if the healing came to its end.
 async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary, Interruption> {
     let (mut summary, unkept) = with_healing(task, |session| {
         let healing = session.healing.take().ok_or(Failure::NoHealing)?;
-        let step = healing.fine_tuning.steps_done();
+        let step = healing.learner.fine_tuning.steps_done();
         let is_kept = step == 0 || last_moment.as_ref().is_some_and(|moment| moment.step == step);
         let unkept = if is_kept { None } else { Some(healing.moment(None)?) };
         let mut step_secs = healing.step_secs;
@@ -326,7 +377,7 @@ async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary,
             held_out: None,
             moment: last_moment,
         };
-        let mut parameters = healing.fine_tuning.into_parameters();
+        let mut parameters = healing.learner.fine_tuning.into_parameters();
         parameters.freeze(|_| true).map_err(|e| computation(&e))?;
         let (plan, seed) = (healing.plan, healing.seed);
         let origin = HealedOrigin::Live { plan, seed, healing: healing.name, step };
@@ -339,14 +390,11 @@ async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary,
     if summary.step == summary.n_steps {
         let asked = task.context().with_session(|session| {
             let examples = session.rows.as_ref().map(|rows| session.held_out_examples(rows)).transpose()?;
-            Ok(session
-                .healed
-                .clone()
-                .zip(examples)
-                .map(|(healed, rows)| (healed.model, rows, session.config.pad_token_id)))
+            let team = Rc::clone(&session.team);
+            Ok(session.healed.clone().zip(examples).map(|(healed, rows)| (healed.model, rows, team)))
         })?;
-        if let Some((model, examples, pad)) = asked {
-            summary.held_out = measure(task, &model, &examples, pad).await?;
+        if let Some((model, examples, team)) = asked {
+            summary.held_out = measure(task, &team, &model, &examples).await?;
         }
     }
     Ok(summary)

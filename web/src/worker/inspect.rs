@@ -1,6 +1,8 @@
 //! Looking inside the models: predictions, attention, drift, attribution.
 
-use super::session::{Model, Session};
+use super::model::Model;
+use super::session::Session;
+use super::team::BATCH_SIZE;
 use crate::failure::{Failure, computation};
 use crate::protocol::{
     AttentionView, Attribution, Classification, DriftSource, DriftView, LayerDrift, ModelAttention, ModelAttribution,
@@ -14,9 +16,6 @@ use shared::inspection::{Gram, Trace, integrated_gradients, mean_cosine};
 use shared::model::{ForwardMode, TextClassifier};
 use shared::tokenizer::Input;
 use std::rc::Rc;
-
-/// Rows of a forward pass: more would keep the thread busy for longer than a visitor waits without noticing.
-pub(super) const BATCH_SIZE: usize = 32;
 
 /// Tokens over which drift is measured at most; the products of CKA grow with their square.
 const MAX_DRIFT_TOKENS: usize = 384;
@@ -66,11 +65,7 @@ pub(super) fn classify_by(
 }
 
 /// Logits of all examples, in their order.
-pub(super) fn logits(
-    session: &Session,
-    model: &TextClassifier,
-    examples: &[EncodedExample],
-) -> Result<Vec<Vec<f32>>, Failure> {
+fn logits(session: &Session, model: &TextClassifier, examples: &[EncodedExample]) -> Result<Vec<Vec<f32>>, Failure> {
     let pad = session.config.pad_token_id;
     let outputs = shared::training::logits(model, examples, BATCH_SIZE, pad, |_| {}).map_err(|e| computation(&e))?;
     Ok(outputs.into_iter().map(|output| output.logits).collect())

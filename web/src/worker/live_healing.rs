@@ -1,11 +1,14 @@
 //! A healing under way: its fine-tuning, how it is steered, and its weights at the step that is done.
 
 use super::browser::Waker;
+use super::team::Learner;
 use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, HealSettings, HealState, Moment, MomentId, RequestId};
 use shared::Parameters;
+use shared::dataset::EncodedExample;
 use shared::random::Seed;
-use shared::training::{FineTuning, StatePart};
+use shared::training::StatePart;
+use std::sync::Arc;
 
 /// A healing under way.
 pub(super) struct Healing {
@@ -18,7 +21,7 @@ pub(super) struct Healing {
     pub(super) is_stopping: bool,
     /// Woken when any of these changes.
     pub(super) waker: Waker,
-    pub(super) fine_tuning: FineTuning,
+    pub(super) learner: Learner,
     pub(super) settings: HealSettings,
     /// Names it among the moments.
     pub(super) name: String,
@@ -27,18 +30,20 @@ pub(super) struct Healing {
     pub(super) n_trained: usize,
     pub(super) step_secs: Vec<f64>,
     pub(super) last_loss: Option<f64>,
+    /// The held-out rows that are looked at on the way.
+    pub(super) probe_rows: Option<Arc<Vec<EncodedExample>>>,
 }
 
 impl Healing {
     /// The weights of the step that is done, as a copy that later steps do not change.
     pub(super) fn copied_parameters(&self) -> Result<Parameters, Failure> {
-        self.fine_tuning.parameters().fork().map_err(|e| computation(&e))
+        self.learner.fine_tuning.parameters().fork().map_err(|e| computation(&e))
     }
 
     /// The present weights as a moment, which is not kept yet.
     pub(super) fn moment(&self, held_out: Option<Accuracy>) -> Result<(Moment, Vec<u8>), Failure> {
-        let weights = self.fine_tuning.save_part(StatePart::Parameters).map_err(|e| computation(&e))?;
-        let step = self.fine_tuning.steps_done();
+        let weights = self.learner.fine_tuning.save_part(StatePart::Parameters).map_err(|e| computation(&e))?;
+        let step = self.learner.fine_tuning.steps_done();
         let moment = Moment {
             id: moment_id(&self.name, step),
             healing: self.name.clone(),

@@ -5,7 +5,8 @@
 
 use super::browser_cache::{Shelf, estimate};
 use super::context::Context;
-use super::session::{Healed, Model, Session, UnsavedMoment};
+use super::model::Model;
+use super::session::{Healed, Session, UnsavedMoment};
 use super::task::Interruption;
 use crate::failure::{Failure, computation};
 use crate::protocol::{HealedOrigin, Moment, MomentId, Purge, Storage};

@@ -5,39 +5,23 @@
 
 use super::known_control::{Budget, KnownControl};
 use super::live_healing::Healing;
+use super::model::Model;
 use super::rows::Rows;
 use super::summary;
+use super::team::{Team, wanted_workers};
 use crate::failure::{Failure, computation};
 use crate::protocol::{HealState, HealedOrigin, ModelSummary, Moment, RequestId, SteerHealing};
-use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 use shared::Condition;
 use shared::Parameters;
 use shared::corruption::{Plan, Report, ResolvedPlan};
 use shared::dataset::EncodedExample;
-use shared::model::{ModelConfig, ParameterPath, TextClassifier};
-use shared::nn::Kernels;
+use shared::model::{ModelConfig, ParameterPath};
 use shared::random::Seed;
 use shared::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// Weights and the model on them.
-pub(super) struct Model {
-    pub(super) parameters: Parameters,
-    pub(super) classifier: TextClassifier,
-}
-
-impl Model {
-    /// All of `parameters` must be frozen: they are shared.
-    pub(super) fn new(config: &ModelConfig, parameters: Parameters) -> Result<Rc<Self>, Failure> {
-        let kernels = Kernels::for_device(&Device::Cpu);
-        let classifier =
-            TextClassifier::for_evaluation(config, &parameters, &kernels, DType::F32).map_err(|e| computation(&e))?;
-        Ok(Rc::new(Self { parameters, classifier }))
-    }
-}
 
 /// A plan that was applied.
 pub(super) struct Damage {
@@ -76,6 +60,8 @@ pub(super) struct Session {
     pub(super) tokenizer: Tokenizer,
     pub(super) summary: ModelSummary,
     pub(super) healthy: Rc<Model>,
+    /// Who shares what takes long.
+    pub(super) team: Rc<Team>,
     pub(super) corrupted: Option<Damaged>,
     pub(super) healed: Option<Healed>,
     /// The healed model that came along, for when a live healing is thrown away.
@@ -108,10 +94,12 @@ impl Session {
     pub(super) fn new(parts: Parts) -> Result<Self, Failure> {
         let Parts { name, identity, config, tokenizer, max_length, mut healthy, rows } = parts;
         healthy.freeze(|_| true).map_err(|e| computation(&e))?;
+        let healthy = Model::new(&config, healthy)?;
         Ok(Self {
             identity,
             summary: summary::model(name, &config, max_length),
-            healthy: Model::new(&config, healthy)?,
+            team: Team::new(wanted_workers(), &config, &healthy),
+            healthy,
             config,
             tokenizer,
             corrupted: None,

@@ -31,6 +31,7 @@ pub(super) fn told(step: usize, state: HealState) -> HealProgress {
         gradient_norm: None,
         train_accuracy: None,
         step_secs: None,
+        n_workers: None,
         held_out: None,
         pinned: None,
         moment: None,

@@ -1,7 +1,8 @@
 //! Files of the visitor: a checkpoint, a bundle, or the folder of a run.
 
+use super::super::model::Model;
 use super::super::rows::Rows;
-use super::super::session::{Damage, Damaged, Model, Parts, Session};
+use super::super::session::{Damage, Damaged, Parts, Session};
 use super::super::task::{Interruption, Task};
 use super::bundle::open_bundle;
 use super::install::{install, set_native};

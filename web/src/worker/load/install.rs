@@ -1,6 +1,7 @@
 //! A session takes the place of the one before.
 
-use super::super::session::{Healed, Model, Session};
+use super::super::model::Model;
+use super::super::session::{Healed, Session};
 use super::super::task::{Interruption, Pending};
 use crate::failure::Failure;
 use crate::protocol::{BundleSummary, HealedOrigin, Loaded, ModelSource, SteerHealing};
