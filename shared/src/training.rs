@@ -12,8 +12,8 @@ mod state;
 mod step_gradient;
 
 pub use args::{Precision, TrainingArgs};
-pub use fine_tuning::{FineTuning, MicroBatch, StepPart, StepReport, TrainingSeeds};
+pub use fine_tuning::{FineTuning, StepPart, StepReport, TrainingSeeds};
 pub use inference::logits;
 pub use schedule::LinearSchedule;
 pub use state::StatePart;
-pub use step_gradient::{StepGradient, StepGradientHeader, shares, sum_of_shares};
+pub use step_gradient::{MicroBatch, StepGradient, StepGradientHeader, shares, sum_of_shares};

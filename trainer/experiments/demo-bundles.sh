@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The bundles that the page ships, from nothing to web/assets/bundles.
-#   demo-bundles.sh BERT_HEAL TRAIN_TSV MODELS WORK OUT [NAME…]
-# TRAIN_TSV holds the 8,530 training rows of Rotten Tomatoes (`bert-heal fetch rotten_tomatoes` says where they are), MODELS
-# the folders paraphrase-MiniLM-L3-v2 and all-MiniLM-L6-v2. Runs that are finished in WORK are not computed again; a bundle
+#   demo-bundles.sh BERT_HEAL REVIEWS_TSV QUESTIONS_TSV MODELS WORK OUT [NAME…]
+# REVIEWS_TSV holds the 8,530 training rows of Rotten Tomatoes, QUESTIONS_TSV the 5,452 of TREC-6 (`bert-heal fetch
+# rotten_tomatoes` and `bert-heal fetch trec6` say where they are), MODELS the folders paraphrase-MiniLM-L3-v2 and all-MiniLM-L6-v2. Runs that are finished in WORK are not computed again; a bundle
 # in OUT is replaced. With NAMEs only those are made. Copies of these rows differ: 35 lost a control character in some, so
 # that their hashes differ; whoever serves the page from another copy has a few rows less.
 #
-# The rows are cut in three by seed 1: 5,000 to fine-tune the healthy model on, 2,500 to heal on (here and in the page),
-# 1,000 to judge on. Most of a small BERT is its word embeddings. For the small bundle the model learns to live with few bits
+# The rows are cut in three by seed 1: to fine-tune the healthy model on (5,000 reviews, 3,000 questions), to heal on, here
+# and in the page (2,500, 1,400), and to judge on (1,000). Most of a small BERT is its word embeddings. For the small bundle the model learns to live with few bits
 # there: after a first fine-tuning the embeddings are rounded, and a second one trains everything else on the rounded ones.
 # What is rounded already stays as it is when the bundle is made, so only the encoder loses something there; the f32 model
 # that the bundle is compared with is that of the second fine-tuning.
@@ -15,14 +15,17 @@
 # also fine-tunes the bundle's healthy model once more without damage, with the same budget, seeds and frozen parameters:
 # that is the control, whose accuracy and predictions the last export puts into the bundle.
 set -euo pipefail
-program=$(realpath "$1") tsv=$(realpath "$2") models=$(realpath "$3") work=$4 out=$5
-shift 5
+program=$(realpath "$1") reviews=$(realpath "$2") questions=$(realpath "$3") models=$(realpath "$4") work=$5 out=$6
+shift 6
 here=$(dirname "$(realpath "$0")")
 licence=$here/../../LICENSE-APACHE # that of both models, too
 mkdir -p "$work" "$out"
 work=$(realpath "$work") out=$(realpath "$out")
-python3 "$here/split_rows.py" "$tsv" "$work/rows" rotten_tomatoes negative,positive 1 5000 2500 1000
-train=$work/rows/train/rotten_tomatoes heal=$work/rows/heal/rotten_tomatoes
+python3 "$here/split_rows.py" "$reviews" "$work/rows" rotten_tomatoes negative,positive 1 5000 2500 1000
+python3 "$here/split_rows.py" "$questions" "$work/rows" trec6 ABBR,ENTY,DESC,HUM,LOC,NUM 1 3000 1400 1000
+
+# The rows that follow are those of this dataset.
+on() { train=$work/rows/train/$1 heal=$work/rows/heal/$1 sentences=$here/$2; }
 
 wanted() { [[ $# -eq 1 ]] || [[ " ${*:2} " == *" $1 "* ]]; }
 
@@ -54,10 +57,11 @@ bundle() {
     --corrupt kaiming@bottom:0.67 --freeze "$7" --out "$work/$name/healing"
   rm -rf "${out:?}/$name"
   "$program" export --for web --model "$start" --healed "$work/$name/healing" --dataset "$heal" --healed-bits "$6" \
-    --sentences "$here/demo-sentences.txt" --index --out "$out/$name"
+    --sentences "$sentences" --index --out "$out/$name"
 }
 
-l3=minilm-l3-rotten-tomatoes l6=minilm-l6-rotten-tomatoes
+l3=minilm-l3-rotten-tomatoes l6=minilm-l6-rotten-tomatoes l3_trec=minilm-l3-trec6
+on rotten_tomatoes demo-sentences.txt
 if wanted "$l3" "$@"; then
   fine_tune "$l3" paraphrase-MiniLM-L3-v2 3
   round_and_fine_tune "$l3" 3
@@ -68,4 +72,11 @@ if wanted "$l6" "$@"; then
   fine_tune "$l6" all-MiniLM-L6-v2 2
   bundle "$l6" first all-MiniLM-L6-v2 "MiniLM, 6 layers: film reviews" embeddings=5,attention=7,ffn=7,other=7 4 \
     embeddings,top:2L 1
+fi
+if wanted "$l3_trec" "$@"; then
+  on trec6 demo-questions.txt
+  fine_tune "$l3_trec" paraphrase-MiniLM-L3-v2 10
+  round_and_fine_tune "$l3_trec" 3
+  bundle "$l3_trec" second paraphrase-MiniLM-L3-v2 "MiniLM, 3 layers: what a question asks for" \
+    embeddings=3,attention=7,ffn=7,other=7 4 embeddings,top:1L 3
 fi

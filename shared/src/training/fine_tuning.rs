@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::schedule::steps_per_epoch;
 use super::state::{self, StatePart};
-use super::step_gradient::{StepGradient, StepGradientHeader, halves};
+use super::step_gradient::{MicroBatch, StepGradient, StepGradientHeader, halves};
 use super::{LinearSchedule, TrainingArgs};
 use crate::dataset::{Batch, EncodedExample, Grouping, epoch_batches};
 use crate::error::{Error, Result};
@@ -60,17 +60,6 @@ pub struct StepReport {
     pub epochs_done: usize,
     /// Each micro-batch in turn.
     pub batches: Vec<MicroBatch>,
-}
-
-/// One forward and backward pass within a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MicroBatch {
-    /// The rows.
-    pub batch: Batch,
-    /// Its mean cross-entropy.
-    pub loss: f32,
-    /// Rows whose label was predicted.
-    pub n_correct: usize,
 }
 
 /// A fine-tuning under way.

@@ -9,10 +9,21 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::MicroBatch;
+use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::model::{ParameterPath, Parameters};
 use crate::nn::{Gradient, GradientParts};
+
+/// One forward and backward pass within a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MicroBatch {
+    /// The rows.
+    pub batch: Batch,
+    /// Its mean cross-entropy.
+    pub loss: f32,
+    /// Rows whose label was predicted.
+    pub n_correct: usize,
+}
 
 /// Σ of the gradients of neighbouring micro-batches of one step.
 #[derive(Clone, Debug)]

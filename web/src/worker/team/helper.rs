@@ -4,7 +4,7 @@ use super::super::browser::global;
 use super::super::model::Model;
 use super::learner::{Recipe, sent};
 use super::line::{message, read};
-use super::order::{Begin, Envelope, Order, Report};
+use super::order::{Begin, Envelope, NAME, Order, Report};
 use super::values::{Filled, Read};
 use crate::failure::Failure;
 use crate::fetch::reason;
@@ -21,9 +21,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
-
-/// The name of a worker that helps another.
-pub(super) const NAME: &str = "helper";
 
 /// Whether this worker was started to help another.
 #[must_use]

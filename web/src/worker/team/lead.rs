@@ -2,9 +2,8 @@
 
 use super::super::browser::{global, property};
 use super::super::model::{Model, next_id};
-use super::helper::NAME;
 use super::line::{Health, Line};
-use super::order::Order;
+use super::order::{NAME, Order};
 use super::values;
 use js_sys::JsString;
 use shared::dataset::EncodedExample;

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use shared::random::Seed;
 use shared::training::{StepGradientHeader, TrainingArgs};
 
+/// The name of a worker that helps another.
+pub(super) const NAME: &str = "helper";
+
 /// A ticket, and what is to be done. What has a ticket is answered with a [`Report`] under it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Envelope<T> {
