@@ -63,7 +63,7 @@ pub(super) fn SentencePanel() -> impl IntoView {
                     class="compact"
                     data-testid="classify"
                     on:click=move |_| submit()
-                >"Classify and remember"</button>
+                >"Ask and remember"</button>
             </div>
             <textarea
                 id="text"
