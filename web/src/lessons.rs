@@ -241,7 +241,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
         title: "Can you trust one seed?",
         story: &[
             "All of this was one roll of the dice: the seed decides which random numbers replace the weights. Roll it a \
-             few times, by “Break it another way”, and evaluate again.",
+             few times, by “Break it again”, and evaluate again.",
         ],
         question: "How far will the damaged model's accuracy move from seed to seed?",
         guesses: &["Less than a point", "A few points", "More than ten points"],

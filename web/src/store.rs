@@ -19,7 +19,7 @@ mod sentences;
 mod start;
 mod steps;
 
-pub use breaking::{FIRST_PLAN, FIRST_SEED};
+pub use breaking::{FIRST_HEALING, FIRST_PLAN, FIRST_SEED};
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};
 pub use on_show::Arrival;

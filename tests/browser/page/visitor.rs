@@ -147,6 +147,20 @@ impl Page {
         self.attribute(&card, "data-label").await.expect("it has answered")
     }
 
+    /// Waits until a healing has come to its end, however busy the machine is.
+    pub async fn healing_has_ended(&self) {
+        loop {
+            let step = self.heal_step().await;
+            if self.attribute("heal", "data-state").await.as_deref() == Some("done") {
+                return;
+            }
+            // It goes on, or fails here.
+            let script = "const { state, step } = document.querySelector('[data-testid=heal]').dataset;
+                return state === 'done' || +step > +arguments[0]";
+            self.wait_until(script, &step.to_string()).await;
+        }
+    }
+
     /// How far the page is scrolled down.
     pub async fn scrolled(&self) -> u64 {
         self.run("return Math.round(scrollY)").await.as_u64().expect("a whole number")

@@ -40,13 +40,14 @@ pub(super) fn NetworkPanel() -> impl IntoView {
             <div class="row apart">
                 <h2 id="table-title">"The network"</h2>
                 <span class="chip" class:broken=move || broken.with(Option::is_some)>{words}</span>
-                <button
-                    type="button"
-                    class="compact"
-                    data-testid="clear"
-                    disabled=move || !can_mend.get()
-                    on:click=move |_| store.make_whole()
-                >"Make it whole"</button>
+                <Show when=move || can_mend.get()>
+                    <button
+                        type="button"
+                        class="compact"
+                        data-testid="clear"
+                        on:click=move |_| store.make_whole()
+                    >"Make it whole"</button>
+                </Show>
             </div>
             <Show when=move || network.get()><Network /></Show>
         </section>

@@ -16,7 +16,7 @@ pub(super) fn Lead() -> impl IntoView {
     view! {
         <div class="lead">
             <p>
-                {move || format!("A small BERT reads the sentence and {}. ", classes.get())}
+                <span class="what">{move || format!("A small BERT reads the sentence and {}. ", classes.get())}</span>
                 <strong>"Break part of it, see what it says then, and heal it."</strong>
             </p>
             <TourButton class="large" />

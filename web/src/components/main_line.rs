@@ -28,7 +28,7 @@ pub(super) fn BreakIt() -> impl IntoView {
                 class="compact"
                 data-testid="break-again"
                 on:click=move |_| store.roll_seed()
-            >"Break it another way"</button>
+            >"Break it again"</button>
         </Show>
     }
 }
@@ -121,8 +121,7 @@ fn tale(store: &Store) -> String {
     let can_heal = !store.state.with(|state| state.hides(Panel::Healing) || state.hides(Panel::Healed));
     let Some(broken) = store.broken_words() else {
         return if store.is_whole() {
-            "Nothing is broken yet. “Break it” fills the lowest layer with random numbers; a press on any part of the network \
-             breaks that part."
+            "Nothing is broken yet. “Break it” fills the lowest layer with random numbers; or press any part of the network."
                 .to_owned()
         } else {
             "The plan of damage cannot be used: see “More” below.".to_owned()
@@ -145,7 +144,7 @@ fn tale(store: &Store) -> String {
         None => {
             let n_rows = store.loaded.with(|loaded| loaded.as_ref()?.rows.map(|rows| rows.n_train));
             let rows = n_rows.map_or("labelled sentences".to_owned(), |n| format!("{n} labelled sentences"));
-            format!(" “Heal it” trains the broken model again on {rows}, here on your machine.")
+            format!(" “Heal it” trains the model again on {rows}, here on your machine.")
         }
     };
     format!("Broken: {broken}. {}{next}", comparison(store))
@@ -164,9 +163,9 @@ fn comparison(store: &Store) -> &'static str {
         (_, None) | (None, _) => "",
         (_, Some(None)) => "The sentence is the same, but its scores are no numbers any more.",
         (healthy, corrupted) if healthy == corrupted => {
-            "On this sentence it happens to say the same: try another one, or break it another way."
+            "On this sentence it happens to say the same: try another sentence, or break it again."
         }
-        _ => "The sentence is the same, the answer is another one.",
+        _ => "The same sentence, another answer.",
     }
 }
 
@@ -180,12 +179,12 @@ fn healing_words(store: &Store) -> String {
         let state = if heal.phase == HealPhase::Paused { ", paused" } else { "" };
         if asked == 0 {
             format!(
-                "Step {step} of {n_steps}{state}: what you see is still the broken model. It has begun to learn; its answer is \
-                 looked at again at step 10."
+                "Step {step} of {n_steps}{state}: it has only begun to learn. What you see is still the broken model, until it is \
+                 asked again at step 10."
             )
         } else {
             format!(
-                "Step {step} of {n_steps}{state}: still learning, so its answer may go back and forth (shown: step {asked}).{accuracy}"
+                "Step {step} of {n_steps}{state}: still learning; its answer (of step {asked}) may go back and forth.{accuracy}"
             )
         }
     })

@@ -44,7 +44,9 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
     let has_more = store.select(|state| state.more);
     let subtitle = move || match model {
         Condition::Healthy | Condition::Control => "as it was trained".to_owned(),
-        Condition::Corrupted => store.broken_words().unwrap_or_else(|| "the same model, broken".to_owned()),
+        Condition::Corrupted => {
+            store.broken_words().map_or("the same model, broken".to_owned(), |words| format!("broken: {words}"))
+        }
         Condition::Healed => healed_subtitle(&store),
     };
     let exact = move || match model {

@@ -33,7 +33,9 @@ pub(super) fn Network() -> impl IntoView {
         let found = [(row, column), (row, 0)].into_iter().find_map(|(row, column)| {
             let selector = format!("[data-row=\"{row}\"][data-column=\"{column}\"]");
             let button = container.get_untracked()?.query_selector(&selector).ok()??;
-            Some(((row, column), button.dyn_into::<web_sys::HtmlElement>().ok()?))
+            let button = button.dyn_into::<web_sys::HtmlElement>().ok()?;
+            // On a small screen heads are not shown.
+            button.offset_parent().is_some().then_some(((row, column), button))
         });
         if let Some((place, button)) = found {
             focus.set(place);

@@ -7,7 +7,7 @@ use crate::components::lead::Lead;
 use crate::components::main_line::Tale;
 use crate::components::model_card::ModelCard;
 use crate::protocol::{Accuracy, HealProgress, HealState, HealSummary, SteerHealing};
-use crate::store::{FIRST_PLAN, FIRST_SEED};
+use crate::store::{FIRST_HEALING, FIRST_PLAN, FIRST_SEED};
 
 fn first_view() -> impl IntoView {
     view! {
@@ -68,6 +68,8 @@ async fn it_opens_whole_and_two_presses_break_and_heal_it() {
 
     page.click(&test_id("heal-it")).await;
     let healing = asked!(page, Heal).remove(0);
+    let settings = (healing.1.n_steps, healing.1.learning_rate);
+    assert_eq!(settings, (FIRST_HEALING.steps, FIRST_HEALING.learning_rate));
     assert!(!page.has(&test_id("heal-it")) && !page.has(&test_id("break-again")));
     // Nothing gets worse without a word.
     page.progress(&healing, &told(0, HealState::Running)).await;
