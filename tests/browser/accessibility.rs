@@ -4,6 +4,8 @@
 //! test says "skipped: why"; what it looked at and how is in axe-core's own documentation (rules `wcag2a` to
 //! `wcag22aa` and `best-practice`).
 
+use crate::address;
+use crate::fixture::{PLAN, SEED};
 use crate::session::with_page;
 use std::fs;
 use std::path::Path;
@@ -12,9 +14,16 @@ use std::process::{Command, Stdio};
 /// Pinned, so that a new rule is met on purpose.
 const AXE_CORE: &str = "axe-core@4.14.1";
 
-/// Every view, and one lesson, as addresses.
-const VIEWS: [&str; 6] =
-    ["#view=operate", "#view=inside", "#view=measure", "#view=evidence", "#view=model", "#lesson=4"];
+/// Every view, the first one also broken and with all its controls, and one lesson, as addresses.
+const VIEWS: [&str; 7] = [
+    "#view=operate",
+    "#plan=kaiming@all&more=1",
+    "#view=inside",
+    "#view=measure",
+    "#view=evidence",
+    "#view=model",
+    "#lesson=4",
+];
 
 #[test]
 fn no_view_has_a_barrier_that_axe_finds_in_the_light_or_in_the_dark() {
@@ -25,7 +34,7 @@ fn no_view_has_a_barrier_that_axe_finds_in_the_light_or_in_the_dark() {
             return;
         }
     };
-    with_page("", async move |page| {
+    with_page(&address(PLAN, SEED, ""), async move |page| {
         page.model_is_ready().await;
         // What fills the views: confusion matrices, and a sentence in the history.
         page.accuracy("corrupted").await;

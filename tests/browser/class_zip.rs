@@ -32,8 +32,8 @@ fn unpacked_zip_is_the_page_with_its_models_on_a_plain_server() {
     // Sentences of datasets are in it only when `cargo xtask demo` has fetched them.
     Visit::to("").served_by(serve).may_miss(&["rows.json"]).run(async move |page| {
         page.model_is_ready().await;
-        page.press("roll-seed").await;
-        page.damage_leaves_seed(1).await;
+        page.press("break-it").await;
+        page.text_with("prediction-corrupted", "differs from healthy").await;
         page.forget_expected_console_errors().await;
         drop(folder);
     });

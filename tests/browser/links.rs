@@ -37,11 +37,30 @@ fn link_to_a_lesson_shows_the_lessons_own_damage() {
 }
 
 #[test]
-fn seed_alone_is_kept_beside_the_models_plan() {
+fn an_address_without_a_plan_is_a_whole_model_and_one_with_a_plan_has_its_damage() {
     with_page("#seed=7", async |page| {
-        page.damage_is(PLAN, 7).await;
         page.model_is_ready().await;
+        page.attribute_becomes("damage", "data-plan", "").await;
+        page.text_with("prediction-corrupted", "Nothing is broken yet").await;
+        // The page itself always writes the plan, so that its links mean the same in every version.
+        assert!(page.address().await.contains("#plan=&seed=7&"), "{}", page.address().await);
+        page.go_to(&format!("#plan={PLAN}&seed=7")).await;
         page.damage_is(PLAN, 7).await;
+    });
+}
+
+#[test]
+fn a_teachers_link_opens_what_waits_under_more() {
+    with_page(&address(PLAN, SEED, "&more=1"), async |page| {
+        page.damage_is(PLAN, SEED).await;
+        page.press("roll-seed").await;
+        page.damage_leaves_seed(SEED).await;
+        page.click_on("[data-testid=more] > summary").await;
+        page.attribute_is_gone("more", "open").await;
+        assert!(!page.address().await.contains("more="), "{}", page.address().await);
+        page.go_back().await;
+        page.damage_is(PLAN, SEED).await;
+        page.attribute_becomes("more", "open", "").await;
     });
 }
 
@@ -113,7 +132,7 @@ fn link_says_that_an_own_model_is_not_in_it() {
 
 #[test]
 fn slider_that_is_dragged_there_and_back_is_one_step_of_back() {
-    with_page(&address("kaiming@bottom:2L", 1, ""), async |page| {
+    with_page(&address("kaiming@bottom:2L", 1, "&more=1"), async |page| {
         page.damage_is("kaiming@bottom:2L", 1).await;
         let before = page.n_history_entries().await;
         page.drag("bottom", 2.0 / 3.0, &[1.0, 0.0, 1.0, 1.0 / 3.0]).await;
@@ -133,7 +152,7 @@ fn slider_that_is_dragged_there_and_back_is_one_step_of_back() {
 
 #[test]
 fn held_arrow_keys_are_one_step_of_back() {
-    with_page(&address("gaussian:0.1@bottom:1L", 1, ""), async |page| {
+    with_page(&address("gaussian:0.1@bottom:1L", 1, "&more=1"), async |page| {
         page.damage_is("gaussian:0.1@bottom:1L", 1).await;
         let before = page.n_history_entries().await;
         let strength: f64 = page.value("strength").await.parse().unwrap();
@@ -154,13 +173,13 @@ fn held_arrow_keys_are_one_step_of_back() {
 #[test]
 fn back_from_the_first_choice_leads_to_the_page_as_it_opened() {
     with_page("", async |page| {
-        page.damage_is(PLAN, SEED).await;
+        page.attribute_becomes("damage", "data-plan", "").await;
         let before = page.n_history_entries().await;
-        page.press("roll-seed").await;
-        page.damage_leaves_seed(SEED).await;
+        page.press("break-it").await;
+        page.text_with("prediction-corrupted", "layer 0").await;
         assert_eq!(page.n_history_entries().await, before + 1);
         page.go_back().await;
-        page.damage_is(PLAN, SEED).await;
+        page.attribute_becomes("damage", "data-plan", "").await;
         page.prediction("healthy", SAMPLE).await;
         // The way forward is still there.
         assert_eq!(page.n_history_entries().await, before + 1);

@@ -31,6 +31,10 @@
 //! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
 //! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
 //! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
+//! | `break-it`, `heal-it`, `heal-enough`, `start-again`, `break-again` | the large buttons of the main line and what follows them | |
+//! | `known-healing` | `<button>` for the damage whose healed model came with the bundle | |
+//! | `tale`, `part-words` | what has just happened, in words; what the part of the drawing does that is pointed at | |
+//! | `more` | `<details>` with the exact damage and the settings of healing | `open` |
 //! | `clear`, `heal-obstacle` | `<button>` that takes all damage away, why no healing can be started | |
 //! | `waiting-change`, `change-back`, `change-now` | a change that waits for a healing, `<button>`s | |
 //! | `drop`, `model-facts`, `import-note` | where files are dropped, what is known of the model, what became of an import | |
@@ -290,6 +294,12 @@ impl Page {
         let script =
             format!("return document.querySelector('{}')?.getAttribute('{name}') === arguments[0]", selector(id));
         self.wait_until(&script, value).await;
+    }
+
+    /// Waits until an element has no such attribute.
+    pub async fn attribute_is_gone(&self, id: &str, name: &str) {
+        let script = format!("return document.querySelector('{}')?.hasAttribute('{name}') === false", selector(id));
+        self.wait_until(&script, "").await;
     }
 
     /// Replaces what stands in the field called `id` and confirms it with Enter, by the keyboard only.

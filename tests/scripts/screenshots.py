@@ -22,18 +22,23 @@ from chromium import Browser
 SIZES = {"desktop": (1280, 900, 1, False), "phone": (390, 844, 2, True)}
 DAMAGE = "plan=kaiming@bottom:0.67&seed=1&text=A%20warm%2C%20funny%20and%20beautifully%20acted%20film."
 READY = "document.querySelector('[data-testid=model]')?.dataset.state === 'ready'"
+BROKEN = "document.querySelector('[data-testid=prediction-corrupted]')?.dataset.label"
 DAMAGED = READY + " && Number(document.querySelector('[data-testid=damage]')?.dataset.changed) > 0"
 
 # Name, address, what to wait for before and after an action, the action, what to scroll to.
 PARTS = [
-    ("1-at-once", "plan=kaiming@bottom:0.67&seed=1", "document.querySelector('[data-testid=load-progress]')?.value > 1e6",
+    ("1-at-once", "", "document.querySelector('[data-testid=load-progress]')?.value > 1e6",
      None, None, None),
+    ("1-broken", "", READY, "document.querySelector('[data-testid=break-it]').click()", BROKEN, None),
+    ("1-learning", "", READY, "document.querySelector('[data-testid=break-it]').click()",
+     BROKEN + " && (document.querySelector('[data-testid=heal-it]')?.click(),"
+     " document.querySelector('[data-testid=heal]')?.dataset.step > 40)", None),
     ("2-three-columns", DAMAGE, DAMAGED + " && document.querySelector('[data-testid=prediction-corrupted]')?.dataset.text",
      None, None, "[data-testid=prediction-healthy]"),
-    ("3-operating-table", "plan=kaiming@bottom:1L;zero:0.5@layers:2/attention.head:3-5&seed=7", DAMAGED, None, None,
-     "[data-testid=layer-0]"),
+    ("3-operating-table", "plan=kaiming@bottom:1L;zero:0.5@layers:2/attention.head:3-5&seed=7&more=1", DAMAGED, None, None,
+     "[data-testid=network]"),
     ("3-inside", DAMAGE + "&view=inside", DAMAGED + " && document.querySelector('[data-testid=drift] svg')", None, None, None),
-    ("4-healing", DAMAGE + "&steps=40", DAMAGED, "document.querySelector('[data-testid=heal-start]').click()",
+    ("4-healing", DAMAGE + "&steps=40&more=1", DAMAGED, "document.querySelector('[data-testid=heal-start]').click()",
      "document.querySelector('[data-testid=heal]')?.dataset.state === 'done'", "[data-testid=heal]"),
     ("5-evidence", "view=evidence", "document.querySelector('[data-testid=evidence] svg')", None, None, None),
     ("6-lesson", "lesson=2", READY, "document.querySelector('[data-testid=reveal]')?.click()", "true", None),

@@ -34,6 +34,8 @@ pub struct Scene {
     pub view: View,
     /// Controls that would distract.
     pub hide: &'static [Panel],
+    /// Whether it needs the exact controls.
+    pub more: bool,
     /// The sentence, where it matters.
     pub text: Option<&'static str>,
 }
@@ -42,12 +44,13 @@ impl Lesson {
     /// The state that the lesson starts from.
     #[must_use]
     pub fn state(&self, number: usize, before: &State) -> State {
-        let Scene { plan, seed, view, hide, text } = &self.scene;
+        let Scene { plan, seed, view, hide, more, text } = &self.scene;
         State {
             plan: (*plan).to_owned(),
             seed: Seed(*seed),
             view: *view,
             hide: hide.iter().copied().collect(),
+            more: *more,
             text: text.map_or_else(|| before.text.clone(), str::to_owned),
             lesson: Some(number),
             healing: Healing { trained: Trained::Damaged, ..Healing::default() },
@@ -56,8 +59,8 @@ impl Lesson {
     }
 }
 
-/// Reads an address as [`State::from_hash`] does. One that names a lesson and no plan, as a teacher types it, is that
-/// lesson as it begins, but for what the address says itself; the page always writes the plan as well.
+/// Reads an address as [`State::from_hash`] does. One that names no plan is a whole model, but for a lesson: one that names a
+/// lesson and no plan, as a teacher types it, is that lesson as it begins, but for what the address says itself; the page always writes the plan as well.
 #[must_use]
 pub fn state_of_address(hash: &str) -> (State, Vec<String>) {
     let (told, refusals) = State::from_hash(hash);
@@ -69,6 +72,7 @@ pub fn state_of_address(hash: &str) -> (State, Vec<String>) {
         text: if given.has("text") { told.text } else { scene.text },
         view: if given.has("view") { told.view } else { scene.view },
         hide: if given.has("hide") { told.hide } else { scene.hide },
+        more: if given.has("more") { told.more } else { scene.more },
         healing: told.healing,
         ..scene
     };
@@ -97,6 +101,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             seed: 1,
             view: View::Operate,
             hide: &[Panel::Plan, Panel::Seed, Panel::Scheme, Panel::Healing, Panel::Healed],
+            more: false,
             text: None,
         },
     },
@@ -118,6 +123,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             seed: 1,
             view: View::Operate,
             hide: &[Panel::Scheme, Panel::Healing, Panel::Healed],
+            more: false,
             text: None,
         },
     },
@@ -139,6 +145,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             seed: 1,
             view: View::Inside,
             hide: &[Panel::Scheme, Panel::Healing],
+            more: false,
             text: None,
         },
     },
@@ -147,22 +154,29 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
         story: &[
             "Fine-tuning shows the damaged model labelled sentences and nudges its weights after every few of them. The \
              page does it here, on your machine, with sentences that the evaluation never uses.",
-            "Pin a sentence or two first, to see their predictions move. Then press “Heal”.",
+            "Pin a sentence or two first, to see their predictions move. Then press “Heal it”.",
         ],
         question: "Will two minutes of this bring the held-out accuracy back?",
         guesses: &["Not at all", "Partly", "Completely"],
         reveal: &[
-            "The held-out accuracy curve tells you. Slide the time-lapse back and forth: each snapshot is a real model.",
+            "The curve of the accuracy on held-out sentences, under “More”, tells you. Slide the time-lapse back and forth: each snapshot is a real model.",
             "Whether it came back completely is a statement about many seeds: see the last lesson.",
         ],
-        scene: Scene { plan: "kaiming@bottom:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
+        scene: Scene {
+            plan: "kaiming@bottom:0.67",
+            seed: 1,
+            view: View::Operate,
+            hide: &[Panel::Scheme],
+            more: true,
+            text: None,
+        },
     },
     Lesson {
         title: "Top or bottom?",
         story: &[
             "The same share of layers can be damaged next to the input (bottom) or next to the answer (top). The paper's \
              third claim is that one of the two heals worse.",
-            "Here the top is damaged. Heal it, note the accuracy, then set the other slider and heal again.",
+            "Here the top is damaged. Heal it, note the accuracy, then set the other slider, under “More”, and heal again.",
         ],
         question: "Which damage leaves more behind after the same healing?",
         guesses: &["At the bottom", "At the top", "No difference"],
@@ -171,7 +185,14 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             "Upper layers are closest to the task and are relearned quickly; lower ones carry what reading requires, \
              and a few thousand sentences do not teach that again. Whether your own two runs agree is for you to see.",
         ],
-        scene: Scene { plan: "kaiming@top:0.67", seed: 1, view: View::Operate, hide: &[Panel::Scheme], text: None },
+        scene: Scene {
+            plan: "kaiming@top:0.67",
+            seed: 1,
+            view: View::Operate,
+            hide: &[Panel::Scheme],
+            more: true,
+            text: None,
+        },
     },
     Lesson {
         title: "Back to the same weights?",
@@ -191,6 +212,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             seed: 1,
             view: View::Inside,
             hide: &[Panel::Scheme, Panel::Sliders],
+            more: false,
             text: None,
         },
     },
@@ -204,13 +226,14 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
         guesses: &["Hardly anything", "They become less certain", "There is no answer at all"],
         reveal: &[
             "Watch for the warning about numbers that are not finite. Then replace “exponent” by “mantissa” or “sign” in \
-             the plan: the same number of flipped bits, and a very different outcome.",
+             the plan, under “More”: the same number of flipped bits, and a very different outcome.",
         ],
         scene: Scene {
             plan: "bitflip:0.001,exponent@all",
             seed: 1,
             view: View::Operate,
             hide: &[Panel::Healing, Panel::Healed],
+            more: true,
             text: None,
         },
     },
@@ -218,7 +241,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
         title: "Can you trust one seed?",
         story: &[
             "All of this was one roll of the dice: the seed decides which random numbers replace the weights. Roll it a \
-             few times and evaluate again.",
+             few times, by “Break it again”, and evaluate again.",
         ],
         question: "How far will the damaged model's accuracy move from seed to seed?",
         guesses: &["Less than a point", "A few points", "More than ten points"],
@@ -226,7 +249,14 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             "That spread is why a claim here needs at least six seeds, and why the evidence says “undecided” below that. \
              With five pairs even a perfect result could be chance: an exact sign-flip test cannot go below 1 in 16.",
         ],
-        scene: Scene { plan: "kaiming@bottom:0.67", seed: 2, view: View::Operate, hide: &[Panel::Scheme], text: None },
+        scene: Scene {
+            plan: "kaiming@bottom:0.67",
+            seed: 2,
+            view: View::Operate,
+            hide: &[Panel::Scheme],
+            more: true,
+            text: None,
+        },
     },
 ];
 
@@ -265,6 +295,12 @@ mod tests {
         let scene = &LESSONS[1].scene;
         assert_eq!((state.plan.as_str(), state.seed, state.text.as_str()), (scene.plan, Seed(9), "mine"));
         assert_eq!((state.view, state.hide.len(), state.healing.steps), (View::Measure, 0, 7));
+        // A teacher opens or closes what the lesson leaves closed or opens.
+        let has_more = |hash| state_of_address(hash).0.more;
+        assert_eq!(
+            ["#lesson=2", "#lesson=2&more=1", "#lesson=4", "#lesson=4&more=0"].map(has_more),
+            [false, true, true, false]
+        );
         // What the page itself writes in a lesson is read as it is.
         let left = State { view: View::Model, hide: [].into(), ..LESSONS[2].state(3, &State::default()) };
         assert_eq!(state_of_address(&left.to_hash()), (left, vec![]));

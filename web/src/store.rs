@@ -5,6 +5,7 @@
 //! Nothing is asked that the current view does not show.
 
 mod asking;
+mod breaking;
 mod control;
 mod handle;
 mod healing;
@@ -18,6 +19,7 @@ mod sentences;
 mod start;
 mod steps;
 
+pub use breaking::{FIRST_HEALING, FIRST_PLAN, FIRST_SEED};
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};
 pub use on_show::Arrival;

@@ -106,6 +106,66 @@ impl Page {
         self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
     }
 
+    /// Takes a screen of this size, as a phone or as a computer has it.
+    pub async fn become_a_screen(&self, width: u64, height: u64) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Slows the page's own thread down so many times.
+    pub async fn become_slower(&self, times: u64) {
+        self.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": times })).await;
+    }
+
+    /// Waits until an element is there, and fails unless all of it is on the screen.
+    pub async fn is_in_sight(&self, id: &str) {
+        let css = selector(id);
+        self.wait_until("return document.querySelector(arguments[0])?.getBoundingClientRect().height > 0", &css).await;
+        let script =
+            "const { top, bottom, left, right } = document.querySelector(arguments[0]).getBoundingClientRect();
+            return top >= 0 && left >= 0 && bottom <= innerHeight + 0.5 && right <= innerWidth + 0.5 ? ''
+                : `${left},${top} to ${right},${bottom} on ${innerWidth} by ${innerHeight}, scrolled by ${scrollY}`";
+        let outside = self.client.execute(script, vec![json!(css)]).await.expect("the element is there");
+        if outside != json!("") {
+            self.save_screenshot("out-of-sight").await;
+            panic!("{id} is not in sight: {outside}");
+        }
+    }
+
+    /// Presses a button as soon as it can be, which has to be in sight.
+    pub async fn press_in_sight(&self, id: &str) {
+        self.wait_until("return document.querySelector(arguments[0])?.disabled === false", &selector(id)).await;
+        self.is_in_sight(id).await;
+        self.click_on(&selector(id)).await;
+    }
+
+    /// The class that one model names, once it has named one.
+    pub async fn label(&self, model: &str) -> String {
+        let card = format!("prediction-{model}");
+        let script = "return document.querySelector(`[data-testid=${arguments[0]}]`)?.dataset.label !== undefined";
+        self.wait_until(script, &card).await;
+        self.attribute(&card, "data-label").await.expect("it has answered")
+    }
+
+    /// Waits until a healing has come to its end, however busy the machine is.
+    pub async fn healing_has_ended(&self) {
+        loop {
+            let step = self.heal_step().await;
+            if self.attribute("heal", "data-state").await.as_deref() == Some("done") {
+                return;
+            }
+            // It goes on, or fails here.
+            let script = "const { state, step } = document.querySelector('[data-testid=heal]').dataset;
+                return state === 'done' || +step > +arguments[0]";
+            self.wait_until(script, &step.to_string()).await;
+        }
+    }
+
+    /// How far the page is scrolled down.
+    pub async fn scrolled(&self) -> u64 {
+        self.run("return Math.round(scrollY)").await.as_u64().expect("a whole number")
+    }
+
     /// Takes a screen of this width.
     pub async fn become_as_wide_as(&self, width: u64) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });

@@ -2,17 +2,21 @@
 
 use super::attention::AttentionPanel;
 use super::attribution::AttributionPanel;
-use super::damage_panel::DamagePanel;
+use super::damage_panel::{DamageControls, DamagePanel, NetworkPanel};
 use super::dialogue::Failures;
 use super::drift::DriftPanel;
+use super::editor::Editor;
 use super::evidence_view::EvidenceView;
 use super::files::refuse_other_drops;
 use super::heal_panel::HealPanel;
+use super::lead::{Lead, has_lead};
 use super::lesson_card::LessonCard;
+use super::main_line::Tale;
 use super::measure_view::MeasureView;
 use super::model_card::ModelCard;
 use super::model_status::ModelStatus;
 use super::model_view::ModelView;
+use super::more::More;
 use super::sentence::SentencePanel;
 use super::tensor_view::TensorPanel;
 use super::top_bar::{Tabs, TopBar};
@@ -69,10 +73,13 @@ pub fn App() -> impl IntoView {
 #[component]
 fn OperateView() -> impl IntoView {
     let store = Store::get();
+    Editor::provide();
+    let shows_lead = store.select(has_lead);
     let shows_healed = store.select(|state| !state.hides(Panel::Healed));
     let shows_healing = store.select(|state| !state.hides(Panel::Healing));
     view! {
         <div class="operate">
+            <Show when=move || shows_lead.get()><Lead /></Show>
             <SentencePanel />
             <section class="models" aria-label="What each model says">
                 <ModelCard model=Condition::Healthy />
@@ -80,11 +87,15 @@ fn OperateView() -> impl IntoView {
                 <Show when=move || shows_healed.get()>
                     <ModelCard model=Condition::Healed />
                 </Show>
+                <Tale />
             </section>
-            <DamagePanel />
-            <Show when=move || shows_healing.get()>
-                <HealPanel />
-            </Show>
+            <div class="table"><NetworkPanel /></div>
+            <More contents="exact damage, seed, settings and curves of the healing">
+                <div class="two">
+                    <DamageControls />
+                    <Show when=move || shows_healing.get()><HealPanel /></Show>
+                </div>
+            </More>
         </div>
     }
 }

@@ -2,6 +2,7 @@
 
 use super::damage_report::DamageReport;
 use super::editor::Editor;
+use super::more::More;
 use super::network::Network;
 use super::plan_field::PlanField;
 use super::scheme_choice::SchemeChoice;
@@ -9,48 +10,59 @@ use super::sliders::Sliders;
 use crate::state::{Panel, parse_seed};
 use crate::store::Store;
 use leptos::prelude::*;
-use shared::corruption::Scheme;
-use shared::random::Seed;
 
-/// At most six digits: easy to read out, and a million are enough to play with.
-const ROLLED_SEEDS: f64 = 1e6;
-
-/// The left half of the page.
+/// The network with the controls of its damage below, where there is room for one column.
 #[component]
 pub(super) fn DamagePanel() -> impl IntoView {
-    let store = Store::get();
-    // An empty plan has no scheme; the last one chosen comes back with the first click.
-    let scheme = RwSignal::new(Scheme::Kaiming);
-    Effect::new(move |_| {
-        let last = store.plan.with(|plan| {
-            plan.as_ref()?
-                .as_ref()
-                .ok()?
-                .groups
-                .last()
-                .filter(|group| !group.parts.is_empty())
-                .map(|group| group.scheme)
-        });
-        if let Some(last) = last {
-            scheme.set(last);
-        }
-    });
-    provide_context(Editor { store, scheme });
-    let shows = move |panel: Panel| Memo::new(move |_| store.state.with(|state| !state.hides(panel)));
-    let [network, sliders, scheme_panel, plan, seed] =
-        [Panel::Network, Panel::Sliders, Panel::Scheme, Panel::Plan, Panel::Seed].map(shows);
+    Editor::provide();
     view! {
-        <section class="table panel stack" aria-labelledby="table-title">
+        <div class="table stack">
+            <NetworkPanel />
+            <More contents="exact damage"><DamageControls /></More>
+        </div>
+    }
+}
+
+/// The drawing, what of it is broken, and the way back.
+#[component]
+pub(super) fn NetworkPanel() -> impl IntoView {
+    let store = Store::get();
+    let network = store.select(|state| !state.hides(Panel::Network));
+    let broken = Memo::new(move |_| store.broken_words());
+    let can_mend = Memo::new(move |_| store.state.with(|state| !state.plan.trim().is_empty()));
+    let words = move || match broken.get() {
+        Some(broken) => format!("Broken: {broken}"),
+        None if store.is_whole() => "Whole".to_owned(),
+        None => String::new(),
+    };
+    view! {
+        <section class="drawing panel stack" aria-labelledby="table-title">
             <div class="row apart">
-                <h2 id="table-title">"Damage"</h2>
-                <button
-                    type="button"
-                    class="compact"
-                    data-testid="clear"
-                    on:click=move |_| store.choose(|state| state.plan = String::new())
-                >"Clear"</button>
+                <h2 id="table-title">"The network"</h2>
+                <span class="chip" class:broken=move || broken.with(Option::is_some)>{words}</span>
+                <Show when=move || can_mend.get()>
+                    <button
+                        type="button"
+                        class="compact"
+                        data-testid="clear"
+                        on:click=move |_| store.make_whole()
+                    >"Make it whole"</button>
+                </Show>
             </div>
             <Show when=move || network.get()><Network /></Show>
+        </section>
+    }
+}
+
+/// The damage to the last digit.
+#[component]
+pub(super) fn DamageControls() -> impl IntoView {
+    let store = Store::get();
+    let shows = move |panel: Panel| Memo::new(move |_| store.state.with(|state| !state.hides(panel)));
+    let [sliders, scheme_panel, plan, seed] = [Panel::Sliders, Panel::Scheme, Panel::Plan, Panel::Seed].map(shows);
+    view! {
+        <section class="panel stack" aria-labelledby="damage-title">
+            <h2 id="damage-title">"Exact damage"</h2>
             <Show when=move || sliders.get()><Sliders /></Show>
             <Show when=move || scheme_panel.get()><SchemeChoice /></Show>
             <Show when=move || plan.get()><PlanField /></Show>
@@ -75,7 +87,7 @@ fn SeedField() -> impl IntoView {
     };
     let roll = move |_| {
         problem.set(None);
-        store.choose(|state| state.seed = Seed((js_sys::Math::random() * ROLLED_SEEDS) as u64));
+        store.roll_seed();
     };
     view! {
         <div class="row">

@@ -42,7 +42,7 @@ pub(super) fn DamageReport() -> impl IntoView {
 fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
     let count = |n: usize| Unit::Count.format(n as f64);
     let totals = damage.totals;
-    let sentence = if damage.plan.is_empty() { "Nothing is damaged.".to_owned() } else { damage.description.clone() };
+    let sentence = if damage.plan.is_empty() { "No value is changed.".to_owned() } else { damage.description.clone() };
     let warning = (totals.n_non_finite > 0).then(|| {
         view! {
             <span class="chip warn">{match totals.n_non_finite {
@@ -72,11 +72,13 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
     let n_tensors = damage.tensors.len();
     view! {
         <p>{sentence}</p>
-        <p class="damage-facts">
-            <span class="chip numbers">{format!("{} values changed", count(n_changed))}</span>
-            <span class="chip numbers">{format!("{} tensors", count(totals.n_tensors))}</span>
-            {warning}
-        </p>
+        {(!damage.plan.is_empty()).then(|| view! {
+            <p class="damage-facts">
+                <span class="chip numbers">{format!("{} values changed", count(n_changed))}</span>
+                <span class="chip numbers">{format!("{} tensors", count(totals.n_tensors))}</span>
+                {warning}
+            </p>
+        })}
         {(n_tensors > 0).then(|| view! {
             <details>
                 <summary>"Tensor by tensor"</summary>

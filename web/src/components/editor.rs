@@ -15,9 +15,26 @@ pub(super) struct Editor {
 }
 
 impl Editor {
-    /// The editor that the damage panel provides.
+    /// Hands an editor to all components below.
+    pub(super) fn provide() {
+        let store = Store::get();
+        // An empty plan has no scheme; the last one chosen comes back with the first click.
+        let scheme = RwSignal::new(Scheme::Kaiming);
+        Effect::new(move |_| {
+            let last = store.plan.with(|plan| {
+                let groups = &plan.as_ref()?.as_ref().ok()?.groups;
+                groups.last().filter(|group| !group.parts.is_empty()).map(|group| group.scheme)
+            });
+            if let Some(last) = last {
+                scheme.set(last);
+            }
+        });
+        provide_context(Self { store, scheme });
+    }
+
+    /// The editor that the view provides.
     pub(super) fn get() -> Self {
-        use_context().expect("the damage panel provides the editor")
+        use_context().expect("every view with the network provides the editor")
     }
 
     /// Reads the plan, changes it and writes it back. A plan that cannot be read is replaced.

@@ -2,13 +2,14 @@
 
 use super::figure_card::{FigureCard, Table};
 use super::files::{DropZone, chosen};
+use super::plain_words::in_plain_words;
 use crate::build::address_of;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
 use shared::Condition;
-use shared::claims::{ClaimsFile, Judgement, Run, judge};
+use shared::claims::{ClaimsFile, Run, judge};
 use shared::evidence::{
     Experiment, Piece, Results, Topic, differences_from_first, experiments, figures, largest, plans_caption,
     plans_table, runs_table, topics,
@@ -59,7 +60,8 @@ pub(super) fn EvidenceView() -> impl IntoView {
                 {format!(
                     "This page shows one seed at a time. Evidence needs many, and every run of bert-heal leaves a record. One \
                      rule decides what the records allow us to say: an exact sign-flip test over pairs of seeds, adjusted \
-                     for the number of claims (Holm), says worse or better; two one-sided tests against a margin say \
+                     for the number of claims (Holm), says worse or better (it asks how often chance alone, deciding for each \
+                     pair which of the two is ahead, gives a mean difference as large as the one found); two one-sided tests against a margin say \
                      equivalent; otherwise it is undecided, as it always is with fewer than {MIN_SEEDS_FOR_A_CLAIM} seeds."
                 )}
             </p>
@@ -183,8 +185,11 @@ fn experiment(experiment: Experiment, differences: &[String]) -> impl IntoView +
     };
     let superseded =
         common.superseded.clone().map(|superseded| view! { " "<span class="chip warn">{superseded}</span> });
-    let said = experiment.judgements.iter().map(Judgement::to_string);
-    let said = said.map(|words| view! { <li>{words}</li> }).collect_view();
+    let said = experiment.judgements.iter().map(|judgement| {
+        let plain = in_plain_words(judgement).map(|words| view! { <span class="plain-words">{words}</span> });
+        view! { <li>{judgement.to_string()}{plain}</li> }
+    });
+    let said = said.collect_view();
     let cards = figures(&experiment).into_iter().map(|figure| view! { <FigureCard figure=figure /> }).collect_view();
     view! {
         <section class="stack">

@@ -19,7 +19,9 @@ pub(super) fn HealCharts() -> impl IntoView {
     let has_steps = Memo::new(move |_| store.heal.with(|heal| heal.steps.iter().any(|step| step.step > 0)));
     // Drawn anew after a step, which takes longer than drawing does.
     let loss = move || store.heal.with(|heal| loss_chart(&heal.steps, heal.n_steps));
-    let accuracy = move || store.heal.with(|heal| accuracy_chart(&heal.steps, heal.n_steps));
+    let n_held_out =
+        move || store.loaded.with(|loaded| loaded.as_ref().and_then(|loaded| loaded.rows)).map(|rows| rows.n_held_out);
+    let accuracy = move || store.heal.with(|heal| accuracy_chart(&heal.steps, heal.n_steps, n_held_out()));
     let width = drawing_width().min(420.0);
     view! {
         <Show when=move || has_steps.get()>
@@ -89,9 +91,17 @@ fn loss_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
 }
 
-fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
+/// The accuracy on the same first held-out sentences all along: the last step's may be over all of them, which is another
+/// number and stands in words.
+fn accuracy_chart(steps: &[HealProgress], n_steps: usize, n_held_out: Option<usize>) -> (Chart, String) {
+    let n = steps.iter().find_map(|step| step.held_out).map(|held_out| held_out.n);
+    let rows = match (n, n_held_out) {
+        (Some(n), Some(all)) if n < all => format!("first {n} of {all} held-out sentences"),
+        (Some(n), _) => format!("{n} held-out sentences"),
+        (None, _) => "held-out sentences".to_owned(),
+    };
     let point = |step: &HealProgress| {
-        let held_out = step.held_out?;
+        let held_out = step.held_out.filter(|held_out| Some(held_out.n) == n)?;
         let interval = Some(Interval { low: held_out.low, high: held_out.high, level: 0.95 });
         Some(Point { x: step.step as f64, y: held_out.value, interval, n: Some(held_out.n as u64) })
     };
@@ -101,10 +111,9 @@ fn accuracy_chart(steps: &[HealProgress], n_steps: usize) -> (Chart, String) {
         let last = points.len() - 1;
         points[..last].iter_mut().for_each(|point| point.interval = None);
     }
-    let y = Axis::percent("held-out accuracy");
-    let series =
-        Series { label: "held-out accuracy".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
-    let description = ends("Held-out accuracy", &series, &y);
+    let y = Axis::percent(&format!("accuracy, {rows}"));
+    let series = Series { label: "accuracy".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
+    let description = ends(&format!("Accuracy on the {rows}"), &series, &y);
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
 }
 
@@ -134,7 +143,41 @@ fn ends(what: &str, series: &Series, y: &Axis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Accuracy, HealState};
     use wasm_bindgen_test::wasm_bindgen_test;
+
+    fn probed(step: usize, n: usize) -> HealProgress {
+        let held_out = Some(Accuracy { n, n_non_finite: 0, value: 0.5, low: 0.4, high: 0.6 });
+        HealProgress {
+            state: HealState::Running,
+            step,
+            n_steps: 40,
+            loss: None,
+            learning_rate: None,
+            gradient_norm: None,
+            train_accuracy: None,
+            step_secs: None,
+            held_out,
+            pinned: None,
+            moment: None,
+            n_trained: 1,
+            size_bytes: 1,
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn an_accuracy_on_all_sentences_is_no_point_of_the_curve_over_the_first_ones() {
+        let steps = [probed(0, 64), probed(10, 64), probed(40, 997)];
+        let (chart, description) = accuracy_chart(&steps, 40, Some(997));
+        let Chart::Lines(LineChart { y, series, .. }) = chart else { panic!("it is a curve") };
+        assert_eq!(series[0].points.iter().map(|point| point.n).collect::<Vec<_>>(), [Some(64); 2]);
+        assert_eq!(y.label, "accuracy, first 64 of 997 held-out sentences");
+        assert!(description.contains("the first 64 of 997"), "{description}");
+        // Where all are few they are looked at each time.
+        let (chart, _) = accuracy_chart(&[probed(0, 18), probed(40, 18)], 40, Some(18));
+        let Chart::Lines(LineChart { series, .. }) = chart else { panic!("it is a curve") };
+        assert_eq!(series[0].points.len(), 2);
+    }
 
     #[wasm_bindgen_test]
     fn long_curves_are_means_and_keep_their_last_step() {

@@ -1,6 +1,7 @@
 //! Healing under the visitor's hand.
 
 use super::heal_charts::{HealCharts, Watched};
+use super::main_line::KnownHealing;
 use super::time_lapse::TimeLapse;
 use crate::protocol::{HealState, SteerHealing};
 use crate::state::{BATCH_SIZES, LEARNING_RATES, STEPS, Trained, Word as _};
@@ -47,7 +48,7 @@ pub(super) fn HealPanel() -> impl IntoView {
             data-loss=move || store.heal.with(|heal| heal.last().and_then(|last| last.loss).map(|loss| loss.to_string()))
         >
             <div class="row apart">
-                <h2 id="heal-title">"Heal"</h2>
+                <h2 id="heal-title">"Healing, step by step"</h2>
                 <p class="small quiet numbers" data-testid="heal-words">{move || words(&store)}</p>
             </div>
             <p class="small quiet">{story}</p>
@@ -83,6 +84,7 @@ pub(super) fn HealPanel() -> impl IntoView {
                     on:click=move |_| store.steer_healing(SteerHealing::Reset)
                 >"Reset"</button>
             </div>
+            <div class="row small"><KnownHealing /></div>
             <p id="heal-obstacle" class="readout" data-testid="heal-obstacle">{move || obstacle.get()}</p>
             <Show when=move || store.is_healing.get()>
                 <progress
@@ -192,12 +194,9 @@ fn words(store: &Store) -> String {
             Some(n_workers) => format!(" by {n_workers} workers"),
         };
         let speed = last.step_secs.map_or(String::new(), |secs| format!(" · {secs:.2} s per step{by}"));
-        // At its end all held-out sentences were looked at, on the way the first ones only.
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
-        let accuracy = accuracy.map_or(String::new(), |held_out| {
-            format!(" · held-out accuracy {:.1} % on {}", 100.0 * held_out.value, held_out.rows())
-        });
+        let accuracy = accuracy.map_or(String::new(), |held_out| format!(" · {}", store.held_out_words(&held_out)));
         let state = match heal.phase {
             HealPhase::Idle => "",
             HealPhase::Running => "running",

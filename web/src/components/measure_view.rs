@@ -18,7 +18,8 @@ pub(super) fn MeasureView() -> impl IntoView {
     let story = move || match rows() {
         None if store.arrival() != Arrival::Here => store.arrival().words().to_owned(),
         Some(rows) => format!(
-            "{} labelled sentences that none of these models was trained on. Each of the three classifies all of them, on your machine.",
+            "{} labelled sentences that none of these models was trained on. Every model classifies all of them, on your machine; what \
+             is not broken or not healed yet is left out.",
             rows.n_held_out
         ),
         None => {

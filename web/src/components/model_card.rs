@@ -1,5 +1,6 @@
 //! One model's answer to the sentence.
 
+use super::main_line::{BreakIt, HealIt};
 use super::sign::{Sign, title};
 use crate::protocol::{Classification, HealedOrigin, ModelPrediction, is_same_damage};
 use crate::store::Store;
@@ -25,28 +26,45 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         })
     });
     let of = move |model: Condition| said.with(|said| prediction(said.as_ref().map(|(said, _)| said), model));
-    let answer = Memo::new(move |_| of(model));
+    // Without damage there is one model and one answer; a healed model that came along belongs to its own damage alone.
+    let is_on_show = Memo::new(move |_| match model {
+        Condition::Corrupted => !store.is_whole(),
+        Condition::Healed => {
+            store.is_healing.get()
+                || store.healed_on_show().is_some()
+                || said.with(|said| matches!(said, Some((_, false))))
+        }
+        _ => true,
+    });
+    let answer = Memo::new(move |_| of(model).filter(|_| is_on_show.get()));
     let differs = Memo::new(move |_| {
         let (healthy, own) = (of(Condition::Healthy), of(model));
         matches!((healthy, own), (Some(healthy), Some(own)) if healthy.label != own.label)
     });
+    let has_more = store.select(|state| state.more);
     let subtitle = move || match model {
-        Condition::Healthy | Condition::Control => "Fine-tuned, not damaged".to_owned(),
+        Condition::Healthy | Condition::Control => "as it was trained".to_owned(),
+        Condition::Corrupted => {
+            store.broken_words().map_or("the same model, broken".to_owned(), |words| format!("broken: {words}"))
+        }
+        Condition::Healed => healed_subtitle(&store),
+    };
+    let exact = move || match model {
+        Condition::Healthy | Condition::Control => String::new(),
         Condition::Corrupted => store.damage.with(|damage| match damage {
-            Some(damage) if damage.is_nothing() => "Nothing is damaged: it is the healthy model".to_owned(),
+            Some(damage) if damage.is_nothing() => "No value is changed".to_owned(),
             Some(damage) => format!("{} · seed {}", damage.plan, damage.seed.0),
             None => store.state.with(|state| match state.plan.trim() {
-                "" => "Nothing is damaged".to_owned(),
+                "" => "No value is changed".to_owned(),
                 plan => format!("{plan} · seed {}", state.seed.0),
             }),
         }),
-        Condition::Healed => healed_subtitle(&store),
+        Condition::Healed => healed_exactly(&store),
     };
     let is_other_damage = move || {
         model == Condition::Healed
             && !store.is_healing.get()
-            && store.healed.with(|healed| {
-                let Some(healed) = healed else { return false };
+            && store.healed_on_show().is_some_and(|healed| {
                 store.damage.with(|damage| {
                     damage.as_ref().is_some_and(|damage| healed.damage() != (damage.plan.as_str(), damage.seed))
                 })
@@ -59,8 +77,10 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
         let is_here = store.loaded.with(Option::is_some);
         let is_plan_wrong = || store.plan.with(|plan| matches!(plan, Some(Err(_))));
         let reason = match model {
-            Condition::Healed if is_here && store.healed.with(Option::is_none) => {
-                store.why_no_healing().unwrap_or("Not healed yet: press “Heal” below.")
+            Condition::Corrupted if store.is_whole() => "Nothing is broken yet.",
+            Condition::Healed if store.is_whole() && store.healed_on_show().is_none() => "Nothing to heal yet.",
+            Condition::Healed if is_here && store.healed_on_show().is_none() => {
+                store.why_no_healing().unwrap_or("Not healed yet.")
             }
             Condition::Corrupted if is_here && is_plan_wrong() => "The plan does not fit this model: correct it first.",
             _ => store.awaited(),
@@ -86,9 +106,10 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             data-label=data_label
             data-probability=data_probability
         >
-            <div>
+            <div class="head">
                 <h2><Sign model=model />{title(model)}</h2>
-                <p class="small quiet mono" translate="no">{subtitle}</p>
+                <p class="small quiet">{subtitle}</p>
+                <Show when=move || has_more.get()><p class="small quiet mono" translate="no">{exact}</p></Show>
             </div>
             {body}
             <Show when=is_precomputed>
@@ -97,14 +118,35 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             <Show when=is_other_damage>
                 <p class="notice">
                     "This model was healed from different damage than the one beside it has. "
-                    {move || store.why_no_healing().unwrap_or("Press “Heal” to heal the current damage.")}
+                    {move || store.why_no_healing().unwrap_or("“Heal it” heals the present damage.")}
                 </p>
             </Show>
+            <div class="acts stack">
+                {match model {
+                    Condition::Corrupted => view! { <BreakIt /> }.into_any(),
+                    Condition::Healed => view! { <HealIt /> }.into_any(),
+                    _ => ().into_any(),
+                }}
+            </div>
         </article>
     }
 }
 
 fn healed_subtitle(store: &Store) -> String {
+    let under_way = store.heal.with(|heal| {
+        heal.phase.is_under_way().then(|| match heal.step() {
+            0 => "still the broken model".to_owned(),
+            step => format!("learning: step {step} of {}", heal.n_steps),
+        })
+    });
+    under_way.unwrap_or_else(|| match store.healed_on_show() {
+        None => "broken, then trained again".to_owned(),
+        Some(HealedOrigin::Native { .. }) => "healed beforehand by bert-heal".to_owned(),
+        Some(HealedOrigin::Live { step, .. }) => format!("broken, then trained again for {step} steps"),
+    })
+}
+
+fn healed_exactly(store: &Store) -> String {
     // Of a healing under way it is the model at its step, whatever was healed before.
     let live = store.heal.with(|heal| {
         let (plan, seed) = heal.damage.as_ref().filter(|_| heal.phase.is_under_way())?;
@@ -113,10 +155,9 @@ fn healed_subtitle(store: &Store) -> String {
     if let Some(live) = live {
         return live;
     }
-    store.healed.with(|healed| match healed {
-        None => "Damaged, then fine-tuned again".to_owned(),
-        Some(HealedOrigin::Native { plan, seed }) => format!("{plan} · seed {} · healed by bert-heal", seed.0),
-        Some(HealedOrigin::Live { plan, seed, step, .. }) => format!("{plan} · seed {} · {step} steps here", seed.0),
+    store.healed_on_show().map_or(String::new(), |healed| match healed {
+        HealedOrigin::Native { plan, seed } => format!("{plan} · seed {} · healed by bert-heal", seed.0),
+        HealedOrigin::Live { plan, seed, step, .. } => format!("{plan} · seed {} · {step} steps here", seed.0),
     })
 }
 

@@ -79,13 +79,7 @@ fn ready(loaded: &Arc<Loaded>) -> String {
         ModelSource::Files { .. } => "from your files",
         ModelSource::Run { .. } => "from a run folder",
     };
-    format!(
-        "{}: {} layers with {} heads, {} million parameters, {source}. It runs on your machine; nothing is sent anywhere.",
-        model.name,
-        model.n_layers,
-        model.n_heads,
-        (model.n_parameters as f64 / 1e5).round() / 10.0,
-    )
+    format!("{}, {source}. It runs on your machine; nothing is sent anywhere.", model.name)
 }
 
 /// Bytes for people.

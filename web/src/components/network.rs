@@ -33,7 +33,9 @@ pub(super) fn Network() -> impl IntoView {
         let found = [(row, column), (row, 0)].into_iter().find_map(|(row, column)| {
             let selector = format!("[data-row=\"{row}\"][data-column=\"{column}\"]");
             let button = container.get_untracked()?.query_selector(&selector).ok()??;
-            Some(((row, column), button.dyn_into::<web_sys::HtmlElement>().ok()?))
+            let button = button.dyn_into::<web_sys::HtmlElement>().ok()?;
+            // On a small screen heads are not shown.
+            button.offset_parent().is_some().then_some(((row, column), button))
         });
         if let Some((place, button)) = found {
             focus.set(place);
@@ -49,8 +51,8 @@ pub(super) fn Network() -> impl IntoView {
             view! { <LayerPart layer_idx=layer_idx n_heads=anatomy.n_heads row=row focus=focus pointed=pointed /> }
         });
         Some(view! {
-            <PlainPart part=Part::Classifier name="Classifier" hint="chooses the class" row=0 focus=focus pointed=pointed />
-            <PlainPart part=Part::Pooler name="Pooler" hint="reads the first word piece" row=1 focus=focus pointed=pointed />
+            <PlainPart part=Part::Classifier name="Classifier" hint="names the class" row=0 focus=focus pointed=pointed />
+            <PlainPart part=Part::Pooler name="Pooler" hint="sums the sentence up" row=1 focus=focus pointed=pointed />
             {layers.collect_view()}
             <PlainPart
                 part=Part::Embeddings
@@ -62,9 +64,17 @@ pub(super) fn Network() -> impl IntoView {
             />
         })
     };
-    let readout = move || match pointed.get() {
-        None => "Point at a part to see its size, click it to damage or restore it.".to_owned(),
-        Some(cell) => describe(&store, cell),
+    let readout = move || {
+        match pointed.get() {
+        None => view! { "Point at a part, or press it: this line says what it does. A press breaks it, another one mends it." }
+            .into_any(),
+        Some(cell) => view! {
+            <strong>{cell.name()}</strong>
+            {format!(" {}. ", cell.purpose())}
+            <span class="numbers">{size(&store, cell)}</span>
+        }
+        .into_any(),
+    }
     };
     let pieces = move || store.said.with(|said| said.as_ref().map_or(String::new(), |said| said.tokens.join(" ")));
     let answer = move || {
@@ -95,18 +105,17 @@ pub(super) fn Network() -> impl IntoView {
             <span aria-hidden="true">"↑"</span>
             <code>{move || if pieces().is_empty() { "a sentence in word pieces".to_owned() } else { pieces() }}</code>
         </p>
-        <p class="readout">{readout}</p>
+        <p class="readout" data-testid="part-words" role="status">{readout}</p>
     }
 }
 
-/// How many numbers the part or component has, and how many of them changed.
-fn describe(store: &Store, cell: Cell) -> String {
-    let name = cell.name();
-    let Some(loaded) = store.loaded.get() else { return name };
+/// How many numbers the part or component has, and how many of them changed; nothing where that is not known.
+fn size(store: &Store, cell: Cell) -> String {
+    let Some(loaded) = store.loaded.get() else { return String::new() };
     let component = cell.component.map(super::network_part::word);
     let part_idx = loaded.model.parts.iter().position(|part| part.kind == cell.kind());
     let Some((part_idx, part)) = part_idx.map(|part_idx| (part_idx, &loaded.model.parts[part_idx])) else {
-        return name;
+        return String::new();
     };
     let is_head = matches!(cell.component, Some(crate::plan_edit::Component::Head(_)));
     let of_cell = |tensor_component: Option<&str>| match component.as_deref() {
@@ -118,7 +127,7 @@ fn describe(store: &Store, cell: Cell) -> String {
     let tensors: Vec<_> = part.tensors.iter().filter(|tensor| of_cell(tensor.component.as_deref())).collect();
     let n_values: usize = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
     if n_values == 0 {
-        return name;
+        return String::new();
     }
     let n_changed: usize = store.damage.with(|damage| {
         let Some(damage) = damage else { return 0 };
@@ -130,5 +139,6 @@ fn describe(store: &Store, cell: Cell) -> String {
     });
     let count = |n: usize| shared::figure::Unit::Count.format(n as f64);
     let share = 100.0 * n_changed as f64 / n_values as f64;
-    format!("{name}: {} values, {} changed ({share:.1} %)", count(n_values), count(n_changed))
+    let changed = if n_changed == 0 { "none".to_owned() } else { format!("{} ({share:.0} %)", count(n_changed)) };
+    format!("{} values, {changed} changed.", count(n_values))
 }

@@ -31,6 +31,30 @@ impl Cell {
         }
     }
 
+    /// What it does, for people who have not met one: a verb and the rest, without a full stop.
+    pub(super) fn purpose(self) -> &'static str {
+        match (self.part, self.component) {
+            (Part::Embeddings, None) => "is a table that turns each word piece into a list of numbers",
+            (Part::Layer(_), None) => {
+                "lets the word pieces look at one another (Q, K, V, Out), then works on each one alone (FFN)"
+            }
+            (Part::Pooler, None) => "takes the first piece's numbers as a summary of the sentence",
+            (Part::Classifier, None) => "turns the summary into a score for each class",
+            (_, Some(Component::Query)) => "(query) writes what each word piece looks for in the others",
+            (_, Some(Component::Key)) => "(key) writes what each word piece can be found by",
+            (_, Some(Component::Value)) => "(value) writes what a word piece hands over when it is found",
+            (_, Some(Component::Output)) => "(attention output) puts together what all heads have found",
+            (_, Some(Component::Head(_))) => {
+                "is one reader of several side by side, each of which looks at other words"
+            }
+            (_, Some(Component::FfnIn)) => "(feed-forward) spreads each word piece over more numbers, to weigh it up",
+            (_, Some(Component::FfnOut)) => "(feed-forward) folds what was weighed up into the piece's own numbers",
+            (_, Some(Component::LayerNorm)) => "(LayerNorm) keeps the numbers of every piece in a range that works",
+            (_, Some(Component::Weight)) => "are what its inputs are multiplied by",
+            (_, Some(Component::Bias)) => "are what is added to the products",
+        }
+    }
+
     /// The part as the worker names it.
     pub(super) fn kind(self) -> PartKind {
         match self.part {
@@ -137,6 +161,8 @@ fn CellButton(
             data-testid=cell.test_id()
             on:click=move |_| {
                 focus.set(place);
+                // A finger points by pressing.
+                pointed.set(Some(cell));
                 cell.toggle(editor);
             }
             on:focus=move |_| pointed.set(Some(cell))

@@ -62,8 +62,9 @@ pub(super) fn SentencePanel() -> impl IntoView {
                     type="button"
                     class="compact"
                     data-testid="classify"
+                    title="Keeps it in the list under “Measure”"
                     on:click=move |_| submit()
-                >"Classify and remember"</button>
+                >"Keep sentence"</button>
             </div>
             <textarea
                 id="text"

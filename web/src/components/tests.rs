@@ -7,6 +7,7 @@ mod damage;
 mod files;
 mod healing;
 mod lesson;
+mod main_line;
 mod measure;
 mod sentence;
 mod words;

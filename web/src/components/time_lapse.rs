@@ -45,9 +45,8 @@ pub(super) fn TimeLapse() -> impl IntoView {
     let words = move || match now() {
         None => String::new(),
         Some(moment) => {
-            let accuracy = moment.held_out.map_or(String::new(), |held_out| {
-                format!(", held-out accuracy {:.1} % on {}", 100.0 * held_out.value, held_out.rows())
-            });
+            let accuracy =
+                moment.held_out.map_or(String::new(), |held_out| format!(", {}", store.held_out_words(&held_out)));
             let kept = if moment.is_saved { "" } else { "; kept only until this tab is closed" };
             format!("Step {} of {}{accuracy}{kept}", moment.step, moment.n_steps)
         }

@@ -1,7 +1,7 @@
 //! The name of the page, what is always at hand, and the tabs.
 
 use super::copy_link::CopyLink;
-use crate::lessons::LESSONS;
+use super::lead::{TourButton, has_lead};
 use crate::state::{Panel, State, Theme, View};
 use crate::store::Store;
 use leptos::prelude::*;
@@ -33,17 +33,8 @@ pub(super) fn TopBar() -> impl IntoView {
         Theme::Light => "Theme: light",
         Theme::Dark => "Theme: dark",
     };
-    let toggle_tour = move |_| {
-        let before = store.state.get_untracked();
-        store.choose(|state| {
-            *state = match before.lesson {
-                Some(_) => State { lesson: None, hide: std::collections::BTreeSet::new(), ..before },
-                None => LESSONS[0].state(1, &before),
-            };
-        });
-    };
-    let has_lesson = store.select(|state| state.lesson.is_some());
-    let shows_lessons = store.select(|state| !state.hides(Panel::Lessons));
+    // The lead has a larger one.
+    let has_lead = store.select(has_lead);
     view! {
         <header class="top">
             <div class="brand">
@@ -58,11 +49,7 @@ pub(super) fn TopBar() -> impl IntoView {
                 <p>"Break part of a language model, watch it fail, heal it: all in your browser."</p>
             </div>
             <div class="tools">
-                <Show when=move || shows_lessons.get()>
-                    <button type="button" class="compact" data-testid="tour" on:click=toggle_tour>
-                        {move || if has_lesson.get() { "End the tour" } else { "Take the tour" }}
-                    </button>
-                </Show>
+                <Show when=move || !has_lead.get()><TourButton class="compact" /></Show>
                 <CopyLink />
                 <button type="button" class="compact" on:click=next_theme>{theme_name}</button>
             </div>

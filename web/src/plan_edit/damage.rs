@@ -85,6 +85,53 @@ impl Damage {
         self.groups.last().is_some_and(|group| group.parts.contains_key(&part))
     }
 
+    /// The parts of which any step damages anything, each with whether one damages all of it.
+    #[must_use]
+    pub fn touched(&self) -> BTreeMap<Part, bool> {
+        let mut touched = BTreeMap::new();
+        for (part, coverage) in self.groups.iter().flat_map(|group| &group.parts) {
+            *touched.entry(*part).or_insert(false) |= *coverage == Coverage::Whole;
+        }
+        touched
+    }
+
+    /// What is damaged, for people who know no plans: “layers 0 and 2, parts of the classifier”. Nothing when nothing is.
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
+        let touched = self.touched();
+        let n_layers = self.anatomy.n_layers;
+        let describe = |whole: bool| {
+            let parts = touched.iter().filter(|(_, is_whole)| **is_whole == whole).map(|(part, _)| *part);
+            let (layers, others): (Vec<Part>, Vec<Part>) = parts.partition(|part| matches!(part, Part::Layer(_)));
+            let numbers: Vec<String> = layers
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Layer(layer_idx) => Some(layer_idx.to_string()),
+                    _ => None,
+                })
+                .collect();
+            let layers = match &numbers[..] {
+                [] => None,
+                [_] if n_layers == 1 => Some("its only layer".to_owned()),
+                all if all.len() == n_layers => Some(format!("all {n_layers} layers")),
+                [one] => Some(format!("layer {one}")),
+                [firsts @ .., last] => Some(format!("layers {} and {last}", firsts.join(", "))),
+            };
+            let others = others.into_iter().map(|part| match part {
+                Part::Embeddings => "the embeddings".to_owned(),
+                Part::Pooler => "the pooler".to_owned(),
+                _ => "the classifier".to_owned(),
+            });
+            layers.into_iter().chain(others).collect::<Vec<_>>().join(", ")
+        };
+        match (describe(true), describe(false)) {
+            (whole, parts) if whole.is_empty() && parts.is_empty() => None,
+            (whole, parts) if parts.is_empty() => Some(whole),
+            (whole, parts) if whole.is_empty() => Some(format!("parts of {parts}")),
+            (whole, parts) => Some(format!("{whole}, and parts of {parts}")),
+        }
+    }
+
     /// Damages the whole part, or nothing of it when all of it was damaged.
     pub fn toggle_part(&mut self, part: Part) {
         let is_whole = self.is_whole(part);

@@ -34,6 +34,23 @@ fn a_plan_that_is_read_and_written_touches_the_same_values() {
 }
 
 #[wasm_bindgen_test]
+fn a_damage_is_said_in_words() {
+    for (plan, words) in [
+        ("kaiming@bottom:1L", Some("layer 0")),
+        ("kaiming@layers:0.2", Some("layers 0 and 2")),
+        ("gaussian:0.1@all", Some("all 3 layers")),
+        ("kaiming@layers:0;zero:0.5@layers:1/attention", Some("layer 0, and parts of layer 1")),
+        ("zero:0.5@layers:1/attention;zero:1@layers:1", Some("layer 1")),
+        ("kaiming@embeddings,classifier", Some("the embeddings, the classifier")),
+        ("zero:0.1@pooler/bias", Some("parts of the pooler")),
+        ("kaiming@none", None),
+        ("", None),
+    ] {
+        assert_eq!(damage(plan).in_words().as_deref(), words, "{plan}");
+    }
+}
+
+#[wasm_bindgen_test]
 fn what_a_person_would_type_is_what_is_written() {
     for plan in
         ["kaiming@bottom:0.67", "kaiming@top:0.33", "kaiming@all", "zero:0.5@layers:1/attention", "kaiming@embeddings"]

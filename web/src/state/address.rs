@@ -42,6 +42,7 @@ impl State {
             view: reader.word::<View>("view").unwrap_or(default.view),
             lesson: reader.number("lesson", (1, N_LESSONS)),
             hide: reader.hidden(),
+            more: reader.number("more", (0, 1)) == Some(1),
             layer: reader.number("layer", (0, 999)).unwrap_or(0),
             head: reader.number("head", (0, 999)).unwrap_or(0),
             tensor: reader.name("tensor").unwrap_or_default(),
@@ -75,6 +76,7 @@ impl State {
         add("lesson", self.lesson.unwrap_or(0).to_string(), self.lesson.is_none());
         let hidden: Vec<&str> = self.hide.iter().map(|panel| panel.word()).collect();
         add("hide", hidden.join(","), hidden.is_empty());
+        add("more", "1".to_owned(), !self.more);
         add("layer", self.layer.to_string(), self.layer == default.layer);
         add("head", self.head.to_string(), self.head == default.head);
         add("tensor", self.tensor.clone(), self.tensor.is_empty());

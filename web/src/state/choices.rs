@@ -25,7 +25,7 @@ pub const N_LESSONS: usize = 8;
 /// Everything a link carries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// The corruption plan as it was typed.
+    /// The corruption plan as it was typed; empty for a whole model, which an address without a plan means.
     pub plan: String,
     /// The seed of the corruption.
     pub seed: Seed,
@@ -39,6 +39,8 @@ pub struct State {
     pub lesson: Option<usize>,
     /// What a teacher has taken off the page.
     pub hide: BTreeSet<Panel>,
+    /// Whether the exact controls of damage and healing are open.
+    pub more: bool,
     /// The encoder layer that is looked into, from 0; beyond the model's last one it means the last.
     pub layer: usize,
     /// The attention head that is looked into, from 0; beyond the last one it means the last.
@@ -75,13 +77,14 @@ impl Default for Healing {
 impl Default for State {
     fn default() -> Self {
         Self {
-            plan: "kaiming@bottom:0.67".to_owned(),
+            plan: String::new(),
             seed: Seed(1),
             text: "A warm, funny and quietly moving film.".to_owned(),
             bundle: String::new(),
             view: View::Operate,
             lesson: None,
             hide: BTreeSet::new(),
+            more: false,
             layer: 0,
             head: 0,
             tensor: String::new(),

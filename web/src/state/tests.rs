@@ -22,6 +22,7 @@ fn address_reads_back_every_field() {
         view: View::Inside,
         lesson: Some(3),
         hide: [Panel::Plan, Panel::Healing].into(),
+        more: true,
         layer: 2,
         head: 11,
         tensor: "bert.encoder.layer.0.attention.self.query.weight".to_owned(),
@@ -67,6 +68,13 @@ fn what_the_address_leaves_out_takes_its_default_and_unknown_fields_are_left_alo
         assert_eq!(State::from_hash(hash), (State::default(), vec![]), "{hash}");
     }
     assert_eq!(State::from_hash("#colour=red&seed=4").0, state(&State::default().plan, 4));
+}
+
+#[wasm_bindgen_test]
+fn an_address_without_a_plan_is_a_whole_model_and_the_page_always_writes_the_plan() {
+    assert_eq!(State::from_hash("#seed=7&text=mine").0.plan, "");
+    assert!(State::default().to_hash().starts_with("#plan=&seed=1&"));
+    assert_eq!(State::from_hash("#plan=kaiming@bottom:0.67").0.plan, "kaiming@bottom:0.67");
 }
 
 #[wasm_bindgen_test]
@@ -120,6 +128,7 @@ fn what_cannot_be_read_is_refused_with_a_sentence_and_takes_its_default() {
         ("#rate=NaN", "rate=“NaN” in the address is not a number"),
         ("#bundle=../../etc", "bundle=“../../etc” in the address is no name"),
         ("#tensor=a/b", "tensor=“a/b” in the address is no name"),
+        ("#more=yes", "more=“yes” in the address is not a number from 0 to 1"),
     ] {
         let (state, refusals) = State::from_hash(hash);
         assert!(refusals.len() == 1 && refusals[0].starts_with(start), "{hash}: {refusals:?}");

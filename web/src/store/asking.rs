@@ -1,6 +1,6 @@
 //! The damage, what the models say, and what goes on inside them: asked for when the visitor looks at it.
 
-use super::handle::{MODELS, Store};
+use super::handle::Store;
 use super::newest::Lane;
 use crate::protocol::{
     Attribute, Classify, Corrupt, DriftSource, Evaluate, Fingerprint, MeasureDrift, Stage, ViewAttention, ViewTensor,
@@ -89,12 +89,6 @@ impl Store {
         });
     }
 
-    /// The models that can be asked: the corrupted one from its first damage on, which may be none.
-    fn models(&self) -> Vec<Condition> {
-        let is_made = self.damage.with_untracked(Option::is_some);
-        MODELS.into_iter().filter(|model| is_made || *model != Condition::Corrupted).collect()
-    }
-
     /// Keeps the current sentence in the history.
     pub fn remember_sentence(&self) {
         let said = self.said.get_untracked();
@@ -147,7 +141,7 @@ impl Store {
             };
             let layer_idx = layer_idx.min(anatomy.n_layers.saturating_sub(1));
             let head_idx = Some(head_idx.min(anatomy.n_heads.saturating_sub(1)));
-            let request = ViewAttention { text, layer_idx, head_idx, models: MODELS.to_vec() };
+            let request = ViewAttention { text, layer_idx, head_idx, models: store.models_inside() };
             store.ask_latest(Lane::Attention, request, move |view| store.attention.set(Some(Arc::new(view))));
         });
         Effect::new(move |_| {
@@ -156,10 +150,12 @@ impl Store {
             if !is_inside.get() || text.trim().is_empty() {
                 return;
             }
-            let models = vec![Condition::Corrupted, Condition::Healed];
+            let mut models = store.models_inside();
+            // Drift is a distance from the healthy one.
+            models.retain(|model| *model != Condition::Healthy);
             let request = MeasureDrift { source: DriftSource::Text(text.clone()), models };
             store.ask_latest(Lane::Drift, request, move |view| store.drift.set(Some(Arc::new(view))));
-            let request = Attribute { text, target: None, models: MODELS.to_vec() };
+            let request = Attribute { text, target: None, models: store.models_inside() };
             store.ask_latest(Lane::Attribution, request, move |view| store.attribution.set(Some(Arc::new(view))));
         });
     }
@@ -187,7 +183,7 @@ impl Store {
 
     /// What weights are held against the healthy model's: the healed model's when the visitor asked for it.
     fn compared_model(&self) -> Condition {
-        let is_healed = self.compares_healed.get() && self.healed.with(Option::is_some);
+        let is_healed = self.compares_healed.get() && self.healed_on_show().is_some();
         if is_healed { Condition::Healed } else { Condition::Corrupted }
     }
 

@@ -5,8 +5,8 @@ use super::known_healing::{Heal, HealPhase};
 use super::newest::{Lane, Newest};
 use super::on_show::Arrival;
 use crate::protocol::{
-    Classification, HealProgress, HealSettings, HealState, HealedOrigin, ListMoments, Moment, Response, SelectMoment,
-    SteerHealing, is_same_damage,
+    Accuracy, Classification, HealProgress, HealSettings, HealState, HealedOrigin, ListMoments, Moment, Response,
+    SelectMoment, SteerHealing, is_same_damage,
 };
 use crate::state::Trained;
 use leptos::prelude::*;
@@ -66,9 +66,21 @@ impl Store {
         });
         match is_made {
             None => Some("The damage is being made…"),
-            Some(true) => Some("Nothing is damaged, so there is nothing to heal: damage a part of the network first."),
+            Some(true) => Some("Nothing is broken, so there is nothing to heal: break a part of the network first."),
             Some(false) => None,
         }
+    }
+
+    /// An accuracy with the sentences that it is over: while a healing goes on these are the first held-out ones only.
+    #[must_use]
+    pub fn held_out_words(&self, accuracy: &Accuracy) -> String {
+        let n_held_out = self.loaded.with(|loaded| loaded.as_ref()?.rows.map(|rows| rows.n_held_out));
+        let rows = match n_held_out {
+            Some(n_held_out) if accuracy.n < n_held_out => format!("the first {} of {n_held_out}", accuracy.rows()),
+            Some(_) => format!("all {}", accuracy.rows()),
+            None => accuracy.rows(),
+        };
+        format!("{:.1} % right on {rows} held-out sentences", 100.0 * accuracy.value)
     }
 
     /// Whether another damage was chosen while a healing goes on: it waits until that has ended.

@@ -17,33 +17,19 @@ use web_sys::File;
 /// Where the bundles lie, relative to the page.
 const BUNDLES: &str = "bundles";
 
-/// What the page takes over of a bundle that is opened.
-#[derive(Clone, Copy)]
-struct Taken {
-    /// The plan of its damage.
-    plan: bool,
-    /// The seed of its damage.
-    seed: bool,
-    /// Its first sentence.
-    text: bool,
-}
-
-impl Taken {
-    const ALL: Self = Self { plan: true, seed: true, text: true };
-    const NONE: Self = Self { plan: false, seed: false, text: false };
-
-    /// All but what the address says. A plan comes with its seed, and a lesson with both.
-    fn but_for(given: &Given) -> Self {
-        let plan = !given.has("plan") && !given.has("lesson");
-        Self { plan, seed: plan && !given.has("seed"), text: !given.has("text") }
-    }
+/// Whether a bundle that is opened brings its first sentence.
+#[derive(Clone, Copy, PartialEq)]
+enum Text {
+    OfBundle,
+    Kept,
 }
 
 impl Store {
     /// Opens the bundle that the address names, or the page's first.
     pub(super) fn open_first_bundle(&self) {
         let store = *self;
-        let taken = Taken::but_for(&Given::by_hash(&location_hash().unwrap_or_default()));
+        let is_given = Given::by_hash(&location_hash().unwrap_or_default()).has("text");
+        let text = if is_given { Text::Kept } else { Text::OfBundle };
         leptos::task::spawn_local(async move {
             let url = format!("{BUNDLES}/index.json");
             let index = match fetch::bytes(&address_of(&url)).await {
@@ -55,7 +41,7 @@ impl Store {
             match index {
                 Ok(index) => {
                     store.bundles.set(index.bundles);
-                    store.open_bundle(taken).await;
+                    store.open_bundle(text).await;
                 }
                 Err(reason) => {
                     store.is_opening.set(false);
@@ -65,16 +51,19 @@ impl Store {
         });
     }
 
-    /// Opens another of the page's bundles.
+    /// Opens another of the page's bundles, whole: a plan need not fit it.
     pub fn switch_bundle(&self, name: &str) {
         let store = *self;
-        self.choose(|state| name.clone_into(&mut state.bundle));
+        self.choose(|state| {
+            name.clone_into(&mut state.bundle);
+            state.plan.clear();
+        });
         self.preview.set(None);
         self.is_opening.set(true);
-        leptos::task::spawn_local(async move { store.open_bundle(Taken { text: false, ..Taken::ALL }).await });
+        leptos::task::spawn_local(async move { store.open_bundle(Text::Kept).await });
     }
 
-    async fn open_bundle(&self, taken: Taken) {
+    async fn open_bundle(&self, text: Text) {
         let wanted = self.state.with_untracked(|state| state.bundle.clone());
         let bundles = self.bundles.get_untracked();
         let entry = bundles.iter().find(|entry| entry.name == wanted).or(bundles.first());
@@ -93,7 +82,7 @@ impl Store {
         let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(manifest) = &manifest {
             match Preview::read(&entry.name, manifest.as_bytes()) {
-                Ok(preview) => self.show_preview(preview, taken),
+                Ok(preview) => self.show_preview(preview, text),
                 Err(reason) => self.fail(Failure::Transfer { file, reason }),
             }
         }
@@ -101,20 +90,13 @@ impl Store {
         self.load(turn, Load::Bundle { url, manifest }, &[]);
     }
 
-    fn show_preview(&self, preview: Preview, taken: Taken) {
-        let (plan, seed) = preview.damage.clone().unzip();
+    fn show_preview(&self, preview: Preview, text: Text) {
         let first = preview.samples.first().map(|sample| sample.text.clone());
         let is_untouched = self
             .state
             .with_untracked(|state| state.text == State::default().text && preview.sample(&state.text).is_none());
-        let (plan, seed) = (plan.filter(|_| taken.plan), seed.filter(|_| taken.seed));
-        let text = first.filter(|_| taken.text && is_untouched);
-        if plan.is_some() || seed.is_some() || text.is_some() {
-            self.state.update(|state| {
-                state.plan = plan.unwrap_or_else(|| std::mem::take(&mut state.plan));
-                state.seed = seed.unwrap_or(state.seed);
-                state.text = text.unwrap_or_else(|| std::mem::take(&mut state.text));
-            });
+        if let Some(first) = first.filter(|_| text == Text::OfBundle && is_untouched) {
+            self.state.update(|state| state.text = first);
         }
         self.preview.set(Some(Arc::new(preview)));
     }
@@ -219,7 +201,7 @@ impl Store {
         self.is_opening.set(true);
         self.bridge.with_value(crate::bridge::Bridge::restart);
         let store = *self;
-        leptos::task::spawn_local(async move { store.open_bundle(Taken::NONE).await });
+        leptos::task::spawn_local(async move { store.open_bundle(Text::Kept).await });
     }
 
     /// Looks up what is kept in the browser.

@@ -97,7 +97,7 @@ fn seeds_text(page: &Mounted) -> String {
 #[wasm_bindgen_test]
 async fn a_component_is_damaged_alone_and_a_second_click_restores_it() {
     let page = mounted(|| view! { <DamagePanel /> }).await;
-    page.press_button("Clear").await;
+    page.press_button("Make it whole").await;
     assert_eq!(page.plan(), "");
     let query = "[data-testid=\"component-2-attention.query\"]";
     let pressed = |selector: &str| page.attribute(selector, "aria-pressed").unwrap();
@@ -115,7 +115,7 @@ async fn a_component_is_damaged_alone_and_a_second_click_restores_it() {
 async fn a_cleared_plan_comes_back_with_the_scheme_that_was_chosen_last() {
     let page = mounted(|| view! { <DamagePanel /> }).await;
     page.enter(&test_id("plan"), "signflip:0.25@top:1L").await;
-    page.press_button("Clear").await;
+    page.press_button("Make it whole").await;
     assert_eq!(page.value(&test_id("scheme")), Scheme::SignFlip { fraction: 0.25 }.keyword());
     page.click(&test_id("layer-1")).await;
     assert_eq!(page.plan(), "signflip:0.25@layers:1");

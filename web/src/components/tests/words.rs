@@ -90,14 +90,16 @@ fn cards_and_healing() -> impl IntoView {
 }
 
 #[wasm_bindgen_test]
-async fn without_damage_the_corrupted_model_is_the_healthy_one_and_healing_says_why_it_waits() {
+async fn without_damage_there_is_one_model_and_healing_says_why_it_waits() {
     let page = mounted(cards_and_healing).await;
     page.model_arrives().await;
     page.click(&test_id("clear")).await;
     let asked = asked!(page, Corrupt).pop().unwrap();
     assert_eq!(asked.1.plan, "");
     page.answer(&asked, &Corrupted { totals: Totals::default(), tensors: Vec::new(), ..corrupted("", 0) }).await;
-    assert!(card(&page, "corrupted").contains("Nothing is damaged"), "{}", card(&page, "corrupted"));
+    assert!(card(&page, "corrupted").contains("Nothing is broken yet."), "{}", card(&page, "corrupted"));
+    assert!(card(&page, "healed").contains("Nothing to heal yet."), "{}", card(&page, "healed"));
+    assert_eq!(asked!(page, Classify).pop().map(|(_, asked)| asked.models), Some(vec![Condition::Healthy]));
     assert!(page.text(&test_id("heal-obstacle")).contains("nothing to heal"));
     assert!(page.find(&test_id("heal-start")).has_attribute("disabled"));
     // A plan that cannot be used is another reason.
@@ -110,10 +112,11 @@ async fn a_healing_is_called_by_its_own_damage_and_a_change_waits_until_it_has_e
     let page = mounted(cards_and_healing).await;
     page.model_arrives().await;
     page.store.healed.set(Some(HealedOrigin::Native { plan: "kaiming@all".to_owned(), seed: Seed(1) }));
+    page.store.choose(|state| state.more = true);
     page.settled().await;
-    assert!(
-        card(&page, "healed").contains("healed by bert-heal") && card(&page, "healed").contains("different damage")
-    );
+    // A healed model that came along belongs to its own damage.
+    assert!(card(&page, "healed").contains("Not healed yet."), "{}", card(&page, "healed"));
+    assert!(!card(&page, "healed").contains("healed by bert-heal"), "{}", card(&page, "healed"));
     page.click(&test_id("heal-start")).await;
     let healing = asked!(page, Heal).remove(0);
     page.progress(&healing, &told(3, HealState::Running)).await;

@@ -1,0 +1,54 @@
+//! What a judgement says, for people who know no p-values.
+
+use shared::claims::{Judgement, Outcome};
+
+/// One sentence beside a judgement; none where nothing was compared.
+pub(super) fn in_plain_words(judgement: &Judgement) -> Option<String> {
+    if judgement.n_pairs == 0 {
+        return None;
+    }
+    let chance = chance(judgement.adjusted_p);
+    Some(match judgement.outcome {
+        Outcome::Worse | Outcome::Better => format!(
+            "In plain words: if there were no difference, chance alone would show one as clear as this {chance}; that is \
+             rare enough to believe it."
+        ),
+        Outcome::Equivalent => format!(
+            "In plain words: whatever difference there is, it is most likely smaller than {} points, which counts as none.",
+            judgement.margin_points
+        ),
+        _ => format!(
+            "In plain words: if there were no difference, chance alone would show one like this {chance}; that is too often \
+             to say anything."
+        ),
+    })
+}
+
+/// How often a thing of this probability happens.
+fn chance(p: f64) -> String {
+    match 100.0 * p {
+        percent if percent >= 99.5 => "practically always".to_owned(),
+        percent if percent >= 1.5 => format!("about {percent:.0} times in 100"),
+        percent if percent >= 0.1 => format!("about {:.0} times in 1,000", 10.0 * percent),
+        _ => "less than once in 1,000 times".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn a_probability_is_a_count_of_times() {
+        for (p, words) in [
+            (1.0, "practically always"),
+            (0.031, "about 3 times in 100"),
+            (0.0104, "about 10 times in 1,000"),
+            (0.0049, "about 5 times in 1,000"),
+            (0.0001, "less than once in 1,000 times"),
+        ] {
+            assert_eq!(chance(p), words);
+        }
+    }
+}
