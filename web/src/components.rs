@@ -29,6 +29,7 @@ mod model_view;
 mod network;
 mod network_part;
 mod plan_field;
+mod runs_panel;
 mod scheme_choice;
 mod sentence;
 mod sign;

@@ -8,6 +8,7 @@ mod files;
 mod healing;
 mod lesson;
 mod measure;
+mod runs;
 mod sentence;
 mod words;
 

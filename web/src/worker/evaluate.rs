@@ -109,20 +109,6 @@ fn verdict(
     (right.len() < conditions.len()).then(|| RowVerdict { row_idx, text: text.to_owned(), label, predicted, only })
 }
 
-/// The share of `examples` that a model gets right, giving way after every batch.
-///
-/// # Errors
-/// [`Interruption::Cancelled`] when the task is no longer wanted.
-pub(super) async fn measure(
-    task: &Pending,
-    model: &Model,
-    examples: &[EncodedExample],
-    pad_token_id: u32,
-) -> Result<Option<Accuracy>, Interruption> {
-    let outputs = logits(task, model, examples, pad_token_id, |_| {}).await?;
-    Ok(accuracy_of(outputs.iter().map(|output| output.logits.as_slice()), examples))
-}
-
 /// The share of `examples` that were given their class.
 pub(super) fn accuracy_of<'a>(
     logits: impl Iterator<Item = &'a [f32]>,

@@ -1,11 +1,12 @@
 //! Healing, live: the native program's own training step, one at a time, with room between steps for everything else.
 
 use super::browser::{self, Waker};
-use super::evaluate::{accuracy_of, measure};
+use super::evaluate::accuracy_of;
 use super::inspect::{classify_by, logits};
 use super::known_control::Budget;
 use super::live_healing::Healing;
 use super::moments;
+use super::record;
 use super::rows::Rows;
 use super::session::{Healed, Model, Session};
 use super::summary::healing_bytes;
@@ -20,7 +21,7 @@ use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
 use shared::model::{Module, ParameterPath, TextClassifier};
 use shared::nn::Kernels;
-use shared::training::{FineTuning, StepReport, TrainingArgs, TrainingSeeds};
+use shared::training::{FineTuning, StepReport, TrainingSeeds};
 use wasm_bindgen_futures::spawn_local;
 
 /// What may be set; wider ranges only cost memory or time, or cannot learn.
@@ -75,6 +76,9 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     // Milliseconds tell healings of one browser apart, and sort them.
     let name = format!("{:.0}", js_sys::Date::now());
     let (plan, seed) = (damage.plan.clone(), damage.seed);
+    let draft = record::draft(session, damaged, &rows, &settings)?;
+    let run = draft.run_id();
+    session.run = Some(Box::new(draft));
     session.budget = Some(Budget { name: name.clone(), settings: settings.clone(), trained, rows });
     // One at a time: together they may need more memory than there is.
     session.control_run = None;
@@ -86,6 +90,7 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
         waker: Waker::default(),
         fine_tuning,
         name,
+        run,
         plan,
         seed,
         settings,
@@ -107,13 +112,7 @@ pub(super) fn fine_tuning(
     let examples = session.train_examples(rows)?;
     let mut parameters = model.parameters.fork().map_err(|e| computation(&e))?;
     parameters.freeze(|path| !trained.contains(&path)).map_err(|e| computation(&e))?;
-    let args = TrainingArgs {
-        learning_rate: settings.learning_rate,
-        batch_size: settings.batch_size.min(examples.len()),
-        max_steps: Some(settings.n_steps),
-        max_length: session.summary.max_length,
-        ..TrainingArgs::default()
-    };
+    let args = record::training_args(session, settings, examples.len());
     let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
     let kernels = Kernels::for_device(&Device::Cpu);
     FineTuning::new(&session.config, parameters, examples, &args, seeds, kernels, &Device::Cpu)
@@ -230,8 +229,12 @@ fn with_healing<T>(
 fn step(session: &mut Session) -> Result<(StepReport, f64), Failure> {
     let healing = session.healing.as_mut().ok_or(Failure::NoHealing)?;
     let started_ms = browser::now_ms();
-    let report = healing.fine_tuning.step().map_err(diverged)?;
+    let report = healing.fine_tuning.step();
     let secs = (browser::now_ms() - started_ms) / 1e3;
+    if let Some(run) = &mut session.run {
+        run.hear(&report, secs);
+    }
+    let report = report.map_err(diverged)?;
     healing.step_secs.push(secs);
     healing.last_loss = Some(report.loss);
     Ok((report, secs))
@@ -329,25 +332,21 @@ async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary,
         let mut parameters = healing.fine_tuning.into_parameters();
         parameters.freeze(|_| true).map_err(|e| computation(&e))?;
         let (plan, seed) = (healing.plan, healing.seed);
+        let history = session.history_after(&plan, seed, &healing.run, step);
         let origin = HealedOrigin::Live { plan, seed, healing: healing.name, step };
-        session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
+        let model = Model::new(&session.config, parameters)?;
+        if let Some(run) = &mut session.run {
+            run.end(&model);
+        }
+        let history = Some(history);
+        session.healed = Some(Healed { origin, history, model });
         Ok((summary, unkept))
     })?;
     if let Some((moment, weights)) = unkept {
         summary.moment = Some(moments::keep(task.context(), moment, weights).await);
     }
     if summary.step == summary.n_steps {
-        let asked = task.context().with_session(|session| {
-            let examples = session.rows.as_ref().map(|rows| session.held_out_examples(rows)).transpose()?;
-            Ok(session
-                .healed
-                .clone()
-                .zip(examples)
-                .map(|(healed, rows)| (healed.model, rows, session.config.pad_token_id)))
-        })?;
-        if let Some((model, examples, pad)) = asked {
-            summary.held_out = measure(task, &model, &examples, pad).await?;
-        }
+        summary.held_out = record::accuracy_of_healed(task).await?;
     }
     Ok(summary)
 }

@@ -4,6 +4,7 @@ use super::browser::Waker;
 use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, HealSettings, HealState, Moment, MomentId, RequestId};
 use shared::Parameters;
+use shared::model::RunId;
 use shared::random::Seed;
 use shared::training::{FineTuning, StatePart};
 
@@ -22,6 +23,8 @@ pub(super) struct Healing {
     pub(super) settings: HealSettings,
     /// Names it among the moments.
     pub(super) name: String,
+    /// The run that it is.
+    pub(super) run: RunId,
     pub(super) plan: String,
     pub(super) seed: Seed,
     pub(super) n_trained: usize,
@@ -50,6 +53,7 @@ impl Healing {
             held_out,
             kept_at_ms: js_sys::Date::now(),
             size_bytes: weights.len() as u64,
+            run: Some(self.run.clone()),
             is_saved: false,
         };
         Ok((moment, weights))
