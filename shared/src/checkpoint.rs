@@ -21,7 +21,7 @@ pub use load::{Checkpoint, WeightFiles};
 pub use names::NameMatch;
 pub use overlay::overlay_weights;
 pub(crate) use save::{LazyTensor, Values, safetensors_file};
-pub use save::{save_weights, save_weights_with_history};
+pub use save::{save_weights, save_weights_with_history, write_weights};
 pub use weight_file::{ReadAt, WeightFile};
 
 /// Tokenizer files that travel with a checkpoint, where they exist.

@@ -30,7 +30,7 @@ pub use columns::{ColumnChoice, Columns, IsPair, RowText};
 pub use csv::read_csv;
 pub use delimiter::Delimiter;
 pub use error::{BadRow, BadRowReason, DatasetError, Place};
-pub use example::{Example, Split};
+pub use example::{Example, Split, content_hash};
 pub use format::{
     Endings, FileFormat, FileKind, Format, FormatEntry, Packing, ReadBytes, Reader, endings, unpacked_endings,
 };
@@ -199,7 +199,7 @@ impl Dataset {
     /// class names are left out: they change no result.
     #[must_use]
     pub fn content_hash(&self) -> String {
-        example::content_hash(Split::ALL.into_iter().map(|split| (split.name(), self.split(split))))
+        content_hash(Split::ALL.into_iter().map(|split| (split.name(), self.split(split))))
     }
 }
 

@@ -22,14 +22,16 @@
 //! 15. [`checkpoint`]: Hugging Face's files as bytes.
 //! 16. [`training`]: fine-tuning as a sequence of steps, and its state.
 //! 17. [`record`]: what a run was asked and what came of it.
-//! 18. [`bundle`]: a model for the page, as files.
-//! 19. [`claims`]: what a set of runs allows to be said.
-//! 20. [`figure`]: charts and tables as data.
-//! 21. [`evidence`]: many runs put together, in figures and tables.
+//! 18. [`card`]: the model card of a checkpoint.
+//! 19. [`bundle`]: a model for the page, as files.
+//! 20. [`claims`]: what a set of runs allows to be said.
+//! 21. [`figure`]: charts and tables as data.
+//! 22. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod bundle;
+pub mod card;
 pub mod checkpoint;
 pub mod claims;
 mod condition;

@@ -12,6 +12,7 @@ mod open;
 mod word_pieces;
 #[cfg(not(target_arch = "wasm32"))]
 mod write;
+mod written_config;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use shared::card::{MadeBy, card};
 use shared::checkpoint::{HISTORY_KEY, History};
 use shared::model::{ModelConfig, shape_config};
 use shared::record::Protocol;
-use trainer::card::{MadeBy, card};
 
 use crate::bert_heal;
 use crate::fixture::{copy_of_model, dataset, edit_json, read_json, refused, run_words, text, tiny_model};

@@ -24,7 +24,6 @@
 //! - [`open_model`]: config, tokenizer and weights, wherever the model's name leads
 //!
 //! A run and what came of it
-//! - [`card`]: the model card of a checkpoint
 //! - [`run_dir`]: what a run leaves on disk
 //! - [`runner`]: a run: fine-tune, corrupt, fine-tune again, judge
 //! - [`sweep`]: many runs, on one machine or many
@@ -37,7 +36,6 @@
 #![warn(clippy::print_stderr)] // `say!` instead, which goes on without a terminal
 
 mod atomic;
-pub mod card;
 pub mod commands;
 pub mod dataset_request;
 pub mod device;

@@ -23,16 +23,15 @@ pub use cell::{CellOutcome, UndamagedModel, UndamagedOutcome, cell, undamaged_mo
 pub use dump::BatchDump;
 pub use fine_tune::{Outcome, fine_tune};
 pub use judge::{Judged, predictions_of};
-pub use parts::corruption_summary;
 pub use prepare::{Encoded, Models, Prepared, RunRequest, checkpoint_files, encode};
 pub use text_length::{DEFAULT_MAX_LENGTH, cuts_in_words, max_length};
 
 use crate::atomic;
-use crate::card::{CARD, MadeBy, card};
 use crate::environment::command;
 use crate::interrupt::Interrupt;
 use crate::run_dir::{self, RunDir, predictions};
 use crate::say;
+use shared::card::{CARD, MadeBy, card};
 
 /// Carries the run out in its folder, and returns its record. A run that is already finished returns the record it has.
 ///

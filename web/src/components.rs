@@ -33,6 +33,7 @@ mod network;
 mod network_part;
 mod plain_words;
 mod plan_field;
+mod runs_panel;
 mod scheme_choice;
 mod sentence;
 mod sign;

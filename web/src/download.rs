@@ -55,6 +55,11 @@ fn paint(image: &HtmlImageElement, name: String, width: f64, height: f64) -> Res
 }
 
 fn save(name: &str, url: &ObjectUrl) {
+    save_url(name, url);
+}
+
+/// Saves what is at a `blob:` address.
+pub fn save_url(name: &str, url: &str) {
     let Ok(link) = document().create_element("a") else { return };
     let link: HtmlAnchorElement = link.unchecked_into();
     link.set_href(url);

@@ -17,6 +17,7 @@
 //! - [`download`]: files that the page hands to its visitor
 //! - [`state`]: what the visitor chose, and the address that says so
 //! - [`history`]: the sentences that were tried
+//! - [`runs`]: the healings of the page as runs
 //! - [`import`]: sentences from a file, which join them
 //! - [`lessons`]: the guided tour
 //! - [`plan_edit`]: a plan as something that can be clicked
@@ -40,6 +41,7 @@ pub mod import;
 pub mod lessons;
 pub mod plan_edit;
 pub mod protocol;
+pub mod runs;
 pub mod state;
 pub mod store;
 pub mod translation;

@@ -23,6 +23,7 @@ mod inspection;
 mod message;
 mod model;
 mod request;
+mod runs;
 
 pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles, is_same_damage};
 pub use evaluation::{
@@ -43,6 +44,7 @@ pub use request::{
     LookUpStorage, MakeControl, MeasureDrift, Request, RequestId, SelectMoment, SteerHealing, ViewAttention,
     ViewTensor,
 };
+pub use runs::{ExportHealed, Exported, RecordRun, Recorded};
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod context;
 mod control;
 mod damage;
 mod evaluate;
+mod export;
 mod healing;
 mod inspect;
 mod known_control;
@@ -22,13 +23,17 @@ mod live_healing;
 mod load;
 mod model;
 mod moments;
+mod origin;
+mod record;
 mod rows;
+mod run_draft;
 mod session;
 mod summary;
 mod task;
 mod team;
 #[cfg(test)]
 mod tests;
+mod zip_blob;
 
 use crate::bridge::Port;
 use crate::failure::Failure;
@@ -162,6 +167,11 @@ impl Worker {
             Any::Evaluate(request) => evaluate::start(Task::new(&self.context, id, &request), &request.models),
             Any::Heal(settings) => healing::start(Task::new(&self.context, id, &settings), settings),
             Any::MakeControl(request) => control::start(Task::new(&self.context, id, &request)),
+            Any::RecordRun(request) => record::start(Task::new(&self.context, id, &request)),
+            Any::ExportHealed(request) => {
+                let task = Task::new(&self.context, id, &request);
+                task.finish(export::export(&task).await);
+            }
             Any::ListMoments(request) => {
                 Task::new(&self.context, id, &request).finish(Ok(moments::list(&self.context).await));
             }

@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::io::Write;
 
 use candle_core::{DType, Tensor};
+use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, View};
 
 use crate::error::{CheckpointError, Error, Result};
@@ -34,11 +36,62 @@ pub fn save_weights_with_history(parameters: &Parameters, history: &History) -> 
             Ok((path.name(parameters.architecture()), lazy))
         })
         .collect::<Result<Vec<_>>>()?;
+    safetensors_file(tensors, &metadata_of(history))
+}
+
+/// The bytes of [`save_weights_with_history`], written piece by piece where there is no room for all of them at once: no
+/// more than [`PIECE`] values are held beside the parameters.
+///
+/// # Errors
+/// As [`save_weights`], and when `out` does not take them.
+pub fn write_weights(parameters: &Parameters, history: &History, out: &mut impl Write) -> Result<()> {
+    let mut named = parameters
+        .paths()
+        .map(|path| Ok((path.name(parameters.architecture()), parameters.get_detached(path)?)))
+        .collect::<Result<Vec<_>>>()?;
+    // As the crate orders tensors of one number format.
+    named.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut end = 0;
+    let info = |(name, tensor): &(String, Tensor)| {
+        let start = end;
+        end += size_of::<f32>() * tensor.elem_count();
+        let info = TensorInfo { dtype: Dtype::F32, shape: tensor.dims().to_vec(), data_offsets: (start, end) };
+        (name.clone(), info)
+    };
+    let infos = named.iter().map(info).collect();
+    let metadata = metadata_of(history);
+    let unordered = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let header = Metadata::new(Some(unordered), infos).map_err(|e| unwritable(&e))?;
+    let mut header = serde_json::to_vec(&header).map_err(|e| unwritable(&e))?;
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    let mut bytes = [&(header.len() as u64).to_le_bytes()[..], &header].concat();
+    if metadata.len() > 1 {
+        sort_metadata(&mut bytes, &metadata)?;
+    }
+    out.write_all(&bytes).map_err(|e| unwritable(&e))?;
+    for (_, tensor) in &named {
+        let flat = tensor.flatten_all()?;
+        for start in (0..flat.elem_count()).step_by(PIECE) {
+            let piece = flat.narrow(0, start, PIECE.min(flat.elem_count() - start))?;
+            out.write_all(&to_bytes(&piece.to_dtype(DType::F32)?.to_vec1::<f32>()?)).map_err(|e| unwritable(&e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Values that are written at a time: a megabyte.
+const PIECE: usize = 1 << 18;
+
+fn metadata_of(history: &History) -> BTreeMap<&'static str, String> {
     let mut metadata = BTreeMap::from([("format", "pt".to_owned())]);
     if !history.is_empty() {
         metadata.insert(HISTORY_KEY, history.to_json().to_string());
     }
-    safetensors_file(tensors, &metadata)
+    metadata
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
 /// Where a tensor's values are.
@@ -71,7 +124,6 @@ impl View for LazyTensor<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let to_bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         Cow::Owned(match &self.values {
             Values::Tensor(tensor) => {
                 let values = tensor.flatten_all().and_then(|flat| flat.to_dtype(DType::F32)?.to_vec1::<f32>());
@@ -122,4 +174,31 @@ fn sort_metadata(bytes: &mut [u8], metadata: &BTreeMap<&str, String>) -> Result<
 
 fn unwritable(reason: &impl Display) -> Error {
     CheckpointError::Safetensors { file: "model.safetensors".into(), reason: reason.to_string() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Architecture, Kind, Module, ParameterPath, Treatment};
+    use crate::random::Seed;
+    use candle_core::Device;
+
+    #[test]
+    fn weights_that_are_written_in_pieces_are_the_same_bytes() {
+        let values = |n: usize| (0..n).map(|i| (i as f32).sin()).collect::<Vec<_>>();
+        let matrix = (PIECE / 64 + 3, 64);
+        let tensors = [
+            (Module::WordEmbeddings, Tensor::from_vec(values(matrix.0 * matrix.1), matrix, &Device::Cpu).unwrap()),
+            (Module::Pooler, Tensor::from_vec(values(15), (5, 3), &Device::Cpu).unwrap()),
+            (Module::Classifier, Tensor::from_vec(values(6), (2, 3), &Device::Cpu).unwrap()),
+        ];
+        let tensors = tensors.map(|(module, tensor)| (ParameterPath { module, kind: Kind::Weight }, tensor));
+        let parameters = Parameters::new(Architecture::Bert, tensors.to_vec()).unwrap();
+        let damage = Treatment::Corrupted { plan: "kaiming@all".to_owned(), seed: Seed(1) };
+        for history in [History::default(), History::default().then(damage)] {
+            let mut pieces = Vec::new();
+            write_weights(&parameters, &history, &mut pieces).unwrap();
+            assert!(pieces == save_weights_with_history(&parameters, &history).unwrap());
+        }
+    }
 }

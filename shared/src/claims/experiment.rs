@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::Condition;
-use crate::record::{NUMERICS_VERSION, Numerics, Protocol, RunRecord, RunSpec, Seeds, canonical_json};
+use crate::record::{NUMERICS_VERSION, Numerics, Protocol, RunRecord, RunSpec, RunStatus, Seeds, canonical_json};
 use crate::training::TrainingArgs;
 
 /// What runs must share to be seeds of one set: all of their spec but seeds and damage (hence also training rows, the rows'
@@ -137,10 +137,9 @@ impl Experiment {
     pub fn budget(&self) -> String {
         let training = &self.training;
         let length = self.length();
-        let twice = match self.protocol {
-            Protocol::Finetuned => " twice",
-            Protocol::Pretrained => "",
-        };
+        // The page's runs begin with a model whose own fine-tuning they do not know.
+        let is_once = self.superseded.is_none() && self.reference == Condition::Healthy;
+        let twice = if self.protocol == Protocol::Finetuned && !is_once { " twice" } else { "" };
         format!(
             "{} training rows, {length}{twice}, learning rate {:e}, batch {}, up to {} tokens",
             self.n_train_rows,
@@ -159,9 +158,12 @@ impl fmt::Display for Experiment {
     }
 }
 
-/// The undamaged model with the healing's budget: under `finetuned` the control, unless the record is of before there was one.
+/// The undamaged model with the healing's budget: under `finetuned` the control, unless the record is of before there was
+/// one, or of the page, which makes one only on request: such a run went on without.
 fn reference(record: &RunRecord) -> Condition {
-    let has_control = record.control.is_some() || !record.is_superseded();
+    let is_failed_healing = matches!(record.status, RunStatus::Failed { phase: Condition::Healed, .. });
+    let went_on = record.healed.is_some() || is_failed_healing;
+    let has_control = record.control.is_some() || !(went_on || record.is_superseded());
     if record.spec.protocol == Protocol::Finetuned && has_control { Condition::Control } else { Condition::Healthy }
 }
 

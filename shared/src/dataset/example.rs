@@ -98,8 +98,9 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// See [`super::Dataset::content_hash`].
-pub(super) fn content_hash<'a>(splits: impl Iterator<Item = (&'static str, &'a [Example])>) -> String {
+/// The hash of splits by name, in the order of [`Split::ALL`]; see [`super::Dataset::content_hash`].
+#[must_use]
+pub fn content_hash<'a>(splits: impl Iterator<Item = (&'static str, &'a [Example])>) -> String {
     let mut hasher = Sha256::new();
     for (name, examples) in splits {
         hasher.update((name.len() as u64).to_le_bytes());

@@ -2,7 +2,7 @@ use super::*;
 use crate::Condition;
 use crate::claims::{self, ClaimsFile, Judgement, Run, judge};
 use crate::figure::Chart;
-use crate::record::{Numerics, Protocol, ReportSplit, RunSpec};
+use crate::record::{Numerics, Protocol, ReportSplit, RunSpec, RunStatus};
 use crate::training::Precision;
 
 mod predicted;
@@ -167,6 +167,24 @@ fn a_run_that_broke_off_before_its_control_counts_beside_its_siblings() {
     (records[2].control, records[2].healed) = (None, None);
     let experiments = experiments(&records);
     assert_eq!((experiments.len(), experiments[0].cells[0].seeds.len(), experiments[0].cells[0].n_failed), (1, 2, 1));
+}
+
+#[test]
+fn runs_that_went_on_without_a_control_are_held_against_the_healthy_model_and_never_pooled_with_others() {
+    let mut records: Vec<RunRecord> = (0..5).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
+    for record in &mut records[2..] {
+        record.control = None;
+    }
+    let reason = "the loss is NaN".to_owned();
+    records[4].status = RunStatus::Failed { phase: Condition::Healed, step: 3, learning_rate: 0.1, reason };
+    records[4].healed = None;
+    let experiments = experiments(&records);
+    let mut found: Vec<(Condition, usize, usize)> =
+        experiments.iter().map(|one| (one.common.reference, one.cells[0].seeds.len(), one.cells[0].n_failed)).collect();
+    found.sort();
+    assert_eq!(found, [(Condition::Healthy, 3, 1), (Condition::Control, 2, 0)]);
+    let budgets: Vec<bool> = experiments.iter().map(|one| one.common.budget().contains(" twice")).collect();
+    assert_eq!(budgets.iter().filter(|twice| **twice).count(), 1, "the page does not know the first fine-tuning");
 }
 
 #[test]

@@ -143,6 +143,9 @@ pub enum Mark {
     Line,
     /// The points, with their intervals.
     Points,
+    /// A line through the points that is one of several of the same kind, by its place among them from 0: it has a colour
+    /// and dashes of its own, and its label at its end.
+    Nth(usize),
 }
 
 /// A point of a series.

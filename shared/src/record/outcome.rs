@@ -5,6 +5,7 @@ use super::numerics::Numerics;
 use super::provenance::Provenance;
 use super::spec::RunSpec;
 use crate::condition::Condition;
+use crate::corruption::{Report, TensorReport};
 use crate::evaluation::Metrics;
 use crate::inspection::WeightDistance;
 use crate::model::RunId;
@@ -138,7 +139,7 @@ pub struct ModelResult {
     /// How good it is.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// The file of per-example predictions, relative to the run's folder.
+    /// The file of per-example predictions, relative to the run's folder; empty where none was kept, as on the page.
     pub predictions: String,
 }
 
@@ -237,6 +238,22 @@ pub struct CorruptionSummary {
     pub norm_after: f64,
 }
 
+impl CorruptionSummary {
+    /// Sums over the tensors of a report; norms add up as squares.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let norm =
+            |of: fn(&TensorReport) -> f64| report.tensors.iter().map(|tensor| of(tensor).powi(2)).sum::<f64>().sqrt();
+        Self {
+            n_tensors: report.totals.n_tensors,
+            n_elements_changed: report.totals.n_changed,
+            n_non_finite: report.totals.n_non_finite,
+            norm_before: norm(|tensor| tensor.norm_before),
+            norm_after: norm(|tensor| tensor.norm_after),
+        }
+    }
+}
+
 /// SHA-256 (hex) of what a run started from and what it made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,7 +309,7 @@ impl ResultHashes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
-    /// The program's version.
+    /// The program's version; `page` and the version for runs of the page.
     pub version: String,
     /// The commit it was built from, or `unknown`.
     pub commit: String,

@@ -1,12 +1,12 @@
-//! A tokenizer as the files of a checkpoint; natively only, since the page writes none.
+//! A tokenizer as the files of a checkpoint; natively only: the page passes on the files that it was
+//! given, see `written_config`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Tokenizer;
-use super::config::{BERT_CLASSES, Class, GENERIC_CLASSES, TokenizerConfig, object};
 use super::files::TruncationSide;
-use super::normalizer::BertNormalizer;
-use crate::error::{Error, Result};
+use super::written_config::{config_json, unreadable};
+use crate::error::Result;
 
 /// The tokens that a written file cuts a text to where its own said nothing: whoever reads it may say another number.
 const MAX_LENGTH: usize = 512;
@@ -61,40 +61,6 @@ impl Tokenizer {
         max_length: usize,
     ) -> Result<Vec<u8>> {
         let file: Value = serde_json::from_slice(&self.to_json()?).map_err(|e| unreadable(&e))?;
-        let mut config: Map<String, Value> = object("tokenizer_config.json", given)?;
-        let given = TokenizerConfig::parse(given)?;
-        let class = given.class(model_class)?;
-        let is_bert = |normalizer: &BertNormalizer| {
-            normalizer.clean_text
-                && class == Class::Bert
-                && file.pointer("/pre_tokenizer/type").is_some_and(|kind| kind == "BertPreTokenizer")
-        };
-        if let Some(normalizer) = BertNormalizer::of(&file).filter(is_bert) {
-            config.insert("do_lower_case".into(), normalizer.lowercase.into());
-            config.insert("strip_accents".into(), normalizer.strip_accents.into());
-            config.insert("tokenize_chinese_chars".into(), normalizer.handle_chinese_chars.into());
-            config.entry("tokenizer_class").or_insert_with(|| BERT_CLASSES[0].into());
-        } else if class == Class::Bert {
-            config.insert("tokenizer_class".into(), GENERIC_CLASSES[0].into());
-        }
-        for (name, token) in [
-            ("cls_token", "[CLS]"),
-            ("sep_token", "[SEP]"),
-            ("pad_token", "[PAD]"),
-            ("unk_token", "[UNK]"),
-            ("mask_token", "[MASK]"),
-        ] {
-            if self.inner.token_to_id(token).is_some() && config.get(name).is_none_or(Value::is_null) {
-                config.insert(name.into(), token.into());
-            }
-        }
-        config.entry("model_max_length").or_insert_with(|| max_length.into());
-        let mut bytes = serde_json::to_vec_pretty(&config).map_err(|e| unreadable(&e))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        config_json(&file, |token| self.inner.token_to_id(token).is_some(), given, model_class, max_length)
     }
-}
-
-fn unreadable(error: &serde_json::Error) -> Error {
-    Error::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
 }

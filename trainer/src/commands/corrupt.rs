@@ -12,12 +12,12 @@ use shared::random::Seed;
 
 use super::input_flags::ModelFlags;
 use crate::atomic;
-use crate::card::{CARD, card};
 use crate::exit_code::{ExitCode, bad_input};
 use crate::open_model::ModelSource;
 use crate::output::{print, print_json};
 use crate::runner::checkpoint_files;
 use crate::say;
+use shared::card::{CARD, card};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -17,7 +17,6 @@ use shared::record::RunRecord;
 use self::web::{WebExport, WebFlags};
 use super::input_flags::WhichFlag;
 use crate::atomic;
-use crate::card::{CARD, MadeBy, card};
 use crate::exit_code::ExitCode;
 use crate::open_model::{ModelSource, Weights};
 use crate::output::print;
@@ -25,6 +24,7 @@ use crate::paths;
 use crate::run_dir;
 use crate::runner::checkpoint_files;
 use crate::say;
+use shared::card::{CARD, MadeBy, card};
 pub(crate) use web::outcomes;
 
 const EXAMPLES: &str = "\

@@ -178,7 +178,7 @@ pub(super) fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<
         deficit,
         against_healthy,
         train: TrainSummary::from_phases(progress.phases),
-        corruption: progress.corruption.as_ref().map(corruption_summary),
+        corruption: progress.corruption.as_ref().map(CorruptionSummary::of),
         hashes: Hashes {
             weights: prepared.spec.model.weights_sha256.clone(),
             data: prepared.spec.dataset.content_sha256.clone(),
@@ -191,21 +191,6 @@ pub(super) fn record(prepared: &Prepared, progress: Progress) -> anyhow::Result<
         environment: environment(&prepared.device_name, prepared.spec.training.dtype),
         notes: prepared.notes.iter().cloned().chain(progress.notes).collect(),
     })
-}
-
-/// Sums over the tensors of a report; norms add up as squares.
-#[must_use]
-pub fn corruption_summary(report: &Report) -> CorruptionSummary {
-    let norm = |of: fn(&shared::corruption::TensorReport) -> f64| {
-        report.tensors.iter().map(|tensor| of(tensor).powi(2)).sum::<f64>().sqrt()
-    };
-    CorruptionSummary {
-        n_tensors: report.totals.n_tensors,
-        n_elements_changed: report.totals.n_changed,
-        n_non_finite: report.totals.n_non_finite,
-        norm_before: norm(|tensor| tensor.norm_before),
-        norm_after: norm(|tensor| tensor.norm_after),
-    }
 }
 
 pub(super) fn phase_file(phase: Condition) -> String {

@@ -157,6 +157,7 @@ mod tests {
             gradient_norm: None,
             train_accuracy: None,
             step_secs: None,
+            n_workers: None,
             held_out,
             pinned: None,
             moment: None,

@@ -1,9 +1,10 @@
-//! Held-out sentences, and the history of tried ones.
+//! Held-out sentences, the runs of this page, and the history of tried ones.
 
 use super::control::ControlPanel;
 use super::evaluation::{Confusion, DifferingRows, accuracy_figure};
 use super::figure_card::FigureCard;
 use super::history_panel::HistoryPanel;
+use super::runs_panel::RunsPanel;
 use crate::protocol::Evaluation;
 use crate::store::{Arrival, MODELS, Store};
 use leptos::prelude::*;
@@ -81,6 +82,7 @@ pub(super) fn MeasureView() -> impl IntoView {
             <ControlPanel />
             {results}
         </section>
+        <RunsPanel />
         <HistoryPanel />
     }
 }

@@ -9,6 +9,7 @@ mod healing;
 mod lesson;
 mod main_line;
 mod measure;
+mod runs;
 mod sentence;
 mod words;
 

@@ -2,6 +2,7 @@
 
 use super::{Accuracy, Classification};
 use serde::{Deserialize, Serialize};
+use shared::model::RunId;
 use shared::random::Seed;
 
 /// Fine-tune the corrupted model: progress is told after every step. Other requests are answered between steps.
@@ -146,6 +147,9 @@ pub struct Moment {
     pub kept_at_ms: f64,
     /// What it takes.
     pub size_bytes: u64,
+    /// The run that it belongs to; none where an earlier version of the page kept it.
+    #[serde(default)]
+    pub run: Option<RunId>,
     /// Whether it survives closing the tab; if not, the browser had no room or no cache.
     pub is_saved: bool,
 }

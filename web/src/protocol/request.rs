@@ -1,9 +1,9 @@
 //! Every request, each with the types of its progress and of its answer.
 
 use super::{
-    AttentionView, Attribution, Classification, Control, Corrupted, DriftSource, DriftView, Evaluation, FileEntry,
-    HealProgress, HealSettings, HealSummary, Loaded, Moment, MomentId, Progress, Purge, RowsLoaded, Storage,
-    TensorView,
+    AttentionView, Attribution, Classification, Control, Corrupted, DriftSource, DriftView, Evaluation, ExportHealed,
+    Exported, FileEntry, HealProgress, HealSettings, HealSummary, Loaded, Moment, MomentId, Progress, Purge, RecordRun,
+    Recorded, RowsLoaded, Storage, TensorView,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::Condition;
@@ -61,6 +61,8 @@ requests! {
     Heal(HealSettings): HealProgress => HealSummary;
     SteerHealing(SteerHealing): Never => ();
     MakeControl(MakeControl): Progress => Control;
+    RecordRun(RecordRun): Progress => Recorded;
+    ExportHealed(ExportHealed): Never => Exported;
     ListMoments(ListMoments): Never => Vec<Moment>;
     SelectMoment(SelectMoment): Never => Moment;
     Fingerprint(Fingerprint): Never => String;

@@ -43,6 +43,7 @@ fn answers_keep_every_bit_of_their_numbers() {
         held_out: Some(accuracy),
         kept_at_ms: 1.8e12,
         size_bytes: 9,
+        run: None,
         is_saved: true,
     };
     let prediction =

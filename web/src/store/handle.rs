@@ -1,5 +1,6 @@
 //! The store itself: its signals, and how the worker is asked.
 
+use super::kept::kept;
 use super::known_healing::Heal;
 use super::newest::{Lane, Lanes, Newest};
 use super::preview::Preview;
@@ -12,6 +13,7 @@ use crate::protocol::{
     AttentionView, Attribution, Classification, Control, Corrupted, DriftView, Evaluation, HealedOrigin, Loaded,
     Moment, Progress, Request, RequestId, Response, Stage, Storage, TensorView,
 };
+use crate::runs::{Run, Runs, RunsNote};
 use crate::state::State;
 use crate::worker_choice::{worker_name, worker_script_url};
 use leptos::prelude::*;
@@ -83,6 +85,16 @@ pub struct Store {
     pub fingerprint: RwSignal<Option<String>>,
     /// Sentences that were tried.
     pub history: RwSignal<History>,
+    /// The healings of this page, of earlier visits as well.
+    pub runs: RwSignal<Runs>,
+    /// Runs that were taken away last, to be put back.
+    pub removed_runs: RwSignal<Vec<Run>>,
+    /// What there is to say about the runs.
+    pub runs_note: RwSignal<Option<RunsNote>>,
+    /// The last healing while its models are judged, and how far that is.
+    pub recording: RwSignal<Option<Progress>>,
+    /// Whether the healed model is being packed.
+    pub is_exporting: RwSignal<bool>,
     /// Recorded runs, and the name of the file they come from.
     pub results: RwSignal<Option<(Arc<Results>, String)>>,
     /// The layers and heads there are, also before the weights arrive.
@@ -154,6 +166,11 @@ impl Store {
             storage: RwSignal::new(None),
             fingerprint: RwSignal::new(None),
             history: RwSignal::new(history),
+            runs: RwSignal::new(kept()),
+            removed_runs: RwSignal::new(Vec::new()),
+            runs_note: RwSignal::new(None),
+            recording: RwSignal::new(None),
+            is_exporting: RwSignal::new(false),
             results: RwSignal::new(None),
             anatomy,
             plan,

@@ -35,7 +35,7 @@ impl Store {
         let phase = if starts_paused { HealPhase::Paused } else { HealPhase::Running };
         let damage =
             self.damage.with_untracked(|damage| damage.as_ref().map(|damage| (damage.plan.clone(), damage.seed)));
-        self.heal.set(Heal { phase, damage, n_steps: healing.steps, ..Heal::default() });
+        self.heal.set(Heal { phase, damage, settings: Some(healing), n_steps: healing.steps, ..Heal::default() });
         let turn = self.heals.with_value(Newest::begin);
         self.bridge.with_value(|bridge| {
             bridge.ask(settings, &[], move |response| {
@@ -112,6 +112,7 @@ impl Store {
                     self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));
                 }
                 self.announcement.set(format!("Healing ended after {} steps.", summary.step));
+                self.note_run(Ok(&summary));
                 self.heal.update(|heal| {
                     heal.phase = HealPhase::Done;
                     heal.summary = Some(summary);
@@ -121,6 +122,7 @@ impl Store {
                 self.refresh_storage();
             }
             Response::Failed(failure) => {
+                self.note_run(Err(&failure));
                 self.heal.update(|heal| {
                     heal.phase = if heal.steps.is_empty() { HealPhase::Idle } else { HealPhase::Done };
                 });

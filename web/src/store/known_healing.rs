@@ -1,6 +1,7 @@
 //! What the page knows of a healing.
 
 use crate::protocol::{Classification, HealProgress, HealSummary};
+use crate::state::Healing;
 use shared::random::Seed;
 
 /// What a healing is doing, as the panel's buttons see it.
@@ -43,6 +44,8 @@ pub struct Heal {
     pub phase: HealPhase,
     /// The plan in canonical form and the seed of the damage that it heals.
     pub damage: Option<(String, Seed)>,
+    /// What it has of steps, rows and rate, as the visitor chose it.
+    pub settings: Option<Healing>,
     /// What was told after every step, in their order.
     pub steps: Vec<HealProgress>,
     /// Steps in all.

@@ -165,6 +165,7 @@ impl Store {
 
     /// A model is there: forget what belonged to the one before.
     fn take_over(&self, loaded: Loaded) {
+        self.note_replaced_run();
         self.heals.with_value(Newest::begin);
         batch(|| {
             self.failure.set(None);

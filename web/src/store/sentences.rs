@@ -1,69 +1,22 @@
 //! The tried sentences, kept beyond this visit and the same in every tab of this browser.
-//!
-//! The store is the browser's own and not gloo-storage, which throws where a visitor forbids a page to keep anything:
-//! here the page then works all the same.
 
 use super::handle::Store;
+use super::kept::{Kept, keep};
 use crate::history::{Entry, History};
-use leptos::{ev, prelude::*};
 
-/// The name under which they are kept.
-const KEY: &str = "bert-heal history 1";
+impl Kept for History {
+    const KEY: &'static str = "bert-heal history 1";
 
-/// What was kept; nothing where the browser keeps nothing.
-pub(super) fn history() -> History {
-    kept().as_deref().map(read).unwrap_or_default()
-}
-
-fn kept() -> Option<String> {
-    storage()?.get_item(KEY).ok().flatten()
-}
-
-/// What an older version kept and this one cannot read is given up: it is a list of tried sentences.
-fn read(text: &str) -> History {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    window().local_storage().ok().flatten()
+    fn merged(before: &Self, ours: &Self, theirs: &Self) -> Self {
+        merged(before, ours, theirs)
+    }
 }
 
 impl Store {
-    /// Keeps the tried sentences, and takes over what another tab makes of them.
+    /// Keeps the tried sentences, and takes over what another tab makes of them. A full or forbidden store loses the
+    /// sentences with the tab, and nothing else.
     pub(super) fn keep_history(&self) {
-        let history = self.history;
-        // What this tab and the browser's store last had in common, as a list and as the text that is kept.
-        let common = StoredValue::new((history.get_untracked(), kept()));
-        let listener = window_event_listener(ev::storage, move |event| {
-            // This tab keeps each of its changes at once: there are none that the other one's would undo.
-            let theirs = kept().filter(|_| event.key().as_deref() == Some(KEY));
-            if let Some(text) = theirs.filter(|text| common.with_value(|(_, known)| known.as_ref() != Some(text))) {
-                let theirs = read(&text);
-                common.set_value((theirs.clone(), Some(text)));
-                history.set(theirs);
-            }
-        });
-        on_cleanup(move || listener.remove());
-        Effect::new(move |_| {
-            let ours = history.get();
-            let (before, known) = common.get_value();
-            if ours == before {
-                return;
-            }
-            let now = kept();
-            let list = match &now {
-                // A tab that sleeps does not hear of the others' changes before it wakes.
-                Some(theirs) if now != known => merged(&before, &ours, &read(theirs)),
-                _ => ours.clone(),
-            };
-            let text = serde_json::to_string(&list).unwrap_or_default();
-            // A full or forbidden store loses the sentences with the tab, and nothing else.
-            let _ = storage().map(|storage| storage.set_item(KEY, &text));
-            common.set_value((list.clone(), kept()));
-            if list != ours {
-                history.set(list);
-            }
-        });
+        keep(self.history, || {});
     }
 }
 

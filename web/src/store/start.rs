@@ -1,7 +1,7 @@
 //! The page's start: the store is made, follows what it has to follow, and opens the first model.
 
 use super::handle::Store;
-use super::sentences;
+use super::kept::kept;
 use crate::lessons::state_of_address;
 use leptos::prelude::*;
 
@@ -10,10 +10,11 @@ impl Store {
     #[must_use]
     pub fn provide() -> Self {
         let (state, refusals) = state_of_address(&location_hash().unwrap_or_default());
-        let store = Self::new(state, refusals, sentences::history());
+        let store = Self::new(state, refusals, kept());
         provide_context(store);
         store.follow_address();
         store.keep_history();
+        store.keep_runs();
         store.follow_damage();
         store.follow_sentence();
         store.follow_view();

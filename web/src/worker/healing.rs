@@ -7,11 +7,12 @@ use super::known_control::Budget;
 use super::live_healing::Healing;
 use super::model::Model;
 use super::moments;
+use super::record;
 use super::rows::Rows;
 use super::session::{Healed, Session};
 use super::summary::healing_bytes;
 use super::task::{Interruption, Pending, Task};
-use super::team::{Learner, Recipe, Team, micro_batches};
+use super::team::{Learner, Recipe, Team};
 use crate::failure::{Failure, computation};
 use crate::protocol::{
     Accuracy, Classification, HealProgress, HealSettings, HealState, HealSummary, HealedOrigin, Moment, RequestId,
@@ -21,7 +22,7 @@ use shared::Condition;
 use shared::corruption::{Report, ResolvedPlan, Selection};
 use shared::dataset::EncodedExample;
 use shared::model::{Module, ParameterPath};
-use shared::training::{StepReport, TrainingArgs, TrainingSeeds};
+use shared::training::{StepReport, TrainingSeeds};
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_bindgen_futures::spawn_local;
@@ -82,6 +83,9 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
     // Milliseconds tell healings of one browser apart, and sort them.
     let name = format!("{:.0}", js_sys::Date::now());
     let (plan, seed) = (damage.plan.clone(), damage.seed);
+    let draft = record::draft(session, damaged, &rows, &settings)?;
+    let run = draft.run_id();
+    session.run = Some(Box::new(draft));
     session.budget = Some(Budget { name: name.clone(), settings: settings.clone(), trained, rows });
     // One at a time: together they may need more memory than there is.
     session.control_run = None;
@@ -94,6 +98,7 @@ fn begin(session: &mut Session, id: RequestId, settings: HealSettings) -> Result
         waker: Waker::default(),
         learner,
         name,
+        run,
         plan,
         seed,
         settings,
@@ -114,16 +119,7 @@ pub(super) fn learner(
     trained: Vec<ParameterPath>,
 ) -> Result<Learner, Failure> {
     let examples = session.train_examples(rows)?;
-    let batch_size = settings.batch_size.min(examples.len());
-    let n_micro = micro_batches(batch_size);
-    let args = TrainingArgs {
-        learning_rate: settings.learning_rate,
-        batch_size: batch_size / n_micro,
-        gradient_accumulation_steps: n_micro,
-        max_steps: Some(settings.n_steps),
-        max_length: session.summary.max_length,
-        ..TrainingArgs::default()
-    };
+    let args = record::training_args(session, settings, examples.len());
     let seeds = TrainingSeeds { head: settings.seed, data: settings.seed };
     let recipe = Recipe { model: Rc::clone(model), examples, args, seeds, trained };
     Learner::new(&session.config, recipe).map_err(|e| computation(&e))
@@ -247,18 +243,44 @@ async fn step(task: &Pending) -> Result<Done, Interruption> {
     let started_ms = browser::now_ms();
     let shared = with_healing(task, |session| {
         let (team, healing) = (Rc::clone(&session.team), session.healing.as_mut().ok_or(Failure::NoHealing)?);
-        healing.learner.hand_out(&team).map_err(diverged)
+        match healing.learner.hand_out(&team) {
+            Ok(shared) => Ok(shared),
+            Err(error) => Err(not_done(session, error, started_ms)),
+        }
     })?;
     let n_workers = shared.n_workers();
     let collected = shared.collect().await;
     with_healing(task, |session| {
         let (team, healing) = (Rc::clone(&session.team), session.healing.as_mut().ok_or(Failure::NoHealing)?);
-        let report = healing.learner.finish(&team, collected).map_err(diverged)?;
-        let secs = (browser::now_ms() - started_ms) / 1e3;
+        let report = match healing.learner.finish(&team, collected) {
+            Ok(report) => report,
+            Err(error) => return Err(not_done(session, error, started_ms)),
+        };
+        let secs = secs_since(started_ms);
         healing.step_secs.push(secs);
         healing.last_loss = Some(report.loss);
-        Ok(Done { report, secs, n_workers })
+        let report = Ok(report);
+        if let Some(run) = &mut session.run {
+            run.hear(&report, secs);
+        }
+        Ok(Done { report: report.map_err(diverged)?, secs, n_workers })
     })
+}
+
+fn secs_since(started_ms: f64) -> f64 {
+    (browser::now_ms() - started_ms) / 1e3
+}
+
+/// The run hears of a step that failed as well.
+fn not_done(session: &mut Session, error: shared::Error, started_ms: f64) -> Failure {
+    let report = Err(error);
+    if let Some(run) = &mut session.run {
+        run.hear(&report, secs_since(started_ms));
+    }
+    match report {
+        Ok(StepReport { .. }) => Failure::NoHealing,
+        Err(error) => diverged(error),
+    }
 }
 
 /// What a step says that failed.
@@ -380,22 +402,21 @@ async fn end(task: &Pending, last_moment: Option<Moment>) -> Result<HealSummary,
         let mut parameters = healing.learner.fine_tuning.into_parameters();
         parameters.freeze(|_| true).map_err(|e| computation(&e))?;
         let (plan, seed) = (healing.plan, healing.seed);
+        let history = session.history_after(&plan, seed, &healing.run, step);
         let origin = HealedOrigin::Live { plan, seed, healing: healing.name, step };
-        session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
+        let model = Model::new(&session.config, parameters)?;
+        if let Some(run) = &mut session.run {
+            run.end(&model);
+        }
+        let history = Some(history);
+        session.healed = Some(Healed { origin, history, model });
         Ok((summary, unkept))
     })?;
     if let Some((moment, weights)) = unkept {
         summary.moment = Some(moments::keep(task.context(), moment, weights).await);
     }
     if summary.step == summary.n_steps {
-        let asked = task.context().with_session(|session| {
-            let examples = session.rows.as_ref().map(|rows| session.held_out_examples(rows)).transpose()?;
-            let team = Rc::clone(&session.team);
-            Ok(session.healed.clone().zip(examples).map(|(healed, rows)| (healed.model, rows, team)))
-        })?;
-        if let Some((model, examples, team)) = asked {
-            summary.held_out = measure(task, &team, &model, &examples).await?;
-        }
+        summary.held_out = record::accuracy_of_healed(task).await?;
     }
     Ok(summary)
 }

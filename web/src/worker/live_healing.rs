@@ -6,6 +6,7 @@ use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, HealSettings, HealState, Moment, MomentId, RequestId};
 use shared::Parameters;
 use shared::dataset::EncodedExample;
+use shared::model::RunId;
 use shared::random::Seed;
 use shared::training::StatePart;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Healing {
     pub(super) settings: HealSettings,
     /// Names it among the moments.
     pub(super) name: String,
+    /// The run that it is.
+    pub(super) run: RunId,
     pub(super) plan: String,
     pub(super) seed: Seed,
     pub(super) n_trained: usize,
@@ -55,6 +58,7 @@ impl Healing {
             held_out,
             kept_at_ms: js_sys::Date::now(),
             size_bytes: weights.len() as u64,
+            run: Some(self.run.clone()),
             is_saved: false,
         };
         Ok((moment, weights))

@@ -17,7 +17,8 @@ use web_sys::File;
 pub(super) async fn load(task: &Task<Load>, request: Load, files: &[File]) -> Result<Loaded, Interruption> {
     match request {
         Load::Bundle { url, manifest } => bundle::load(task, &url, manifest).await,
-        Load::Files(entries) => files::load(task, &entries, files).await,
+        // Boxed: it is by far the larger of the two.
+        Load::Files(entries) => Box::pin(files::load(task, &entries, files)).await,
     }
 }
 
@@ -28,7 +29,7 @@ pub(super) async fn rows(task: &Task<LoadRows>, entry: &FileEntry, files: &[File
     let (rows, note) = read_rows(&entry.path, &fetch::file_bytes(file).await?, &labels, None)?;
     let counts = rows.counts();
     task.context().with_session(|session| {
-        session.rows = Some(std::rc::Rc::new(rows));
+        session.rows = Some(std::rc::Rc::new(rows.named(&entry.path)));
         Ok(())
     })?;
     Ok(RowsLoaded { rows: counts, note })

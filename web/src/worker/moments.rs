@@ -106,7 +106,8 @@ fn restore(session: &mut Session, moment: &Moment, weights: &[u8]) -> Result<(),
     overlay_weights(&mut parameters, &moment.id.0, weights).map_err(|e| computation(&e))?;
     let (plan, healing) = (moment.plan.clone(), moment.healing.clone());
     let origin = HealedOrigin::Live { plan, seed: moment.seed, healing, step: moment.step };
-    session.healed = Some(Healed { origin, model: Model::new(&session.config, parameters)? });
+    let history = moment.run.as_ref().map(|run| session.history_after(&moment.plan, moment.seed, run, moment.step));
+    session.healed = Some(Healed { origin, history, model: Model::new(&session.config, parameters)? });
     Ok(())
 }
 

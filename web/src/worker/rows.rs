@@ -4,8 +4,8 @@ use crate::failure::{Failure, computation};
 use crate::protocol::{Accuracy, RowCounts};
 use shared::dataset::{
     ColumnChoice, DatasetError, Delimiter, EncodedExample, Example, FileKind, Known, Labelling, OnBadRow, Packing,
-    RawTable, ReadBytes, Reader, Rows as TableRows, assemble, class_places, read_json, stratified_sample,
-    unpacked_endings,
+    RawTable, ReadBytes, Reader, Rows as TableRows, Split, assemble, class_places, content_hash, read_json,
+    stratified_sample, unpacked_endings,
 };
 use shared::random::Seed;
 use shared::statistics::{Interval, wilson};
@@ -30,6 +30,9 @@ type Encoded = Arc<Vec<EncodedExample>>;
 pub(super) struct Rows {
     train: Vec<Example>,
     held_out: Vec<Example>,
+    /// What to call them.
+    name: Option<String>,
+    hash: OnceCell<String>,
     encoded_train: OnceCell<Encoded>,
     encoded_held_out: OnceCell<Encoded>,
 }
@@ -37,7 +40,30 @@ pub(super) struct Rows {
 impl Rows {
     /// Rows whose parts are known.
     pub(super) fn new(train: Vec<Example>, held_out: Vec<Example>) -> Self {
-        Self { train, held_out, encoded_train: OnceCell::new(), encoded_held_out: OnceCell::new() }
+        let (encoded_train, encoded_held_out) = (OnceCell::new(), OnceCell::new());
+        Self { train, held_out, name: None, hash: OnceCell::new(), encoded_train, encoded_held_out }
+    }
+
+    /// The same by a name.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// What they are called, where they have a name.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// SHA-256 (hex) of the rows, those to judge on as the split `test`; made when it is first asked for.
+    pub(super) fn content_hash(&self) -> &str {
+        self.hash.get_or_init(|| {
+            let rows = |split: Split| match split {
+                Split::Train => self.train.as_slice(),
+                Split::Validation => &[],
+                Split::Test => self.held_out.as_slice(),
+            };
+            content_hash(Split::ALL.into_iter().map(|split| (split.name(), rows(split))))
+        })
     }
 
     /// Reads a visitor's table, holds a fifth of it out, stratified and always the same, and keeps no text in both.

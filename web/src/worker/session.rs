@@ -5,8 +5,10 @@
 
 use super::known_control::{Budget, KnownControl};
 use super::live_healing::Healing;
-use super::model::Model;
+pub(super) use super::model::Model;
+use super::origin::Origin;
 use super::rows::Rows;
+use super::run_draft::{Draft, Judged};
 use super::summary;
 use super::team::{Team, wanted_workers};
 use crate::failure::{Failure, computation};
@@ -16,11 +18,12 @@ use shared::Condition;
 use shared::Parameters;
 use shared::corruption::{Plan, Report, ResolvedPlan};
 use shared::dataset::EncodedExample;
-use shared::model::{ModelConfig, ParameterPath};
+use shared::model::{History, ModelConfig, ParameterPath, RunId, Treatment};
 use shared::random::Seed;
+use shared::record::RunRecord;
 use shared::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 /// A plan that was applied.
@@ -43,6 +46,8 @@ pub(super) struct Damaged {
 #[derive(Clone)]
 pub(super) struct Healed {
     pub(super) origin: HealedOrigin,
+    /// What was done to its weights; none where an earlier version of the page kept it, which did not note its run.
+    pub(super) history: Option<History>,
     pub(super) model: Rc<Model>,
 }
 
@@ -67,6 +72,14 @@ pub(super) struct Session {
     /// The healed model that came along, for when a live healing is thrown away.
     pub(super) healed_natively: Option<Healed>,
     pub(super) rows: Option<Rc<Rows>>,
+    /// What goes on with a model that leaves the page.
+    pub(super) origin: Origin,
+    /// The last healing as a run, until its record is asked for.
+    pub(super) run: Option<Box<Draft>>,
+    /// The last record, and the healed model that it is of.
+    pub(super) recorded: Option<(Box<RunRecord>, Weak<Model>)>,
+    /// What was judged already.
+    pub(super) judged: Vec<Judged>,
     pub(super) healing: Option<Healing>,
     /// What the last healing here had.
     pub(super) budget: Option<Budget>,
@@ -88,11 +101,12 @@ pub(super) struct Parts {
     pub(super) max_length: usize,
     pub(super) healthy: Parameters,
     pub(super) rows: Option<Rows>,
+    pub(super) origin: Origin,
 }
 
 impl Session {
     pub(super) fn new(parts: Parts) -> Result<Self, Failure> {
-        let Parts { name, identity, config, tokenizer, max_length, mut healthy, rows } = parts;
+        let Parts { name, identity, config, tokenizer, max_length, mut healthy, rows, origin } = parts;
         healthy.freeze(|_| true).map_err(|e| computation(&e))?;
         let healthy = Model::new(&config, healthy)?;
         Ok(Self {
@@ -106,6 +120,10 @@ impl Session {
             healed: None,
             healed_natively: None,
             rows: rows.map(Rc::new),
+            origin,
+            run: None,
+            recorded: None,
+            judged: Vec::new(),
             healing: None,
             budget: None,
             controls: Vec::new(),
@@ -279,6 +297,13 @@ impl Session {
     /// Rows to judge on, as the models read them.
     pub(super) fn held_out_examples(&self, rows: &Rows) -> Result<Arc<Vec<EncodedExample>>, Failure> {
         rows.held_out(&self.tokenizer, self.summary.max_length)
+    }
+
+    /// What was done to the weights of the healthy model that was damaged and then healed by `run` up to `step`.
+    pub(super) fn history_after(&self, plan: &str, seed: Seed, run: &RunId, step: usize) -> History {
+        let corrupted = self.config.history.then(Treatment::Corrupted { plan: plan.to_owned(), seed });
+        // Before its first step a healing has done nothing.
+        if step == 0 { corrupted } else { corrupted.then(Treatment::FineTuned { run: run.clone() }) }
     }
 
     /// The control that the healed model is to be compared with, if there is one at its budget.

@@ -4,6 +4,7 @@ mod control;
 mod damage;
 mod healing;
 mod loading;
+mod runs;
 mod team;
 
 use super::*;

@@ -41,8 +41,15 @@ pub(super) fn lines(chart: &LineChart, width: f64) -> Scene {
                 }
             }
         }
+        let places: Vec<_> = series.points.iter().map(|point| at(point.x, point.y)).collect();
+        if let Mark::Nth(n) = series.mark {
+            scene.nth_polyline(&places, n, 2.25);
+            if let Some((x, y)) = places.last() {
+                scene.text((x + 4.0, *y), series.label.clone(), Anchor::Start, Ink::Text, SMALL);
+            }
+            continue;
+        }
         if series.mark == Mark::Line {
-            let places: Vec<_> = series.points.iter().map(|point| at(point.x, point.y)).collect();
             scene.polyline(&places, ink, 2.25);
         }
         // Many steps of a curve need no signs but the last one, by which it is told without colour.
@@ -52,9 +59,20 @@ pub(super) fn lines(chart: &LineChart, width: f64) -> Scene {
             scene.sign(at(point.x, point.y), series.role, 5.0);
         }
     }
-    let entries = chart.series.iter().map(|series| (series.label.as_str(), series.role));
+    let entries = chart.series.iter().map(|series| {
+        let sign = if let Mark::Nth(n) = series.mark { Sign::Nth(n) } else { Sign::Role(series.role) };
+        (series.label.as_str(), sign)
+    });
     plane.legend(&mut scene, entries);
     scene
+}
+
+/// What stands before a name in a legend.
+enum Sign {
+    /// The shape of a role.
+    Role(Option<Condition>),
+    /// A piece of a curve that is one of several of the same kind.
+    Nth(usize),
 }
 
 /// How much higher than the first distribution the axis reaches: where all values become one, its bar would press all
@@ -88,7 +106,7 @@ pub(super) fn histogram(chart: &HistogramChart, width: f64) -> Scene {
             scene.polyline(&places, ink, 2.0);
         }
     }
-    plane.legend(&mut scene, chart.series.iter().map(|series| (series.label.as_str(), series.role)));
+    plane.legend(&mut scene, chart.series.iter().map(|series| (series.label.as_str(), Sign::Role(series.role))));
     scene
 }
 
@@ -148,12 +166,21 @@ impl<'a> Plane<'a> {
     }
 
     /// Names with their signs, from left to right above the plane.
-    fn legend<'b>(&self, scene: &mut Scene, entries: impl Iterator<Item = (&'b str, Option<Condition>)>) {
+    fn legend<'b>(&self, scene: &mut Scene, entries: impl Iterator<Item = (&'b str, Sign)>) {
         let mut x = self.left + 4.0;
-        for (label, role) in entries {
-            scene.sign((x + 4.0, 13.0), role, 5.0);
-            scene.text((x + 14.0, 13.0), label, Anchor::Start, Ink::Text, LABEL);
-            x += 30.0 + text_width(label, LABEL);
+        for (label, sign) in entries {
+            let at = match sign {
+                Sign::Role(role) => {
+                    scene.sign((x + 4.0, 13.0), role, 5.0);
+                    x + 14.0
+                }
+                Sign::Nth(n) => {
+                    scene.nth_polyline(&[(x - 2.0, 13.0), (x + 16.0, 13.0)], n, 3.0);
+                    x + 20.0
+                }
+            };
+            scene.text((at, 13.0), label, Anchor::Start, Ink::Text, LABEL);
+            x = at + 16.0 + text_width(label, LABEL);
         }
     }
 }

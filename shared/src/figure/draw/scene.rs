@@ -35,8 +35,8 @@ pub(super) enum Shape {
         fill: Option<(Ink, f64)>,
         /// The ink of its edge and its width.
         stroke: Option<(Ink, f64)>,
-        /// Whether the edge is dashed.
-        dashed: bool,
+        /// The lengths of dashes and gaps; empty for an edge without gaps.
+        dashes: &'static str,
     },
     /// Words on one line.
     Text {
@@ -64,6 +64,8 @@ pub(super) enum Shape {
 pub(super) enum Ink {
     /// What a role is drawn in.
     Role(Option<Condition>),
+    /// One of several of the same kind, by its place among them; after the last colour comes the first again.
+    Nth(usize),
     /// Words.
     Text,
     /// Words and lines that stand back.
@@ -110,7 +112,14 @@ impl Scene {
     /// A straight line in dashes.
     pub(super) fn dashes(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink) {
         let d = outline(&[from, to]);
-        self.shapes.push(Shape::Path { d, fill: None, stroke: Some((ink, 1.5)), dashed: true });
+        self.shapes.push(Shape::Path { d, fill: None, stroke: Some((ink, 1.5)), dashes: "5 4" });
+    }
+
+    /// Lines through places, the `n`th of several of the same kind: told apart by colour and by dashes.
+    pub(super) fn nth_polyline(&mut self, places: &[(f64, f64)], n: usize, width: f64) {
+        const DASHES: [&str; 6] = ["", "8 4", "2 3", "10 3 2 3", "5 3", "12 3 2 3 2 3"];
+        let (d, stroke) = (outline(places), Some((Ink::Nth(n), width)));
+        self.shapes.push(Shape::Path { d, fill: None, stroke, dashes: DASHES[n % DASHES.len()] });
     }
 
     /// Lines through places.
@@ -126,7 +135,7 @@ impl Scene {
 
     /// Any outline.
     pub(super) fn path(&mut self, d: String, fill: Option<(Ink, f64)>, stroke: Option<(Ink, f64)>) {
-        self.shapes.push(Shape::Path { d, fill, stroke, dashed: false });
+        self.shapes.push(Shape::Path { d, fill, stroke, dashes: "" });
     }
 
     /// Words.

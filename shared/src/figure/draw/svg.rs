@@ -43,7 +43,7 @@ pub fn file(figure: &Figure, scene: &Scene, style: &str) -> String {
 
 fn element(text: &mut String, shape: &Shape) -> std::fmt::Result {
     match shape {
-        Shape::Path { d, fill, stroke, dashed } => {
+        Shape::Path { d, fill, stroke, dashes } => {
             write!(text, "<path d=\"{d}\"")?;
             match fill {
                 Some((ink, opacity)) => write!(text, " fill=\"{}\" fill-opacity=\"{opacity:.3}\"", color(*ink))?,
@@ -52,8 +52,8 @@ fn element(text: &mut String, shape: &Shape) -> std::fmt::Result {
             if let Some((ink, width)) = stroke {
                 write!(text, " stroke=\"{}\" stroke-width=\"{width}\"", color(*ink))?;
             }
-            if *dashed {
-                text.push_str(" stroke-dasharray=\"5 4\"");
+            if !dashes.is_empty() {
+                write!(text, " stroke-dasharray=\"{dashes}\"")?;
             }
             text.push_str("/>\n");
         }
@@ -82,6 +82,7 @@ fn color(ink: Ink) -> &'static str {
         Ink::Role(Some(Condition::Corrupted)) => "#d55e00",
         Ink::Role(Some(Condition::Healed)) => "#0072b2",
         Ink::Role(None) | Ink::Faint => "#667079",
+        Ink::Nth(n) => ["#6b3fa0", "#a97800", "#00777f", "#b3261e", "#2f5fd0", "#56606b"][n % 6],
         Ink::Text => "#22262b",
         Ink::Grid => "#e3e6ea",
         Ink::Paper => "#ffffff",
@@ -108,8 +109,11 @@ pub fn escaped(text: &str) -> String {
 mod tests {
     use super::super::draw;
     use super::*;
-    use crate::figure::{Axis, Chart, IntervalChart, IntervalRow, MatrixChart, Reference};
+    use crate::figure::{
+        Axis, Chart, IntervalChart, IntervalRow, LineChart, Mark, MatrixChart, Point, Reference, Series, Unit,
+    };
     use crate::statistics::Interval;
+    use std::collections::BTreeSet;
 
     fn figure(chart: Chart) -> Figure {
         Figure {
@@ -140,6 +144,29 @@ mod tests {
         assert!(svg.contains("<desc>&quot;quoted&quot; &amp; &lt;i&gt;</desc>"), "{svg}");
     }
 
+    fn point(n: usize) -> Point {
+        Point { x: n as f64, y: 0.5, interval: None, n: None }
+    }
+
+    #[test]
+    fn curves_of_the_same_kind_are_told_apart_by_dashes_and_by_their_names_as_well() {
+        let series = (0..6).map(|n| {
+            let points = vec![point(0), point(9)];
+            Series { label: format!("#{}", n + 1), role: None, mark: Mark::Nth(n), points }
+        });
+        let (x, y) = (Axis::linear("step", 0.0, 9.0, Unit::Count), Axis::percent("accuracy"));
+        let chart = Chart::Lines(LineChart { x, y, series: series.collect(), diagonal: false });
+        let svg = elements(&draw(&chart, 340.0));
+        let styles: BTreeSet<&str> = svg
+            .lines()
+            .filter(|line| line.contains("2.25"))
+            .map(|line| line.split("stroke=").nth(1).unwrap())
+            .collect();
+        assert_eq!(styles.len(), 6, "{svg}");
+        // In the legend and at the curve's end.
+        assert_eq!(svg.matches(">#4</text>").count(), 2, "{svg}");
+    }
+
     #[test]
     fn every_colour_that_is_drawn_has_its_rule_in_the_style_sheet() {
         let interval = Interval { low: 0.4, high: 0.6, level: 0.95 };
@@ -151,7 +178,10 @@ mod tests {
             rows: rows.into(),
             references: vec![Reference { label: "chance".into(), value: 0.3 }],
         });
-        for chart in [intervals, matrix()] {
+        let nth = |n: usize| Series { label: n.to_string(), role: None, mark: Mark::Nth(n), points: vec![point(n)] };
+        let (x, y) = (Axis::linear("step", 0.0, 9.0, Unit::Count), Axis::percent("accuracy"));
+        let lines = Chart::Lines(LineChart { x, y, series: (0..7).map(nth).collect(), diagonal: false });
+        for chart in [intervals, matrix(), lines] {
             let figure = figure(chart);
             let svg = file(&figure, &draw(&figure.chart, 900.0), "");
             for attribute in ["fill=\"#", "stroke=\"#"] {

@@ -17,6 +17,7 @@ pub(super) fn moment(healing: &str, step: usize) -> Moment {
         held_out: None,
         kept_at_ms: 0.0,
         size_bytes: 1,
+        run: None,
         is_saved: true,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::browser_cache::Shelf;
 use super::super::known_control::KnownControl;
+use super::super::origin::Origin;
 use super::super::rows::Rows;
 use super::super::session::{Damaged, Parts, Session};
 use super::super::task::{Interruption, Pending, Task};
@@ -12,6 +13,7 @@ use crate::fetch;
 use crate::protocol::{BundleSummary, Load, Loaded, ModelSource, Stage};
 use candle_core::Device;
 use sha2::{Digest, Sha256};
+use shared::Condition;
 use shared::bundle::{self, Bundle, Manifest, ServedRows};
 use shared::model::ModelConfig;
 
@@ -190,6 +192,9 @@ pub(super) async fn open_bundle(
     task.give_way().await?;
 
     let summary = bundle_summary(&manifest);
+    let origin = Origin::of_bundle(&manifest, &config, tokenizer, &source)?;
+    let healed_config = manifest.healed.is_some().then(|| manifest.config_of(Condition::Healed)).transpose();
+    let healed_config = healed_config.map_err(|error| wrong_file(bundle::MANIFEST, &error))?;
     let control = KnownControl::of_bundle(&manifest);
     let identity = manifest.files.weights.sha256.clone();
     let max_length = manifest.task.max_length;
@@ -205,16 +210,17 @@ pub(super) async fn open_bundle(
         max_length,
         healthy,
         rows,
+        origin,
     })?;
     session.controls.extend(control);
-    if let (Some(delta), Some((plan, seed))) = (delta, summary.damage.clone()) {
+    if let (Some(delta), Some((plan, seed)), Some(healed)) = (delta, summary.damage.clone(), healed_config) {
         // The damage is made, which the page asks for next, and what healing did to it is added.
         session.corrupt(&plan, seed)?;
         if let Some(Damaged { damage, model }) = &session.corrupted {
             let plan = damage.plan.clone();
             let mut parameters = model.parameters.fork().map_err(|e| computation(&e))?;
             delta.apply(&mut parameters).map_err(|error| wrong_file(bundle::HEALED, &error))?;
-            set_native(&mut session, plan, seed, parameters)?;
+            set_native(&mut session, plan, seed, healed.history, parameters)?;
         }
     }
     task.progress(Stage::Unpack, total, total);

@@ -1,6 +1,7 @@
 //! Files of the visitor: a checkpoint, a bundle, or the folder of a run.
 
 use super::super::model::Model;
+use super::super::origin::Origin;
 use super::super::rows::Rows;
 use super::super::session::{Damage, Damaged, Parts, Session};
 use super::super::task::{Interruption, Task};
@@ -60,20 +61,20 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
         }
         Found::Checkpoint(checkpoint) => {
             let mut notes = handed.notes;
-            let (loaded, tokenizer) = reader.checkpoint(&checkpoint).await?;
+            let (loaded, tokenizer, origin) = reader.checkpoint(&checkpoint).await?;
             notes.extend(loaded.notes.iter().cloned());
             let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
-            let session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
+            let session = session_of(handed.name.clone(), loaded, tokenizer, rows, origin)?;
             install(task, session, ModelSource::Files { name: handed.name }, None, notes).await
         }
         Found::Run { healthy, corrupted, healed } => {
             let mut notes = handed.notes;
-            let (loaded, tokenizer) = reader.checkpoint(&healthy).await?;
+            let (loaded, tokenizer, origin) = reader.checkpoint(&healthy).await?;
             let rows = reader.rows(&loaded.config.label_names, &mut notes).await?;
-            let mut session = session_of(handed.name.clone(), loaded, tokenizer, rows)?;
+            let mut session = session_of(handed.name.clone(), loaded, tokenizer, rows, origin)?;
             for (which, checkpoint) in [(Condition::Corrupted, corrupted), (Condition::Healed, healed)] {
                 let Some(checkpoint) = checkpoint else { continue };
-                let (loaded, _) = reader.checkpoint(&checkpoint).await?;
+                let (loaded, _, _) = reader.checkpoint(&checkpoint).await?;
                 add_condition(&mut session, which, &loaded)?;
                 task.give_way().await?;
             }
@@ -83,7 +84,13 @@ pub(super) async fn load(task: &Task<Load>, entries: &[FileEntry], files: &[File
 }
 
 /// Makes a session of a checkpoint.
-fn session_of(name: String, loaded: Checkpoint, tokenizer: Tokenizer, rows: Option<Rows>) -> Result<Session, Failure> {
+fn session_of(
+    name: String,
+    loaded: Checkpoint,
+    tokenizer: Tokenizer,
+    rows: Option<Rows>,
+    origin: Origin,
+) -> Result<Session, Failure> {
     let max_length = loaded.config.max_positions.min(MAX_LENGTH);
     Session::new(Parts {
         name,
@@ -93,6 +100,7 @@ fn session_of(name: String, loaded: Checkpoint, tokenizer: Tokenizer, rows: Opti
         max_length,
         healthy: loaded.parameters,
         rows,
+        origin,
     })
 }
 
@@ -122,7 +130,7 @@ fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoin
         }
     }
     if condition == Condition::Healed {
-        return set_native(session, plan, seed, parameters);
+        return set_native(session, plan, seed, loaded.config.history.clone(), parameters);
     }
     let bad_plan = |error: shared::corruption::PlanError| Failure::BadPlan { message: error.to_string() };
     let parsed = Plan::parse(&plan).map_err(bad_plan)?;
@@ -193,16 +201,17 @@ impl<'a> Reader<'a> {
             }
             None => None,
         };
-        let (rows, note) = read_rows(&self.entries[at].path, &bytes, labels, declared.as_deref())?;
+        let name = &self.entries[at].path;
+        let (rows, note) = read_rows(name, &bytes, labels, declared.as_deref())?;
         notes.extend(note);
-        Ok(Some(rows))
+        Ok(Some(rows.named(name)))
     }
 
     /// A checkpoint and its tokenizer, checked for size before a byte of its weights is read.
-    async fn checkpoint(&mut self, files: &CheckpointFiles) -> Result<(Checkpoint, Tokenizer), Interruption> {
+    async fn checkpoint(&mut self, files: &CheckpointFiles) -> Result<(Checkpoint, Tokenizer, Origin), Interruption> {
         let config_file = &self.entries[files.config].path;
-        let config = ModelConfig::from_json(&self.read(files.config).await?);
-        let config = config.map_err(|error| wrong_file(config_file, &error))?;
+        let config_json = self.read(files.config).await?;
+        let config = ModelConfig::from_json(&config_json).map_err(|error| wrong_file(config_file, &error))?;
         let file_bytes: u64 = files.weights.iter().map(|at| self.entries[*at].size_bytes).sum();
         // The file, its values, and a quarter of them to work with.
         check_memory((file_bytes + 5 * config.n_parameters() as u64) / 1_000_000)?;
@@ -223,6 +232,8 @@ impl<'a> Reader<'a> {
         };
         let opened = Tokenizer::from_files(&tokenizer_files, config.vocab_size)
             .map_err(|e| wrong_file(&self.entries[files.tokenizer.pieces].path, &e))?;
+        let origin = Origin::of_checkpoint(&config_json, &config, &tokenizer_files);
+        let origin = origin.map_err(|e| wrong_file(&self.entries[files.tokenizer.pieces].path, &e))?;
         let mut weights = Vec::new();
         for at in &files.weights {
             weights.push(self.read_weights(*at).await?);
@@ -241,7 +252,7 @@ impl<'a> Reader<'a> {
         let mut loaded = load_checkpoint(&config, WeightFiles { files: weights, adapter })?;
         loaded.notes.extend(opened.notes);
         self.task.progress(Stage::Unpack, file_bytes, file_bytes);
-        Ok((loaded, opened.tokenizer))
+        Ok((loaded, opened.tokenizer, origin))
     }
 }
 

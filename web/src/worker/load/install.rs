@@ -6,6 +6,7 @@ use super::super::task::{Interruption, Pending};
 use crate::failure::Failure;
 use crate::protocol::{BundleSummary, HealedOrigin, Loaded, ModelSource, SteerHealing};
 use shared::Parameters;
+use shared::model::History;
 use shared::random::Seed;
 
 /// Sets the healed model that came along.
@@ -13,10 +14,11 @@ pub(super) fn set_native(
     session: &mut Session,
     plan: String,
     seed: Seed,
+    history: History,
     parameters: Parameters,
 ) -> Result<(), Failure> {
     let model = Model::new(&session.config, parameters)?;
-    let healed = Healed { origin: HealedOrigin::Native { plan, seed }, model };
+    let healed = Healed { origin: HealedOrigin::Native { plan, seed }, history: Some(history), model };
     session.healed = Some(healed.clone());
     session.healed_natively = Some(healed);
     Ok(())

@@ -7,12 +7,12 @@
 mod front_matter;
 
 pub use self::front_matter::MadeBy;
-use shared::Condition;
-use shared::checkpoint::{History, Treatment};
-use shared::corruption::Plan;
-use shared::model::ModelConfig;
-use shared::record::{ModelResult, Protocol, RunRecord};
-use shared::statistics::{Interval, wilson};
+use crate::Condition;
+use crate::checkpoint::{History, Treatment};
+use crate::corruption::Plan;
+use crate::model::ModelConfig;
+use crate::record::{ModelResult, Protocol, RunRecord};
+use crate::statistics::{Interval, wilson};
 
 /// The file's name.
 pub const CARD: &str = "README.md";
@@ -22,22 +22,49 @@ const LEVEL: f64 = 0.95;
 
 impl<'a> MadeBy<'a> {
     /// What the run found of this model.
-    fn result(&self) -> Option<&'a ModelResult> {
+    fn result(self) -> Option<&'a ModelResult> {
         self.record.result(self.place)
     }
+}
+
+/// What is known of a model beside its config and its run.
+#[derive(Clone, Debug, Default)]
+pub struct Background<'a> {
+    /// The model that it derives from, where its terms are known.
+    pub base: Option<Base<'a>>,
+    /// Full sentences about how it came about.
+    pub facts: Vec<String>,
+}
+
+/// A model that another one derives from.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// A hub id or a name.
+    pub name: &'a str,
+    /// An SPDX identifier, or `unknown`.
+    pub licence: &'a str,
+    /// What the licence asks to be told.
+    pub notice: &'a str,
 }
 
 /// The card of a model whose config tells what was done to it, and of which `made_by` made these very weights.
 #[must_use]
 pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
+    card_with(config, made_by, &Background::default())
+}
+
+/// As [`card`], with what else is known of the model.
+#[must_use]
+pub fn card_with(config: &ModelConfig, made_by: Option<MadeBy<'_>>, background: &Background<'_>) -> String {
     let condition = config.history.condition();
     let record = made_by.map(|made_by| made_by.record);
     let mut sections = vec![
-        front_matter::front_matter(&config.history, made_by),
+        front_matter::front_matter(&config.history, made_by, background.base),
         format!("# {}", title(condition, &config.history, record)),
         introduction(condition, &config.history),
         format!("## What was done to the weights\n{}", treatments(config, record)),
     ];
+    sections.extend((!background.facts.is_empty()).then(|| background.facts.join("\n")));
     if let Some(made_by) = made_by {
         sections.push(format!("## Results\n{}", results(made_by)));
         sections.push(format!("## How it was made\n{}", making(made_by.record)));
@@ -49,13 +76,22 @@ pub fn card(config: &ModelConfig, made_by: Option<MadeBy<'_>>) -> String {
         );
     }
     sections.push(format!("## Limits\n{}", limits(condition, record)));
-    sections.push(
+    sections.push(format!(
         "## Where it comes from\nWritten by bert-heal, which damages part of a BERT, fine-tunes it and measures how \
          far it heals, following *Healing Powers of BERT* (arXiv:2406.14459). None of the figures here are from that \
-         paper.\nThe licence is that of the model from which it was made; it was not recorded here."
-            .to_owned(),
-    );
+         paper.\n{}",
+        licence(background.base)
+    ));
     sections.join("\n\n") + "\n"
+}
+
+fn licence(base: Option<Base<'_>>) -> String {
+    let Some(Base { name, licence, notice }) = base else {
+        return "The licence is that of the model from which it was made; it was not recorded here.".to_owned();
+    };
+    // An empty notice asks for nothing.
+    let notice = if notice.is_empty() { String::new() } else { format!("\n{notice}") };
+    format!("It derives from {name}, whose licence ({licence}) applies to it as well.{notice}")
 }
 
 fn title(condition: Condition, history: &History, record: Option<&RunRecord>) -> String {

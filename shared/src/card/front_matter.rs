@@ -1,9 +1,10 @@
 //! The YAML at the head of a card, which the hub indexes.
 
+use super::Base;
+use crate::Condition;
+use crate::checkpoint::History;
+use crate::record::RunRecord;
 use serde_json::Value;
-use shared::Condition;
-use shared::checkpoint::History;
-use shared::record::RunRecord;
 
 /// The run that made a model.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct MadeBy<'a> {
 }
 
 /// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
-pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>) -> String {
+pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>, base: Option<Base<'_>>) -> String {
     let condition = history.condition();
     let mut lines = vec![
         "---".to_owned(),
@@ -37,18 +38,23 @@ pub(super) fn front_matter(history: &History, made_by: Option<MadeBy<'_>>) -> St
         // Without the hub's box to try it out, in which it would look like any other model.
         lines.push("inference: false".to_owned());
     }
+    if let Some(base) = base {
+        // The hub has its licences' identifiers in lower case.
+        lines.extend((base.licence != "unknown").then(|| format!("license: {}", quoted(&base.licence.to_lowercase()))));
+        lines.extend(is_hub_id(base.name).then(|| format!("base_model: {}", quoted(base.name))));
+    }
     if let Some(made_by) = made_by {
-        lines.extend(provenance(made_by.record));
+        lines.extend(provenance(made_by.record, base.is_some()));
         lines.extend(model_index(made_by));
     }
     lines.push("---".to_owned());
     lines.join("\n")
 }
 
-fn provenance(record: &RunRecord) -> Vec<String> {
+fn provenance(record: &RunRecord, is_base_known: bool) -> Vec<String> {
     let spec = &record.spec;
     let mut lines = Vec::new();
-    if !spec.model.random && is_hub_id(&spec.model.name) {
+    if !is_base_known && !spec.model.random && is_hub_id(&spec.model.name) {
         lines.push(format!("base_model: {}", quoted(&spec.model.name)));
     }
     if is_hub_id(&spec.dataset.name) {
