@@ -8,25 +8,26 @@
 //! 1. [`Condition`]: the four models that an experiment compares.
 //! 2. [`Error`]: what can go wrong with the files, plans and models that this crate is handed.
 //! 3. [`InstructionSet`](nn::InstructionSet): which instructions the operations on a CPU are made of.
-//! 4. [`random`]: random numbers, from counters.
-//! 5. [`words`]: lists in sentences.
-//! 6. [`git_lfs`]: files that are not there, only pointers to them.
-//! 7. [`tokenizer`]: texts to token ids.
-//! 8. [`dataset`]: labelled texts, from bytes to batches.
-//! 9. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
-//! 10. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
-//! 11. [`corruption`]: plans of damage, parsed, resolved and applied.
-//! 12. [`inspection`]: weights, hidden states, attention and attribution, looked at.
-//! 13. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
-//! 14. [`statistics`]: intervals and tests over rows and seeds.
-//! 15. [`checkpoint`]: Hugging Face's files as bytes.
-//! 16. [`training`]: fine-tuning as a sequence of steps, and its state.
-//! 17. [`record`]: what a run was asked and what came of it.
-//! 18. [`card`]: the model card of a checkpoint.
-//! 19. [`bundle`]: a model for the page, as files.
-//! 20. [`claims`]: what a set of runs allows to be said.
-//! 21. [`figure`]: charts and tables as data.
-//! 22. [`evidence`]: many runs put together, in figures and tables.
+//! 4. `parallel`: work that is shared among threads where there are any.
+//! 5. [`random`]: random numbers, from counters.
+//! 6. [`words`]: lists in sentences.
+//! 7. [`git_lfs`]: files that are not there, only pointers to them.
+//! 8. [`tokenizer`]: texts to token ids.
+//! 9. [`dataset`]: labelled texts, from bytes to batches.
+//! 10. [`nn`]: layers and fused operations, each with a forward and a backward pass, and the optimiser.
+//! 11. [`model`]: BERT and `DistilBERT`: config, names, parameters, encoder and head.
+//! 12. [`corruption`]: plans of damage, parsed, resolved and applied.
+//! 13. [`inspection`]: weights, hidden states, attention and attribution, looked at.
+//! 14. [`evaluation`]: from logits to accuracy, macro-F1, loss and calibration.
+//! 15. [`statistics`]: intervals and tests over rows and seeds.
+//! 16. [`checkpoint`]: Hugging Face's files as bytes.
+//! 17. [`training`]: fine-tuning as a sequence of steps, and its state.
+//! 18. [`record`]: what a run was asked and what came of it.
+//! 19. [`card`]: the model card of a checkpoint.
+//! 20. [`bundle`]: a model for the page, as files.
+//! 21. [`claims`]: what a set of runs allows to be said.
+//! 22. [`figure`]: charts and tables as data.
+//! 23. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
@@ -46,6 +47,7 @@ pub mod inspection;
 mod instruction_set;
 pub mod model;
 pub mod nn;
+mod parallel;
 pub mod random;
 pub mod record;
 pub mod statistics;

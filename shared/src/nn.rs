@@ -65,5 +65,5 @@ pub fn n_pooled_values() -> usize {
 /// Every operation that is shared among threads from outside of them wakes one and waits for it; from inside it starts at
 /// once. So who calls many in a row does it in here.
 pub fn on_pool<R: Send>(device: &Device, f: impl FnOnce() -> R + Send) -> R {
-    if device.is_cpu() { rayon::scope(|_| f()) } else { f() }
+    if device.is_cpu() { crate::parallel::on_a_thread(f) } else { f() }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::io;
 
+use crate::parallel::*;
 use half::{bf16, f16};
-use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 

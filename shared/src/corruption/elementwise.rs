@@ -1,7 +1,7 @@
 //! Schemes under which a value's new bits depend on its old bits, its place and a few numbers about its tensor.
 
+use crate::parallel::*;
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::chance::Chance;
 use super::scheme::Scheme;

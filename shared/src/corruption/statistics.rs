@@ -1,6 +1,6 @@
 //! Sums over a tensor that do not depend on threads, on the target or on vector width: f64, in a fixed order.
 
-use rayon::prelude::*;
+use crate::parallel::*;
 
 /// Values worked on at once: a chunk's old and new values fit in the first-level cache together.
 pub(super) const CHUNK: usize = 4096;
@@ -55,8 +55,9 @@ pub(super) fn mean_abs(data: &[f32]) -> f64 {
 
 /// Largest absolute value among the finite values; 0 without any.
 pub(super) fn max_abs(data: &[f32]) -> f64 {
-    let finite = data.par_iter().map(|x| if x.is_finite() { x.abs() } else { 0.0 });
-    f64::from(finite.reduce(|| 0.0, f32::max))
+    let finite = |x: &f32| if x.is_finite() { x.abs() } else { 0.0 };
+    let chunks: Vec<f32> = data.par_chunks(CHUNK).map(|chunk| chunk.iter().map(finite).fold(0.0, f32::max)).collect();
+    f64::from(chunks.into_iter().fold(0.0, f32::max))
 }
 
 /// Sum of the squares of the finite values.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::parallel::*;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
 
 use super::gradient::{Collector, Gradient, RowGradient};
 use super::host::{HostSlice, slice};

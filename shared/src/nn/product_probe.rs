@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::parallel::*;
 
 use super::kernel_choice::Factors;
 use super::kernels::{Operand, PackedWeight, Start, rows_per_block};

@@ -1,6 +1,6 @@
 //! AdamW (Loshchilov & Hutter 2019) in place, one pass over parameter, gradient and moments.
 
-use rayon::prelude::*;
+use crate::parallel::*;
 
 use super::dispatch::{SERIAL_BELOW, vectorized};
 

@@ -16,7 +16,7 @@ use core::cell::RefCell;
 use core::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::parallel::*;
 
 use super::buffer::Buffer;
 use super::dispatch::SERIAL_BELOW;
