@@ -179,8 +179,8 @@ fn healing_words(store: &Store) -> String {
         let state = if heal.phase == HealPhase::Paused { ", paused" } else { "" };
         if asked == 0 {
             format!(
-                "Step {step} of {n_steps}{state}: it has only begun to learn. What you see is still the broken model, until it is \
-                 asked again at step 10."
+                "Step {step} of {n_steps}{state}: it begins to learn. Shown is still the broken model, which is asked again at \
+                 step 10."
             )
         } else {
             format!(
