@@ -192,7 +192,7 @@ fn healing_words(store: &Store) -> String {
 
 fn done_words(store: &Store) -> String {
     store.heal.with(|heal| {
-        let step = heal.step();
+        let step = heal.summary.as_ref().map_or(heal.step(), |summary| summary.step);
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
         let accuracy = accuracy.map_or(String::new(), |held_out| {
