@@ -32,7 +32,7 @@ PARTS = [
     ("1-broken", "", READY, "document.querySelector('[data-testid=break-it]').click()", BROKEN, None),
     ("1-learning", "", READY, "document.querySelector('[data-testid=break-it]').click()",
      BROKEN + " && (document.querySelector('[data-testid=heal-it]')?.click(),"
-     " document.querySelector('[data-testid=heal]')?.dataset.step > 40)", None),
+     " document.querySelector('[data-testid=heal]')?.dataset.step > 10)", None),
     ("2-three-columns", DAMAGE, DAMAGED + " && document.querySelector('[data-testid=prediction-corrupted]')?.dataset.text",
      None, None, "[data-testid=prediction-healthy]"),
     ("3-operating-table", "plan=kaiming@bottom:1L;zero:0.5@layers:2/attention.head:3-5&seed=7&more=1", DAMAGED, None, None,

@@ -117,10 +117,14 @@ impl Page {
         self.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": times })).await;
     }
 
-    /// Waits until an element is there, and fails unless all of it is on the screen.
+    /// Waits until an element is there and nothing moves, and fails unless all of it is on the screen.
     pub async fn is_in_sight(&self, id: &str) {
         let css = selector(id);
-        self.wait_until("return document.querySelector(arguments[0])?.getBoundingClientRect().height > 0", &css).await;
+        let script = "const place = document.querySelector(arguments[0])?.getBoundingClientRect();
+            const before = window.__place;
+            window.__place = place?.top;
+            return place?.height > 0 && place.top === before";
+        self.wait_until(script, &css).await;
         let script =
             "const { top, bottom, left, right } = document.querySelector(arguments[0]).getBoundingClientRect();
             return top >= 0 && left >= 0 && bottom <= innerHeight + 0.5 && right <= innerWidth + 0.5 ? ''

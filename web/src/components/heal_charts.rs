@@ -111,8 +111,8 @@ fn accuracy_chart(steps: &[HealProgress], n_steps: usize, n_held_out: Option<usi
         let last = points.len() - 1;
         points[..last].iter_mut().for_each(|point| point.interval = None);
     }
-    let y = Axis::percent(&format!("accuracy, {rows}"));
-    let series = Series { label: "accuracy".to_owned(), role: Some(Condition::Healed), mark: Mark::Line, points };
+    let y = Axis::percent("accuracy");
+    let series = Series { label: format!("on the {rows}"), role: Some(Condition::Healed), mark: Mark::Line, points };
     let description = ends(&format!("Accuracy on the {rows}"), &series, &y);
     (Chart::Lines(LineChart { x: step_axis(n_steps), y, series: vec![series], diagonal: false }), description)
 }
@@ -170,9 +170,9 @@ mod tests {
     fn an_accuracy_on_all_sentences_is_no_point_of_the_curve_over_the_first_ones() {
         let steps = [probed(0, 64), probed(10, 64), probed(40, 997)];
         let (chart, description) = accuracy_chart(&steps, 40, Some(997));
-        let Chart::Lines(LineChart { y, series, .. }) = chart else { panic!("it is a curve") };
+        let Chart::Lines(LineChart { series, .. }) = chart else { panic!("it is a curve") };
         assert_eq!(series[0].points.iter().map(|point| point.n).collect::<Vec<_>>(), [Some(64); 2]);
-        assert_eq!(y.label, "accuracy, first 64 of 997 held-out sentences");
+        assert_eq!(series[0].label, "on the first 64 of 997 held-out sentences");
         assert!(description.contains("the first 64 of 997"), "{description}");
         // Where all are few they are looked at each time.
         let (chart, _) = accuracy_chart(&[probed(0, 18), probed(40, 18)], 40, Some(18));

@@ -179,8 +179,8 @@ fn healing_words(store: &Store) -> String {
         let state = if heal.phase == HealPhase::Paused { ", paused" } else { "" };
         if asked == 0 {
             format!(
-                "Step {step} of {n_steps}{state}: it has only begun to learn. What you see is still the broken model, until it is \
-                 asked again at step 10."
+                "Step {step} of {n_steps}{state}: it begins to learn. Shown is still the broken model, which is asked again at \
+                 step 10."
             )
         } else {
             format!(
@@ -192,7 +192,7 @@ fn healing_words(store: &Store) -> String {
 
 fn done_words(store: &Store) -> String {
     store.heal.with(|heal| {
-        let step = heal.step();
+        let step = heal.summary.as_ref().map_or(heal.step(), |summary| summary.step);
         let accuracy = heal.summary.as_ref().and_then(|summary| summary.held_out);
         let accuracy = accuracy.or_else(|| heal.steps.iter().rev().find_map(|step| step.held_out));
         let accuracy = accuracy.map_or(String::new(), |held_out| {

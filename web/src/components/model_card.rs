@@ -113,7 +113,7 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             </div>
             {body}
             <Show when=is_precomputed>
-                <p class="small quiet">"Computed when this page was built; the answer of the model here follows."</p>
+                <p class="small quiet precomputed">"Computed when this page was built; the answer of the model here follows."</p>
             </Show>
             <Show when=is_other_damage>
                 <p class="notice">

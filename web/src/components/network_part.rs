@@ -40,16 +40,16 @@ impl Cell {
             }
             (Part::Pooler, None) => "takes the first piece's numbers as a summary of the sentence",
             (Part::Classifier, None) => "turns the summary into a score for each class",
-            (_, Some(Component::Query)) => "(query) writes what each word piece looks for in the others",
-            (_, Some(Component::Key)) => "(key) writes what each word piece can be found by",
-            (_, Some(Component::Value)) => "(value) writes what a word piece hands over when it is found",
-            (_, Some(Component::Output)) => "(attention output) puts together what all heads have found",
+            (_, Some(Component::Query)) => "writes what each word piece looks for in the others",
+            (_, Some(Component::Key)) => "writes what each word piece can be found by",
+            (_, Some(Component::Value)) => "writes what a word piece hands over when it is found",
+            (_, Some(Component::Output)) => "puts together what all heads have found",
             (_, Some(Component::Head(_))) => {
                 "is one reader of several side by side, each of which looks at other words"
             }
-            (_, Some(Component::FfnIn)) => "(feed-forward) spreads each word piece over more numbers, to weigh it up",
-            (_, Some(Component::FfnOut)) => "(feed-forward) folds what was weighed up into the piece's own numbers",
-            (_, Some(Component::LayerNorm)) => "(LayerNorm) keeps the numbers of every piece in a range that works",
+            (_, Some(Component::FfnIn)) => "spreads each word piece over more numbers, to weigh it up",
+            (_, Some(Component::FfnOut)) => "folds what was weighed up into the piece's own numbers",
+            (_, Some(Component::LayerNorm)) => "keep the numbers of every piece in a range that works",
             (_, Some(Component::Weight)) => "are what its inputs are multiplied by",
             (_, Some(Component::Bias)) => "are what is added to the products",
         }
