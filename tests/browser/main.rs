@@ -18,6 +18,7 @@ mod files;
 mod fixture;
 mod links;
 mod page;
+mod runs;
 mod server;
 mod session;
 mod site;
