@@ -8,8 +8,8 @@ use shared::Condition;
 use shared::Parameters;
 use shared::bundle::{
     Answers, BUNDLE_VERSION, BaseModel, BitMix, BundleIndex, ControlEntry, Encoding, FileEntry, Files, FineTuned,
-    HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, Outcome, RowHashes, Sample, ServedRows, TOKENIZER, Task,
-    WEIGHTS, encode_delta, encode_parameters,
+    HEALED, HealedEntry, IndexEntry, MANIFEST, Manifest, NOTICE, Outcome, RowHashes, Sample, ServedRows, TOKENIZER,
+    Task, WEIGHTS, encode_delta, encode_parameters,
 };
 use shared::checkpoint::{Checkpoint, LoadOptions, WeightsHash, save_weights};
 use shared::corruption::Plan;
@@ -154,6 +154,7 @@ impl Fixture {
             (format!("{bundle}/{WEIGHTS}"), weights.bytes),
             (format!("{bundle}/{HEALED}"), delta.bytes),
             (format!("{bundle}/{TOKENIZER}"), tokenizer_json.clone()),
+            (format!("{bundle}/{NOTICE}"), b"A licence, made by the test.\n".to_vec()),
             (format!("{bundle}/rows.json"), serde_json::to_vec(&served).unwrap()),
             ("files/config.json".to_owned(), config.to_json()),
             ("files/model.safetensors".to_owned(), save_weights(&healthy).unwrap()),

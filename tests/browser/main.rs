@@ -19,6 +19,7 @@ mod first_minute;
 mod fixture;
 mod links;
 mod page;
+mod runs;
 mod server;
 mod session;
 mod site;

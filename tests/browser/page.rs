@@ -29,6 +29,8 @@
 //! | `bottom`, `top`, `scheme`, `strength` | sliders over layers, `<select>` and number of the scheme | |
 //! | `drift`, `attention`, `attribution`, `tensor` | regions of the view `inside` | |
 //! | `history`, `import-sentences` | sentences that were tried, `<input type=file>` | |
+//! | `runs`, `run-N`, `curve-N`, `remove-run-N` | the healings of this page, a row each, its checkbox and `<button>` | `data-record` (the run's id, once it has its record) |
+//! | `export-runs`, `export-healed`, `remove-runs`, `put-runs-back`, `runs-note`, `recording`, `no-runs` | `<button>`s, what there is to say, the record under way, and what stands there without runs | |
 //! | `evidence`, `evidence-summary`, `load-results` | recorded runs, `<input type=file>` | |
 //! | `tour`, `lesson`, `next-lesson`, `reveal` | the lessons | |
 //! | `break-it`, `heal-it`, `heal-enough`, `start-again`, `break-again` | the large buttons of the main line and what follows them | |
@@ -41,10 +43,11 @@
 //! | `purge-models`, `purge-moments`, `bundle-NAME` | `<button>`s of the view `model` | |
 //! | `copy-link`, `link-note`, `link` | `<button>`, what there is to say about the link, a field with it to be copied by hand | |
 //!
-//! `evaluate`, `accuracy-*` are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
+//! `evaluate`, `accuracy-*`, runs and history are in the view `measure` (`#view=measure`), `load-*`, `storage` and `purge` in `model`; the
 //! others in `operate`, which is shown first.
 
 mod builds;
+mod downloads;
 mod gestures;
 mod links;
 mod visitor;

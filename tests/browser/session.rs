@@ -176,6 +176,9 @@ fn capabilities() -> Capabilities {
         "--host-resolver-rules=MAP {INSECURE_HOST} {LOOPBACK}, MAP * ~NOTFOUND, EXCLUDE {LOOPBACK}"
     )));
     arguments.push(json!("--window-size=1200,1400"));
+    // A page's second file without a visitor's gesture would wait for an answer that nobody gives.
+    capabilities["goog:chromeOptions"]["prefs"] =
+        json!({ "profile.default_content_setting_values.automatic_downloads": 1 });
     capabilities
 }
 

@@ -77,7 +77,7 @@ pub(super) fn RunsPanel() -> impl IntoView {
                 )}
             </p>
             <ExportHealed />
-            <p class="row" class:visually-hidden=move || store.runs_note.with(Option::is_none)>
+            <p class="row" class:visually-hidden=move || store.runs_note.with(Option::is_none) && !can_undo()>
                 <span class="notice" role="status" data-testid="runs-note">
                     {move || store.runs_note.with(|note| note.as_ref().map(RunsNote::in_words))}
                 </span>
