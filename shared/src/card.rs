@@ -6,7 +6,7 @@
 
 mod front_matter;
 
-pub use self::front_matter::MadeBy;
+pub use self::front_matter::{Base, MadeBy};
 use crate::Condition;
 use crate::checkpoint::{History, Treatment};
 use crate::corruption::Plan;
@@ -34,17 +34,6 @@ pub struct Background<'a> {
     pub base: Option<Base<'a>>,
     /// Full sentences about how it came about.
     pub facts: Vec<String>,
-}
-
-/// A model that another one derives from.
-#[derive(Clone, Copy, Debug)]
-pub struct Base<'a> {
-    /// A hub id or a name.
-    pub name: &'a str,
-    /// An SPDX identifier, or `unknown`.
-    pub licence: &'a str,
-    /// What the licence asks to be told.
-    pub notice: &'a str,
 }
 
 /// The card of a model whose config tells what was done to it, and of which `made_by` made these very weights.

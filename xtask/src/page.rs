@@ -2,7 +2,7 @@
 
 use crate::shell::{Shell, run};
 use crate::{build_names, class_zip};
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use std::io;
 use std::path::PathBuf;
 
@@ -19,9 +19,19 @@ pub struct FinishArgs {
 /// # Errors
 /// When a build fails.
 pub fn build(shell: &Shell, options: &[&str]) -> Result<()> {
-    // Trunk builds one program after the other, and linking one keeps one core busy: two are linked at once first.
-    let programs = ["build", "--profile", "page", "--target", "wasm32-unknown-unknown", "-p", "web"];
-    shell.cargo(&[&programs[..], &["--bin", "app", "--bin", "worker"], options].concat())?;
+    // Trunk builds one program after the other, and linking one keeps one core busy: two are built at once first. They are
+    // of two profiles, so neither waits for the other.
+    let program = |profile, name| {
+        let programs = ["build", "--target", "wasm32-unknown-unknown", "-p", "web"];
+        [&programs[..], &["--profile", profile, "--bin", name], options].concat()
+    };
+    let worker = shell.command("cargo", program("page", "worker"))?.spawn().context("cannot start cargo")?;
+    let app = shell.cargo(&program("page-app", "app"));
+    let worker = worker.wait_with_output().context("cargo was lost")?.status;
+    app?;
+    if !worker.success() {
+        bail!("the worker cannot be built: {worker}");
+    }
     // `--offline` keeps Trunk from fetching tools: those it needs are on PATH.
     run(shell.command("trunk", [&["build", "--release", "--offline"], options].concat())?.stdout(io::stderr()))
 }

@@ -1,6 +1,5 @@
 //! The YAML at the head of a card, which the hub indexes.
 
-use super::Base;
 use crate::Condition;
 use crate::checkpoint::History;
 use crate::record::RunRecord;
@@ -13,6 +12,17 @@ pub struct MadeBy<'a> {
     pub record: &'a RunRecord,
     /// As which of its models. A run that started from a damaged model made its "healthy" one of damaged weights.
     pub place: Condition,
+}
+
+/// A model that another one derives from.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// A hub id or a name.
+    pub name: &'a str,
+    /// An SPDX identifier, or `unknown`.
+    pub licence: &'a str,
+    /// What the licence asks to be told.
+    pub notice: &'a str,
 }
 
 /// The front matter with its fences. Strings are in JSON's quotes, which YAML reads as they are.
