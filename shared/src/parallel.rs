@@ -3,29 +3,29 @@
 //! Natively these are rayon's own words. In the browser, where a program has one thread, the same words mean ordinary
 //! iterators: rayon would run them in turn, too, at the price of a tenth of the worker's size.
 
-#[cfg(target_arch = "wasm32")]
-pub(crate) use in_turn::*;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use rayon::{current_num_threads, prelude::*};
-
-/// Runs `f` on one of the threads that share work; see [`crate::nn::on_pool`].
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn on_a_thread<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| f())
+/// Threads that share work.
+pub(crate) fn n_threads() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::current_num_threads();
+    #[cfg(target_arch = "wasm32")]
+    return 1;
 }
 
+/// Runs `f` on one of the threads that share work; see [`crate::nn::on_pool`].
+pub(crate) fn on_a_thread<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::scope(|_| f());
+    #[cfg(target_arch = "wasm32")]
+    return f();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use rayon::prelude;
+
 #[cfg(target_arch = "wasm32")]
-mod in_turn {
+pub(crate) mod prelude {
     use std::ops::Range;
     use std::slice::{Chunks, ChunksExactMut, ChunksMut, Iter, IterMut};
-
-    pub(crate) fn current_num_threads() -> usize {
-        1
-    }
-
-    pub(crate) fn on_a_thread<R>(f: impl FnOnce() -> R) -> R {
-        f()
-    }
 
     /// Slices in parts, as rayon's `ParallelSlice` and `ParallelSliceMut` cut them.
     pub(crate) trait ParallelSlice<T> {

@@ -1,6 +1,6 @@
 //! Reading weights.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::adapter::Adapter;
 use super::head::{Head, HeadChange, HeadOrigin, LoadOptions, OtherClasses, Use, WeightsHash, choose_head, task_of};

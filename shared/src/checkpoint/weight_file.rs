@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::io;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};

@@ -1,6 +1,6 @@
 //! Applies a resolved plan to tensors: checks everything first, then one step after the other.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::chance::Chance;
 use super::plan::Plan;

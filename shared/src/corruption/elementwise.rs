@@ -1,6 +1,6 @@
 //! Schemes under which a value's new bits depend on its old bits, its place and a few numbers about its tensor.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 use pulp::{Simd, WithSimd};
 
 use super::chance::Chance;

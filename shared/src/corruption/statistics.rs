@@ -1,6 +1,6 @@
 //! Sums over a tensor that do not depend on threads, on the target or on vector width: f64, in a fixed order.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 /// Values worked on at once: a chunk's old and new values fit in the first-level cache together.
 pub(super) const CHUNK: usize = 4096;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::gradient::{Collector, Gradient, RowGradient};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::kernel_choice::Factors;
 use super::kernels::{Operand, PackedWeight, Start, rows_per_block};

@@ -83,7 +83,8 @@ pub(super) fn unreadable(error: &serde_json::Error) -> Error {
     Error::Tokenizer(format!("tokenizer.json cannot be read: {error}"))
 }
 
-#[cfg(test)]
+// Beside what only the native program can write.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use crate::tokenizer::{Tokenizer, build_vocabulary};

@@ -17,7 +17,7 @@ pub(super) fn in_plain_words(judgement: &Judgement) -> Option<String> {
             "In plain words: whatever difference there is, it is most likely smaller than {} points, which counts as none.",
             judgement.margin_points
         ),
-        _ => format!(
+        Outcome::Undecided => format!(
             "In plain words: if there were no difference, chance alone would show one like this {chance}; that is too often \
              to say anything."
         ),

@@ -302,7 +302,7 @@ async fn look(task: &Task<HealSettings>, done: Option<Done>) -> Result<Option<Mo
         _ => None,
     };
     let pinned = probe.map(|probe| probe.pinned).filter(|pinned| !pinned.is_empty());
-    let (mut progress, moment) = with_healing(task, |session| see(session, done, held_out, pinned))?;
+    let (mut progress, moment) = with_healing(task, |session| see(session, done.as_ref(), held_out, pinned))?;
     if let Some((moment, weights)) = moment {
         progress.moment = Some(moments::keep(task.context(), moment, weights).await);
         task.check()?;
@@ -353,7 +353,7 @@ fn probe(session: &mut Session) -> Result<Option<Probe>, Failure> {
 /// The progress of a step, and the moment that is to be kept.
 fn see(
     session: &Session,
-    done: Option<Done>,
+    done: Option<&Done>,
     held_out: Option<Accuracy>,
     pinned: Option<Vec<Classification>>,
 ) -> Result<(HealProgress, Option<UnkeptMoment>), Failure> {
@@ -363,7 +363,7 @@ fn see(
     let is_last = step == settings.n_steps || healing.is_stopping;
     let is_moment = step > 0 && (step.is_multiple_of(settings.moment_every) || is_last);
     let moment = if is_moment { Some(healing.moment(held_out)?) } else { None };
-    let report = done.as_ref().map(|done| &done.report);
+    let report = done.map(|done| &done.report);
     let progress = HealProgress {
         state: healing.state,
         step,
@@ -372,8 +372,8 @@ fn see(
         learning_rate: report.map(|report| report.learning_rate),
         gradient_norm: report.map(|report| report.gradient_norm),
         train_accuracy: report.map(|report| report.n_correct as f64 / report.n_rows.max(1) as f64),
-        step_secs: done.as_ref().map(|done| done.secs),
-        n_workers: done.as_ref().map(|done| done.n_workers),
+        step_secs: done.map(|done| done.secs),
+        n_workers: done.map(|done| done.n_workers),
         held_out,
         pinned,
         moment: None,

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 use candle_core::{Result, Tensor};
 
 use super::super::gradient::{Collector, Gradient, HostGradient};
@@ -204,7 +204,7 @@ fn give_dense(layers: &[Dense<'_>], factors: Factors, collector: &Collector) -> 
     let mut gradients: Vec<(Option<Buffer>, Option<Buffer>)> =
         layers.iter().map(|dense| (of(&dense.pair.weight), of(&dense.pair.bias))).collect();
     // On two threads whole matrices balance each other, and every part would pack `x` anew.
-    let n_parts = current_num_threads().div_ceil(2);
+    let n_parts = crate::parallel::n_threads().div_ceil(2);
     let mut pieces = Vec::new();
     for (dense, (weight, bias)) in layers.iter().zip(&mut gradients) {
         let (n_out, n_in) = dense.pair.weight.dims2()?;

@@ -1,6 +1,6 @@
 //! The layer's forward pass.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::super::kernels::{
     Buffer, DropoutMask, Start, attention, bias_dropout_add, bias_gelu, dropout_add, layer_norm_block, rows_per_block,

@@ -1,6 +1,6 @@
 //! AdamW (Loshchilov & Hutter 2019) in place, one pass over parameter, gradient and moments.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::dispatch::{SERIAL_BELOW, vectorized};
 

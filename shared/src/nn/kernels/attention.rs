@@ -6,7 +6,7 @@
 //! of being stored. Keys behind a row's last real token are skipped: their probability is exactly 0, also when they are
 //! NaN. Of those that are not, NaN, +∞ or nothing but −∞ makes all probabilities of a query NaN.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::attention_shape::AttentionShape;
 use super::dispatch::vectorized;

@@ -46,7 +46,7 @@ const MIN_BLOCK_ROWS: usize = 16;
 /// On two threads 1200 rows are six blocks of 200, three for each thread; 40 rows are two blocks of 20, even on more
 /// threads.
 pub(crate) fn rows_per_block(n_rows: usize) -> usize {
-    let n_threads = crate::parallel::current_num_threads().min(n_rows / MIN_BLOCK_ROWS).max(1);
+    let n_threads = crate::parallel::n_threads().min(n_rows / MIN_BLOCK_ROWS).max(1);
     let blocks_per_thread = n_rows.div_ceil(n_threads * BLOCK_ROWS).max(1);
     n_rows.div_ceil(n_threads * blocks_per_thread).max(1)
 }

@@ -3,7 +3,7 @@
 //! The one-pass form E[x²] − mean² loses all digits when the mean is large against the spread; corrupted weights produce
 //! such rows, and the error would look like an effect of the corruption.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::dispatch::{SERIAL_BELOW, vectorized};
 use super::math;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::super::kernel_choice::Factors;
 use super::dispatch::rows_per_block;
@@ -46,7 +46,7 @@ fn shared(n: usize, rows: usize, pack: impl FnOnce() -> Option<PackedWeight>) ->
 /// dW = dyᵀ·x, `[n_out, n_in]`, written in W's own layout.
 pub(crate) fn linear_weight_gradient(dy: &[f32], x: &[f32], n_out: usize, n_in: usize) -> Vec<f32> {
     let mut dweight = vec![0.0; n_out * n_in];
-    let rows = n_out.div_ceil(current_num_threads()).max(1);
+    let rows = n_out.div_ceil(crate::parallel::n_threads()).max(1);
     dweight.par_chunks_mut(rows * n_in).enumerate().with_max_len(1).for_each(|(index, dweight)| {
         linear_weight_gradient_rows(dy, x, (n_out, n_in), Factors::F32, index * rows, dweight);
     });

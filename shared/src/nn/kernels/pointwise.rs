@@ -1,6 +1,6 @@
 //! GELU, dropout, rows of a look-up table and sums over rows.
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::dispatch::{SERIAL_BELOW, vectorized};
 #[cfg(not(target_arch = "wasm32"))]

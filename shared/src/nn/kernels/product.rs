@@ -16,7 +16,7 @@ use core::cell::RefCell;
 use core::ops::Range;
 use std::sync::Arc;
 
-use crate::parallel::*;
+use crate::parallel::prelude::*;
 
 use super::buffer::Buffer;
 use super::dispatch::SERIAL_BELOW;

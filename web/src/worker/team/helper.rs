@@ -132,7 +132,9 @@ impl Helper {
                 let batch = self.batch(config, rows, &indices)?;
                 let outputs = self.model(model)?.classifier.evaluate(&batch).map_err(text)?;
                 let mut filled = Filled::with_room(outputs.iter().map(|output| output.logits.len()).sum());
-                outputs.iter().for_each(|output| filled.push(&output.logits));
+                for output in &outputs {
+                    filled.push(&output.logits);
+                }
                 let is_saturated = outputs.iter().map(|output| output.is_saturated).collect();
                 return Ok((Report::Logits { is_saturated }, Some(filled.into_array())));
             }
@@ -216,7 +218,6 @@ impl Helper {
 }
 
 // By value, so that it fits `map_err`.
-#[expect(clippy::needless_pass_by_value, reason = "the signature `map_err` asks for")]
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -137,15 +137,12 @@ impl Learner {
         let Collected { own, others } = collected;
         let mut parts = Vec::from_iter(own);
         for (range, member, answer) in others {
-            let part = match answer {
-                Some((Report::Gradient(Some(header)), values)) => {
-                    let mut values = Read::new(values);
-                    Some(self.fine_tuning.receive(header, |some| values.fill(some))?)
-                }
-                _ => {
-                    member.line.lose();
-                    self.fine_tuning.gradient(range)?
-                }
+            let part = if let Some((Report::Gradient(Some(header)), values)) = answer {
+                let mut values = Read::new(values);
+                Some(self.fine_tuning.receive(header, |some| values.fill(some))?)
+            } else {
+                member.line.lose();
+                self.fine_tuning.gradient(range)?
             };
             parts.extend(part);
         }
