@@ -214,7 +214,13 @@ impl Page {
 
     /// Has all models judged on the held-out rows; the share that `model` gets right.
     pub async fn accuracy(&self, model: &str) -> f64 {
-        self.go_to("#view=measure").await;
+        // The damage stays as it is.
+        self.run(
+            "const hash = new URLSearchParams(location.hash.slice(1));
+             hash.set('view', 'measure');
+             location.hash = hash.toString();",
+        )
+        .await;
         self.click("evaluate").await;
         self.wait_until(
             "return document.querySelector(`[data-testid=accuracy-${arguments[0]}]`) !== null

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::Condition;
-use crate::record::{NUMERICS_VERSION, Numerics, Protocol, RunRecord, RunSpec, RunStatus, Seeds, canonical_json};
+use crate::record::{NUMERICS_VERSION, Numerics, Protocol, RunRecord, RunSpec, Seeds, canonical_json};
 use crate::training::TrainingArgs;
 
 /// What runs must share to be seeds of one set: all of their spec but seeds and damage (hence also training rows, the rows'
@@ -159,11 +159,10 @@ impl fmt::Display for Experiment {
 }
 
 /// The undamaged model with the healing's budget: under `finetuned` the control, unless the record is of before there was
-/// one, or of the page, which makes one only on request: such a run went on without.
+/// one, or of the page, whose runs have none.
 fn reference(record: &RunRecord) -> Condition {
-    let is_failed_healing = matches!(record.status, RunStatus::Failed { phase: Condition::Healed, .. });
-    let went_on = record.healed.is_some() || is_failed_healing;
-    let has_control = record.control.is_some() || !(went_on || record.is_superseded());
+    let is_of_page = record.numerics.as_ref().is_some_and(|numerics| numerics.instruction_set.starts_with("wasm"));
+    let has_control = record.control.is_some() || !(is_of_page || record.is_superseded());
     if record.spec.protocol == Protocol::Finetuned && has_control { Condition::Control } else { Condition::Healthy }
 }
 

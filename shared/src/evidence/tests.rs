@@ -170,10 +170,13 @@ fn a_run_that_broke_off_before_its_control_counts_beside_its_siblings() {
 }
 
 #[test]
-fn runs_that_went_on_without_a_control_are_held_against_the_healthy_model_and_never_pooled_with_others() {
+fn runs_of_the_page_have_no_control_are_held_against_the_healthy_model_and_never_pooled_with_others() {
     let mut records: Vec<RunRecord> = (0..5).map(|seed| record("kaiming@all", seed, [90, 50, 80])).collect();
     for record in &mut records[2..] {
         record.control = None;
+        if let Some(numerics) = &mut record.numerics {
+            "wasm-simd128".clone_into(&mut numerics.instruction_set);
+        }
     }
     let reason = "the loss is NaN".to_owned();
     records[4].status = RunStatus::Failed { phase: Condition::Healed, step: 3, learning_rate: 0.1, reason };

@@ -136,6 +136,23 @@ impl Page {
         }
     }
 
+    /// Notes every text that an element has from now on: some stand there for a moment only.
+    pub async fn note_texts(&self, id: &str) {
+        let script = format!(
+            "const text = () => document.querySelector('{}')?.textContent ?? '';
+             window.__texts = [text()];
+             new MutationObserver(() => __texts.push(text()))
+                 .observe(document.body, {{ subtree: true, childList: true, characterData: true }});",
+            selector(id)
+        );
+        self.run(&script).await;
+    }
+
+    /// The texts that were noted.
+    pub async fn noted_texts(&self) -> Vec<String> {
+        serde_json::from_value(self.run("return [...new Set(__texts)]").await).expect("a list of texts")
+    }
+
     /// Presses a button as soon as it can be, which has to be in sight.
     pub async fn press_in_sight(&self, id: &str) {
         self.wait_until("return document.querySelector(arguments[0])?.disabled === false", &selector(id)).await;
