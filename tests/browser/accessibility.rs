@@ -38,11 +38,13 @@ fn no_view_has_a_barrier_that_axe_finds_in_the_light_or_in_the_dark() {
         page.model_is_ready().await;
         // What fills the views: confusion matrices, a sentence in the history, and a run with its curves.
         page.accuracy("corrupted").await;
-        page.go_to("#view=operate").await;
+        page.go_to(&address(PLAN, SEED, "&view=operate")).await;
         page.click("classify").await;
         page.heals_a_step().await;
         for theme in ["light", "dark"] {
             for view in VIEWS {
+                // Of a broken model: there is more to see.
+                let view = view.replacen("#view", &format!("#plan={PLAN}&seed={SEED}&view"), 1);
                 page.go_to(&format!("{view}&theme={theme}")).await;
                 if view.ends_with("inside") {
                     page.text_with("tensor", "Each tile").await;

@@ -87,7 +87,7 @@ fn sentence_of_a_link_is_shown_also_where_it_is_the_pages_own() {
 
 #[test]
 fn link_is_offered_by_hand_where_the_browser_has_no_clipboard() {
-    Visit::to(&address(PLAN, 5, "")).at_insecure_host().run(async |page| {
+    Visit::to(&address(PLAN, 5, "&more=1")).at_insecure_host().run(async |page| {
         page.model_is_ready().await;
         // Again and again: nothing may be left in a state that the next click falls over.
         for _ in 0..3 {
@@ -95,7 +95,7 @@ fn link_is_offered_by_hand_where_the_browser_has_no_clipboard() {
             page.text_with("link-note", "did not copy").await;
         }
         let (link, is_selected) = page.offered_link().await;
-        assert!(is_selected && link.ends_with(&address(PLAN, 5, "")), "{link}, selected: {is_selected}");
+        assert!(is_selected && link.ends_with(&address(PLAN, 5, "&more=1")), "{link}, selected: {is_selected}");
         page.press("roll-seed").await;
         page.damage_leaves_seed(5).await;
     });

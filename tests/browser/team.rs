@@ -10,13 +10,13 @@ fn any_number_of_workers_heals_to_the_same_digits() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     for n_workers in [1, 2, 4] {
         let ends = Arc::clone(&ends);
-        let healing = address(PLAN, 3, "&steps=60&rate=0.003&batch=16&train=all");
+        let healing = address(PLAN, 3, "&steps=800&rate=0.0003&batch=16&train=all");
         Visit::to(&format!("?workers={n_workers}{healing}")).run(async move |page| {
             page.damage_is(PLAN, 3).await;
             page.click("heal-start").await;
-            page.attribute_becomes("heal", "data-state", "done").await;
             // Alone at first, until the others are there.
-            assert_eq!(page.attribute("heal", "data-n-workers").await, Some(n_workers.to_string()));
+            page.attribute_becomes("heal", "data-n-workers", &n_workers.to_string()).await;
+            page.attribute_becomes("heal", "data-state", "done").await;
             let loss = page.attribute("heal", "data-loss").await.unwrap();
             let (label, probability) = page.prediction("healed", TEXT).await;
             let accuracies = (page.accuracy("healed").await, page.accuracy("corrupted").await);

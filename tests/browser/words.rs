@@ -92,7 +92,7 @@ fn words_follow_in_a_page_that_the_browser_translates() {
         page.click("next-lesson").await;
         let lesson = page.text_with("lesson", "«Step 2 of 8»").await;
         assert!(!lesson.contains("Step 1 of 8") && !lesson.contains("What is a layer?"), "{lesson}");
-        page.text_with("prediction-corrupted", "«layer 0»").await;
+        page.text_with("prediction-corrupted", "«broken: layer 0»").await;
         // Plans, classes and numbers are not to be translated.
         page.click_on("[data-testid=more] > summary").await;
         page.text_with("prediction-corrupted", "kaiming@bottom:1L · seed 1").await;
