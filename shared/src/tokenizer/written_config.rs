@@ -84,7 +84,8 @@ pub(super) fn unreadable(error: &serde_json::Error) -> Error {
 }
 
 // Beside what only the native program can write.
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use super::*;
     use crate::tokenizer::{Tokenizer, build_vocabulary};

@@ -99,7 +99,6 @@ async fn without_damage_there_is_one_model_and_healing_says_why_it_waits() {
     page.answer(&asked, &Corrupted { totals: Totals::default(), tensors: Vec::new(), ..corrupted("", 0) }).await;
     assert!(card(&page, "corrupted").contains("Nothing is broken yet."), "{}", card(&page, "corrupted"));
     assert!(card(&page, "healed").contains("Nothing to heal yet."), "{}", card(&page, "healed"));
-    assert_eq!(asked!(page, Classify).pop().map(|(_, asked)| asked.models), Some(vec![Condition::Healthy]));
     assert!(page.text(&test_id("heal-obstacle")).contains("nothing to heal"));
     assert!(page.find(&test_id("heal-start")).has_attribute("disabled"));
     // A plan that cannot be used is another reason.

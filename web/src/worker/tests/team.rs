@@ -50,9 +50,9 @@ async fn healed_with(script: Option<&str>) -> (String, Vec<Vec<Option<u32>>>) {
             Ok(())
         };
         page.worker.context.with_session(replace).unwrap();
-        let n_ready = || page.worker.context.with_session(|session| Ok(session.team.n_ready())).unwrap();
+        let is_starting = || page.worker.context.with_session(|session| Ok(session.team.is_starting())).unwrap();
         if !script.is_empty() {
-            page.until(|| n_ready() == 4).await;
+            page.until(|| !is_starting()).await;
         }
     }
     page.corrupt("kaiming@all", 5).await;
