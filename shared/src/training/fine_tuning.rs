@@ -240,7 +240,7 @@ impl FineTuning {
         }
     }
 
-    /// Σ of the gradients of the next step's micro-batches at `range`, added up as [`halves`] of halves; `None` where the
+    /// Σ of the gradients of the next step's micro-batches at `range`, added up as halves of halves; `None` where the
     /// step has none of them.
     ///
     /// # Errors

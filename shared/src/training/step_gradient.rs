@@ -2,7 +2,7 @@
 //!
 //! Replicas of a [`FineTuning`](super::FineTuning) on several threads without common memory share a step out: each takes
 //! neighbouring micro-batches, and the sums are put together as the halves of halves of the step's micro-batches
-//! ([`halves`]). That order depends on the number of micro-batches alone, so every number of replicas gives the same bits.
+//! (`halves`). That order depends on the number of micro-batches alone, so every number of replicas gives the same bits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -119,7 +119,7 @@ pub fn shares(n_micro: usize, n_sharers: usize) -> Vec<Range<usize>> {
     shares
 }
 
-/// The sum of neighbouring parts, in the order of [`halves`]; `None` without any.
+/// The sum of neighbouring parts, as halves of halves; `None` without any.
 ///
 /// # Errors
 /// When they are not the shares of one range.
