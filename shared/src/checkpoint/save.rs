@@ -40,7 +40,7 @@ pub fn save_weights_with_history(parameters: &Parameters, history: &History) -> 
 }
 
 /// The bytes of [`save_weights_with_history`], written piece by piece where there is no room for all of them at once: no
-/// more than [`PIECE`] values are held beside the parameters.
+/// more than `PIECE` values are held beside the parameters.
 ///
 /// # Errors
 /// As [`save_weights`], and when `out` does not take them.
