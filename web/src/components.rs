@@ -35,6 +35,7 @@ mod plain_words;
 mod plan_field;
 mod runs_panel;
 mod scheme_choice;
+mod scrolling_table;
 mod sentence;
 mod sign;
 mod sliders;

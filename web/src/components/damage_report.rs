@@ -1,5 +1,6 @@
 //! What the plan did: a sentence, counts, a warning, every tensor, and a fingerprint of the bits.
 
+use super::scrolling_table::{ScrollingTable, named};
 use crate::protocol::Corrupted;
 use crate::store::Store;
 use leptos::prelude::*;
@@ -82,20 +83,12 @@ fn report(damage: &Arc<Corrupted>) -> impl IntoView + use<> {
         {(n_tensors > 0).then(|| view! {
             <details>
                 <summary>"Tensor by tensor"</summary>
-                <div class="scroll" tabindex="0" role="region" aria-label="What changed in each tensor">
-                    <table translate="no">
-                        <thead>
-                            <tr>
-                                <th scope="col">"Tensor"</th>
-                                <th scope="col">"Scheme"</th>
-                                <th scope="col">"Changed"</th>
-                                <th scope="col">"Norm"</th>
-                                <th scope="col">"Not finite"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                <ScrollingTable
+                    label="What changed in each tensor"
+                    columns=named(["Tensor", "Scheme", "Changed", "Norm", "Not finite"])
+                >
+                    {rows}
+                </ScrollingTable>
             </details>
         })}
     }

@@ -1,7 +1,8 @@
 //! An evaluation's results: accuracies, confusion matrices, and the sentences on which the models differ.
 
 use super::figure_card::FigureCard;
-use super::sign::{Sign, title};
+use super::scrolling_table::{ScrollingTable, named, of_model, unseen};
+use super::sign::title;
 use crate::protocol::{Evaluation, ModelEvaluation, RowVerdict};
 use crate::store::Store;
 use leptos::prelude::*;
@@ -101,10 +102,9 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
         }
     });
     let filters = filters.collect_view();
-    let head = models
-        .iter()
-        .map(|model| view! { <th scope="col"><Sign model=*model />" "{title(*model)}</th> })
-        .collect_view();
+    let mut columns = named(["Sentence", "True class"]);
+    columns.extend(models.iter().copied().map(of_model));
+    columns.push(unseen("Try it"));
     let name = move |label: Option<u32>| match label {
         Some(label) => labels.get(label as usize).cloned().unwrap_or_else(|| format!("class {label}")),
         None => "not finite".to_owned(),
@@ -143,19 +143,7 @@ pub(super) fn DifferingRows(evaluation: Arc<Evaluation>, labels: Vec<String>) ->
     };
     view! {
         <div class="row" role="group" aria-label="Sentences to list">{filters}</div>
-        <div class="scroll" tabindex="0" role="region" aria-label="Where the models differ">
-            <table class="history" translate="no">
-                <thead>
-                    <tr>
-                        <th scope="col">"Sentence"</th>
-                        <th scope="col">"True class"</th>
-                        {head}
-                        <th scope="col"><span class="visually-hidden">"Try it"</span></th>
-                    </tr>
-                </thead>
-                <tbody>{shown}</tbody>
-            </table>
-        </div>
+        <ScrollingTable label="Where the models differ" columns=columns class="history">{shown}</ScrollingTable>
         <Show when=move || { n_shown.get() < count(only.get()) }>
             <button type="button" class="compact" on:click=move |_| n_shown.update(|n| *n += 4 * PAGE)>"Show more"</button>
         </Show>

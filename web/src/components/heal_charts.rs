@@ -2,6 +2,7 @@
 
 use super::figure_card::{Drawing, drawing_width};
 use super::model_card::{confidence, percent};
+use super::scrolling_table::{ScrollingTable, named, unseen};
 use crate::protocol::{Classification, HealProgress};
 use crate::store::Store;
 use leptos::prelude::*;
@@ -61,22 +62,20 @@ pub(super) fn Watched() -> impl IntoView {
             </tr>
         }
     };
+    let columns = || {
+        let mut columns = named(["Watched sentence", "Answer", "Confidence"]);
+        columns.insert(2, unseen("Confidence as a bar"));
+        columns
+    };
     view! {
         <Show when=move || !watched.with(Vec::is_empty)>
-            <div class="scroll" tabindex="0" role="region" aria-label="Watched sentences">
-                <table class="watched" translate="no">
-                    <caption class="visually-hidden">"How the healing model answers the watched sentences"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Watched sentence"</th>
-                            <th scope="col">"Answer"</th>
-                            <th scope="col"><span class="visually-hidden">"Confidence as a bar"</span></th>
-                            <th scope="col">"Confidence"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{move || watched.get().into_iter().map(row).collect_view()}</tbody>
-                </table>
-            </div>
+            <ScrollingTable
+                label="How the healing model answers the watched sentences"
+                columns=columns()
+                class="watched"
+            >
+                {move || watched.get().into_iter().map(row).collect_view()}
+            </ScrollingTable>
         </Show>
     }
 }

@@ -2,7 +2,7 @@
 
 use super::files::chosen;
 use super::model_card::{confidence, percent, prediction};
-use super::sign::{Sign, title};
+use super::scrolling_table::{ScrollingTable, named, of_model};
 use crate::download;
 use crate::failure::Failure;
 use crate::fetch;
@@ -40,8 +40,12 @@ pub(super) fn HistoryPanel() -> impl IntoView {
         download::save_csv("sentences.csv", &csv);
     };
     let clear = move |_| store.history.update(|history| history.entries.retain(|entry| entry.is_pinned));
-    let head =
-        || MODELS.map(|model| view! { <th scope="col"><Sign model=model />" "{title(model)}</th> }).collect_view();
+    let columns = || {
+        let mut columns = named(["Pin", "Sentence"]);
+        columns.extend(MODELS.map(of_model));
+        columns.extend(named(["Damage"]));
+        columns
+    };
     let rows = move || store.history.get().entries.into_iter().map(|entry| row(store, entry)).collect_view();
     let is_empty = move || store.history.with(|history: &History| history.entries.is_empty());
     view! {
@@ -77,19 +81,9 @@ pub(super) fn HistoryPanel() -> impl IntoView {
                 {move || imported.get()}
             </p>
             <Show when=move || !is_empty()>
-                <div class="scroll" tabindex="0" role="region" aria-label="Table of the sentences you tried">
-                    <table class="history" translate="no">
-                        <thead>
-                            <tr>
-                                <th scope="col">"Pin"</th>
-                                <th scope="col">"Sentence"</th>
-                                {head()}
-                                <th scope="col">"Damage"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                <ScrollingTable label="Table of the sentences you tried" columns=columns() class="history">
+                    {rows}
+                </ScrollingTable>
             </Show>
         </section>
     }

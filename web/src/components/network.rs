@@ -3,7 +3,7 @@
 //! One stop of the Tab key leads into the drawing, arrow keys lead around in it (the pattern of a toolbar in WAI-ARIA's
 //! authoring practices), Enter and Space damage or spare.
 
-use super::network_part::{Cell, Focus, LayerPart, PlainPart};
+use super::network_part::{Cell, Focus, LayerPart, PlainPart, Pointing};
 use crate::plan_edit::Part;
 use crate::store::Store;
 use leptos::{ev, prelude::*};
@@ -16,6 +16,10 @@ pub(super) fn Network() -> impl IntoView {
     let store = Store::get();
     let focus: Focus = RwSignal::new((0, 0));
     let pointed = RwSignal::new(None::<Cell>);
+    // What was pressed or has the focus keeps its words when nothing is pointed at: the drawing may move from under the
+    // pointer when an answer grows, and a finger does not point.
+    let held = RwSignal::new(None::<Cell>);
+    provide_context(Pointing { pointed, held });
     let container = NodeRef::<leptos::html::Div>::new();
     let move_focus = move |event: ev::KeyboardEvent| {
         let (row, column) = focus.get_untracked();
@@ -48,11 +52,11 @@ pub(super) fn Network() -> impl IntoView {
         let n_layers = anatomy.n_layers;
         let layers = (0..n_layers).rev().map(|layer_idx| {
             let row = 2 + n_layers - 1 - layer_idx;
-            view! { <LayerPart layer_idx=layer_idx n_heads=anatomy.n_heads row=row focus=focus pointed=pointed /> }
+            view! { <LayerPart layer_idx=layer_idx n_heads=anatomy.n_heads row=row focus=focus /> }
         });
         Some(view! {
-            <PlainPart part=Part::Classifier name="Classifier" hint="names the class" row=0 focus=focus pointed=pointed />
-            <PlainPart part=Part::Pooler name="Pooler" hint="sums the sentence up" row=1 focus=focus pointed=pointed />
+            <PlainPart part=Part::Classifier name="Classifier" hint="names the class" row=0 focus=focus />
+            <PlainPart part=Part::Pooler name="Pooler" hint="sums the sentence up" row=1 focus=focus />
             {layers.collect_view()}
             <PlainPart
                 part=Part::Embeddings
@@ -60,13 +64,11 @@ pub(super) fn Network() -> impl IntoView {
                 hint="turn word pieces into vectors"
                 row={2 + n_layers}
                 focus=focus
-                pointed=pointed
             />
         })
     };
-    let readout = move || {
-        match pointed.get() {
-        None => view! { "Point at a part, or press it: this line says what it does. A press breaks it, another one mends it." }
+    let readout = move || match pointed.get().or(held.get()) {
+        None => "Point at a part, or press it: this line says what it does. A press breaks it, another one mends it."
             .into_any(),
         Some(cell) => view! {
             <strong>{cell.name()}</strong>
@@ -74,7 +76,6 @@ pub(super) fn Network() -> impl IntoView {
             <span class="numbers">{size(&store, cell)}</span>
         }
         .into_any(),
-    }
     };
     let pieces = move || store.said.with(|said| said.as_ref().map_or(String::new(), |said| said.tokens.join(" ")));
     let answer = move || {
@@ -98,6 +99,7 @@ pub(super) fn Network() -> impl IntoView {
             node_ref=container
             on:keydown=move_focus
             on:mouseleave=move |_| pointed.set(None)
+            on:focusout=move |_| held.set(None)
         >
             {rows}
         </div>

@@ -9,6 +9,13 @@ use leptos::prelude::*;
 /// Where the keyboard is in the drawing: row from the top, place in it.
 pub(super) type Focus = RwSignal<(usize, usize)>;
 
+/// The cell under the pointer, and the one that was pressed or has the focus.
+#[derive(Clone, Copy)]
+pub(super) struct Pointing {
+    pub(super) pointed: RwSignal<Option<Cell>>,
+    pub(super) held: RwSignal<Option<Cell>>,
+}
+
 /// What one button of the drawing stands for: a whole part, or a component of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
@@ -128,15 +135,10 @@ fn is_pressed(editor: Editor, cell: Cell) -> &'static str {
 
 /// One button.
 #[component]
-fn CellButton(
-    cell: Cell,
-    label: String,
-    place: (usize, usize),
-    focus: Focus,
-    pointed: RwSignal<Option<Cell>>,
-) -> impl IntoView {
+fn CellButton(cell: Cell, label: String, place: (usize, usize), focus: Focus) -> impl IntoView {
     let editor = Editor::get();
     let store = Store::get();
+    let Pointing { pointed, held } = expect_context();
     let pressed = Memo::new(move |_| is_pressed(editor, cell));
     // Touched by an earlier step of the plan, which clicks do not change.
     let is_before = Memo::new(move |_| {
@@ -161,11 +163,15 @@ fn CellButton(
             data-testid=cell.test_id()
             on:click=move |_| {
                 focus.set(place);
-                // A finger points by pressing.
-                pointed.set(Some(cell));
+                // Not every browser gives a pressed button the focus.
+                held.set(Some(cell));
                 cell.toggle(editor);
             }
-            on:focus=move |_| pointed.set(Some(cell))
+            on:focus=move |_| {
+                // Of the pointer and the keyboard, the last one that moved.
+                pointed.set(None);
+                held.set(Some(cell));
+            }
             on:mouseenter=move |_| pointed.set(Some(cell))
         >
             {label}
@@ -175,18 +181,11 @@ fn CellButton(
 
 /// A part without insides.
 #[component]
-pub(super) fn PlainPart(
-    part: Part,
-    name: &'static str,
-    hint: &'static str,
-    row: usize,
-    focus: Focus,
-    pointed: RwSignal<Option<Cell>>,
-) -> impl IntoView {
+pub(super) fn PlainPart(part: Part, name: &'static str, hint: &'static str, row: usize, focus: Focus) -> impl IntoView {
     let cell = Cell { part, component: None };
     view! {
         <div class="part plain">
-            <CellButton cell=cell label=name.to_owned() place=(row, 0) focus=focus pointed=pointed />
+            <CellButton cell=cell label=name.to_owned() place=(row, 0) focus=focus />
             <span class="end">{hint}</span>
         </div>
     }
@@ -194,17 +193,11 @@ pub(super) fn PlainPart(
 
 /// An encoder layer: attention with its heads, feed-forward network, LayerNorms.
 #[component]
-pub(super) fn LayerPart(
-    layer_idx: usize,
-    n_heads: usize,
-    row: usize,
-    focus: Focus,
-    pointed: RwSignal<Option<Cell>>,
-) -> impl IntoView {
+pub(super) fn LayerPart(layer_idx: usize, n_heads: usize, row: usize, focus: Focus) -> impl IntoView {
     let part = Part::Layer(layer_idx);
     let button = move |component: Option<Component>, label: String, column: usize| {
         let cell = Cell { part, component };
-        view! { <CellButton cell=cell label=label place=(row, column) focus=focus pointed=pointed /> }
+        view! { <CellButton cell=cell label=label place=(row, column) focus=focus /> }
     };
     let attention = [Component::Query, Component::Key, Component::Value, Component::Output];
     let attention_names = ["Q", "K", "V", "Out"];

@@ -2,6 +2,7 @@
 
 use super::figure_card::FigureCard;
 use super::model_status::megabytes;
+use super::scrolling_table::{ScrollingTable, named};
 use crate::runs::{End, MAX_RUNS, Right, Run, Runs, RunsNote};
 use crate::store::{Arrival, Store};
 use leptos::prelude::*;
@@ -100,29 +101,15 @@ pub(super) fn RunsPanel() -> impl IntoView {
                 <p class="small quiet" id="curves-words">
                     {format!("Tick up to {MAX_CURVES} runs to see their curves in one drawing.")}
                 </p>
-                <div class="scroll" tabindex="0" role="region" aria-label="Table of runs">
-                    <table translate="no">
-                        <caption class="visually-hidden">"Healings on this page, the newest first"</caption>
-                        <thead>
-                            <tr>
-                                <th scope="col">"Curve"</th>
-                                <th scope="col">"Run"</th>
-                                <th scope="col">"Held-out accuracy"</th>
-                                <th scope="col">"Plan"</th>
-                                <th scope="col">"Seed"</th>
-                                <th scope="col">"Steps"</th>
-                                <th scope="col">"Learning rate"</th>
-                                <th scope="col">"Batch"</th>
-                                <th scope="col">"Trained"</th>
-                                <th scope="col">"Model"</th>
-                                <th scope="col">"Ended"</th>
-                                <th scope="col">"Record"</th>
-                                <th scope="col">"Remove"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                <ScrollingTable
+                    label="Healings on this page, the newest first"
+                    columns=named([
+                        "Curve", "Run", "Held-out accuracy", "Plan", "Seed", "Steps", "Learning rate", "Batch", "Trained",
+                        "Model", "Ended", "Record", "Remove",
+                    ])
+                >
+                    {rows}
+                </ScrollingTable>
             </Show>
             {charts}
         </section>

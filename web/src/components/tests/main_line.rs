@@ -96,11 +96,14 @@ async fn it_opens_whole_and_two_presses_break_and_heal_it() {
 }
 
 #[wasm_bindgen_test]
-async fn other_random_numbers_are_a_press_away() {
+async fn an_answer_that_stays_the_same_is_said_to_and_other_numbers_are_a_press_away() {
     let page = opened().await;
+    answered(&page, [Some(1), Some(1), None]).await;
     page.click(&test_id("break-it")).await;
     let asked = asked!(page, Corrupt).pop().unwrap();
     page.answer(&asked, &corrupted(FIRST_PLAN, FIRST_SEED.0)).await;
+    answered(&page, [Some(1), Some(1), None]).await;
+    assert!(tale(&page).contains("happens to say the same"), "{}", tale(&page));
     page.click(&test_id("break-again")).await;
     let seed = page.store.state.with_untracked(|state| state.seed);
     assert_eq!((page.plan().as_str(), seed == FIRST_SEED), (FIRST_PLAN, false));

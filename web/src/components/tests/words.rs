@@ -93,12 +93,16 @@ fn cards_and_healing() -> impl IntoView {
 async fn without_damage_there_is_one_model_and_healing_says_why_it_waits() {
     let page = mounted(cards_and_healing).await;
     page.model_arrives().await;
+    // A sentence is asked about once the answer before has come.
+    let asked = asked!(page, Classify).pop().unwrap();
+    page.answer(&asked, &vec![classification(&asked.1.texts[0], [Some(1), Some(1), None])]).await;
     page.click(&test_id("clear")).await;
     let asked = asked!(page, Corrupt).pop().unwrap();
     assert_eq!(asked.1.plan, "");
     page.answer(&asked, &Corrupted { totals: Totals::default(), tensors: Vec::new(), ..corrupted("", 0) }).await;
     assert!(card(&page, "corrupted").contains("Nothing is broken yet."), "{}", card(&page, "corrupted"));
     assert!(card(&page, "healed").contains("Nothing to heal yet."), "{}", card(&page, "healed"));
+    assert_eq!(asked!(page, Classify).pop().map(|(_, asked)| asked.models), Some(vec![Condition::Healthy]));
     assert!(page.text(&test_id("heal-obstacle")).contains("nothing to heal"));
     assert!(page.find(&test_id("heal-start")).has_attribute("disabled"));
     // A plan that cannot be used is another reason.
