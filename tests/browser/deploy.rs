@@ -29,11 +29,15 @@ const WATCH_STARTING: &str = "window.__starting = [];
 /// Visits the first build on a server with `headers`, keeps it, puts another one in its place and loads the page again
 /// and again, sooner and later after the browser has found the new build.
 fn redeploy(headers: Headers, of_service_worker: &'static str) {
+    redeploy_on(move |dir, overlay| Server::start_with(dir, overlay, headers), of_service_worker);
+}
+
+fn redeploy_on(start: impl FnOnce(&Path, &Path) -> Server + 'static, of_service_worker: &'static str) {
     let site = Rc::new(std::cell::OnceCell::<Site>::new());
     let of_server = Rc::clone(&site);
     let serve = move |dist: &Path| {
         let site = of_server.get_or_init(|| Site::new(dist));
-        Server::start_with(site.path(), &Fixture::get().dir, headers)
+        start(site.path(), &Fixture::get().dir)
     };
     Visit::to(&address(PLAN, SEED, "")).served_by(serve).after_script(HEAR_BUILDS).run(async move |page| {
         page.model_is_ready().await;
@@ -77,6 +81,15 @@ fn new_build_runs_its_own_worker_on_a_server_that_only_dates_its_files() {
 #[test]
 fn new_build_runs_its_own_worker_on_a_server_whose_files_hold_for_ten_minutes() {
     redeploy(Headers { cache_control: Some("max-age=600"), ..Headers::default() }, "");
+}
+
+#[test]
+fn new_build_runs_its_own_worker_on_nginx_as_it_is_installed() {
+    if Server::nginx(&Fixture::get().dir, &Fixture::get().dir).is_none() {
+        println!("skipped: no nginx on PATH");
+        return;
+    }
+    redeploy_on(|dir, overlay| Server::nginx(dir, overlay).expect("nginx started a moment ago"), "");
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn a_press_on_the_drawing_shows_its_effect_beside_it_also_on_a_phone() {
             page.is_in_sight("part-words").await;
             page.label("corrupted").await;
         }
+        page.text_with("part-words", "score for each class").await;
         page.text_with("prediction-corrupted", "layer 1, the classifier").await;
         assert_eq!(page.scrolled().await, 0);
     });

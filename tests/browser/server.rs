@@ -1,14 +1,17 @@
-//! The built page on loopback.
+//! The built page on loopback: on a server of these tests, which can be told to misbehave, or on nginx.
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -36,14 +39,24 @@ pub struct Headers {
     pub script_type: Option<&'static str>,
 }
 
-/// A server that remembers what it could not answer. It has a thread of its own, so that stopping it closes every
-/// connection, as pulling the plug would.
+/// A server that remembers what it could not answer. Stopping it closes every connection, as pulling the plug would.
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     manner: Arc<Manner>,
-    running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+    running: Mutex<Option<Running>>,
 }
+
+/// What answers.
+enum Running {
+    /// A thread of the test's own.
+    Thread(oneshot::Sender<()>, JoinHandle<()>),
+    /// A process of nginx, with the folder of its configuration.
+    Nginx(Child, TempDir),
+}
+
+/// How long nginx may take to listen.
+const NGINX_LIMIT: Duration = Duration::from_secs(20);
 
 /// What every answer goes by.
 #[derive(Debug)]
@@ -85,15 +98,64 @@ impl Server {
             // Dropping the runtime ends its connections.
         });
         let address = address.recv().expect("the server says where it listens");
-        Self { address, manner, running: Mutex::new(Some((stop, thread))) }
+        Self { address, manner, running: Mutex::new(Some(Running::Thread(stop, thread))) }
+    }
+
+    /// As [`Server::start`], by nginx with the headers and types of files that it sends as it is installed; `None` where it
+    /// is not. It always behaves well.
+    pub fn nginx(dir: &Path, overlay: &Path) -> Option<Self> {
+        let types = Path::new("/etc/nginx/mime.types");
+        let is_installed = Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok();
+        if !is_installed || !types.is_file() {
+            return None;
+        }
+        // Free a moment ago.
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+        let address = free.expect("loopback has a free port");
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (own, dir, overlay) = (folder.path().display(), dir.display(), overlay.display());
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {own}/{kind};\n"))
+            .concat();
+        let configuration = format!(
+            "daemon off;\nmaster_process off;\npid {own}/pid;\nevents {{}}\nhttp {{\n{temporary}access_log off;\n\
+             include {};\ndefault_type application/octet-stream;\nsendfile on;\ngzip on;\nserver {{\nlisten {address};\n\
+             location / {{ root \"{overlay}\"; try_files $uri @page; }}\nlocation @page {{ root \"{dir}\"; }}\n}}\n}}\n",
+            types.display()
+        );
+        let file = folder.path().join("nginx.conf");
+        std::fs::write(&file, configuration).expect("the folder can be written");
+        let log = format!("{own}/error.log");
+        let mut nginx = Command::new("nginx")
+            .args(["-e".as_ref(), log.as_ref(), "-c".as_ref(), file.as_os_str()])
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx starts");
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let ended = nginx.try_wait().expect("nginx is a child of this process");
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(ended.is_none() && started.elapsed() < NGINX_LIMIT, "nginx does not listen: {}", said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let manner =
+            Manner { headers: Headers::default(), behaviour: Mutex::new(Behaviour::Well), failures: Mutex::default() };
+        Some(Self { address, manner: Arc::new(manner), running: Mutex::new(Some(Running::Nginx(nginx, folder))) })
     }
 
     /// Goes away: from now on nothing answers.
     pub fn stop(&self) {
-        if let Some((stop, thread)) = self.running.lock().expect("no holder panics").take() {
-            // It may have ended by itself.
-            let _ = stop.send(());
-            let _ = thread.join();
+        // Either may have ended by itself.
+        match self.running.lock().expect("no holder panics").take() {
+            Some(Running::Thread(stop, thread)) => {
+                let _ = stop.send(());
+                let _ = thread.join();
+            }
+            Some(Running::Nginx(mut nginx, _folder)) => {
+                let _ = nginx.kill();
+                let _ = nginx.wait();
+            }
+            None => {}
         }
     }
 

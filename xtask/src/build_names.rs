@@ -5,7 +5,8 @@
 //! such a file for days after another build has taken its place. So these files are named by their content as well, who
 //! names them is rewritten, and the page's document, which keeps its name, says which build it is of.
 
-use crate::class_zip::{self, files};
+use crate::class_zip;
+use crate::files::files;
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 use std::fs;

@@ -1,5 +1,9 @@
-//! The built page as one file, for a room without a network, with what serves it there.
+//! The built page as one zip, for a room without a network: with what serves it there, and with the page once more as one
+//! document that opens by a double click.
 
+mod one_file;
+
+use crate::files::files;
 use anyhow::{Context as _, Result, bail};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -47,7 +51,8 @@ pub fn pack(dist: &Path) -> Result<()> {
     let path = dist.join(NAME);
     let part = path.with_extension("part");
     let mut zip = ZipWriter::new(File::create(&part).with_context(|| part.display().to_string())?);
-    for (name, text) in ADDED {
+    let document = one_file::of(dist)?;
+    for (name, text) in ADDED.into_iter().chain([(one_file::NAME, &*document)]) {
         zip.start_file(format!("{FOLDER}/{name}"), dated_now())?;
         zip.write_all(text.as_bytes())?;
     }
@@ -70,31 +75,39 @@ fn dated_now() -> SimpleFileOptions {
     SimpleFileOptions::default().last_modified_time(DateTime::default_for_write())
 }
 
-/// All files below `folder`, in the order of their names.
-///
-/// # Errors
-/// When a folder cannot be read.
-pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
-    }
-    found.sort();
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read as _;
 
+    /// The page as Trunk and `finish-page` leave it, as far as it matters here.
+    const PAGE: [(&str, &str); 12] = [
+        (
+            "index.html",
+            "<html><head>\n<meta http-equiv=\"Content-Security-Policy\" content=\"connect-src 'self'\">\n\
+             <link rel=\"stylesheet\" href=\"./base-1.css\"/>\n<link rel=\"icon\" href=\"./icon.svg\"/>\n\
+             <script type=\"module\" id=\"start\" src=\"./start-1.js\" data-js=\"./app-1.js\" data-wasm=\"./app-1_bg.wasm\" \
+             data-worker=\"./worker-1_loader.js\" data-worker-relaxed=\"./worker_relaxed-1_loader.js\" \
+             data-build=\"b1\"></script>\n</head>\n<body><p>On its way.</p></body>\n</html>\n",
+        ),
+        ("base-1.css", "p { color: red }\n"),
+        ("start-1.js", "start"),
+        ("app-1.js", "app"),
+        ("app-1_bg.wasm", "program"),
+        ("worker-1.js", "worker"),
+        ("worker-1_bg.wasm", "worker's program"),
+        ("worker_relaxed-1.js", "relaxed"),
+        ("worker_relaxed-1_bg.wasm", "relaxed program"),
+        ("results.jsonl", "{}\n"),
+        ("bundles/index.json", "{\"bundles\":[{\"name\":\"one\"},{\"name\":\"two\"}]}"),
+        ("bundles/one/weights.bin", "\0\u{1}\u{2}"),
+    ];
+
     #[test]
-    fn zip_holds_the_page_as_it_is_and_how_to_open_it_but_not_itself() -> Result<()> {
+    fn zip_holds_the_page_as_it_is_and_as_one_document_and_how_to_open_it_but_not_itself() -> Result<()> {
         let dist = std::env::temp_dir().join(format!("bert-heal-class-zip-{}", std::process::id()));
         fs::create_dir_all(dist.join("bundles/one"))?;
-        let page = [("index.html", "<title>page</title>"), ("bundles/one/weights.bin", "\0\u{1}\u{2}")];
-        for (name, content) in page {
+        for (name, content) in PAGE {
             fs::write(dist.join(name), content)?;
         }
         // Twice, as a second build over the first: the zip of the first is not part of the second.
@@ -102,16 +115,31 @@ mod tests {
             pack(&dist)?;
         }
         let mut zip = zip::ZipArchive::new(File::open(dist.join(NAME))?)?;
-        let mut expected: Vec<_> = ADDED.map(|(name, text)| (format!("bert-heal/{name}"), text)).into();
-        expected.extend(page.map(|(name, content)| (format!("bert-heal/{name}"), content)));
-        assert_eq!(zip.len(), expected.len());
-        for (name, content) in expected {
-            let mut text = String::new();
-            zip.by_name(&name)?.read_to_string(&mut text)?;
-            assert_eq!(text, content, "{name}");
-            let dated = zip.by_name(&name)?.last_modified();
+        assert_eq!(zip.len(), ADDED.len() + 1 + PAGE.len());
+        let mut text_of = |name: &str| -> Result<String> {
+            let mut file = zip.by_name(&format!("{FOLDER}/{name}"))?;
+            let dated = file.last_modified();
             assert!(dated.is_some_and(|date| date.year() > 2020), "{name}: {dated:?}");
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        for (name, content) in ADDED.into_iter().chain(PAGE) {
+            assert_eq!(text_of(name)?, content, "{name}");
         }
+        let document = text_of(one_file::NAME)?;
+        // What stands beside a page that was opened from a disk cannot be read, and nothing else may be.
+        assert!(
+            !document.contains("<link") && !document.contains("'self'") && !document.contains(" src="),
+            "{document}"
+        );
+        assert!(document.contains("p { color: red }") && document.contains("<p>On its way.</p>"), "{document}");
+        let weights = "data-file=\"bundles/one/weights.bin\" data-type=\"application/octet-stream\">AAEC</script>";
+        assert!(document.contains(weights), "{document}");
+        assert_eq!(document.matches("data-file=").count(), PAGE.len() - 2, "{document}");
+        // A file that is named and not there is an error, not a document that stays empty.
+        fs::remove_file(dist.join("worker-1_bg.wasm"))?;
+        assert!(format!("{:#}", pack(&dist).unwrap_err()).contains("worker-1_bg.wasm"));
         fs::remove_dir_all(&dist)?;
         Ok(())
     }

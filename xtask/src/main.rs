@@ -6,6 +6,7 @@ mod build_names;
 mod class_zip;
 mod cross;
 mod demo;
+mod files;
 mod module_circles;
 mod page;
 mod page_size;

@@ -1,6 +1,7 @@
 //! What a first visit to the page transfers, and the budget for it.
 
-use crate::class_zip::{NAME, files};
+use crate::class_zip::NAME;
+use crate::files::files;
 use anyhow::{Context as _, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;

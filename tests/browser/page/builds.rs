@@ -111,6 +111,12 @@ impl Page {
         }
     }
 
+    /// What the page and its workers have written to the console since the log was last read.
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self.log("browser").await;
+        entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// Has the server behave in another way from now on.
     pub fn server_behaves(&self, behaviour: Behaviour) {
         self.server.behave(behaviour);
