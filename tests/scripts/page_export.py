@@ -69,7 +69,7 @@ def compare(folder: Path, ours: list[dict], tolerance: float) -> int:
     classify = transformers.pipeline("text-classification", str(folder), top_k=None)
     faults, largest = [], 0.0
     for row in ours:
-        theirs = {answer["label"]: answer["score"] for answer in classify(row["text"])}
+        theirs = {answer["label"]: answer["score"] for answer in classify([row["text"]])[0]}
         best = max(theirs, key=theirs.get)
         if best != row["label"]:
             faults.append(f"{row['text']!r}: {best} there, {row['label']} here")
