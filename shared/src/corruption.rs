@@ -11,10 +11,13 @@
 //!           | ( "bottom" | "top" ) ":" amount | "layers" ":" range *( "." range ) )
 //! range     = n [ "-" n ]                            both ends included
 //! amount    = fraction 0..1 ("0.5"), or percent ("50%"), or whole layers ("2L")
-//! component = "attention" [ "." ( "query" | "key" | "value" | "output" | "head:" range ) ]
-//!           | "ffn" [ ".in" | ".out" ] | "layernorm" | "bias" | "weight"
+//! component = "attention.head:" range | modules [ "." kind ] | kind
+//! modules   = "attention" [ "." ( "query" | "key" | "value" | "output" ) ] | "ffn" [ ".in" | ".out" ]
+//!           | "layernorm" [ ".attention" | ".ffn" ] | "word" | "position" | "type"
+//! kind      = "bias" | "weight"
 //! ```
 //!
+//! The values of most schemes are numbers; `flip` takes the place of one weight and one of its bits, as `3.17,bit30`.
 //! What the words mean is told at [`Selection`], what the schemes do at [`Scheme`]; all that the program says of a scheme
 //! is one [`SchemeEntry`]. A plan is parsed once
 //! ([`Plan::parse`]), resolved against a model's [`Anatomy`] ([`Plan::resolve`]) and applied to named slices of `f32`
@@ -66,18 +69,20 @@ mod scheme;
 mod selection;
 mod statistics;
 mod tensor;
+mod weight_bit;
 
 pub use crate::error::{ApplyError, PlanError};
 pub use crate::model::Anatomy;
 pub use bit_field::BitField;
 pub use parameter::ParameterKind;
 pub use plan::{Plan, Step};
-pub use report::{Report, TensorReport, Totals};
+pub use report::{Report, TensorReport, Totals, WeightChange};
 pub(crate) use resolve::layers_in;
 pub use resolve::{ResolvedPlan, ResolvedSelection};
-pub use scheme::{Parameter, Scheme, SchemeEntry};
-pub use selection::Selection;
+pub use scheme::{Parameter, Reach, Scheme, SchemeEntry};
+pub use selection::{FINER_COMPONENTS, Selection};
 pub use tensor::TensorMut;
+pub use weight_bit::WeightBit;
 
 #[cfg(test)]
 mod tests;

@@ -26,4 +26,4 @@ pub use sign_flip::{
 pub use stratified::{interquartile_mean, performance_profile, stratified_bootstrap};
 pub use student::{student_mean, student_quantile};
 pub(crate) use wilson::normal_quantile;
-pub use wilson::wilson;
+pub use wilson::{wilson, wilson_share};

@@ -4,6 +4,7 @@
 
 mod bundle;
 mod cards;
+mod census;
 mod classes;
 mod control;
 mod demo_bundles;

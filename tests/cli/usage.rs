@@ -141,6 +141,7 @@ fn the_documented_commands_have_the_documented_flags() {
         ("evaluate", "model dataset json"),
         ("predict", "model input json"),
         ("corrupt", "model corrupt seed out"),
+        ("census", "model dataset flips seed limit out json"),
         ("export", "model which for out"),
         ("report", "out"),
         ("bench train", "model dataset json compare max-steps"),

@@ -15,6 +15,7 @@ mod input_flags;
 mod training_flags;
 
 mod bench;
+mod census;
 mod completions;
 mod corrupt;
 mod evaluate;
@@ -81,6 +82,7 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Corrupt(corrupt::CorruptArgs),
+    Census(census::CensusArgs),
     Inspect(inspect::InspectArgs),
     Export(export::ExportArgs),
     Bench(bench::BenchArgs),
@@ -102,6 +104,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Corrupt(args) => corrupt::run(&args),
+        Command::Census(args) => census::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -17,6 +17,7 @@ pub mod words;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use shared::figure::Figure;
 
 use crate::atomic;
 use crate::exit_code::bad_input;
@@ -53,6 +54,12 @@ pub fn write_runs(runs: &runs::Runs, out: &Path) -> anyhow::Result<PathBuf> {
         atomic::write_file(&out.join(name), &bytes).context("--out")?;
     }
     Ok(page)
+}
+
+/// A figure's drawing as an SVG file of its own.
+#[must_use]
+pub fn drawing(figure: &Figure) -> String {
+    plots::stand_alone(figure)
 }
 
 fn write_document(document: &document::Document, out: &Path) -> anyhow::Result<PathBuf> {

@@ -4,11 +4,12 @@ use crate::parallel::prelude::*;
 
 use super::chance::Chance;
 use super::plan::Plan;
-use super::report::{Report, TensorReport};
+use super::report::{Report, TensorReport, WeightChange};
 use super::resolve::{Coverage, ResolvedPlan, ResolvedStep};
 use super::scheme::Scheme;
 use super::statistics::Tally;
 use super::tensor::{Change, Key, Region, TensorMut, head_axis};
+use super::weight_bit::WeightBit;
 use super::{elementwise, permute};
 use crate::error::ApplyError;
 use crate::model::{Anatomy, ParameterPath};
@@ -45,6 +46,7 @@ impl ResolvedPlan {
                     norm_before: change.tally.squares_before.sqrt(),
                     norm_after: change.tally.squares_after.sqrt(),
                     n_non_finite: change.tally.n_non_finite,
+                    weight: change.weight,
                 }
             }));
         }
@@ -60,8 +62,9 @@ impl ResolvedPlan {
         tensors: &mut [TensorMut<'_>],
     ) -> Vec<Change> {
         let change = |(tensor_idx, tensor): (usize, &mut TensorMut<'_>)| {
-            let region = match step.selection.extent(tensor.path) {
+            let region = match step.extent(tensor.path) {
                 Coverage::Nothing => return None,
+                Coverage::One(weight) => return flip(weight, tensor_idx, tensor),
                 Coverage::Whole => None,
                 Coverage::Heads(heads) => Some(Region::of_heads(&heads, self.anatomy, tensor)),
             };
@@ -72,7 +75,7 @@ impl ResolvedPlan {
                 scheme => elementwise::apply(scheme, key, tensor, region.as_ref()),
             };
             let n_selected = region.map_or(tensor.data.len(), |region| region.len(tensor.data.len()));
-            Some(Change { tensor_idx, n_selected, tally })
+            Some(Change { tensor_idx, n_selected, tally, weight: None })
         };
         tensors.par_iter_mut().enumerate().filter_map(change).collect()
     }
@@ -96,8 +99,14 @@ impl ResolvedPlan {
             if tensor.shape.iter().product::<usize>() != tensor.data.len() {
                 return shape_error(format!("the shape of {} values", tensor.data.len()));
             }
-            let has_heads =
-                self.steps.iter().any(|step| matches!(step.selection.extent(tensor.path), Coverage::Heads(_)));
+            for step in &self.steps {
+                if let Coverage::One(weight) = step.extent(tensor.path)
+                    && weight.offset(&tensor.shape).is_none()
+                {
+                    return shape_error(format!("a shape that has the place {}", weight.place()));
+                }
+            }
+            let has_heads = self.steps.iter().any(|step| matches!(step.extent(tensor.path), Coverage::Heads(_)));
             if has_heads {
                 let (axis, size) = head_axis(tensor);
                 if size == 0 || size % n_heads != 0 {
@@ -120,6 +129,21 @@ impl Plan {
     pub fn apply(&self, seed: Seed, anatomy: Anatomy, tensors: &mut [TensorMut<'_>]) -> Result<Report, ApplyError> {
         self.resolve(anatomy)?.apply(seed, tensors)
     }
+}
+
+/// The scheme that changes one value; nothing when there is no such value, which is refused before.
+fn flip(weight: WeightBit, tensor_idx: usize, tensor: &mut TensorMut<'_>) -> Option<Change> {
+    let offset = weight.offset(&tensor.shape)?;
+    let old = tensor.data.to_vec();
+    let (before, value) = (old[offset], tensor.data.get_mut(offset)?);
+    *value = weight.flipped(before);
+    let after = *value;
+    Some(Change {
+        tensor_idx,
+        n_selected: 1,
+        tally: Tally::of_tensor(&old, tensor.data),
+        weight: Some(WeightChange::new(weight, before, after)),
+    })
 }
 
 /// The scheme that moves values within a tensor: permutes the chosen ones that lie in `region`, or in the whole tensor. It

@@ -5,9 +5,10 @@ use super::parameter::Decimal;
 use super::plan::Plan;
 use super::resolve::{ResolvedPlan, ResolvedSelection, ResolvedStep};
 use super::scheme::SchemeEntry;
-use super::selection::Component;
+use super::selection::{Component, Modules};
+use super::weight_bit::WeightBit;
 use crate::error::PlanError;
-use crate::model::Anatomy;
+use crate::model::{Anatomy, Kind};
 use crate::words::listed;
 
 /// One sentence for the whole plan, such as `Re-initialise layers 0–2 of 6 (…).`
@@ -24,12 +25,12 @@ fn step(step: &ResolvedStep) -> String {
     let Some(what) = what(&step.selection) else {
         return "change nothing, since no parameter is selected".to_owned();
     };
-    let SchemeEntry { sentence, parameter, field, .. } = step.scheme.entry();
+    let SchemeEntry { sentence, parameter, field, weight, .. } = step.scheme.entry();
     let value = parameter.map_or(0.0, |parameter| parameter.value);
     sentence
         .replace("{value}", &Decimal(value).to_string())
         .replace("{percent}", &percent(value))
-        .replace("{bits}", &field.map_or(String::new(), BitField::in_words))
+        .replace("{bits}", &weight.map(WeightBit::in_words).or(field.map(BitField::in_words)).unwrap_or_default())
         .replace("{what}", &what)
 }
 
@@ -68,22 +69,31 @@ fn what(selection: &ResolvedSelection) -> Option<String> {
 }
 
 fn component(component: &Component) -> String {
-    let text = match component {
-        Component::Attention => "the attention",
-        Component::Query => "the query projection",
-        Component::Key => "the key projection",
-        Component::Value => "the value projection",
-        Component::Output => "the attention's output projection",
-        Component::Heads(heads) if heads.first == heads.last => return format!("head {}", heads.first),
-        Component::Heads(heads) => return format!("heads {}–{}", heads.first, heads.last),
-        Component::Ffn => "the feed-forward network",
-        Component::FfnIn => "the feed-forward network's first half",
-        Component::FfnOut => "the feed-forward network's second half",
-        Component::LayerNorm => "the LayerNorms",
-        Component::Weight => "the weights",
-        Component::Bias => "the biases",
+    let modules = match component.modules {
+        Modules::Attention => "the attention",
+        Modules::Query => "the query projection",
+        Modules::Key => "the key projection",
+        Modules::Value => "the value projection",
+        Modules::Output => "the attention's output projection",
+        Modules::Heads(heads) if heads.first == heads.last => return format!("head {}", heads.first),
+        Modules::Heads(heads) => return format!("heads {}–{}", heads.first, heads.last),
+        Modules::Ffn => "the feed-forward network",
+        Modules::FfnIn => "the feed-forward network's first half",
+        Modules::FfnOut => "the feed-forward network's second half",
+        Modules::LayerNorm => "the LayerNorms",
+        Modules::AttentionLayerNorm => "the LayerNorm after the attention",
+        Modules::FfnLayerNorm => "the LayerNorm after the feed-forward network",
+        Modules::Word => "the word table",
+        Modules::Position => "the position table",
+        Modules::TokenType => "the token-type table",
+        Modules::All => "",
     };
-    text.to_owned()
+    let kind = match component.kind {
+        None => return modules.to_owned(),
+        Some(Kind::Weight) => "the weights",
+        Some(Kind::Bias) => "the biases",
+    };
+    if modules.is_empty() { kind.to_owned() } else { format!("{kind} of {modules}") }
 }
 
 /// `layer 3 of 6`, `layers 0–2 and 5 of 6` or `all 6 layers`.

@@ -6,13 +6,18 @@ use super::bit_field::BitField;
 use super::cursor::{Cursor, Percent, Typed};
 use super::plan::{Plan, Step};
 use super::scheme::{Parameter, Scheme, SchemeEntry};
-use super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
+use super::selection::{Amount, Component, IndexRange, Modules, Part, Place, Selection};
+use super::weight_bit::WeightBit;
 use crate::error::PlanError;
+use crate::model::Kind;
 use crate::words::listed;
 
 const PLACES: &str = "all, none, alternate, bottom:x, top:x, layers:n-n, embeddings, pooler or classifier";
 const COMPONENTS: &str = "attention, attention.query, attention.key, attention.value, attention.output, \
-     attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, weight or bias";
+     attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, layernorm.attention, layernorm.ffn, word, position, type, \
+     weight or bias";
+
+const FLIP: &str = "\":\" with a row, a column and a bit, such as flip:3.17,bit30";
 
 /// `step *( ";" step )`
 fn plan(input: &str) -> Result<Plan, PlanError> {
@@ -58,7 +63,10 @@ fn scheme(cursor: &mut Cursor<'_>) -> Result<Scheme, PlanError> {
             _ => cursor.error(at, format!("unknown scheme {keyword:?}: expected {keywords}")),
         });
     };
-    let SchemeEntry { parameter, field, .. } = scheme.entry();
+    let SchemeEntry { parameter, field, weight, .. } = scheme.entry();
+    if weight.is_some() {
+        return if has_values { Ok(Scheme::Flip(weight_bit(cursor)?)) } else { Err(cursor.expected(FLIP)) };
+    }
     match (parameter, has_values) {
         (None, false) => Ok(scheme),
         (None, true) => {
@@ -73,6 +81,20 @@ fn scheme(cursor: &mut Cursor<'_>) -> Result<Scheme, PlanError> {
             let scheme = scheme.with_value(kind.read(cursor, &keyword)?);
             if field.is_some() && cursor.eat(',') { Ok(scheme.with_field(bit_field(cursor)?)) } else { Ok(scheme) }
         }
+    }
+}
+
+/// `n [ "." n ] "," "bit" n`
+fn weight_bit(cursor: &mut Cursor<'_>) -> Result<WeightBit, PlanError> {
+    let row = cursor.integer("the row of a weight, or its place in a vector, such as flip:3.17,bit30")?;
+    let column = if cursor.eat('.') { Some(cursor.integer("the column of a weight")?) } else { None };
+    if !cursor.eat(',') {
+        return Err(cursor.expected("\",\" and a bit, such as flip:3.17,bit30"));
+    }
+    let at = cursor.position();
+    match bit_field(cursor)? {
+        BitField::Bit(bit) => Ok(WeightBit { row, column, bit }),
+        field => Err(cursor.error(at, format!("flip changes one bit: expected bit0 to bit31, got {}", field.word()))),
     }
 }
 
@@ -98,10 +120,16 @@ fn selection(cursor: &mut Cursor<'_>) -> Result<Selection, PlanError> {
         }
         // Only what is named is selected, and `not-` parts alone stand for layers; `none` adds nothing to others.
         let mut added = parts.iter().filter(|part| !part.is_negated && part.place != Place::None).peekable();
+        let has_embeddings = added.clone().any(|part| part.place == Place::Embeddings);
         let has_layers = added.peek().is_none() || added.any(|part| !part.place.is_outside_layers());
         if !has_layers && components.iter().all(Component::is_of_layers) {
             let message = "only encoder layers have these components, but no layer is selected: expected layernorm, \
                            weight or bias";
+            return Err(cursor.error(at, message));
+        }
+        if !has_embeddings && components.iter().all(Component::is_of_embeddings) {
+            let message = "only the embeddings have these components, but they are not selected: expected \
+                           embeddings/word, embeddings/position or embeddings/type";
             return Err(cursor.error(at, message));
         }
     }
@@ -180,37 +208,54 @@ fn range(cursor: &mut Cursor<'_>, what: &str) -> Result<IndexRange, PlanError> {
     Ok(IndexRange { first, last, at: Typed(position) })
 }
 
+/// Words with dots between them, of which the last may be `weight` or `bias`.
 fn component(cursor: &mut Cursor<'_>) -> Result<Component, PlanError> {
     let at = cursor.position();
     let word = cursor.word();
-    let is_dotted = matches!(word.as_str(), "attention" | "ffn") && cursor.eat('.');
-    let sub_at = cursor.position();
-    let sub = if is_dotted { cursor.word() } else { String::new() };
-    match (word.as_str(), sub.as_str()) {
-        ("attention", "") if !is_dotted => Ok(Component::Attention),
-        ("attention", "query") => Ok(Component::Query),
-        ("attention", "key") => Ok(Component::Key),
-        ("attention", "value") => Ok(Component::Value),
-        ("attention", "output") => Ok(Component::Output),
-        ("attention", "head") => {
-            if !cursor.eat(':') {
-                return Err(cursor.expected("\":\" and heads, such as attention.head:0-3"));
+    let mut component = match word.as_str() {
+        "attention" => Component::of(Modules::Attention),
+        "ffn" => Component::of(Modules::Ffn),
+        "layernorm" => Component::of(Modules::LayerNorm),
+        "word" => Component::of(Modules::Word),
+        "position" => Component::of(Modules::Position),
+        "type" => Component::of(Modules::TokenType),
+        "weight" => Component { modules: Modules::All, kind: Some(Kind::Weight) },
+        "bias" => Component { modules: Modules::All, kind: Some(Kind::Bias) },
+        "" => return Err(cursor.expected(COMPONENTS)),
+        _ => return Err(cursor.error(at, format!("unknown component {word:?}: expected {COMPONENTS}"))),
+    };
+    while component.kind.is_none() && !component.modules.is_table() && cursor.eat('.') {
+        let (at, before) = (cursor.position(), component.modules);
+        let word = cursor.word();
+        component = match (before, word.as_str()) {
+            (_, "weight") => Component { modules: before, kind: Some(Kind::Weight) },
+            (_, "bias") => Component { modules: before, kind: Some(Kind::Bias) },
+            (Modules::Attention, "query") => Component::of(Modules::Query),
+            (Modules::Attention, "key") => Component::of(Modules::Key),
+            (Modules::Attention, "value") => Component::of(Modules::Value),
+            (Modules::Attention, "output") => Component::of(Modules::Output),
+            (Modules::Attention, "head") => {
+                if !cursor.eat(':') {
+                    return Err(cursor.expected("\":\" and heads, such as attention.head:0-3"));
+                }
+                return Ok(Component::of(Modules::Heads(range(cursor, "a head")?)));
             }
-            Ok(Component::Heads(range(cursor, "a head")?))
-        }
-        ("attention", _) => {
-            Err(cursor.error(sub_at, "expected query, key, value, output or head:n-n after attention."))
-        }
-        ("ffn", "") if !is_dotted => Ok(Component::Ffn),
-        ("ffn", "in") => Ok(Component::FfnIn),
-        ("ffn", "out") => Ok(Component::FfnOut),
-        ("ffn", _) => Err(cursor.error(sub_at, "expected in or out after ffn.")),
-        ("layernorm", _) => Ok(Component::LayerNorm),
-        ("weight", _) => Ok(Component::Weight),
-        ("bias", _) => Ok(Component::Bias),
-        ("", _) => Err(cursor.expected(COMPONENTS)),
-        _ => Err(cursor.error(at, format!("unknown component {word:?}: expected {COMPONENTS}"))),
+            (Modules::Ffn, "in") => Component::of(Modules::FfnIn),
+            (Modules::Ffn, "out") => Component::of(Modules::FfnOut),
+            (Modules::LayerNorm, "attention") => Component::of(Modules::AttentionLayerNorm),
+            (Modules::LayerNorm, "ffn") => Component::of(Modules::FfnLayerNorm),
+            _ => {
+                let words = match before {
+                    Modules::Attention => "query, key, value, output, head:n-n, weight or bias",
+                    Modules::Ffn => "in, out, weight or bias",
+                    Modules::LayerNorm => "attention, ffn, weight or bias",
+                    _ => "weight or bias",
+                };
+                return Err(cursor.error(at, format!("expected {words} after {before}.")));
+            }
+        };
     }
+    Ok(component)
 }
 
 impl Plan {

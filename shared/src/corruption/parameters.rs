@@ -11,7 +11,8 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Var, bail};
 use super::report::Report;
 use super::resolve::ResolvedPlan;
 use super::tensor::TensorMut;
-use crate::error::Result;
+use super::weight_bit::WeightBit;
+use crate::error::{ApplyError, Result};
 use crate::model::{ParameterPath, Parameters};
 use crate::nn::slice_mut;
 use crate::random::Seed;
@@ -34,6 +35,35 @@ impl Parameters {
         };
         self.changes().record();
         Ok(report)
+    }
+
+    /// Flips one bit of one value, where it lies if it can; models built on a trained parameter see it. Returns the value
+    /// before and after; a second time is the way back.
+    ///
+    /// # Errors
+    /// When the model has no such parameter, or the parameter no such value.
+    pub(crate) fn flip_bit(&mut self, path: ParameterPath, weight: WeightBit) -> Result<(f32, f32)> {
+        let shape = self.get(path)?.dims().to_vec();
+        let offset = weight.offset(&shape).ok_or_else(|| ApplyError::Shape {
+            name: path.name(self.architecture()),
+            shape: shape.clone(),
+            expected: format!("a shape that has the place {}", weight.place()),
+        })?;
+        let flip = |data: &mut [f32]| {
+            let before = data[offset];
+            data[offset] = weight.flipped(before);
+            (before, data[offset])
+        };
+        let lent = self.trained().find(|(other, var)| *other == path && var.device().is_cpu());
+        if let Some(variable) = lent {
+            let values = with_values(&[variable], |tensors| flip(tensors[0].data))?;
+            self.changes_of(path)?.record();
+            return Ok(values);
+        }
+        let mut data = self.to_vec(path)?;
+        let values = flip(&mut data);
+        self.set(path, data)?;
+        Ok(values)
     }
 
     fn corrupt_copies(&mut self, touched: &[ParameterPath], plan: &ResolvedPlan, seed: Seed) -> Result<Report> {

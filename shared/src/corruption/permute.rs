@@ -65,6 +65,7 @@ pub(super) fn apply(
             changes.push(Change {
                 tensor_idx: group[place],
                 n_selected: tensors[group[place]].data.len(),
+                weight: None,
                 // Norms of one tensor are equal bits in whichever place it is.
                 tally: statistics::Tally { squares_before: squares[place], squares_after: squares[source], ..tally },
             });

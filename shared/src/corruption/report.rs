@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::weight_bit::WeightBit;
+
 /// What a plan did to each tensor that it selected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -32,6 +34,43 @@ pub struct TensorReport {
     pub norm_after: f64,
     /// Infinities and NaNs in the tensor after the step.
     pub n_non_finite: usize,
+    /// The one value that was changed, where the scheme names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<WeightChange>,
+}
+
+/// One value before and after one of its bits was flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightChange {
+    /// Its row, or its place in a vector, from 0.
+    pub row: usize,
+    /// Its column, from 0; null in a vector.
+    pub column: Option<usize>,
+    /// The bit, from 0 (the mantissa's last) to 31 (the sign).
+    pub bit: u32,
+    /// The bits of the value before, as an IEEE 754 binary32; JSON has no NaN and no infinity.
+    pub bits_before: u32,
+    /// The bits of the value after.
+    pub bits_after: u32,
+}
+
+impl WeightChange {
+    pub(super) fn new(weight: WeightBit, before: f32, after: f32) -> Self {
+        let WeightBit { row, column, bit } = weight;
+        Self { row, column, bit, bits_before: before.to_bits(), bits_after: after.to_bits() }
+    }
+
+    /// The value before.
+    #[must_use]
+    pub fn before(self) -> f32 {
+        f32::from_bits(self.bits_before)
+    }
+
+    /// The value after.
+    #[must_use]
+    pub fn after(self) -> f32 {
+        f32::from_bits(self.bits_after)
+    }
 }
 
 /// Sums over a report.

@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 
 use super::plan::Plan;
 use super::scheme::Scheme;
-use super::selection::{Amount, Component, IndexRange, Place, Selection};
+use super::selection::{Amount, Component, IndexRange, Modules, Place, Selection};
+use super::weight_bit::{self, WeightBit};
 use crate::error::PlanError;
-use crate::model::{Anatomy, Kind, LayerModule, Module, ParameterPath};
+use crate::model::{Anatomy, Kind, LayerModule, ModelConfig, Module, ParameterPath};
+use crate::words::listed;
 
 /// A plan that fits a certain model.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,8 @@ pub struct ResolvedPlan {
 pub(super) struct ResolvedStep {
     pub(super) scheme: Scheme,
     pub(super) selection: ResolvedSelection,
+    /// The tensor that `flip` means.
+    pub(super) only: Option<ParameterPath>,
 }
 
 /// A selection that fits a certain model.
@@ -39,6 +43,8 @@ pub(super) enum Coverage {
     Whole,
     /// Rows, or for the attention's output weight columns, of these heads.
     Heads(Vec<RangeInclusive<usize>>),
+    /// One value.
+    One(WeightBit),
 }
 
 impl Plan {
@@ -48,6 +54,24 @@ impl Plan {
     /// [`PlanError`] when the model has not got a layer or a head that the plan names.
     pub fn resolve(&self, anatomy: Anatomy) -> Result<ResolvedPlan, PlanError> {
         ResolvedPlan::new(self, anatomy)
+    }
+
+    /// As [`Plan::resolve`], and checks the places of single weights against the model's shapes.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`], or when a tensor has no such weight.
+    pub fn resolve_for(&self, config: &ModelConfig) -> Result<ResolvedPlan, PlanError> {
+        let resolved = self.resolve(config.anatomy())?;
+        for (step, resolved) in self.steps.iter().zip(&resolved.steps) {
+            let (Some(path), Some(weight)) = (resolved.only, step.scheme.entry().weight) else { continue };
+            let shape = config.shape_of(path);
+            if weight.offset(&shape).is_none() {
+                let name = path.name(config.architecture);
+                let message = format!("{} is out of range: {name} has the shape {shape:?}", weight.place());
+                return Err(PlanError { message, position: step.at.0, input: self.input.0.clone() });
+            }
+        }
+        Ok(resolved)
     }
 
     /// Checks that the plan fits a model.
@@ -90,7 +114,10 @@ impl ResolvedPlan {
                     input: plan.input.0.clone(),
                 });
             }
-            steps.push(ResolvedStep { scheme: step.scheme, selection });
+            let only = step.scheme.entry().weight.map(|weight| only_tensor(weight, &selection, anatomy)).transpose();
+            let only =
+                only.map_err(|message| PlanError { message, position: step.at.0, input: plan.input.0.clone() })?;
+            steps.push(ResolvedStep { scheme: step.scheme, selection, only });
         }
         Ok(Self { steps, anatomy })
     }
@@ -98,22 +125,25 @@ impl ResolvedPlan {
     /// Whether any step selects the parameter or a part of it.
     #[must_use]
     pub fn touches(&self, path: ParameterPath) -> bool {
-        self.steps.iter().any(|step| step.selection.contains(path))
+        self.steps.iter().any(|step| step.extent(path) != Coverage::Nothing)
     }
 
     /// The share of the parameter's values that any step selects, 0 to 1: heads may be a part of it. A scheme that takes
-    /// a fraction changes fewer.
+    /// a fraction changes fewer. For a single weight, whose share depends on the shape, it is the least above 0.
     #[must_use]
     pub fn share_touched(&self, path: ParameterPath) -> f64 {
         let mut is_touched = vec![false; self.anatomy.n_heads];
+        let mut least = 0.0;
         for step in &self.steps {
-            match step.selection.extent(path) {
+            match step.extent(path) {
+                Coverage::One(_) => least = f64::EPSILON,
                 Coverage::Nothing => {}
                 Coverage::Whole => return 1.0,
                 Coverage::Heads(ranges) => ranges.into_iter().for_each(|heads| is_touched[heads].fill(true)),
             }
         }
-        is_touched.iter().filter(|is_touched| **is_touched).count() as f64 / self.anatomy.n_heads.max(1) as f64
+        let n_touched = is_touched.iter().filter(|is_touched| **is_touched).count();
+        (n_touched as f64 / self.anatomy.n_heads.max(1) as f64).max(least)
     }
 
     /// The parameters that any step selects, in the order of a forward pass.
@@ -121,6 +151,48 @@ impl ResolvedPlan {
     pub fn touched(&self) -> Vec<ParameterPath> {
         let Anatomy { architecture, n_layers, .. } = self.anatomy;
         ParameterPath::all(architecture, n_layers).into_iter().filter(|path| self.touches(*path)).collect()
+    }
+}
+
+impl ResolvedStep {
+    /// How much of a parameter the step changes.
+    pub(super) fn extent(&self, path: ParameterPath) -> Coverage {
+        match (self.only, self.scheme.entry().weight) {
+            (Some(only), Some(weight)) if only == path => Coverage::One(weight),
+            (Some(_), _) => Coverage::Nothing,
+            (None, _) => self.selection.extent(path),
+        }
+    }
+}
+
+/// The tensor that has a certain weight: the only one selected, or the only one of them with as many dimensions.
+fn only_tensor(weight: WeightBit, selection: &ResolvedSelection, anatomy: Anatomy) -> Result<ParameterPath, String> {
+    const SHOWN: usize = 4;
+    let all = ParameterPath::all(anatomy.architecture, anatomy.n_layers).into_iter();
+    let (fit, others): (Vec<_>, Vec<_>) =
+        all.filter(|path| selection.contains(*path)).partition(|path| path.is_vector() == weight.column.is_none());
+    let names = |paths: &[ParameterPath]| {
+        let mut names: Vec<String> = paths.iter().take(SHOWN).map(|path| weight_bit::selection_of(*path)).collect();
+        if paths.len() > SHOWN {
+            names.push(format!("{} more", paths.len() - SHOWN));
+        }
+        names
+    };
+    match (fit.as_slice(), others.as_slice()) {
+        ([path], _) => Ok(*path),
+        ([], []) => Err("flip changes one weight of one tensor, and no tensor is selected".to_owned()),
+        ([], others) => {
+            let (indices, takes) = match weight.column {
+                Some(_) => ("a row and a column, and a vector takes one number", "flip:3,bit30"),
+                None => ("one number, and a matrix takes a row and a column", "flip:3.17,bit30"),
+            };
+            let names = listed(&names(others), "and");
+            Err(format!("{} is {indices}, such as {takes}: selected is {names}", weight.place()))
+        }
+        (fit, _) => {
+            let names = listed(&names(fit), "or");
+            Err(format!("flip changes one weight of one tensor, and {} are selected: expected {names}", fit.len()))
+        }
     }
 }
 
@@ -206,26 +278,36 @@ impl ResolvedSelection {
 impl Component {
     /// Whether the whole parameter is in the component.
     fn contains(&self, path: ParameterPath) -> bool {
-        let module = match path.module {
+        self.kind.is_none_or(|kind| kind == path.kind) && self.modules.contains(path.module)
+    }
+}
+
+impl Modules {
+    fn contains(self, module: Module) -> bool {
+        let of_layer = match module {
             Module::Layer(_, module) => Some(module),
             _ => None,
         };
         match self {
             Self::Attention => matches!(
-                module,
+                of_layer,
                 Some(LayerModule::Query | LayerModule::Key | LayerModule::Value | LayerModule::AttentionOutput)
             ),
-            Self::Query => module == Some(LayerModule::Query),
-            Self::Key => module == Some(LayerModule::Key),
-            Self::Value => module == Some(LayerModule::Value),
-            Self::Output => module == Some(LayerModule::AttentionOutput),
+            Self::Query => of_layer == Some(LayerModule::Query),
+            Self::Key => of_layer == Some(LayerModule::Key),
+            Self::Value => of_layer == Some(LayerModule::Value),
+            Self::Output => of_layer == Some(LayerModule::AttentionOutput),
             Self::Heads(_) => false,
-            Self::Ffn => matches!(module, Some(LayerModule::FfnIn | LayerModule::FfnOut)),
-            Self::FfnIn => module == Some(LayerModule::FfnIn),
-            Self::FfnOut => module == Some(LayerModule::FfnOut),
-            Self::LayerNorm => path.module.is_layer_norm(),
-            Self::Weight => path.kind == Kind::Weight,
-            Self::Bias => path.kind == Kind::Bias,
+            Self::Ffn => matches!(of_layer, Some(LayerModule::FfnIn | LayerModule::FfnOut)),
+            Self::FfnIn => of_layer == Some(LayerModule::FfnIn),
+            Self::FfnOut => of_layer == Some(LayerModule::FfnOut),
+            Self::LayerNorm => module.is_layer_norm(),
+            Self::AttentionLayerNorm => of_layer == Some(LayerModule::AttentionLayerNorm),
+            Self::FfnLayerNorm => of_layer == Some(LayerModule::FfnLayerNorm),
+            Self::Word => module == Module::WordEmbeddings,
+            Self::Position => module == Module::PositionEmbeddings,
+            Self::TokenType => module == Module::TokenTypeEmbeddings,
+            Self::All => true,
         }
     }
 }

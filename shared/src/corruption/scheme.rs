@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::bit_field::BitField;
 use super::parameter::{Decimal, Number, ParameterKind};
+use super::weight_bit::WeightBit;
 
 /// The number of a scheme.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +87,22 @@ pub enum Scheme {
     /// components only those parts of the layers do. The test of Sun et al. 2024, *Transformer layers as painters*,
     /// arXiv:2407.09298.
     Permute,
+    /// `flip:row[.column],bitN`: one bit of one weight of one tensor flips, as a single memory fault does (Hong et al. 2019,
+    /// *Terminal brain damage*, arXiv:1906.01017, find such bits in most layers). A matrix or look-up table takes row and
+    /// column, a bias or LayerNorm's vector its place alone; so `flip:3.17,bit30@layers:0/attention.query` is a weight and
+    /// `flip:3,bit30@layers:0/attention.query` is in the bias. Twice the same is no change.
+    Flip(WeightBit),
+}
+
+/// What a scheme may be applied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any selection.
+    Anything,
+    /// Whole encoder layers or the same components of them.
+    Layers,
+    /// One tensor.
+    OneTensor,
 }
 
 /// All that the program says of a scheme. The grammar, its messages, the command line's help, the page's choice and
@@ -105,6 +122,10 @@ pub struct SchemeEntry {
     pub parameter: Option<Parameter>,
     /// The bits it changes, where they can be chosen.
     pub field: Option<BitField>,
+    /// The one weight and bit it changes, where it is one.
+    pub weight: Option<WeightBit>,
+    /// What it may be applied to.
+    pub reach: Reach,
 }
 
 /// BERT's `initializer_range`.
@@ -125,7 +146,7 @@ const SHARE: ParameterKind = ParameterKind {
 
 impl Scheme {
     /// Every scheme at a strength that shows something, in the order of lists.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Kaiming,
         Self::KaimingLinear,
         Self::Normal { std: DEFAULT_STD },
@@ -136,6 +157,7 @@ impl Scheme {
         Self::BitFlip { rate: 1e-3, field: BitField::All },
         Self::Quantize { bits: 2 },
         Self::Permute,
+        Self::Flip(WeightBit { row: 0, column: Some(0), bit: 30 }),
     ];
 
     /// What the program says of the scheme. A new scheme is a variant, a line of [`Scheme::ALL`] and an arm here; what it
@@ -150,6 +172,8 @@ impl Scheme {
                 sentence: "re-initialise {what} (uniformly in ±√(6 / fan-in); LayerNorm weights to 1, biases to 0)",
                 parameter: None,
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::KaimingLinear => SchemeEntry {
                 keyword: "kaiming-linear",
@@ -158,6 +182,8 @@ impl Scheme {
                 sentence: "re-initialise {what} (uniformly in ±1 / √fan-in; LayerNorm weights to 1, biases to 0)",
                 parameter: None,
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Normal { std } => SchemeEntry {
                 keyword: "normal",
@@ -181,6 +207,8 @@ impl Scheme {
                     set: |std, _| Self::Normal { std },
                 }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Gaussian { relative_std } => SchemeEntry {
                 keyword: "gaussian",
@@ -203,6 +231,8 @@ impl Scheme {
                     set: |relative_std, _| Self::Gaussian { relative_std },
                 }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Zero { fraction } => SchemeEntry {
                 keyword: "zero",
@@ -211,6 +241,8 @@ impl Scheme {
                 sentence: "set {percent} of the values to zero in {what}",
                 parameter: Some(Parameter { kind: SHARE, value: fraction, set: |fraction, _| Self::Zero { fraction } }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Shuffle { fraction } => SchemeEntry {
                 keyword: "shuffle",
@@ -223,6 +255,8 @@ impl Scheme {
                     set: |fraction, _| Self::Shuffle { fraction },
                 }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::SignFlip { fraction } => SchemeEntry {
                 keyword: "signflip",
@@ -235,6 +269,8 @@ impl Scheme {
                     set: |fraction, _| Self::SignFlip { fraction },
                 }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::BitFlip { rate, field } => SchemeEntry {
                 keyword: "bitflip",
@@ -253,6 +289,8 @@ impl Scheme {
                     set: |rate, field| Self::BitFlip { rate, field },
                 }),
                 field: Some(field),
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Quantize { bits } => SchemeEntry {
                 keyword: "quantize",
@@ -278,6 +316,8 @@ impl Scheme {
                     set: |bits, _| Self::Quantize { bits: bits.round() as u32 },
                 }),
                 field: None,
+                weight: None,
+                reach: Reach::Anything,
             },
             Self::Permute => SchemeEntry {
                 keyword: "permute",
@@ -286,6 +326,18 @@ impl Scheme {
                 sentence: "swap {what} with one another in a random cycle",
                 parameter: None,
                 field: None,
+                weight: None,
+                reach: Reach::Layers,
+            },
+            Self::Flip(weight) => SchemeEntry {
+                keyword: "flip",
+                label: "Flip one bit of one weight",
+                help: "flip one bit of the weight at this row and column, or of a vector's entry",
+                sentence: "flip {bits} in {what}",
+                parameter: None,
+                field: None,
+                weight: Some(weight),
+                reach: Reach::OneTensor,
             },
         }
     }
@@ -314,11 +366,14 @@ impl Scheme {
     /// use shared::corruption::{BitField, Scheme};
     /// let usage = |keyword| Scheme::named(keyword).unwrap().usage();
     /// assert_eq!(["permute", "zero", "normal"].map(usage), ["permute", "zero:fraction", "normal[:std]"]);
-    /// assert_eq!(usage("bitflip"), "bitflip:rate[,field]");
+    /// assert_eq!(["bitflip", "flip"].map(usage), ["bitflip:rate[,field]", "flip:row[.column],bitN"]);
     /// ```
     #[must_use]
     pub fn usage(self) -> String {
-        let SchemeEntry { keyword, parameter, field, .. } = self.entry();
+        let SchemeEntry { keyword, parameter, field, weight, .. } = self.entry();
+        if weight.is_some() {
+            return format!("{keyword}:row[.column],bitN");
+        }
         let number = parameter.map_or(String::new(), |parameter| match parameter.kind.default {
             Some(_) => format!("[:{}]", parameter.kind.symbol),
             None => format!(":{}", parameter.kind.symbol),
@@ -348,8 +403,11 @@ impl Scheme {
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SchemeEntry { keyword, parameter, field, .. } = self.entry();
+        let SchemeEntry { keyword, parameter, field, weight, .. } = self.entry();
         f.write_str(keyword)?;
+        if let Some(weight) = weight {
+            return write!(f, ":{weight}");
+        }
         match parameter {
             Some(Parameter { kind, value, .. }) if kind.default != Some(value) => write!(f, ":{}", Decimal(value))?,
             _ => {}

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::cursor::Typed;
 use super::parameter::Decimal;
+use crate::model::Kind;
 
 /// Which parameters a step damages, or which ones stay frozen: `part[,part…][/component[,component…]]`.
 ///
@@ -30,7 +31,9 @@ use super::parameter::Decimal;
 /// | `attention.head:0-3` | what belongs to these heads alone: their rows of the query, key and value weights and biases, and their columns of the output weight |
 /// | `ffn`, `ffn.in`, `ffn.out` | the feed-forward network's two linear layers, or one of them |
 /// | `layernorm` | the weight and bias of every LayerNorm |
-/// | `weight`, `bias` | every weight, every bias |
+/// | `layernorm.attention`, `.ffn` | of the LayerNorm after a layer's attention, or after its feed-forward network |
+/// | `word`, `position`, `type` | one of the embeddings' look-up tables |
+/// | `weight`, `bias` | every weight, every bias; after a dot that of the component before it, as in `ffn.in.bias` |
 ///
 /// Its canonical form, which `Display` gives, has sorted parts and components, fractions instead of percentages, and
 /// merged ranges; whole layers (`2L`) stay whole layers, since they are a fraction only of a certain model.
@@ -79,9 +82,49 @@ pub(super) struct IndexRange {
     pub(super) at: Typed<usize>,
 }
 
-/// A part of a layer, or a kind of parameter. The order is that of the canonical form.
+/// Components that name one tensor or few, as a plan writes them: those that `attention`, `ffn`, their members, heads,
+/// `layernorm`, `weight` and `bias` do not name.
+pub const FINER_COMPONENTS: [&str; 27] = [
+    "attention.weight",
+    "attention.bias",
+    "attention.query.weight",
+    "attention.query.bias",
+    "attention.key.weight",
+    "attention.key.bias",
+    "attention.value.weight",
+    "attention.value.bias",
+    "attention.output.weight",
+    "attention.output.bias",
+    "ffn.weight",
+    "ffn.bias",
+    "ffn.in.weight",
+    "ffn.in.bias",
+    "ffn.out.weight",
+    "ffn.out.bias",
+    "layernorm.weight",
+    "layernorm.bias",
+    "layernorm.attention",
+    "layernorm.attention.weight",
+    "layernorm.attention.bias",
+    "layernorm.ffn",
+    "layernorm.ffn.weight",
+    "layernorm.ffn.bias",
+    "word",
+    "position",
+    "type",
+];
+
+/// Modules of a part, or of them only the weights or only the biases.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Component {
+pub(super) struct Component {
+    pub(super) modules: Modules,
+    /// Of all modules it is always given.
+    pub(super) kind: Option<Kind>,
+}
+
+/// What a component is of. The order is that of the canonical form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Modules {
     Attention,
     Query,
     Key,
@@ -92,8 +135,12 @@ pub(super) enum Component {
     FfnIn,
     FfnOut,
     LayerNorm,
-    Weight,
-    Bias,
+    AttentionLayerNorm,
+    FfnLayerNorm,
+    Word,
+    Position,
+    TokenType,
+    All,
 }
 
 impl Selection {
@@ -112,7 +159,7 @@ impl Selection {
 
         let heads = merged(components.iter().filter_map(Component::heads).collect());
         components.retain(|component| component.heads().is_none());
-        components.extend(heads.into_iter().map(Component::Heads));
+        components.extend(heads.into_iter().map(|range| Component::of(Modules::Heads(range))));
         components.sort_by_key(|component| (component.order(), component.heads().map(|range| range.first)));
         components.dedup();
         Self { parts, components, input: Typed(input) }
@@ -190,7 +237,35 @@ impl Place {
 }
 
 impl Component {
-    fn order(&self) -> u8 {
+    /// Weights and biases of these modules.
+    pub(super) fn of(modules: Modules) -> Self {
+        Self { modules, kind: None }
+    }
+
+    fn order(&self) -> (u8, Option<Kind>) {
+        (self.modules.order(), self.kind)
+    }
+
+    pub(super) fn heads(&self) -> Option<IndexRange> {
+        match self.modules {
+            Modules::Heads(range) => Some(range),
+            _ => None,
+        }
+    }
+
+    /// Whether only encoder layers have it.
+    pub(super) fn is_of_layers(&self) -> bool {
+        !self.is_of_embeddings() && !matches!(self.modules, Modules::LayerNorm | Modules::All)
+    }
+
+    /// Whether only the embeddings have it.
+    pub(super) fn is_of_embeddings(&self) -> bool {
+        self.modules.is_table()
+    }
+}
+
+impl Modules {
+    fn order(self) -> u8 {
         match self {
             Self::Attention => 0,
             Self::Query => 1,
@@ -202,21 +277,18 @@ impl Component {
             Self::FfnIn => 7,
             Self::FfnOut => 8,
             Self::LayerNorm => 9,
-            Self::Weight => 10,
-            Self::Bias => 11,
+            Self::AttentionLayerNorm => 10,
+            Self::FfnLayerNorm => 11,
+            Self::Word => 12,
+            Self::Position => 13,
+            Self::TokenType => 14,
+            Self::All => 15,
         }
     }
 
-    pub(super) fn heads(&self) -> Option<IndexRange> {
-        match self {
-            Self::Heads(range) => Some(*range),
-            _ => None,
-        }
-    }
-
-    /// Whether only encoder layers have it.
-    pub(super) fn is_of_layers(&self) -> bool {
-        !matches!(self, Self::LayerNorm | Self::Weight | Self::Bias)
+    /// Whether it is a look-up table, which has a weight and nothing else.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Self::Word | Self::Position | Self::TokenType)
     }
 }
 
@@ -273,6 +345,18 @@ impl fmt::Display for IndexRange {
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            None => "",
+            Some(Kind::Weight) => "weight",
+            Some(Kind::Bias) => "bias",
+        };
+        let dot = if self.kind.is_some() && self.modules != Modules::All { "." } else { "" };
+        write!(f, "{}{dot}{kind}", self.modules)
+    }
+}
+
+impl fmt::Display for Modules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Attention => f.write_str("attention"),
             Self::Query => f.write_str("attention.query"),
@@ -284,8 +368,12 @@ impl fmt::Display for Component {
             Self::FfnIn => f.write_str("ffn.in"),
             Self::FfnOut => f.write_str("ffn.out"),
             Self::LayerNorm => f.write_str("layernorm"),
-            Self::Weight => f.write_str("weight"),
-            Self::Bias => f.write_str("bias"),
+            Self::AttentionLayerNorm => f.write_str("layernorm.attention"),
+            Self::FfnLayerNorm => f.write_str("layernorm.ffn"),
+            Self::Word => f.write_str("word"),
+            Self::Position => f.write_str("position"),
+            Self::TokenType => f.write_str("type"),
+            Self::All => Ok(()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::report::WeightChange;
 use super::scheme::Scheme;
 use super::statistics::Tally;
 use crate::model::{Anatomy, LayerModule, Module, ParameterPath};
@@ -23,6 +24,8 @@ pub(super) struct Change {
     pub(super) tensor_idx: usize,
     pub(super) n_selected: usize,
     pub(super) tally: Tally,
+    /// The one value that was changed, where it is one.
+    pub(super) weight: Option<WeightChange>,
 }
 
 /// What the random numbers of a tensor are keyed by.

@@ -3,6 +3,7 @@
 mod application;
 mod distributions;
 mod errors;
+mod one_bit;
 mod properties;
 mod schemes;
 mod selections;

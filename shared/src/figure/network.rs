@@ -93,6 +93,7 @@ mod tests {
             norm_before: 1.0,
             norm_after: 0.0,
             n_non_finite: 0,
+            weight: None,
         }
     }
 

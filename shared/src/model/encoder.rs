@@ -139,8 +139,19 @@ impl Encoder {
         mask: &AttentionMask,
         mode: ForwardMode<'_>,
     ) -> Result<Tensor> {
-        let Some((last, below)) = self.layers.split_last() else { return Ok(embedded.narrow(1, 0, 1)?) };
-        let hidden = below.iter().try_fold(embedded, |x, layer| layer.forward(&x, mask, mode))?;
+        self.first_from(0, embedded, mask, mode)
+    }
+
+    /// As [`Encoder::forward_first`], from the input of a layer, `[batch, seq, hidden]`.
+    pub(crate) fn first_from(
+        &self,
+        layer_idx: usize,
+        hidden: Tensor,
+        mask: &AttentionMask,
+        mode: ForwardMode<'_>,
+    ) -> Result<Tensor> {
+        let Some((last, below)) = self.layers.split_last() else { return Ok(hidden.narrow(1, 0, 1)?) };
+        let hidden = below.iter().skip(layer_idx).try_fold(hidden, |x, layer| layer.forward(&x, mask, mode))?;
         last.forward_first(&hidden, mask, mode)
     }
 }

@@ -119,6 +119,12 @@ impl ParameterPath {
             .collect()
     }
 
+    /// Whether it is a vector: a bias, or a LayerNorm's weight. All others are matrices or look-up tables.
+    #[must_use]
+    pub fn is_vector(self) -> bool {
+        self.kind == Kind::Bias || self.module.is_layer_norm()
+    }
+
     /// The encoder layer it belongs to, if any.
     #[must_use]
     pub fn layer_idx(self) -> Option<usize> {

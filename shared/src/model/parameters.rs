@@ -45,6 +45,8 @@ pub struct Parameters {
     architecture: Architecture,
     entries: BTreeMap<ParameterPath, Entry>,
     changes: Changes,
+    /// Of one parameter alone.
+    own_changes: BTreeMap<ParameterPath, Changes>,
 }
 
 impl Parameters {
@@ -57,7 +59,7 @@ impl Parameters {
             .into_iter()
             .map(|(path, tensor)| Ok((path, Entry::Trained(Var::from_tensor(&tensor)?))))
             .collect::<Result<_>>()?;
-        Ok(Self { architecture, entries, changes: Changes::default() })
+        Ok(Self::of_entries(architecture, entries))
     }
 
     /// As [`Parameters::new`], of each parameter's shape and f32 values, which on a CPU are not copied.
@@ -73,7 +75,12 @@ impl Parameters {
             .into_iter()
             .map(|(path, shape, values)| Ok((path, Entry::Trained(Var::from_vec(values, shape, device)?))))
             .collect::<Result<_>>()?;
-        Ok(Self { architecture, entries, changes: Changes::default() })
+        Ok(Self::of_entries(architecture, entries))
+    }
+
+    fn of_entries(architecture: Architecture, entries: BTreeMap<ParameterPath, Entry>) -> Self {
+        let own_changes = entries.keys().map(|path| (*path, Changes::default())).collect();
+        Self { architecture, entries, changes: Changes::default(), own_changes }
     }
 
     /// The family, which decides names.
@@ -90,7 +97,7 @@ impl Parameters {
         match self.entries.get(&path) {
             Some(Entry::Trained(var)) => Ok(var.as_tensor().clone()),
             Some(Entry::Frozen(tensor)) => Ok(tensor.clone()),
-            None => Err(Error::Training(format!("the model has no parameter {}", path.name(self.architecture)))),
+            None => Err(self.no_such(path)),
         }
     }
 
@@ -107,6 +114,18 @@ impl Parameters {
     #[must_use]
     pub fn changes(&self) -> &Changes {
         &self.changes
+    }
+
+    /// The count of changes of one parameter alone; whoever changes only this one records it here instead.
+    ///
+    /// # Errors
+    /// When the model has no such parameter.
+    pub(crate) fn changes_of(&self, path: ParameterPath) -> Result<&Changes> {
+        self.own_changes.get(&path).ok_or_else(|| self.no_such(path))
+    }
+
+    fn no_such(&self, path: ParameterPath) -> Error {
+        Error::Training(format!("the model has no parameter {}", path.name(self.architecture)))
     }
 
     /// All paths in forward order.
@@ -158,7 +177,7 @@ impl Parameters {
             Some(Entry::Frozen(tensor)) => *tensor = new,
             None => unreachable!("`get` has found it"),
         }
-        self.changes.record();
+        self.changes_of(path)?.record();
         Ok(())
     }
 
@@ -181,7 +200,7 @@ impl Parameters {
                 ))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
+        Ok(Self::of_entries(self.architecture, entries))
     }
 
     /// A copy whose parameters are all frozen. It shares the memory of those that are frozen here, so a model that
@@ -202,7 +221,7 @@ impl Parameters {
                 Ok((*path, Entry::Frozen(tensor)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { architecture: self.architecture, entries, changes: Changes::default() })
+        Ok(Self::of_entries(self.architecture, entries))
     }
 
     /// A copy on another device.
@@ -265,12 +284,15 @@ impl<'a> Source<'a> {
 
     /// Weight and bias of a module that has both.
     pub(super) fn pair(self, module: Module) -> Result<Pair> {
+        let weight = ParameterPath::weight(module);
         Ok(Pair {
-            weight: self.tensor(ParameterPath::weight(module))?,
+            weight: self.tensor(weight)?,
             bias: self.tensor(ParameterPath::bias(module))?,
             cache: match self.purpose {
                 Purpose::Training => WeightCache::default(),
-                Purpose::Evaluation => WeightCache::for_evaluation(self.parameters.changes()),
+                Purpose::Evaluation => {
+                    WeightCache::for_evaluation(self.parameters.changes(), self.parameters.changes_of(weight)?)
+                }
             },
         })
     }

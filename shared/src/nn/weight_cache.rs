@@ -2,9 +2,10 @@
 //!
 //! In a browser packing a weight takes as long as a tenth of the product for one sentence, so a model that is evaluated
 //! many times keeps it. Parameters are changed in place, by the optimiser and by damage, and an evaluation model sees
-//! such changes: what is kept carries the number of changes it was made after, and is made anew when that has grown.
+//! such changes: what is kept carries the number of changes it was made after, and is made anew when that has grown. A change
+//! of one parameter alone is counted for that one, so that all others keep their packed forms.
 //!
-//! Invariant: whoever writes to a parameter in place calls [`Changes::record`] after it.
+//! Invariant: whoever writes to parameters in place calls [`Changes::record`] after it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,8 @@ impl Changes {
 /// What is kept of one dense layer's weight: nothing for training, where it changes with every step.
 #[derive(Clone, Debug, Default)]
 pub struct WeightCache {
-    changes: Option<Changes>,
+    /// Those of all parameters, and those of this weight alone.
+    changes: Option<[Changes; 2]>,
     kept: Arc<Mutex<Option<Kept>>>,
 }
 
@@ -41,10 +43,10 @@ struct Kept {
 }
 
 impl WeightCache {
-    /// For a model that is only evaluated, on parameters whose changes are counted by `changes`.
+    /// For a model that is only evaluated, on parameters whose changes are counted by `of_all`, and this weight's by `own`.
     #[must_use]
-    pub fn for_evaluation(changes: &Changes) -> Self {
-        Self { changes: Some(changes.clone()), kept: Arc::default() }
+    pub fn for_evaluation(of_all: &Changes, own: &Changes) -> Self {
+        Self { changes: Some([of_all.clone(), own.clone()]), kept: Arc::default() }
     }
 
     /// W `[n_out, n_in]` packed for the products of a forward pass, where that pays.
@@ -56,9 +58,10 @@ impl WeightCache {
     }
 
     /// The weight's packed form as of now.
-    fn kept(&self, changes: &Changes, weight: &[f32], n_in: usize, factors: Factors) -> Option<Arc<PackedWeight>> {
+    fn kept(&self, changes: &[Changes; 2], weight: &[f32], n_in: usize, factors: Factors) -> Option<Arc<PackedWeight>> {
         // Read before the weight is: a change during packing then leads to packing once more, never to an old weight.
-        let n_changes = changes.count();
+        // Neither count ever falls, so an equal sum means that both are as they were.
+        let n_changes = changes.iter().map(Changes::count).sum();
         let current = self.lock().as_ref().filter(|kept| kept.n_changes == n_changes).map(|kept| kept.weight.clone());
         if current.is_some() {
             return current;

@@ -153,6 +153,14 @@ pub enum StatisticsError {
         /// Trials.
         n: u64,
     },
+    /// A share beyond 0 to 1, or no trials.
+    #[error("expected a share from 0 to 1 of more than 0 trials, got {share} of {n}")]
+    Share {
+        /// The share.
+        share: String,
+        /// The effective number of trials.
+        n: String,
+    },
     /// Too few pairs for a test, or too many to enumerate.
     #[error("expected 2 pairs or more for a t-test and 1 to {} for an exact one, got {got}", MAX_EXACT_PAIRS)]
     PairCount {

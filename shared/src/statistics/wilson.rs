@@ -9,19 +9,29 @@ use super::estimate::{Estimate, Interval, Method, StatisticsError, check_level};
 /// # Errors
 /// When there are no trials, more successes than trials, or `level` is not between 0 and 1.
 pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Estimate, StatisticsError> {
-    check_level(level)?;
     if n == 0 || successes > n {
         return Err(StatisticsError::Proportion { successes, n });
     }
-    let p = successes as f64 / n as f64;
+    wilson_share(successes as f64 / n as f64, n as f64, level)
+}
+
+/// As [`wilson`], of a share `p` of weighted trials and their effective number `n`, which need not be whole.
+///
+/// # Errors
+/// When `n` is not above 0, `p` is not in 0–1, or `level` is not between 0 and 1.
+pub fn wilson_share(p: f64, n: f64, level: f64) -> Result<Estimate, StatisticsError> {
+    check_level(level)?;
+    if !(n > 0.0 && (0.0..=1.0).contains(&p)) {
+        return Err(StatisticsError::Share { share: p.to_string(), n: n.to_string() });
+    }
     let z = normal_quantile(f64::midpoint(1.0, level));
-    let z2_over_n = z * z / n as f64;
+    let z2_over_n = z * z / n;
     let center = p + z2_over_n / 2.0;
     let half_width = libm::sqrt((p * (1.0 - p) + z2_over_n / 4.0) * z2_over_n);
     let end = |sign: f64| ((center + sign * half_width) / (1.0 + z2_over_n)).clamp(0.0, 1.0);
     // At the ends the formula gives exactly 0 and 1, but for rounding.
-    let low = if successes == 0 { 0.0 } else { end(-1.0) };
-    let high = if successes == n { 1.0 } else { end(1.0) };
+    let low = if p == 0.0 { 0.0 } else { end(-1.0) };
+    let high = if p == 1.0 { 1.0 } else { end(1.0) };
     Ok(Estimate { value: p, interval: Interval { low, high, level }, method: Method::Wilson })
 }
 
@@ -84,5 +94,13 @@ mod tests {
         assert!(wilson(3, 2, 0.95).is_err());
         assert!(wilson(1, 2, 1.0).is_err());
         assert!(wilson(1, 2, f64::NAN).is_err());
+        assert!(wilson_share(1.1, 2.0, 0.95).is_err() && wilson_share(0.5, 0.0, 0.95).is_err());
+    }
+
+    #[test]
+    fn a_share_of_a_number_that_is_not_whole_lies_between_its_neighbours() {
+        let high = |n| wilson_share(0.1, n, 0.95).unwrap().interval.high;
+        assert_eq!(high(10.0), wilson(1, 10, 0.95).unwrap().interval.high);
+        assert!(high(20.0) < high(15.5) && high(15.5) < high(10.0));
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use shared::checkpoint::Treatment;
-use shared::corruption::{Plan, Report};
+use shared::corruption::{Plan, Report, TensorReport};
 use shared::dataset::default_label_names;
 use shared::random::Seed;
 
@@ -54,7 +54,7 @@ pub struct CorruptArgs {
 pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::parse(&args.corrupt).map_err(bad_input).context("--corrupt")?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
-    let resolved = plan.resolve(source.config.anatomy()).map_err(bad_input).context("--corrupt")?;
+    plan.validate(source.config.anatomy()).map_err(bad_input).context("--corrupt")?;
     atomic::require_empty(&args.out).context("--out")?;
     let seed = Seed(args.seed);
     // An encoder without a head gets one for two classes, so that the copy opens as a classifier; that is said.
@@ -63,6 +63,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
     }
+    let resolved = plan.resolve_for(&checkpoint.config).map_err(bad_input).context("--corrupt")?;
     let report = checkpoint.parameters.corrupt(&resolved, seed)?;
     let history = checkpoint.config.history.then(Treatment::Corrupted { plan: plan.to_string(), seed });
     let config = checkpoint.config.with_history(history);
@@ -73,9 +74,23 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
         print_json(&report)?;
     } else {
         print(&table(&report))?;
+        for line in single_weights(&report) {
+            print(&line)?;
+        }
         print(&format!("{plan}, seed {}: {}\nwritten to {}", args.seed, resolved.describe(), args.out.display()))?;
     }
     Ok(ExitCode::Ok)
+}
+
+/// Each single weight that was changed, with its value before and after.
+fn single_weights(report: &Report) -> Vec<String> {
+    let line = |tensor: &TensorReport| {
+        let weight = tensor.weight?;
+        let column = weight.column.map_or(String::new(), |column| format!(", {column}"));
+        let place = format!("{} [{}{column}], bit {}", tensor.name, weight.row, weight.bit);
+        Some(format!("{place}: {:?} became {:?}", weight.before(), weight.after()))
+    };
+    report.tensors.iter().filter_map(line).collect()
 }
 
 /// Each tensor that was touched.

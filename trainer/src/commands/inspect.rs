@@ -103,7 +103,7 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     } else {
         source.config.clone()
     };
-    let plan = plan.map(|plan| plan.resolve(config.anatomy())).transpose().map_err(bad_input).context("--corrupt")?;
+    let plan = plan.map(|plan| plan.resolve_for(&config)).transpose().map_err(bad_input).context("--corrupt")?;
     let freeze =
         freeze.map(|freeze| freeze.resolve(config.anatomy())).transpose().map_err(bad_input).context("--freeze")?;
     if let Some(warning) = config.history.warning() {

@@ -158,8 +158,11 @@ impl Prepared {
         }
         let source = ModelSource::open(request.model, None, request.weights)?;
         let anatomy = source.config.anatomy();
-        let resolved =
-            plan.as_ref().map(|(_, plan)| plan.resolve(anatomy).map_err(bad_input).context("--corrupt")).transpose()?;
+        let resolved_for = |config| {
+            let resolve = |(_, plan): &(_, Plan)| plan.resolve_for(config).map_err(bad_input).context("--corrupt");
+            plan.as_ref().map(resolve).transpose()
+        };
+        resolved_for(&source.config)?;
         let frozen = freeze
             .as_ref()
             .map(|selection| selection.resolve(anatomy).map_err(bad_input).context("--freeze"))
@@ -183,6 +186,8 @@ impl Prepared {
                 dataset.name
             )));
         }
+        // Now with the classes of the dataset, which decide the classifier's shape.
+        let resolved = resolved_for(&checkpoint.config)?;
         notes.extend(checkpoint.notes.iter().cloned());
 
         let (train, held_out) = if request.training.early_stopping.is_none() {
@@ -259,7 +264,7 @@ impl Prepared {
         let plan = corruption
             .map(|(protocol, text)| {
                 let plan = Plan::parse(text).map_err(bad_input).context("--corrupt")?;
-                let resolved = plan.resolve(self.config.anatomy()).map_err(bad_input).context("--corrupt")?;
+                let resolved = plan.resolve_for(&self.config).map_err(bad_input).context("--corrupt")?;
                 anyhow::Ok((protocol, plan.to_string(), resolved))
             })
             .transpose()?;

@@ -59,6 +59,7 @@ impl Cell {
             (_, Some(Component::LayerNorm)) => "keep the numbers of every piece in a range that works",
             (_, Some(Component::Weight)) => "are what its inputs are multiplied by",
             (_, Some(Component::Bias)) => "are what is added to the products",
+            (_, Some(Component::Finer(_))) => "is a part of it that only a plan can name",
         }
     }
 
@@ -101,6 +102,7 @@ pub(super) fn word(component: Component) -> String {
         Component::LayerNorm => "layernorm".to_owned(),
         Component::Weight => "weight".to_owned(),
         Component::Bias => "bias".to_owned(),
+        Component::Finer(word) => word.to_owned(),
     }
 }
 
@@ -117,6 +119,7 @@ fn spoken(component: Component) -> String {
         Component::LayerNorm => "Norm: both LayerNorms".to_owned(),
         Component::Weight => "weights".to_owned(),
         Component::Bias => "biases".to_owned(),
+        Component::Finer(word) => word.to_owned(),
     }
 }
 

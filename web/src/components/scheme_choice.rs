@@ -2,7 +2,7 @@
 
 use super::editor::Editor;
 use leptos::prelude::*;
-use shared::corruption::{BitField, Parameter, Scheme};
+use shared::corruption::{BitField, Parameter, Reach, Scheme};
 
 /// The choice of the scheme and, where it has one, its parameter.
 #[component]
@@ -18,10 +18,14 @@ pub(super) fn SchemeChoice() -> impl IntoView {
         scheme.set(to);
         editor.slide("strength", |damage| damage.set_scheme(to));
     };
-    let options = Scheme::ALL.map(Scheme::entry).map(|entry| {
+    // One weight is no choice of parts: such a plan is typed, or comes by a link, and is shown then.
+    let option = move |of: Scheme| {
+        let entry = of.entry();
         let is_chosen = move || scheme.get().keyword() == entry.keyword;
-        view! { <option value=entry.keyword prop:selected=is_chosen>{entry.label}</option> }
-    });
+        let is_hidden = move || entry.reach == Reach::OneTensor && !is_chosen();
+        view! { <option value=entry.keyword hidden=is_hidden prop:selected=is_chosen>{entry.label}</option> }
+    };
+    let options = Scheme::ALL.map(option);
     let choose = move |event| {
         if let Some(to) = Scheme::named(&event_target_value(&event)) {
             set(to);

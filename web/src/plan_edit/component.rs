@@ -1,5 +1,6 @@
 //! The components of a part, as the grammar names them.
 
+use shared::corruption::FINER_COMPONENTS;
 use std::collections::BTreeSet;
 
 /// A component that can be damaged on its own. `attention` and `ffn` of the grammar are their four and two members.
@@ -25,9 +26,11 @@ pub enum Component {
     Weight,
     /// Every bias of the part.
     Bias,
+    /// What only a plan can name, such as `ffn.in.bias`: it is kept as it is.
+    Finer(&'static str),
 }
 
-use Component::{Bias, FfnIn, FfnOut, Head, Key, LayerNorm, Output, Query, Value, Weight};
+use Component::{Bias, FfnIn, FfnOut, Finer, Head, Key, LayerNorm, Output, Query, Value, Weight};
 
 const ATTENTION: [Component; 4] = [Query, Key, Value, Output];
 
@@ -54,7 +57,7 @@ impl Component {
             "layernorm" => vec![LayerNorm],
             "weight" => vec![Weight],
             "bias" => vec![Bias],
-            _ => Vec::new(),
+            _ => FINER_COMPONENTS.into_iter().filter(|finer| *finer == word).map(Finer).collect(),
         }
     }
 
@@ -91,6 +94,10 @@ impl Component {
         words.extend(
             rest.iter().filter(|(component, _)| components.contains(component)).map(|(_, word)| (*word).into()),
         );
+        words.extend(components.iter().filter_map(|component| match component {
+            Finer(word) => Some((*word).to_owned()),
+            _ => None,
+        }));
         words.join(",")
     }
 

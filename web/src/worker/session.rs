@@ -145,7 +145,7 @@ impl Session {
             return Ok(());
         }
         let plan = Plan::parse(plan).map_err(bad_plan)?;
-        let resolved = plan.resolve(self.config.anatomy()).map_err(bad_plan)?;
+        let resolved = plan.resolve_for(&self.config).map_err(bad_plan)?;
         let text = plan.to_string();
         // A bundle's damage was made to open its healed model; a run's weights came without a report.
         let has_it = self.corrupted.as_ref().is_some_and(|Damaged { damage, .. }| {

@@ -33,7 +33,8 @@ fn an_error_shows_the_plan_with_a_caret() {
 
 #[test]
 fn unknown_words_list_the_known_ones() {
-    let schemes = "kaiming, kaiming-linear, normal, gaussian, zero, shuffle, signflip, bitflip, quantize or permute";
+    let schemes =
+        "kaiming, kaiming-linear, normal, gaussian, zero, shuffle, signflip, bitflip, quantize, permute or flip";
     assert_mistake("kaimng@all", "kaimng@all", &format!("unknown scheme \"kaimng\": expected {schemes}"));
     assert_mistake("", "", &format!("expected a scheme: {schemes}, found the end"));
     assert_mistake("kaiming@all;", "", &format!("expected a scheme: {schemes}, found the end"));
@@ -48,14 +49,15 @@ fn unknown_words_list_the_known_ones() {
         "unknown bit field \"bit32\": expected sign, exponent, mantissa or bit0 to bit31",
     );
     let components = "attention, attention.query, attention.key, attention.value, attention.output, \
-        attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, weight or bias";
+        attention.head:n-n, ffn, ffn.in, ffn.out, layernorm, layernorm.attention, layernorm.ffn, word, position, type, \
+        weight or bias";
     assert_mistake("zero:1@all/fnn", "fnn", &format!("unknown component \"fnn\": expected {components}"));
     assert_mistake(
         "zero:1@all/attention.kye",
         "kye",
-        "expected query, key, value, output or head:n-n after attention.",
+        "expected query, key, value, output, head:n-n, weight or bias after attention.",
     );
-    assert_mistake("zero:1@all/ffn.", "", "expected in or out after ffn.");
+    assert_mistake("zero:1@all/ffn.", "", "expected in, out, weight or bias after ffn.");
 }
 
 #[test]
@@ -121,6 +123,82 @@ fn permute_needs_whole_layers_and_at_least_two() {
 }
 
 #[test]
+fn one_bit_is_of_one_weight_of_one_tensor() {
+    let flip = "flip changes one weight of one tensor, and";
+    assert_mistake(
+        "zero:1@all;flip:3.17,bit30@layers:0/attention",
+        "flip:3.17,bit30@layers:0/attention",
+        &format!(
+            "{flip} 4 are selected: expected layers:0/attention.query, layers:0/attention.key, \
+             layers:0/attention.value or layers:0/attention.output"
+        ),
+    );
+    let (message, _) = mistake("flip:3.17,bit30@all");
+    assert!(message.ends_with("layers:0/attention.output or 32 more"), "{message}");
+    assert_mistake(
+        "flip:3,bit30@layers:0/layernorm.ffn",
+        "flip:3,bit30@layers:0/layernorm.ffn",
+        &format!("{flip} 2 are selected: expected layers:0/layernorm.ffn.weight or layers:0/layernorm.ffn.bias"),
+    );
+    assert_mistake(
+        "flip:3.17,bit30@layers:0/attention.query.bias",
+        "flip:3.17,bit30@layers:0/attention.query.bias",
+        "[3, 17] is a row and a column, and a vector takes one number, such as flip:3,bit30: selected is \
+         layers:0/attention.query",
+    );
+    assert_mistake(
+        "flip:3,bit30@embeddings/word",
+        "flip:3,bit30@embeddings/word",
+        "[3] is one number, and a matrix takes a row and a column, such as flip:3.17,bit30: selected is embeddings/word",
+    );
+    assert_mistake("flip:0,bit1@none", "flip:0,bit1@none", &format!("{flip} no tensor is selected"));
+}
+
+#[test]
+fn a_flip_without_its_place_or_bit_is_an_error() {
+    assert_mistake(
+        "flip@pooler",
+        "@pooler",
+        "expected \":\" with a row, a column and a bit, such as flip:3.17,bit30, found \"@\"",
+    );
+    assert_mistake("flip:3.17@pooler", "@pooler", "expected \",\" and a bit, such as flip:3.17,bit30, found \"@\"");
+    assert_mistake("flip:3.,bit1@pooler", ",bit1@pooler", "expected the column of a weight, found \",\"");
+    assert_mistake("flip:3.17,sign@pooler", "sign@pooler", "flip changes one bit: expected bit0 to bit31, got sign");
+    assert_mistake(
+        "flip:3.17,bit32@pooler",
+        "bit32@pooler",
+        "unknown bit field \"bit32\": expected sign, exponent, mantissa or bit0 to bit31",
+    );
+}
+
+#[test]
+fn a_flip_beyond_a_tensor_names_the_shape() {
+    let config = crate::model::ModelConfig::from_json(
+        br#"{"model_type": "bert", "vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2,
+             "intermediate_size": 8, "max_position_embeddings": 6, "num_labels": 2}"#,
+    )
+    .unwrap();
+    let resolve = |plan: &str| Plan::parse(plan).unwrap().resolve_for(&config).map(|_| ());
+    let error = resolve("zero:1@all; flip:9.3,bit0@embeddings/word").unwrap_err();
+    assert_eq!(error.position, 12);
+    assert_eq!(error.message, "[9, 3] is out of range: bert.embeddings.word_embeddings.weight has the shape [9, 4]");
+    assert!(resolve("flip:0.8,bit0@layers:0/ffn.out").unwrap_err().message.ends_with("has the shape [4, 8]"));
+    assert!(resolve("flip:2,bit0@classifier").unwrap_err().message.ends_with("classifier.bias has the shape [2]"));
+    for plan in ["flip:8.3,bit0@embeddings/word", "flip:5.3,bit31@embeddings/position", "flip:1,bit0@classifier"] {
+        assert_eq!(resolve(plan), Ok(()), "{plan}");
+    }
+    // Without the config it is found before anything is changed.
+    let mut model = Model::new(2);
+    let before = model.all_bits();
+    let error = model.try_apply("zero:1@all;flip:12.0,bit30@layers:1/attention.query", 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bert.encoder.layer.1.attention.self.query.weight of shape [12, 12]: expected a shape that has the place [12, 0]"
+    );
+    assert_eq!(model.all_bits(), before);
+}
+
+#[test]
 fn components_of_layers_need_a_layer() {
     assert_mistake(
         "kaiming@embeddings/ffn",
@@ -133,6 +211,10 @@ fn components_of_layers_need_a_layer() {
         "attention",
         "only encoder layers have these components, but no layer is selected: expected layernorm, weight or bias",
     );
+    let tables = "only the embeddings have these components, but they are not selected: expected embeddings/word, \
+                  embeddings/position or embeddings/type";
+    assert_mistake("kaiming@all/word", "word", tables);
+    assert_mistake("kaiming@all,not-embeddings/type", "type", tables);
     for plan in ["kaiming@embeddings,top:0/ffn", "kaiming@none/attention", "kaiming@none,not-layers:1/attention"] {
         assert_eq!(Plan::parse(plan).unwrap().validate(SIX), Ok(()), "{plan}");
     }

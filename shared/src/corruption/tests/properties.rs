@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::super::cursor::Typed;
 use super::super::parameter::Number;
 use super::super::plan::{Plan, Step};
-use super::super::selection::{Amount, Component, IndexRange, Part, Place, Selection};
-use super::super::{BitField, Scheme};
+use super::super::selection::{Amount, Component, IndexRange, Modules, Part, Place, Selection};
+use super::super::{BitField, Scheme, WeightBit};
+use crate::model::Kind;
 
 fn fraction() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(1.0), 0.0..1.0, (-12.0..0.0).prop_map(|exponent: f64| 10_f64.powf(exponent))]
@@ -18,7 +19,7 @@ fn magnitude() -> impl Strategy<Value = f64> {
 
 fn scheme() -> impl Strategy<Value = Scheme> {
     let field = prop_oneof![prop::sample::select(BitField::GROUPS.to_vec()), (0..32_u32).prop_map(BitField::Bit),];
-    (prop::sample::select(Scheme::ALL.to_vec()), fraction(), magnitude(), 1..=16_u32, field).prop_map(
+    let of_all = (prop::sample::select(Scheme::ALL.to_vec()), fraction(), magnitude(), 1..=16_u32, field).prop_map(
         |(scheme, fraction, magnitude, whole, field)| {
             let value = scheme.entry().parameter.map_or(0.0, |parameter| match parameter.kind.number {
                 Number::Fraction => fraction,
@@ -27,7 +28,13 @@ fn scheme() -> impl Strategy<Value = Scheme> {
             });
             scheme.with_value(value).with_field(field)
         },
-    )
+    );
+    prop_oneof![9 => of_all, 1 => weight_bit().prop_map(Scheme::Flip)]
+}
+
+fn weight_bit() -> impl Strategy<Value = WeightBit> {
+    let index = || prop_oneof![9 => 0..3000_usize, 1 => Just(usize::MAX)];
+    (index(), prop::option::of(index()), 0..32_u32).prop_map(|(row, column, bit)| WeightBit { row, column, bit })
 }
 
 fn range() -> impl Strategy<Value = IndexRange> {
@@ -52,19 +59,26 @@ fn place() -> impl Strategy<Value = Place> {
 }
 
 fn component() -> impl Strategy<Value = Component> {
+    let kind = || prop::sample::select(vec![Kind::Weight, Kind::Bias]);
+    let group = prop::sample::select(vec![
+        Modules::Attention,
+        Modules::Query,
+        Modules::Key,
+        Modules::Value,
+        Modules::Output,
+        Modules::Ffn,
+        Modules::FfnIn,
+        Modules::FfnOut,
+        Modules::LayerNorm,
+        Modules::AttentionLayerNorm,
+        Modules::FfnLayerNorm,
+    ]);
+    let tables = prop::sample::select(vec![Modules::Word, Modules::Position, Modules::TokenType]);
     prop_oneof![
-        Just(Component::Attention),
-        Just(Component::Query),
-        Just(Component::Key),
-        Just(Component::Value),
-        Just(Component::Output),
-        range().prop_map(Component::Heads),
-        Just(Component::Ffn),
-        Just(Component::FfnIn),
-        Just(Component::FfnOut),
-        Just(Component::LayerNorm),
-        Just(Component::Weight),
-        Just(Component::Bias),
+        4 => (group, prop::option::of(kind())).prop_map(|(modules, kind)| Component { modules, kind }),
+        1 => range().prop_map(|range| Component::of(Modules::Heads(range))),
+        1 => tables.prop_map(Component::of),
+        1 => kind().prop_map(|kind| Component { modules: Modules::All, kind: Some(kind) }),
     ]
 }
 
@@ -72,12 +86,15 @@ fn selection() -> impl Strategy<Value = Selection> {
     let part = (any::<bool>(), place()).prop_map(|(is_negated, place)| Part { is_negated, place, at: Typed(0) });
     (proptest::collection::vec(part, 1..5), proptest::collection::vec(component(), 0..4))
         .prop_map(|(parts, components)| Selection::new(parts, components, String::new()))
-        // What no text says: components of layers without a layer, which the grammar refuses.
+        // What no text says: components of layers or embeddings without these, which the grammar refuses.
         .prop_filter("refused by the grammar", |selection| {
             let is_outside = |part: &Part| part.is_negated || part.place.is_outside_layers();
+            let is_embeddings = |part: &Part| !part.is_negated && part.place == Place::Embeddings;
             selection.components.is_empty()
-                || !selection.parts.iter().all(is_outside)
-                || !selection.components.iter().all(Component::is_of_layers)
+                || (!selection.parts.iter().all(is_outside)
+                    || !selection.components.iter().all(Component::is_of_layers))
+                    && (selection.parts.iter().any(is_embeddings)
+                        || !selection.components.iter().all(Component::is_of_embeddings))
         })
 }
 

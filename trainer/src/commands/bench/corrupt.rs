@@ -44,9 +44,9 @@ pub(super) fn run(args: &BenchCorruptArgs) -> anyhow::Result<ExitCode> {
     }
     let plan = Plan::parse(&args.corrupt).map_err(bad_input).context("--corrupt")?;
     let source = ModelSource::open(&args.model.model, None, args.model.init.weights())?;
-    let plan = plan.resolve(source.config.anatomy()).map_err(bad_input).context("--corrupt")?;
     let labels = vec!["LABEL_0".to_owned(), "LABEL_1".to_owned()];
     let mut checkpoint = source.load(Some(labels), Seed(0), &Device::Cpu)?;
+    let plan = plan.resolve_for(&checkpoint.config).map_err(bad_input).context("--corrupt")?;
     let (mut secs, mut copy_secs, mut n_values) = (Vec::new(), Vec::new(), 0);
     for seed in 0..args.repeat as u64 {
         let started = Instant::now();

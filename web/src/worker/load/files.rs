@@ -134,7 +134,7 @@ fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoin
     }
     let bad_plan = |error: shared::corruption::PlanError| Failure::BadPlan { message: error.to_string() };
     let parsed = Plan::parse(&plan).map_err(bad_plan)?;
-    let resolved = parsed.resolve(session.config.anatomy()).map_err(bad_plan)?;
+    let resolved = parsed.resolve_for(&session.config).map_err(bad_plan)?;
     let model = Model::new(&session.config, parameters)?;
     // What the plan did is in the run's own report; the weights are those of the run all the same.
     let damage = Damage { plan: parsed.to_string(), seed, resolved, report: None };
