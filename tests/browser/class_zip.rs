@@ -43,6 +43,8 @@ fn unpacked_zip_is_the_page_with_its_models_on_a_plain_server() {
 fn its_one_document_opens_by_a_double_click_and_breaks_its_model() {
     Visit::to("").run(async |page| {
         page.model_is_ready().await;
+        page.label("healthy").await;
+        page.forget_elsewhere().await;
         let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
         let folder = unpacked(&dist);
         page.open(&format!("file://{}", folder.path().join("bert-heal/bert-heal.html").display())).await;
