@@ -22,12 +22,13 @@
 //! 15. [`statistics`]: intervals and tests over rows and seeds.
 //! 16. [`checkpoint`]: Hugging Face's files as bytes.
 //! 17. [`training`]: fine-tuning as a sequence of steps, and its state.
-//! 18. [`record`]: what a run was asked and what came of it.
-//! 19. [`card`]: the model card of a checkpoint.
-//! 20. [`bundle`]: a model for the page, as files.
-//! 21. [`claims`]: what a set of runs allows to be said.
-//! 22. [`figure`]: charts and tables as data.
-//! 23. [`evidence`]: many runs put together, in figures and tables.
+//! 18. [`surgery`]: parts of one model in another, and which part is to blame.
+//! 19. [`record`]: what a run was asked and what came of it.
+//! 20. [`card`]: the model card of a checkpoint.
+//! 21. [`bundle`]: a model for the page, as files.
+//! 22. [`claims`]: what a set of runs allows to be said.
+//! 23. [`figure`]: charts and tables as data.
+//! 24. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
@@ -51,6 +52,7 @@ mod parallel;
 pub mod random;
 pub mod record;
 pub mod statistics;
+pub mod surgery;
 pub mod tokenizer;
 pub mod training;
 pub mod words;

@@ -141,6 +141,8 @@ fn the_documented_commands_have_the_documented_flags() {
         ("evaluate", "model dataset json"),
         ("predict", "model input json"),
         ("corrupt", "model corrupt seed out"),
+        ("transplant", "from to parts out json"),
+        ("blame", "healthy damaged dataset split text rest permutations seed out json"),
         ("export", "model which for out"),
         ("report", "out"),
         ("bench train", "model dataset json compare max-steps"),

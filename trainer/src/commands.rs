@@ -13,8 +13,10 @@ mod device_flags;
 mod flag_values;
 mod input_flags;
 mod training_flags;
+mod two_models;
 
 mod bench;
+mod blame;
 mod completions;
 mod corrupt;
 mod evaluate;
@@ -27,6 +29,7 @@ mod quickstart;
 mod report;
 mod run;
 mod sweep;
+mod transplant;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -81,6 +84,8 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
     Corrupt(corrupt::CorruptArgs),
+    Transplant(transplant::TransplantArgs),
+    Blame(blame::BlameArgs),
     Inspect(inspect::InspectArgs),
     Export(export::ExportArgs),
     Bench(bench::BenchArgs),
@@ -102,6 +107,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Corrupt(args) => corrupt::run(&args),
+        Command::Transplant(args) => transplant::run(&args),
+        Command::Blame(args) => blame::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),

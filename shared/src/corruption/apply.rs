@@ -48,7 +48,7 @@ impl ResolvedPlan {
                 }
             }));
         }
-        Ok(Report::new(reports))
+        Ok(Report::of(reports))
     }
 
     /// A step that looks at each tensor on its own.
