@@ -4,8 +4,10 @@
 //! the same parameter of the other. [`transplant`] makes such a model. Where all of them are wanted at once, [`Mixture`]
 //! computes them without making them: it goes through the layers once for each beginning that mixes have in common.
 //! From what the mixes are worth, [`Design::blame`] shares out the difference between the two models among their parts.
+//! [`interpolate`] mixes all weights at once, along the straight line between the models.
 
 mod blame;
+mod bridge;
 mod fit;
 mod mixture;
 mod players;
@@ -16,6 +18,7 @@ mod transplant;
 mod tests;
 
 pub use blame::{Blame, Design, MAX_EXACT_LAYERS, PartBlame};
+pub use bridge::{BRIDGE_POINTS, BridgePoint, barrier, bridge_places, interpolate};
 pub use fit::{Fit, FitError, Named, fit, reorder_classes};
 pub use mixture::{MixCount, MixCounts, MixLogits, Mixture, Rows, margin};
 pub use players::{MAX_LAYERS, Mix, Players, Rest};

@@ -305,3 +305,54 @@ fn a_blame_that_is_interrupted_ends_with_4_and_leaves_nothing() {
     assert!(said.contains("Ctrl-C: stopping") && said.contains("stopped before every mix was measured"), "{said}");
     assert!(!out.exists());
 }
+
+#[test]
+fn a_bridge_ends_at_both_models_and_a_scar_is_where_the_damage_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, damaged) = (tiny_model(), broken(folder.path(), "zero:1@layers:1/ffn"));
+    let data = dataset(folder.path(), 10, 40);
+    let (bridge_out, scar_out) = (folder.path().join("bridge"), folder.path().join("scar"));
+    let paths: [(&str, &Path); 5] =
+        [("--from", &model), ("--via", &damaged), ("--to", &model), ("--dataset", &data), ("--out", &bridge_out)];
+    let value = json(&command("bridge", &paths, "--max-length 32 --json"));
+    assert_eq!(violations("bridge", &value), Vec::<String>::new(), "{value:#}");
+    assert_eq!(value, read_json(&bridge_out.join("bridge.json")));
+    let accuracy = |model: &Path, out: &str| {
+        let out = folder.path().join(out);
+        let paths: [(&str, &Path); 3] = [("--model", model), ("--dataset", &data), ("--out", &out)];
+        json(&command("evaluate", &paths, "--max-length 32 --json"))
+    };
+    let (healthy, broken) = (accuracy(&model, "a"), accuracy(&damaged, "b"));
+    for (leg, t, expected) in [(0, 0, &healthy), (0, 10, &broken), (1, 0, &broken), (1, 10, &healthy)] {
+        let point = &value["legs"][leg]["points"][t];
+        assert_eq!((&point["accuracy"], &point["loss"]), (&expected["accuracy"], &expected["loss"]));
+    }
+    // There and back is the same way.
+    for t in 0..=10 {
+        let (there, back) = (&value["legs"][0]["points"][t], &value["legs"][1]["points"][10 - t]);
+        assert!((number(&there["loss"]) - number(&back["loss"])).abs() < 1e-6, "{t}");
+    }
+    for name in ["accuracy.svg", "loss.svg"] {
+        assert!(fs::read_to_string(bridge_out.join(name)).unwrap().contains("<svg"), "{name}");
+    }
+
+    let paths: [(&str, &Path); 4] =
+        [("--healthy", &model), ("--corrupted", &damaged), ("--healed", &model), ("--out", &scar_out)];
+    let value = json(&command("scar", &paths, "--json"));
+    assert_eq!(violations("scar", &value), Vec::<String>::new(), "{value:#}");
+    for scar in value["scars"].as_array().unwrap() {
+        let is_damaged = scar["part"] == json!({"layer": 1})
+            && scar["component"].as_str().is_none_or(|name| ["ffn.in", "ffn.out"].contains(&name));
+        assert_eq!(number(&scar["distance_before"]) > 0.0, is_damaged, "{scar}");
+        assert_eq!(scar["distance_after"], 0.0);
+        // Healing that gives the very weights back went straight back.
+        let way_back = scar["way_back"].as_f64();
+        assert_eq!(way_back.map(|cosine| (cosine - 1.0).abs() < 1e-12), is_damaged.then_some(true), "{scar}");
+    }
+    assert!(fs::read_to_string(scar_out.join("before.svg")).unwrap().contains("ffn.out"));
+    let distilbert = tiny_distilbert();
+    let paths: [(&str, &Path); 3] = [("--healthy", &model), ("--corrupted", &damaged), ("--healed", &distilbert)];
+    assert!(refused(&command("scar", &paths, "")).contains("--healed"));
+    let paths: [(&str, &Path); 3] = [("--from", &model), ("--to", &distilbert), ("--dataset", &data)];
+    assert!(refused(&command("bridge", &paths, "")).contains("differ in their family"));
+}

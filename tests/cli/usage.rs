@@ -143,6 +143,8 @@ fn the_documented_commands_have_the_documented_flags() {
         ("corrupt", "model corrupt seed out"),
         ("transplant", "from to parts out json"),
         ("blame", "healthy damaged dataset split text rest permutations seed out json"),
+        ("bridge", "from via to dataset split out json"),
+        ("scar", "healthy corrupted healed out json"),
         ("export", "model which for out"),
         ("report", "out"),
         ("bench train", "model dataset json compare max-steps"),

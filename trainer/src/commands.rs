@@ -17,6 +17,7 @@ mod two_models;
 
 mod bench;
 mod blame;
+mod bridge;
 mod completions;
 mod corrupt;
 mod evaluate;
@@ -28,6 +29,7 @@ mod predict;
 mod quickstart;
 mod report;
 mod run;
+mod scar;
 mod sweep;
 mod transplant;
 
@@ -86,6 +88,8 @@ pub enum Command {
     Corrupt(corrupt::CorruptArgs),
     Transplant(transplant::TransplantArgs),
     Blame(blame::BlameArgs),
+    Bridge(bridge::BridgeArgs),
+    Scar(scar::ScarArgs),
     Inspect(inspect::InspectArgs),
     Export(export::ExportArgs),
     Bench(bench::BenchArgs),
@@ -109,6 +113,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Corrupt(args) => corrupt::run(&args),
         Command::Transplant(args) => transplant::run(&args),
         Command::Blame(args) => blame::run(&args),
+        Command::Bridge(args) => bridge::run(&args),
+        Command::Scar(args) => scar::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),
