@@ -139,6 +139,11 @@ fn treatments(config: &ModelConfig, record: Option<&RunRecord>) -> String {
             let words = words.map_or(String::new(), |words| format!(" {words}"));
             format!("**Corrupted** by the plan `{plan}` with seed {}:{words}", seed.0)
         }
+        Treatment::Transplanted { parts, donor, donor_condition } => {
+            format!(
+                "**Transplanted**: `{parts}` were replaced by those of a {donor_condition} model (weights `{donor}`)."
+            )
+        }
         Treatment::FineTunedAgain { run } => {
             format!("Fine-tuned once more in the same way, without damage (control of run `{run}`).")
         }

@@ -58,6 +58,7 @@ mod chance;
 mod cursor;
 mod describe;
 mod elementwise;
+mod graft;
 mod grammar;
 mod parameter;
 mod parameters;

@@ -5,11 +5,13 @@
 mod attribution;
 mod distance;
 mod drift;
+mod scar;
 mod trace;
 mod weights;
 
 pub use attribution::{Attribution, integrated_gradients};
 pub use distance::{Part, WeightDistance, weight_distances};
 pub use drift::{Gram, mean_cosine};
+pub use scar::{SCAR_COMPONENTS, Scar, scars};
 pub use trace::Trace;
 pub use weights::{WeightChange, WeightGroup, WeightHistogram, weight_changes};

@@ -23,12 +23,13 @@
 //! 16. [`checkpoint`]: Hugging Face's files as bytes.
 //! 17. [`training`]: fine-tuning as a sequence of steps, and its state.
 //! 18. [`census`]: single bits, flipped one after another.
-//! 19. [`record`]: what a run was asked and what came of it.
-//! 20. [`card`]: the model card of a checkpoint.
-//! 21. [`bundle`]: a model for the page, as files.
-//! 22. [`claims`]: what a set of runs allows to be said.
-//! 23. [`figure`]: charts and tables as data.
-//! 24. [`evidence`]: many runs put together, in figures and tables.
+//! 19. [`surgery`]: parts of one model in another, and which part is to blame.
+//! 20. [`record`]: what a run was asked and what came of it.
+//! 21. [`card`]: the model card of a checkpoint.
+//! 22. [`bundle`]: a model for the page, as files.
+//! 23. [`claims`]: what a set of runs allows to be said.
+//! 24. [`figure`]: charts and tables as data.
+//! 25. [`evidence`]: many runs put together, in figures and tables.
 
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::print_stdout, clippy::print_stderr)]
 
@@ -53,6 +54,7 @@ mod parallel;
 pub mod random;
 pub mod record;
 pub mod statistics;
+pub mod surgery;
 pub mod tokenizer;
 pub mod training;
 pub mod words;

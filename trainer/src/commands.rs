@@ -13,8 +13,11 @@ mod device_flags;
 mod flag_values;
 mod input_flags;
 mod training_flags;
+mod two_models;
 
 mod bench;
+mod blame;
+mod bridge;
 mod census;
 mod completions;
 mod corrupt;
@@ -27,7 +30,9 @@ mod predict;
 mod quickstart;
 mod report;
 mod run;
+mod scar;
 mod sweep;
+mod transplant;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -83,6 +88,10 @@ pub enum Command {
     Predict(predict::PredictArgs),
     Corrupt(corrupt::CorruptArgs),
     Census(census::CensusArgs),
+    Transplant(transplant::TransplantArgs),
+    Blame(blame::BlameArgs),
+    Bridge(bridge::BridgeArgs),
+    Scar(scar::ScarArgs),
     Inspect(inspect::InspectArgs),
     Export(export::ExportArgs),
     Bench(bench::BenchArgs),
@@ -105,6 +114,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Predict(args) => predict::run(&args),
         Command::Corrupt(args) => corrupt::run(&args),
         Command::Census(args) => census::run(&args),
+        Command::Transplant(args) => transplant::run(&args),
+        Command::Blame(args) => blame::run(&args),
+        Command::Bridge(args) => bridge::run(&args),
+        Command::Scar(args) => scar::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),

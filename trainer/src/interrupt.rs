@@ -20,6 +20,17 @@ pub struct Interrupt {
     requested: Arc<AtomicBool>,
     /// Another reason to stop.
     other: Option<Arc<AtomicBool>>,
+    at_the_end: AtTheEnd,
+}
+
+/// What a job does when it is asked to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtTheEnd {
+    /// It finishes its step and saves; the same command goes on from there.
+    #[default]
+    ItIsSaved,
+    /// It stops; it is short enough to be begun again.
+    NothingIsSaved,
 }
 
 impl Interrupt {
@@ -31,7 +42,15 @@ impl Interrupt {
     /// # Errors
     /// When the system refuses.
     pub fn install() -> anyhow::Result<Self> {
-        let interrupt = Self::default();
+        Self::install_for(AtTheEnd::ItIsSaved)
+    }
+
+    /// As [`Interrupt::install`], for a job that may not save.
+    ///
+    /// # Errors
+    /// As [`Interrupt::install`].
+    pub fn install_for(at_the_end: AtTheEnd) -> anyhow::Result<Self> {
+        let interrupt = Self { at_the_end, ..Self::default() };
         take_over(interrupt.clone())?;
         Ok(interrupt)
     }
@@ -45,7 +64,7 @@ impl Interrupt {
     /// The same, which is also requested as soon as `other` is set.
     #[must_use]
     pub fn or(&self, other: Arc<AtomicBool>) -> Self {
-        Self { requested: self.requested.clone(), other: Some(other) }
+        Self { requested: self.requested.clone(), other: Some(other), at_the_end: self.at_the_end }
     }
 
     /// Asks for the orderly end as the first signal does.
@@ -57,11 +76,19 @@ impl Interrupt {
     fn receive(&self, signal: &str, is_ctrl_c: bool) {
         let is_again = self.requested.swap(true, Ordering::Relaxed);
         if is_again && is_ctrl_c {
-            say!("stopped; repeat the command to resume from the last saved step");
+            match self.at_the_end {
+                AtTheEnd::ItIsSaved => say!("stopped; repeat the command to resume from the last saved step"),
+                AtTheEnd::NothingIsSaved => say!("stopped"),
+            }
             std::process::exit(i32::from(ExitCode::Interrupted as u8));
         }
         if !is_again {
-            say!("{signal}: finishing this step, then saving (press Ctrl-C to quit now)");
+            match self.at_the_end {
+                AtTheEnd::ItIsSaved => {
+                    say!("{signal}: finishing this step, then saving (press Ctrl-C to quit now)");
+                }
+                AtTheEnd::NothingIsSaved => say!("{signal}: stopping (press Ctrl-C to quit now)"),
+            }
         }
     }
 }

@@ -86,6 +86,22 @@ pub struct TokenizerSource {
 }
 
 impl TokenizerSource {
+    /// Whether every text has the same ids under `other`: one vocabulary and one way to cut texts into its pieces. How far
+    /// texts are truncated and padded is each command's own.
+    ///
+    /// # Errors
+    /// When one of them cannot be written.
+    pub fn reads_as(&self, other: &Self) -> anyhow::Result<bool> {
+        let [ours, theirs] = [self, other].map(|source| -> anyhow::Result<serde_json::Value> {
+            let mut json: serde_json::Value = serde_json::from_slice(&source.tokenizer.to_json()?)?;
+            if let Some(object) = json.as_object_mut() {
+                object.retain(|key, _| !["truncation", "padding"].contains(&key.as_str()));
+            }
+            Ok(json)
+        });
+        Ok(ours? == theirs?)
+    }
+
     fn new(opened: OpenedTokenizer, mut files: NamedFiles, config: &ModelConfig) -> anyhow::Result<Self> {
         let OpenedTokenizer { tokenizer, notes, is_rebuilt } = opened;
         let resolved = tokenizer.to_json()?;
@@ -300,8 +316,13 @@ impl ModelSource {
 
     /// As [`ModelSource::load`], to change or copy the weights: the model's own head may answer what it does. Where it has
     /// none, one for `label_names` is drawn.
-    pub fn load_as_it_is(&self, label_names: Option<Vec<String>>, head_seed: Seed) -> anyhow::Result<Checkpoint> {
-        let options = LoadOptions { label_names, head_seed, device: Device::Cpu, hash: WeightsHash::Unused };
+    pub fn load_as_it_is(
+        &self,
+        label_names: Option<Vec<String>>,
+        head_seed: Seed,
+        hash: WeightsHash,
+    ) -> anyhow::Result<Checkpoint> {
+        let options = LoadOptions { label_names, head_seed, device: Device::Cpu, hash };
         self.read(&options, Checkpoint::load_as_it_is)
     }
 

@@ -35,6 +35,8 @@ pub struct Checkpoint {
     pub parameters: Parameters,
     /// Whether the classifier is new.
     pub head: HeadOrigin,
+    /// The parameters that were drawn, since the files have none of them; in forward order.
+    pub created: Vec<ParameterPath>,
     /// What became of a head that does not fit the task's class names as it is.
     pub head_change: Option<HeadChange>,
     /// What a user should know: what was created, what was ignored.
@@ -106,6 +108,7 @@ impl Checkpoint {
             choose_head(&config, task, usage, &mut found, options, &mut notes)?;
         let expected = config.parameters();
         require_encoder(&config, &expected, &found)?;
+        let created = expected.iter().copied().filter(|path| !found.contains_key(path)).collect();
         if !found.contains_key(&ParameterPath::weight(Module::Pooler)) {
             notes.push(format!(
                 "the checkpoint has no {}: created from head seed {}",
@@ -121,7 +124,7 @@ impl Checkpoint {
             (path, config.shape_of(path), values)
         });
         let parameters = Parameters::from_values(config.architecture, values, &options.device)?;
-        Ok(Self { config, parameters, head, head_change, notes, weights_hash })
+        Ok(Self { config, parameters, head, created, head_change, notes, weights_hash })
     }
 
     /// A model with all weights drawn anew: N(0, `initializer_range`²), biases 0, LayerNorm gains 1 and the padding
@@ -146,7 +149,8 @@ impl Checkpoint {
         let mut notes = config.notes.clone();
         notes.push(format!("all weights are random, from head seed {}", options.head_seed.0));
         let weights_hash = Some(format!("random:{}", options.head_seed.0));
-        Ok(Self { config, parameters, head: HeadOrigin::Created, head_change: None, notes, weights_hash })
+        let (head, created) = (HeadOrigin::Created, config.parameters());
+        Ok(Self { config, parameters, head, created, head_change: None, notes, weights_hash })
     }
 }
 

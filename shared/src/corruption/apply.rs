@@ -50,7 +50,7 @@ impl ResolvedPlan {
                 }
             }));
         }
-        Ok(Report::new(reports))
+        Ok(Report::of(reports))
     }
 
     /// A step that looks at each tensor on its own.

@@ -274,16 +274,29 @@ impl Selection {
     /// # Errors
     /// [`PlanError`], which points at the character.
     pub fn parse(input: &str) -> Result<Self, PlanError> {
-        let mut cursor = Cursor::new(input);
-        let selection = selection(&mut cursor)?;
-        if !cursor.is_at_end() {
-            return Err(cursor.expected("\",\", \"/\" or the end"));
-        }
+        let (cursor, selection) = selection_alone(input)?;
         if let Some(heads) = selection.heads().next() {
             return Err(cursor.error(heads.at.0, "single heads are only parts of tensors; expected whole tensors"));
         }
         Ok(selection)
     }
+
+    /// Reads a selection on its own that may name single heads, such as the value of `--parts`.
+    ///
+    /// # Errors
+    /// [`PlanError`], which points at the character.
+    pub fn parse_with_heads(input: &str) -> Result<Self, PlanError> {
+        Ok(selection_alone(input)?.1)
+    }
+}
+
+fn selection_alone(input: &str) -> Result<(Cursor<'_>, Selection), PlanError> {
+    let mut cursor = Cursor::new(input);
+    let selection = selection(&mut cursor)?;
+    if !cursor.is_at_end() {
+        return Err(cursor.expected("\",\", \"/\" or the end"));
+    }
+    Ok((cursor, selection))
 }
 
 impl std::str::FromStr for Plan {

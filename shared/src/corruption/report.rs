@@ -87,7 +87,8 @@ pub struct Totals {
 }
 
 impl Report {
-    pub(super) fn new(tensors: Vec<TensorReport>) -> Self {
+    /// Of what happened to each tensor, with the sums.
+    pub(crate) fn of(tensors: Vec<TensorReport>) -> Self {
         let mut totals = Totals::default();
         for (i, tensor) in tensors.iter().enumerate() {
             totals.n_selected += tensor.n_selected;

@@ -35,6 +35,15 @@ pub enum Treatment {
         /// The seed of the corruption.
         seed: Seed,
     },
+    /// Some of its parts were replaced by those of another model.
+    Transplanted {
+        /// Which ones: a selection in its canonical form.
+        parts: String,
+        /// SHA-256 (hex) of the other model's weights, as [`Checkpoint::weights_hash`](crate::checkpoint::Checkpoint) has it.
+        donor: String,
+        /// What that model was.
+        donor_condition: Condition,
+    },
     /// Fine-tuned by a run.
     FineTuned {
         /// The run; for a healthy model the run that was asked without corruption, since all such runs make it alike.
@@ -95,10 +104,12 @@ impl History {
         Self { treatments: self.treatments.iter().cloned().chain([treatment]).collect() }
     }
 
-    /// What the treatments make of the model.
+    /// What the treatments make of the model. Parts of another model are no training's outcome, whatever that model was, so
+    /// they count as damage until the whole is fine-tuned.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        let is_damage = |treatment: &Treatment| matches!(treatment, Treatment::Corrupted { .. });
+        let is_damage =
+            |treatment: &Treatment| matches!(treatment, Treatment::Corrupted { .. } | Treatment::Transplanted { .. });
         match self.treatments.iter().rposition(is_damage) {
             None if matches!(self.treatments.last(), Some(Treatment::FineTunedAgain { .. })) => Condition::Control,
             None => Condition::Healthy,
@@ -115,18 +126,22 @@ impl History {
             .iter()
             .filter_map(|treatment| match treatment {
                 Treatment::Corrupted { plan, seed } => Some(format!("{plan}, seed {}", seed.0)),
+                Treatment::Transplanted { parts, donor, donor_condition } => {
+                    Some(format!("{parts} of the {donor_condition} model {}", short(donor)))
+                }
                 Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
             })
             .collect();
         let damages = damages.join("; then ");
+        let is_corrupted = self.treatments.iter().any(|treatment| matches!(treatment, Treatment::Corrupted { .. }));
+        let what = if is_corrupted { "damaged on purpose" } else { "put together from two models" };
         match self.condition() {
             Condition::Healthy | Condition::Control => None,
-            Condition::Corrupted => Some(format!(
-                "these weights were damaged on purpose ({damages}) and not repaired: use them for experiments only"
-            )),
+            Condition::Corrupted => {
+                Some(format!("these weights were {what} ({damages}) and not repaired: use them for experiments only"))
+            }
             Condition::Healed => Some(format!(
-                "these weights were damaged on purpose ({damages}) and fine-tuned afterwards: they may have recovered \
-                 only in part"
+                "these weights were {what} ({damages}) and fine-tuned afterwards: they may have recovered only in part"
             )),
         }
     }
@@ -145,6 +160,11 @@ impl History {
         let treatments = value.get("history").cloned().unwrap_or_default();
         Ok(Self { treatments: serde_json::from_value(treatments)? })
     }
+}
+
+/// The first digits of a hash, for people.
+fn short(sha256: &str) -> &str {
+    sha256.get(..RunId::LEN).unwrap_or(sha256)
 }
 
 #[cfg(test)]
@@ -180,6 +200,25 @@ mod tests {
             "these weights were damaged on purpose (kaiming@bottom:0.5, seed 1; then kaiming@bottom:0.5, seed 2) and \
              fine-tuned afterwards: they may have recovered only in part"
         );
+    }
+
+    #[test]
+    fn parts_of_another_model_count_as_damage_until_the_whole_is_fine_tuned() {
+        let (parts, donor) = ("layers:0".to_owned(), "1a2b3c4d5e6f7788".repeat(4));
+        let treatment = Treatment::Transplanted { parts, donor, donor_condition: Condition::Healthy };
+        let mixed = History::default().then(fine_tuned()).then(treatment.clone());
+        assert_eq!(mixed.condition(), Condition::Corrupted);
+        assert_eq!(
+            mixed.warning().unwrap(),
+            "these weights were put together from two models (layers:0 of the healthy model 1a2b3c4d5e6f) and not \
+             repaired: use them for experiments only"
+        );
+        assert_eq!(mixed.then(fine_tuned()).condition(), Condition::Healed);
+        let both = History::default().then(corrupted(1)).then(treatment);
+        assert!(both.warning().unwrap().contains(
+            "damaged on purpose (kaiming@bottom:0.5, seed 1; then layers:0 of the healthy model 1a2b3c4d5e6f)"
+        ));
+        assert_eq!(History::from_json(&both.to_json()).unwrap(), both);
     }
 
     #[test]

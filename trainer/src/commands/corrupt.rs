@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use shared::checkpoint::Treatment;
+use shared::checkpoint::{Treatment, WeightsHash};
 use shared::corruption::{Plan, Report, TensorReport};
 use shared::dataset::default_label_names;
 use shared::random::Seed;
@@ -58,7 +58,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     atomic::require_empty(&args.out).context("--out")?;
     let seed = Seed(args.seed);
     // An encoder without a head gets one for two classes, so that the copy opens as a classifier; that is said.
-    let mut checkpoint = source.load_as_it_is(Some(default_label_names(2)), seed)?;
+    let mut checkpoint = source.load_as_it_is(Some(default_label_names(2)), seed, WeightsHash::Unused)?;
     let tokenizer = source.tokenizer(&[])?;
     for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
@@ -73,7 +73,7 @@ pub fn run(args: &CorruptArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         print_json(&report)?;
     } else {
-        print(&table(&report))?;
+        print(&tensor_table(&report))?;
         for line in single_weights(&report) {
             print(&line)?;
         }
@@ -94,7 +94,7 @@ fn single_weights(report: &Report) -> Vec<String> {
 }
 
 /// Each tensor that was touched.
-fn table(report: &Report) -> String {
+pub(super) fn tensor_table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["tensor", "scheme", "values", "changed", "norm before", "norm after", "not finite"]);

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
 use shared::Condition;
-use shared::checkpoint::History;
+use shared::checkpoint::{History, WeightsHash};
 use shared::random::Seed;
 use shared::record::RunRecord;
 
@@ -89,7 +89,7 @@ fn hub(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let source = ModelSource::open(&args.model.to_string_lossy(), args.which.which, Weights::Read)?;
     atomic::require_empty(&args.out).context("--out")?;
     let tokenizer = source.tokenizer(&[])?;
-    let checkpoint = source.load_as_it_is(None, Seed(0))?;
+    let checkpoint = source.load_as_it_is(None, Seed(0), WeightsHash::Unused)?;
     for note in tokenizer.note.iter().chain(&checkpoint.notes) {
         say!("note: {note}");
     }

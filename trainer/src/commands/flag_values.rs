@@ -7,6 +7,7 @@ use shared::Condition;
 use shared::bundle::{BitMix, Encoding, MAX_BITS, MIN_BITS};
 use shared::dataset::{Delimiter, Split};
 use shared::record::Protocol;
+use shared::surgery::Rest;
 use shared::training::Precision;
 use shared::words::listed;
 
@@ -15,6 +16,12 @@ use crate::device::DtypeChoice;
 /// A whole number from 1 up.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n >= 1).ok_or_else(|| "expected a whole number, 1 or more".to_owned())
+}
+
+/// A whole even number from 4 up: pairs, of which an interval needs two.
+pub(super) fn even_count(text: &str) -> Result<usize, String> {
+    let is_even = |n: &usize| *n >= 4 && n.is_multiple_of(2);
+    text.parse().ok().filter(is_even).ok_or_else(|| "expected a whole even number, 4 or more".to_owned())
 }
 
 /// A finite number above 0.
@@ -56,6 +63,15 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
     one_of([
         (Protocol::Pretrained, "pretrained", "Pre-trained → corrupt → fine-tune"),
         (Protocol::Finetuned, "finetuned", "Pre-trained → fine-tune → corrupt → fine-tune again"),
+    ])
+}
+
+/// What becomes of embeddings, pooler and classifier when layers are mixed.
+pub(super) fn rest() -> impl TypedValueParser<Value = Rest> {
+    one_of([
+        (Rest::Player, "player", "They are one more part that can be to blame, the rest"),
+        (Rest::FixedHealthy, "fixed-healthy", "They are the healthy model's in every mix"),
+        (Rest::FixedDamaged, "fixed-damaged", "They are the damaged model's in every mix"),
     ])
 }
 

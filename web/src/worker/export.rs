@@ -106,7 +106,7 @@ async fn notice(base: &BaseModel, url: Option<&str>) -> Vec<u8> {
 fn folder_name(job: &Job) -> String {
     let run = job.config.history.treatments().iter().rev().find_map(|treatment| match treatment {
         Treatment::FineTuned { run } | Treatment::FineTunedAgain { run } => Some(run.as_str()),
-        Treatment::Corrupted { .. } => None,
+        Treatment::Corrupted { .. } | Treatment::Transplanted { .. } => None,
     });
     let step = match &job.healed.origin {
         HealedOrigin::Live { step, .. } => format!("-step-{step}"),

@@ -117,7 +117,7 @@ fn add_condition(session: &mut Session, condition: Condition, loaded: &Checkpoin
     }
     let damage = loaded.config.history.treatments().iter().rev().find_map(|treatment| match treatment {
         Treatment::Corrupted { plan, seed } => Some((plan.clone(), *seed)),
-        Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
+        Treatment::Transplanted { .. } | Treatment::FineTuned { .. } | Treatment::FineTunedAgain { .. } => None,
     });
     let (plan, seed) = damage.ok_or_else(|| wrong("it does not say what damage it had (bert_heal in config.json)"))?;
     let mut parameters = session.healthy.parameters.fork().map_err(|e| computation(&e))?;
