@@ -5,30 +5,15 @@
 //! of it by how many pairs each flip stands for. Hong et al. 2019, *Terminal brain damage* (arXiv:1906.01017), did so for
 //! convolutional networks, where 40–50 % of the parameters have a bit that costs over 10 % of the accuracy.
 
+mod error;
 mod held_out;
 mod sample;
 mod summary;
 
+pub use error::CensusError;
 pub use held_out::{Flipped, HeldOut};
 pub use sample::{BitClass, Component, Flip, Place, Sample, Stratum};
 pub use summary::{Answers, COSTLY_POINTS, Harm, Margin, Share, Summary};
-
-/// Why there is no census.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CensusError {
-    /// A stratum would get no two flips, or there are not as many pairs.
-    #[error("expected {least} to {most} flips for {n_strata} strata, got {got}")]
-    FlipCount {
-        /// Two for each stratum.
-        least: u64,
-        /// All pairs.
-        most: u64,
-        /// What was asked for.
-        got: u64,
-        /// Classes of bits of components.
-        n_strata: usize,
-    },
-}
 
 #[cfg(test)]
 mod tests;

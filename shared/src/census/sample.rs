@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::CensusError;
+use super::error::CensusError;
 use crate::corruption::WeightBit;
 use crate::model::{Kind, LayerModule, ModelConfig, Module, ParameterPath};
 use crate::random::Seed;

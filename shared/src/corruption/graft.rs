@@ -11,7 +11,8 @@ impl ResolvedSelection {
     /// selected their rows or columns. None when nothing of the tensor is selected.
     pub(crate) fn graft(&self, anatomy: Anatomy, tensor: &mut TensorMut<'_>, donor: &[f32]) -> Option<TensorReport> {
         let region = match self.extent(tensor.path) {
-            Coverage::Nothing => return None,
+            // One value is what a step of a plan names, never a selection.
+            Coverage::Nothing | Coverage::One(_) => return None,
             Coverage::Whole => None,
             Coverage::Heads(heads) => Some(Region::of_heads(&heads, anatomy, tensor)),
         };
@@ -31,6 +32,7 @@ impl ResolvedSelection {
             norm_before: tally.squares_before.sqrt(),
             norm_after: tally.squares_after.sqrt(),
             n_non_finite: tally.n_non_finite,
+            weight: None,
         })
     }
 }

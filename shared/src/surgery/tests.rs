@@ -206,7 +206,7 @@ fn models_that_do_not_fit_are_refused_with_what_differs() {
     assert!(refused(others.clone(), layers).is_ok());
     assert!(refused(others.clone(), |path| path.module.is_embedding()).unwrap_err().contains("vocabulary"));
     let message = refused(others, |path| path.module == Module::Classifier).unwrap_err();
-    assert!(message.contains("x") && message.contains("c"), "{message}");
+    assert!(message.contains('x') && message.contains('c'), "{message}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use shared::dataset::{EncodedExample, Split};
 use shared::evaluation::predicted_class;
 use shared::model::TextClassifier;
 use shared::random::Seed;
-use shared::surgery::{Design, MAX_EXACT_LAYERS, MAX_LAYERS, Mix, MixCounts, Mixture, Players, Rest, Rows, margin};
+use shared::surgery::{Design, MAX_LAYERS, Mix, MixCounts, Mixture, Players, Rest, Rows, margin};
 
 use super::device_flags::DeviceFlags;
 use super::flag_values;
@@ -148,7 +148,8 @@ pub fn run(args: &BlameArgs) -> anyhow::Result<ExitCode> {
         .ok_or_else(|| anyhow!("the accuracies of the mixes could not be shared out"))?;
     let margin = sentence.as_ref().and_then(|(_, found)| design.blame(|mix| found.margin(mix)));
 
-    let asked = Asked { args, models: &models, held_out: &held_out, design: &design };
+    let (names, seed) = ([&*args.healthy, &*args.damaged], args.seed);
+    let asked = Asked { names, seed, models: &models, held_out: &held_out, design: &design };
     let found = Found {
         mixture: &mixture,
         counts: &counts,
@@ -211,21 +212,4 @@ fn of_sentence(
     })?;
     let margins = logits.iter().map(|(mix, logits)| (*mix, margin(logits, class as usize))).collect();
     Ok(SentenceFound { class: class as usize, margins })
-}
-
-/// How the values were come by, for people.
-fn method_in_words(design: &Design, n_passes: usize) -> String {
-    let n_layers = design.players().n_layers;
-    match design {
-        Design::Exact(_) => format!(
-            "exact, over all {} mixes of the two models in {n_passes} passes through a layer for each batch",
-            design.mixes().len()
-        ),
-        Design::Sampled(_, pairs) => format!(
-            "sampled, since {n_layers} layers are more than {MAX_EXACT_LAYERS}: means over {} random orders ({} pairs of an \
-             order and its reverse) with 95 % intervals over orders",
-            2 * pairs.len(),
-            pairs.len()
-        ),
-    }
 }

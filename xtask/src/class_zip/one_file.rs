@@ -33,40 +33,58 @@ pub fn of(dist: &Path) -> Result<String> {
     let page = read_text(dist, "index.html")?;
     let (head, body) = page.split_once("</head>").context("index.html: expected </head>")?;
     let start = tag_with(head, "id=\"start\"")?;
-    let mut document = String::new();
-    for line in head.lines() {
-        if line.contains("http-equiv=\"Content-Security-Policy\"") {
-            document += &format!("  <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n");
-        } else if line.contains("rel=\"stylesheet\"") {
-            document += &format!("  <style>\n{}</style>\n", read_text(dist, attribute(line, "href")?)?);
-        } else if !line.contains("<link ") && !line.contains("id=\"start\"") {
-            document += &format!("{line}\n");
-        }
-    }
-    let data = ["js", "wasm", "worker", "worker-relaxed", "build"].map(|name| format!("data-{name}"));
-    let mut told = format!("  <script type=\"text/plain\" id=\"start\" data-start=\"{}\"", attribute(start, "src")?);
-    for name in &data {
-        // Files of a server are kept under the build's name; here there are none to keep.
-        let value = if name == "data-build" { "unnamed" } else { attribute(start, name)? };
-        told += &format!(" {name}=\"{value}\"");
-    }
-    document += &format!("{told}></script>\n</head>{}", body.trim_end().trim_end_matches("</html>").trim_end());
-    let document = document.strip_suffix("</body>").context("index.html: expected </body> and </html> at its end")?;
+    let body = body.trim_end().strip_suffix("</html>").and_then(|body| body.trim_end().strip_suffix("</body>"));
+    let body = body.context("index.html: expected </body> and </html> at its end")?;
+    let parts = [
+        head_of(dist, head)?,
+        told(start)?,
+        format!("</head>{body}"),
+        programs(dist, start)?,
+        embedded("results.jsonl", &read(dist, "results.jsonl")?)?,
+        first_bundle(dist)?,
+        format!("<script>\n{STARTER}</script>\n</body>\n</html>\n"),
+    ];
+    Ok(parts.concat())
+}
 
-    let mut document = document.to_owned();
-    for address in [attribute(start, "src")?, attribute(start, "data-js")?, attribute(start, "data-wasm")?] {
-        document += &embedded(name_of(address), &read(dist, address)?)?;
-    }
+/// The head with its style sheets in it, a policy of its own, and without what it links to.
+fn head_of(dist: &Path, head: &str) -> Result<String> {
+    let line_of = |line: &str| {
+        Ok(if line.contains("http-equiv=\"Content-Security-Policy\"") {
+            format!("  <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n")
+        } else if line.contains("rel=\"stylesheet\"") {
+            format!("  <style>\n{}</style>\n", read_text(dist, attribute(line, "href")?)?)
+        } else if line.contains("<link ") || line.contains("id=\"start\"") {
+            String::new()
+        } else {
+            format!("{line}\n")
+        })
+    };
+    head.lines().map(line_of).collect()
+}
+
+/// What the document says of its build, in an element that runs nothing.
+fn told(start: &str) -> Result<String> {
+    // Files of a server are kept under the build's name; here there are none to keep.
+    let values = ["js", "wasm", "worker", "worker-relaxed"]
+        .map(|name| attribute(start, &format!("data-{name}")).map(|value| format!(" data-{name}=\"{value}\"")));
+    let values = values.into_iter().collect::<Result<String>>()?;
+    let script = attribute(start, "src")?;
+    Ok(format!(
+        "  <script type=\"text/plain\" id=\"start\" data-start=\"{script}\"{values} data-build=\"unnamed\"></script>\n"
+    ))
+}
+
+/// The page's programs and those of both workers.
+fn programs(dist: &Path, start: &str) -> Result<String> {
+    let names = ["src", "data-js", "data-wasm"];
+    let mut addresses =
+        names.map(|name| attribute(start, name).map(str::to_owned)).into_iter().collect::<Result<Vec<_>>>()?;
     for worker in ["data-worker", "data-worker-relaxed"] {
         let stem = attribute(start, worker)?.strip_suffix("_loader.js").context("a worker has a loader")?;
-        for ending in [".js", "_bg.wasm"] {
-            let address = format!("{stem}{ending}");
-            document += &embedded(name_of(&address), &read(dist, &address)?)?;
-        }
+        addresses.extend([".js", "_bg.wasm"].map(|ending| format!("{stem}{ending}")));
     }
-    document += &embedded("results.jsonl", &read(dist, "results.jsonl")?)?;
-    document += &first_bundle(dist)?;
-    Ok(format!("{document}<script>\n{STARTER}</script>\n</body>\n</html>\n"))
+    addresses.iter().map(|address| embedded(name_of(address), &read(dist, address)?)).collect()
 }
 
 /// The list of models cut down to the first one, and all files of that.
@@ -77,13 +95,13 @@ fn first_bundle(dist: &Path) -> Result<String> {
     };
     bundles.truncate(1);
     let name = bundles[0]["name"].as_str().with_context(|| format!("{INDEX}: a bundle has a name"))?.to_owned();
-    let mut embedded_files = embedded(INDEX, index.to_string().as_bytes())?;
-    for path in files(&dist.join("bundles").join(&name))? {
+    let files = files(&dist.join("bundles").join(&name))?;
+    let of_bundle = files.iter().map(|path| {
         let file = path.file_name().context("a file has a name")?.to_string_lossy();
-        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        embedded_files += &embedded(&format!("bundles/{name}/{file}"), &bytes)?;
-    }
-    Ok(embedded_files)
+        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+        embedded(&format!("bundles/{name}/{file}"), &bytes)
+    });
+    [embedded(INDEX, index.to_string().as_bytes())].into_iter().chain(of_bundle).collect()
 }
 
 /// A file as an element of the document, which `one_file.js` reads.

@@ -2,9 +2,8 @@
 
 use shared::figure::draw::{draw, svg};
 use shared::figure::{Chart, Figure, HeatCell, HeatChart, HeatRow};
-use shared::surgery::{Blame, Mixture, PartBlame, Rest};
+use shared::surgery::{Blame, Design, MAX_EXACT_LAYERS, Mixture, PartBlame, Rest};
 
-use super::method_in_words;
 use super::value::{Asked, Found};
 
 /// Characters of the longest bar.
@@ -12,7 +11,7 @@ const MAX_BAR: usize = 28;
 
 /// The tables with their bars, and how the values were come by.
 pub(super) fn text(asked: &Asked<'_>, found: &Found<'_>) -> String {
-    let Asked { args, held_out, design, .. } = asked;
+    let Asked { held_out, design, .. } = asked;
     let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
     let n_passes = found.mixture.n_passes(&design.mixes());
     let mut lines = vec![
@@ -47,7 +46,7 @@ pub(super) fn text(asked: &Asked<'_>, found: &Found<'_>) -> String {
         }
     }
     lines.push(String::new());
-    lines.push(format!("{}; {}", method_in_words(design, n_passes), rest_in_words(args.rest)));
+    lines.push(format!("{}; {}", method_in_words(design, n_passes), rest_in_words(design.players().rest)));
     lines.push(format!("{:.1} s", found.wall_secs));
     lines.join("\n")
 }
@@ -113,7 +112,7 @@ pub(super) fn svg(asked: &Asked<'_>, found: &Found<'_>) -> String {
         caption: format!(
             "What the damage of each part costs, {}; {}.",
             method_in_words(asked.design, found.mixture.n_passes(&asked.design.mixes())),
-            rest_in_words(asked.args.rest)
+            rest_in_words(asked.design.players().rest)
         ),
         description: worst.map_or(String::new(), |part| {
             format!(
@@ -131,4 +130,21 @@ pub(super) fn svg(asked: &Asked<'_>, found: &Found<'_>) -> String {
         }),
     };
     svg::file(&figure, &draw(&figure.chart, 480.0), "")
+}
+
+/// How the values were come by, for people.
+fn method_in_words(design: &Design, n_passes: usize) -> String {
+    let n_layers = design.players().n_layers;
+    match design {
+        Design::Exact(_) => format!(
+            "exact, over all {} mixes of the two models in {n_passes} passes through a layer for each batch",
+            design.mixes().len()
+        ),
+        Design::Sampled(_, pairs) => format!(
+            "sampled, since {n_layers} layers are more than {MAX_EXACT_LAYERS}: means over {} random orders ({} pairs of an \
+             order and its reverse) with 95 % intervals over orders",
+            2 * pairs.len(),
+            pairs.len()
+        ),
+    }
 }

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 use shared::surgery::{Blame, Design, Mix, MixCounts, Mixture};
 
-use super::BlameArgs;
 use crate::commands::two_models::{FittingModels, HeldOut};
 
 /// What was asked.
 pub(super) struct Asked<'a> {
-    pub(super) args: &'a BlameArgs,
+    /// The healthy model and the damaged one, as they were asked for.
+    pub(super) names: [&'a str; 2],
+    /// Of the random orders.
+    pub(super) seed: u64,
     pub(super) models: &'a FittingModels,
     pub(super) held_out: &'a HeldOut,
     pub(super) design: &'a Design,
@@ -39,7 +41,7 @@ impl SentenceFound {
 }
 
 pub(super) fn value(asked: &Asked<'_>, found: &Found<'_>) -> anyhow::Result<Value> {
-    let Asked { args, models, held_out, design } = asked;
+    let Asked { names: [healthy, damaged], seed, models, held_out, design } = asked;
     let players = design.players();
     let labels: Vec<String> = (0..players.count()).map(|part| players.label(part)).collect();
     let mixes = design.mixes();
@@ -47,16 +49,17 @@ pub(super) fn value(asked: &Asked<'_>, found: &Found<'_>) -> anyhow::Result<Valu
     let method = match design {
         Design::Exact(_) => json!({"kind": "exact"}),
         Design::Sampled(_, pairs) => {
-            json!({"kind": "sampled", "permutations": 2 * pairs.len(), "seed": args.seed, "level": 0.95})
+            json!({"kind": "sampled", "permutations": 2 * pairs.len(), "seed": seed, "level": 0.95})
         }
     };
     let mix = |mix: Mix| {
-        let damaged: Vec<&String> = (0..labels.len()).filter(|part| mix.has(*part)).map(|part| &labels[part]).collect();
+        let damaged_parts: Vec<&String> =
+            (0..labels.len()).filter(|part| mix.has(*part)).map(|part| &labels[part]).collect();
         let at = found.counts.mixes.binary_search_by_key(&mix, |count| count.mix).ok();
         let count = at.map(|at| found.counts.mixes[at]);
         let margin = found.sentence.map(|(_, sentence, _)| finite(sentence.margin(mix)));
         let mut value = json!({
-            "damaged": damaged,
+            "damaged": damaged_parts,
             "accuracy": finite(found.counts.accuracy(mix)),
             "n_correct": count.map(|count| count.n_correct),
             "n_non_finite": count.map(|count| count.n_non_finite),
@@ -76,8 +79,8 @@ pub(super) fn value(asked: &Asked<'_>, found: &Found<'_>) -> anyhow::Result<Valu
         })
     });
     Ok(json!({
-        "healthy": {"model": args.healthy, "weights": models.weights_hash(0)?},
-        "damaged": {"model": args.damaged, "weights": models.weights_hash(1)?},
+        "healthy": {"model": healthy, "weights": models.weights_hash(0)?},
+        "damaged": {"model": damaged, "weights": models.weights_hash(1)?},
         "dataset": held_out.dataset.dataset.name,
         "split": held_out.split.name(),
         "n": found.counts.n_rows,

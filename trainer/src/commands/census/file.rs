@@ -49,7 +49,7 @@ pub(super) struct Log {
     pub path: PathBuf,
     /// Of the flips so far.
     pub answers: Vec<Answers>,
-    log: MetricsLog,
+    on_disk: MetricsLog,
 }
 
 impl FlipLine {
@@ -106,7 +106,7 @@ impl Log {
             atomic::create_dirs(out)?;
             atomic::write_json(&spec_path, spec)?;
         }
-        let log = MetricsLog::open(&path)?;
+        let on_disk = MetricsLog::open(&path)?;
         let lines: Vec<FlipLine> = metrics::read(&path)?;
         for (line, flip) in lines.iter().zip(&sample.flips) {
             let plan = flip.weight.plan(flip.path);
@@ -117,13 +117,13 @@ impl Log {
             }
         }
         let answers = lines.iter().map(|line| line.answers).take(sample.flips.len()).collect();
-        Ok(Self { path, answers, log })
+        Ok(Self { path, answers, on_disk })
     }
 
     /// Adds a flip; it is on disk then.
     pub(super) fn append(&mut self, line: &FlipLine, answers: Answers) -> anyhow::Result<()> {
-        self.log.append(line)?;
-        self.log.sync()?;
+        self.on_disk.append(line)?;
+        self.on_disk.sync()?;
         self.answers.push(answers);
         Ok(())
     }
