@@ -39,12 +39,16 @@ const SCHEMES: [&str; 19] = [
     "permute",
 ];
 
-/// Some of these select heads, several steps, and what a scheme before them has made infinite or NaN.
-const PLANS: [&str; 4] = [
+/// Some of these select heads, single weights or several steps, delete a layer, and damage what a scheme before them has
+/// made infinite or NaN.
+const PLANS: [&str; 6] = [
     "kaiming@all/attention.head:1",
     "gaussian:0.3@all;zero:0.1@top:0.5/ffn",
     "bitflip:0.05,exponent@layers:0;gaussian:1@layers:0;quantize:5@layers:0;signflip:0.5@layers:0",
     "shuffle:0.5@layers:2/attention.head:0;permute@all;normal@bottom:1L/bias",
+    // One of the bits makes another NaN of a NaN.
+    "flip:430.23,bit30@embeddings/word;flip:4,bit0@layers:1/ffn.in;flip:3,bit31@layers:0/layernorm.ffn.bias",
+    "kaiming@layers:0-1/ffn.in;skip@layers:1;gaussian:0.5@layers:0-1/bias",
 ];
 
 const HIDDEN: usize = 24;

@@ -26,6 +26,7 @@ mod schemas;
 mod shell;
 #[cfg(unix)]
 mod signals;
+mod skip;
 mod surgery;
 mod sweep;
 mod usage;

@@ -114,7 +114,7 @@ fn undamaged(
             prepared.forget_read();
             take_over(prepared, run_dir, Condition::Control, progress)?;
             fine_tuned(prepared, run_dir, interrupt, progress, Condition::Control, || Ok(healthy))?;
-            prepared.load_checkpoint(&run_dir.checkpoint_path(Condition::Healthy))
+            prepared.load_checkpoint(Condition::Healthy, &run_dir.checkpoint_path(Condition::Healthy))
         }
     }
 }

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::report::{Report, TensorReport, WeightChange};
 use super::resolve::{Coverage, ResolvedPlan, ResolvedStep};
 use super::scheme::Scheme;
-use super::statistics::Tally;
+use super::statistics::{self, Tally};
 use super::tensor::{Change, Key, Region, TensorMut, head_axis};
 use super::weight_bit::WeightBit;
 use super::{elementwise, permute};
@@ -72,6 +72,12 @@ impl ResolvedPlan {
             let key = Key { seed, scheme: step.scheme, step_idx, name: &name };
             let tally = match step.scheme {
                 Scheme::Shuffle { fraction } => shuffle(fraction, key, tensor, region.as_ref()),
+                // The values stay for whoever holds them; that they are no part of the model is the report.
+                Scheme::Skip => Tally {
+                    n_changed: tensor.data.len(),
+                    squares_before: statistics::squares(tensor.data),
+                    ..Tally::default()
+                },
                 scheme => elementwise::apply(scheme, key, tensor, region.as_ref()),
             };
             let n_selected = region.map_or(tensor.data.len(), |region| region.len(tensor.data.len()));

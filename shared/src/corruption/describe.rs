@@ -31,7 +31,19 @@ fn step(step: &ResolvedStep) -> String {
         .replace("{value}", &Decimal(value).to_string())
         .replace("{percent}", &percent(value))
         .replace("{bits}", &weight.map(WeightBit::in_words).or(field.map(BitField::in_words)).unwrap_or_default())
-        .replace("{what}", &what)
+        .replace("{what}", &(what + &left_out(step)))
+}
+
+/// The layers that the step's selection names and that an earlier step has deleted.
+fn left_out(step: &ResolvedStep) -> String {
+    match step.left_out.as_slice() {
+        [] => String::new(),
+        [layer_idx] => format!(" without layer {layer_idx}, which is deleted"),
+        layers => {
+            let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
+            format!(" without layers {}, which are deleted", listed(&layers, "and"))
+        }
+    }
 }
 
 /// At most one decimal, unless that would read as another number.

@@ -124,7 +124,7 @@ impl Operation {
                 let step = statistics::max_abs(tensor.data) / f64::from((1_u32 << (bits - 1)) - 1);
                 (step > 0.0).then_some(Self::Round { step })
             }
-            Scheme::Shuffle { .. } | Scheme::Permute | Scheme::Flip(_) => None,
+            Scheme::Shuffle { .. } | Scheme::Permute | Scheme::Skip | Scheme::Flip(_) => None,
         }
     }
 

@@ -39,7 +39,18 @@ fn step(cursor: &mut Cursor<'_>) -> Result<Step, PlanError> {
     if !cursor.eat('@') {
         return Err(cursor.expected("\"@\" and a selection, such as @bottom:0.5"));
     }
+    let selection_at = cursor.position();
     let selection = selection(cursor)?;
+    if scheme == Scheme::Skip {
+        if let Some(part) = selection.parts.iter().find(|part| !part.is_negated && part.place.is_outside_layers()) {
+            let message = format!("skip deletes encoder layers, and {} is not one", part.place);
+            return Err(cursor.error(part.at.0, message));
+        }
+        if let Some(slash) = cursor.since(selection_at).find('/') {
+            let message = "skip deletes whole layers, not components of them; zero:1 empties a component";
+            return Err(cursor.error(selection_at + slash, message));
+        }
+    }
     if scheme == Scheme::Permute {
         if let Some(part) = selection.parts.iter().find(|part| !part.is_negated && part.place.is_outside_layers()) {
             return Err(cursor.error(part.at.0, format!("permute swaps encoder layers, and {} is not one", part.place)));

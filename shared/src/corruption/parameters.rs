@@ -19,7 +19,8 @@ use crate::random::Seed;
 
 impl Parameters {
     /// Damages the parameters as `plan` says: trained ones where they lie, so that models built on them see it. Frozen ones
-    /// that the plan touches are replaced by damaged copies, as [`Parameters::set`] does.
+    /// that the plan touches are replaced by damaged copies, as [`Parameters::set`] does. Those of layers that the plan deletes
+    /// are gone; a model that is made of the others computes without these layers.
     ///
     /// # Errors
     /// When the plan was resolved for another model.
@@ -34,6 +35,7 @@ impl Parameters {
             None => self.corrupt_copies(&touched, plan, seed)?,
         };
         self.changes().record();
+        self.remove_layers(&plan.removed_layers());
         Ok(report)
     }
 

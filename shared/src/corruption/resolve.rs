@@ -23,6 +23,8 @@ pub(super) struct ResolvedStep {
     pub(super) selection: ResolvedSelection,
     /// The tensor that `flip` means.
     pub(super) only: Option<ParameterPath>,
+    /// Layers that the plan's step selects as well and that an earlier one has deleted.
+    pub(super) left_out: Vec<usize>,
 }
 
 /// A selection that fits a certain model.
@@ -105,21 +107,42 @@ impl Selection {
 impl ResolvedPlan {
     fn new(plan: &Plan, anatomy: Anatomy) -> Result<Self, PlanError> {
         let mut steps = Vec::with_capacity(plan.steps.len());
+        let mut is_removed = vec![false; anatomy.n_layers];
         for step in &plan.steps {
-            let selection = step.selection.resolve(anatomy)?;
+            let error = |message| PlanError { message, position: step.at.0, input: plan.input.0.clone() };
+            let mut selection = step.selection.resolve(anatomy)?;
+            let left_out = selection.leave_out(&is_removed);
+            if !left_out.is_empty() && selection.is_empty() {
+                let layers: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+                let (noun, verb) = if left_out.len() == 1 { ("layer", "is") } else { ("layers", "are") };
+                let what = format!("{noun} {} {verb} deleted by an earlier step", listed(&layers, "and"));
+                return Err(error(format!("{what}, and nothing else is selected")));
+            }
             if step.scheme == Scheme::Permute && selection.layer_indices().len() == 1 {
-                return Err(PlanError {
-                    message: "permute needs at least two layers to swap, but only one is selected".to_owned(),
-                    position: step.at.0,
-                    input: plan.input.0.clone(),
-                });
+                return Err(error("permute needs at least two layers to swap, but only one is selected".to_owned()));
+            }
+            if step.scheme == Scheme::Skip {
+                for layer_idx in selection.layer_indices() {
+                    is_removed[layer_idx] = true;
+                }
+                if anatomy.n_layers > 0 && is_removed.iter().all(|is_removed| *is_removed) {
+                    let message = format!("skip would delete all {} layers: one at least must stay", anatomy.n_layers);
+                    return Err(error(message));
+                }
             }
             let only = step.scheme.entry().weight.map(|weight| only_tensor(weight, &selection, anatomy)).transpose();
-            let only =
-                only.map_err(|message| PlanError { message, position: step.at.0, input: plan.input.0.clone() })?;
-            steps.push(ResolvedStep { scheme: step.scheme, selection, only });
+            steps.push(ResolvedStep { scheme: step.scheme, selection, only: only.map_err(error)?, left_out });
         }
         Ok(Self { steps, anatomy })
+    }
+
+    /// The encoder layers that are no part of the model after the plan, from the bottom.
+    #[must_use]
+    pub fn removed_layers(&self) -> Vec<usize> {
+        let skips = self.steps.iter().filter(|step| step.scheme == Scheme::Skip);
+        let mut removed: Vec<usize> = skips.flat_map(|step| step.selection.layer_indices()).collect();
+        removed.sort_unstable();
+        removed
     }
 
     /// Whether any step selects the parameter or a part of it.
@@ -252,6 +275,21 @@ impl ResolvedSelection {
     #[must_use]
     pub fn layer_indices(&self) -> Vec<usize> {
         (0..self.layers.len()).filter(|layer_idx| self.layers[*layer_idx]).collect()
+    }
+
+    /// Takes these layers away and returns those that were selected.
+    fn leave_out(&mut self, is_removed: &[bool]) -> Vec<usize> {
+        let left_out: Vec<usize> =
+            self.layer_indices().into_iter().filter(|layer_idx| is_removed[*layer_idx]).collect();
+        for layer_idx in &left_out {
+            self.layers[*layer_idx] = false;
+        }
+        left_out
+    }
+
+    /// Whether no part of the network is selected.
+    fn is_empty(&self) -> bool {
+        !(self.embeddings || self.pooler || self.classifier || self.layers.contains(&true))
     }
 
     pub(super) fn extent(&self, path: ParameterPath) -> Coverage {

@@ -87,6 +87,11 @@ pub enum Scheme {
     /// components only those parts of the layers do. The test of Sun et al. 2024, *Transformer layers as painters*,
     /// arXiv:2407.09298.
     Permute,
+    /// `skip`: the selected encoder layers are deleted, so that what would have been their input is their output. The model
+    /// is smaller then; what is saved of it counts its layers anew. One layer at least must stay. Later steps of a plan
+    /// use the numbers from before. The test of Sajjad et al. 2023, *On the effect of dropping layers of pre-trained
+    /// Transformer models*, arXiv:2004.03844.
+    Skip,
     /// `flip:row[.column],bitN`: one bit of one weight of one tensor flips, as a single memory fault does (Hong et al. 2019,
     /// *Terminal brain damage*, arXiv:1906.01017, find such bits in most layers). A matrix or look-up table takes row and
     /// column, a bias or LayerNorm's vector its place alone; so `flip:3.17,bit30@layers:0/attention.query` is a weight and
@@ -146,7 +151,7 @@ const SHARE: ParameterKind = ParameterKind {
 
 impl Scheme {
     /// Every scheme at a strength that shows something, in the order of lists.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Kaiming,
         Self::KaimingLinear,
         Self::Normal { std: DEFAULT_STD },
@@ -157,6 +162,7 @@ impl Scheme {
         Self::BitFlip { rate: 1e-3, field: BitField::All },
         Self::Quantize { bits: 2 },
         Self::Permute,
+        Self::Skip,
         Self::Flip(WeightBit { row: 0, column: Some(0), bit: 30 }),
     ];
 
@@ -324,6 +330,16 @@ impl Scheme {
                 label: "Swap whole layers",
                 help: "swap the selected layers with one another",
                 sentence: "swap {what} with one another in a random cycle",
+                parameter: None,
+                field: None,
+                weight: None,
+                reach: Reach::Layers,
+            },
+            Self::Skip => SchemeEntry {
+                keyword: "skip",
+                label: "Delete whole layers",
+                help: "delete the selected layers: the model computes without them",
+                sentence: "delete {what}, so that the model computes without",
                 parameter: None,
                 field: None,
                 weight: None,

@@ -7,6 +7,7 @@ mod one_bit;
 mod properties;
 mod schemes;
 mod selections;
+mod skip;
 
 use super::{Anatomy, ApplyError, Plan, Report, TensorMut};
 use crate::model::{Architecture, LayerModule, Module, ParameterPath};

@@ -246,6 +246,17 @@ impl ModelConfig {
         Self { history, ..self.clone() }
     }
 
+    /// The same model with another number of encoder layers.
+    #[must_use]
+    pub fn with_n_layers(&self, n_layers: usize) -> Self {
+        if n_layers == self.n_layers {
+            return self.clone();
+        }
+        let mut raw = self.raw.clone();
+        raw.insert(self.architecture.family().keys.n_layers.to_owned(), n_layers.into());
+        Self { n_layers, raw, ..self.clone() }
+    }
+
     /// The same model with every dropout probability replaced.
     #[must_use]
     pub fn with_dropout(&self, probability: f64) -> Self {

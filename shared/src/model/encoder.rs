@@ -66,7 +66,9 @@ impl Encoder {
             token_type_embeddings,
             position_offset: family.position_offset,
             layer_norm: layer_norm(Module::EmbeddingsLayerNorm, config, kernels, source)?,
+            // A layer that was deleted has no parameters; those above it keep their numbers.
             layers: (0..config.n_layers)
+                .filter(|layer_idx| source.has_layer(*layer_idx))
                 .map(|layer_idx| EncoderLayer::new(layer_idx, config, kernels, source))
                 .collect::<Result<_>>()?,
             hidden_dropout: config.hidden_dropout,

@@ -128,6 +128,41 @@ impl Parameters {
         Error::Training(format!("the model has no parameter {}", path.name(self.architecture)))
     }
 
+    /// The encoder layers that are there, from the bottom: not all where some were deleted.
+    #[must_use]
+    pub fn layer_indices(&self) -> Vec<usize> {
+        let mut indices: Vec<usize> = self.paths().filter_map(ParameterPath::layer_idx).collect();
+        indices.dedup();
+        indices
+    }
+
+    /// Takes away all parameters of these encoder layers.
+    pub(crate) fn remove_layers(&mut self, layer_indices: &[usize]) {
+        self.entries.retain(|path, _| !path.layer_idx().is_some_and(|layer_idx| layer_indices.contains(&layer_idx)));
+    }
+
+    /// The same parameters, in the same memory, with layer `i` from the bottom called `layer_indices[i]`: those of a model
+    /// without some layers, as [`Parameters::layer_indices`] had them before it was saved.
+    ///
+    /// # Errors
+    /// When there are not as many layers.
+    pub fn with_layers_called(&self, layer_indices: &[usize]) -> Result<Self> {
+        let mine = self.layer_indices();
+        if mine.len() != layer_indices.len() {
+            let (expected, got) = (layer_indices.len(), mine.len());
+            return Err(Error::Training(format!("expected {expected} encoder layers to rename, got {got}")));
+        }
+        let renamed = |path: ParameterPath| match path.module {
+            Module::Layer(layer_idx, module) => {
+                let place = mine.iter().position(|mine| *mine == layer_idx).unwrap_or(layer_idx);
+                ParameterPath { module: Module::Layer(layer_indices[place], module), ..path }
+            }
+            _ => path,
+        };
+        let entries = self.entries.iter().map(|(path, entry)| (renamed(*path), entry.clone())).collect();
+        Ok(Self::of_entries(self.architecture, entries))
+    }
+
     /// All paths in forward order.
     pub fn paths(&self) -> impl Iterator<Item = ParameterPath> + '_ {
         self.entries.keys().copied()
@@ -256,6 +291,13 @@ pub(super) struct Source<'a> {
     purpose: Purpose,
     /// Where gradients go.
     pub(super) collector: &'a Collector,
+}
+
+impl Source<'_> {
+    /// Whether the model has this encoder layer, which may have been deleted.
+    pub(super) fn has_layer(self, layer_idx: usize) -> bool {
+        self.parameters.entries.keys().any(|path| path.layer_idx() == Some(layer_idx))
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -71,7 +71,7 @@ pub fn undamaged_model(
 ) -> anyhow::Result<UndamagedOutcome> {
     let mut progress = Progress::default();
     let start = || match healthy {
-        Some(checkpoint) => prepared.load_checkpoint(checkpoint),
+        Some(checkpoint) => prepared.load_checkpoint(Condition::Healthy, checkpoint),
         None => prepared.load(),
     };
     fine_tuned(prepared, run_dir, interrupt, &mut progress, condition, start)?;
@@ -117,12 +117,12 @@ pub fn cell(
     if let (Some(plan), Some(reference)) = (&prepared.plan, reference) {
         let start = match prepared.spec.protocol {
             Protocol::Pretrained => prepared.load()?,
-            Protocol::Finetuned => prepared.load_checkpoint(&undamaged[0].checkpoint)?,
+            Protocol::Finetuned => prepared.load_checkpoint(Condition::Healthy, &undamaged[0].checkpoint)?,
         };
         let damaged = corrupted(prepared, plan, run_dir, start, &mut progress)?;
         // Read again for each: a model more in memory for all of a fine-tuning costs more than reading a file.
         let distances = |parameters: &Parameters| -> anyhow::Result<Vec<WeightDistance>> {
-            Ok(weight_distances(parameters, &prepared.load_checkpoint(&reference.checkpoint)?)?)
+            Ok(weight_distances(parameters, &prepared.load_checkpoint(reference.condition, &reference.checkpoint)?)?)
         };
         let corrupted = distances(&damaged)?;
         let healed = fine_tuned(prepared, run_dir, interrupt, &mut progress, Condition::Healed, || Ok(damaged))?;

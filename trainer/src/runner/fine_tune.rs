@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
-use shared::checkpoint::save_weights;
 use shared::record::{MetricsLine, PhaseSummary};
 use shared::training::{FineTuning, StatePart, StepReport};
 use shared::{Error, Parameters};
@@ -169,7 +168,7 @@ pub fn fine_tune(
             let stopping = &mut journal.early_stopping;
             if stopping.best_accuracy.is_none_or(|best| accuracy > best) {
                 *stopping = EarlyStopping { best_accuracy: Some(accuracy), epochs_since_best: 0 };
-                best = Some(save_weights(fine_tuning.parameters())?);
+                best = Some(prepared.weights_of(fine_tuning.parameters())?);
             } else {
                 stopping.epochs_since_best += 1;
             }
@@ -199,7 +198,7 @@ pub fn fine_tune(
         summary.secs.unwrap_or(0.0)
     ));
     let parameters = match best {
-        Some(weights) => prepared.parameters_from(weights)?,
+        Some(weights) => prepared.parameters_from(phase, weights)?,
         None => fine_tuning.into_parameters(),
     };
     shared::nn::free_buffers();

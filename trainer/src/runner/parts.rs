@@ -51,10 +51,16 @@ pub(super) fn corrupted(
     progress: &mut Progress,
 ) -> anyhow::Result<Parameters> {
     let values = |parameters: &Parameters| -> anyhow::Result<Vec<(ParameterPath, Vec<f32>)>> {
-        plan.touched().into_iter().map(|path| Ok((path, parameters.to_vec(path)?))).collect()
+        let there = parameters.layer_indices();
+        let is_there = |path: &ParameterPath| path.layer_idx().is_none_or(|layer_idx| there.contains(&layer_idx));
+        plan.touched().into_iter().filter(is_there).map(|path| Ok((path, parameters.to_vec(path)?))).collect()
     };
+    let removed = plan.removed_layers();
     let before = values(&parameters)?;
     let report = parameters.corrupt(plan, prepared.spec.seeds.corruption)?;
+    // Of a deleted layer there is nothing to compare.
+    let before: Vec<_> =
+        before.into_iter().filter(|(path, _)| !path.layer_idx().is_some_and(|idx| removed.contains(&idx))).collect();
     let weights = weight_changes(&before, &values(&parameters)?);
     drop(before);
     let detail = CorruptionDetail { sentence: plan.describe(), report, weights };
@@ -83,7 +89,7 @@ pub(super) fn fine_tuned(
         let n_steps = summary.steps;
         // Another process took these steps.
         progress.phases.push(PhaseSummary { steps_this_process: 0, ..summary });
-        (prepared.load_checkpoint(&run_dir.checkpoint_path(phase))?, n_steps)
+        (prepared.load_checkpoint(phase, &run_dir.checkpoint_path(phase))?, n_steps)
     } else {
         match fine_tune(prepared, run_dir, phase, start()?, interrupt)? {
             Outcome::Done { parameters, summary } => {

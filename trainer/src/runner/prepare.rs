@@ -12,7 +12,7 @@ use candle_core::Device;
 use sha2::{Digest, Sha256};
 use shared::Parameters;
 use shared::checkpoint::{
-    Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, WeightsHash, save_weights_with_history,
+    Checkpoint, HeadOrigin, LoadOptions, OtherClasses, WeightFile, WeightsHash, save_weights, save_weights_with_history,
 };
 use shared::corruption::{Plan, ResolvedPlan, ResolvedSelection, Selection};
 use shared::dataset::{CarveOut, EncodedExample, Example, Split, carve_out};
@@ -348,24 +348,38 @@ impl Prepared {
     }
 
     /// The parameters of a checkpoint that this run wrote.
-    pub fn load_checkpoint(&self, folder: &Path) -> anyhow::Result<Parameters> {
+    pub fn load_checkpoint(&self, which: Condition, folder: &Path) -> anyhow::Result<Parameters> {
         let path = folder.join(WEIGHTS_FILE);
-        self.parameters_of(own_weights(&path).with_context(|| path.display().to_string())?)
+        self.parameters_of(which, own_weights(&path).with_context(|| path.display().to_string())?)
     }
 
-    /// Parameters from the bytes of a weight file that this program wrote.
-    pub fn parameters_from(&self, bytes: Vec<u8>) -> anyhow::Result<Parameters> {
-        self.parameters_of(WeightFile::new(WEIGHTS_FILE, bytes))
+    /// Parameters of one of the run's models from the bytes of [`Self::weights_of`].
+    pub fn parameters_from(&self, which: Condition, bytes: Vec<u8>) -> anyhow::Result<Parameters> {
+        self.parameters_of(which, WeightFile::new(WEIGHTS_FILE, bytes))
     }
 
-    fn parameters_of(&self, file: WeightFile) -> anyhow::Result<Parameters> {
+    /// Parameters as a weight file, in which layers are counted anew where some were deleted.
+    pub fn weights_of(&self, parameters: &Parameters) -> anyhow::Result<Vec<u8>> {
+        Ok(save_weights(&saved_as(&self.config, parameters)?.1)?)
+    }
+
+    /// The encoder layers of one of the run's models, by the numbers they have in the model it starts from.
+    fn layer_indices(&self, which: Condition) -> Vec<usize> {
+        let is_damaged = matches!(which, Condition::Corrupted | Condition::Healed);
+        let removed = self.plan.as_ref().filter(|_| is_damaged).map_or(Vec::new(), ResolvedPlan::removed_layers);
+        (0..self.config.n_layers).filter(|layer_idx| !removed.contains(layer_idx)).collect()
+    }
+
+    fn parameters_of(&self, which: Condition, file: WeightFile) -> anyhow::Result<Parameters> {
         let options = LoadOptions {
             label_names: Some(self.label_names.clone()),
             head_seed: self.spec.seeds.head,
             device: self.device.clone(),
             hash: WeightsHash::Unused,
         };
-        Ok(Checkpoint::load(&self.config, vec![file], &options)?.parameters)
+        let layer_indices = self.layer_indices(which);
+        let config = self.config.with_n_layers(layer_indices.len());
+        Ok(Checkpoint::load(&config, vec![file], &options)?.parameters.with_layers_called(&layer_indices)?)
     }
 
     /// The config of one of the run's models, which tells what was done to its weights.
@@ -395,7 +409,8 @@ impl Prepared {
 
     /// SHA-256 (hex) of a model's weights as they would be written.
     pub fn weights_hash(&self, which: Condition, parameters: &Parameters) -> anyhow::Result<String> {
-        let bytes = save_weights_with_history(parameters, &self.config_of(which).history)?;
+        let (config, parameters) = saved_as(&self.config_of(which), parameters)?;
+        let bytes = save_weights_with_history(&parameters, &config.history)?;
         Ok(hex::encode(Sha256::digest(bytes)))
     }
 
@@ -414,10 +429,18 @@ pub fn checkpoint_files(
     parameters: &Parameters,
     tokenizer_files: &[(String, Vec<u8>)],
 ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let weights = save_weights_with_history(parameters, &config.history)?;
+    let (config, parameters) = saved_as(config, parameters)?;
+    let weights = save_weights_with_history(&parameters, &config.history)?;
     let mut files = vec![("config.json".to_owned(), config.to_json()), (WEIGHTS_FILE.to_owned(), weights)];
     files.extend(tokenizer_files.iter().cloned());
     Ok(files)
+}
+
+/// A model as its files have it: with its layers counted from 0 where some were deleted.
+fn saved_as(config: &ModelConfig, parameters: &Parameters) -> anyhow::Result<(ModelConfig, Parameters)> {
+    let n_layers = parameters.layer_indices().len();
+    let in_order: Vec<usize> = (0..n_layers).collect();
+    Ok((config.with_n_layers(n_layers), parameters.with_layers_called(&in_order)?))
 }
 
 /// Token ids of rows, cut to `max_length`.

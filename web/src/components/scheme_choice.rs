@@ -18,11 +18,12 @@ pub(super) fn SchemeChoice() -> impl IntoView {
         scheme.set(to);
         editor.slide("strength", |damage| damage.set_scheme(to));
     };
-    // One weight is no choice of parts: such a plan is typed, or comes by a link, and is shown then.
+    // One weight is no choice of parts, and the page keeps every layer: such a plan is typed, or comes by a link, and is
+    // shown then.
     let option = move |of: Scheme| {
         let entry = of.entry();
         let is_chosen = move || scheme.get().keyword() == entry.keyword;
-        let is_hidden = move || entry.reach == Reach::OneTensor && !is_chosen();
+        let is_hidden = move || (entry.reach == Reach::OneTensor || of == Scheme::Skip) && !is_chosen();
         view! { <option value=entry.keyword hidden=is_hidden prop:selected=is_chosen>{entry.label}</option> }
     };
     let options = Scheme::ALL.map(option);

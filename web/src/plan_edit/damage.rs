@@ -3,7 +3,7 @@
 use super::component::Component;
 use super::part::{Coverage, Group, Part};
 use super::text;
-use shared::corruption::{Anatomy, Plan, PlanError, ResolvedSelection, Scheme};
+use shared::corruption::{Anatomy, Plan, PlanError, Reach, ResolvedSelection, Scheme};
 use shared::model::{LayerModule, Module, ParameterPath};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,9 @@ impl Damage {
             let components = components(&step.selection().to_string());
             let resolved = step.selection().resolve(anatomy)?;
             let parts = parts(&resolved, anatomy);
-            let is_same = groups.last().is_some_and(|group| group.scheme == step.scheme());
+            // Flips of the same place in several tensors are no flip of one.
+            let is_of_one = step.scheme().entry().reach == Reach::OneTensor;
+            let is_same = !is_of_one && groups.last().is_some_and(|group| group.scheme == step.scheme());
             if !is_same {
                 groups.push(Group { scheme: step.scheme(), parts: BTreeMap::new() });
             }

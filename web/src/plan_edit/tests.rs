@@ -28,6 +28,10 @@ fn a_plan_that_is_read_and_written_touches_the_same_values() {
         "bitflip:1e-6,exponent@layers:0-1/attention.query,attention.head:1-2",
         "signflip:1@embeddings,all,pooler/layernorm,bias",
         "permute@all/ffn.in",
+        "zero:1@embeddings,layers:1/ffn.in.bias,layernorm.attention,word",
+        "flip:3.17,bit30@layers:0/attention.query;flip:3.17,bit30@layers:1/attention.query",
+        "flip:3,bit31@layers:2/layernorm.ffn.weight;flip:0.1,bit2@pooler",
+        "skip@layers:1;zero:1@all/bias",
     ] {
         assert_eq!(touched(&damage(plan).to_text()), touched(plan), "{plan}: {}", damage(plan).to_text());
     }

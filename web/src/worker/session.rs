@@ -146,6 +146,10 @@ impl Session {
         }
         let plan = Plan::parse(plan).map_err(bad_plan)?;
         let resolved = plan.resolve_for(&self.config).map_err(bad_plan)?;
+        if !resolved.removed_layers().is_empty() {
+            let message = "the page draws all layers and cannot compute without one yet; bert-heal run --corrupt can";
+            return Err(Failure::BadPlan { message: message.to_owned() });
+        }
         let text = plan.to_string();
         // A bundle's damage was made to open its healed model; a run's weights came without a report.
         let has_it = self.corrupted.as_ref().is_some_and(|Damaged { damage, .. }| {

@@ -34,7 +34,7 @@ fn an_error_shows_the_plan_with_a_caret() {
 #[test]
 fn unknown_words_list_the_known_ones() {
     let schemes =
-        "kaiming, kaiming-linear, normal, gaussian, zero, shuffle, signflip, bitflip, quantize, permute or flip";
+        "kaiming, kaiming-linear, normal, gaussian, zero, shuffle, signflip, bitflip, quantize, permute, skip or flip";
     assert_mistake("kaimng@all", "kaimng@all", &format!("unknown scheme \"kaimng\": expected {schemes}"));
     assert_mistake("", "", &format!("expected a scheme: {schemes}, found the end"));
     assert_mistake("kaiming@all;", "", &format!("expected a scheme: {schemes}, found the end"));
@@ -196,6 +196,35 @@ fn a_flip_beyond_a_tensor_names_the_shape() {
         "bert.encoder.layer.1.attention.self.query.weight of shape [12, 12]: expected a shape that has the place [12, 0]"
     );
     assert_eq!(model.all_bits(), before);
+}
+
+#[test]
+fn skip_deletes_whole_layers_once_and_not_all_of_them() {
+    assert_mistake("skip@top:1L,pooler", "pooler", "skip deletes encoder layers, and pooler is not one");
+    assert_mistake(
+        "zero:1@all; skip@ layers:2 /ffn",
+        "/ffn",
+        "skip deletes whole layers, not components of them; zero:1 empties a component",
+    );
+    assert_mistake("skip:1@all", "1@all", "skip takes no value");
+    let all = "skip would delete all 6 layers: one at least must stay";
+    assert_mistake("skip@all", "skip@all", all);
+    assert_mistake("skip@bottom:0.5;skip@top:0.5", "skip@top:0.5", all);
+    assert_mistake(
+        "skip@layers:2;zero:1@layers:2/ffn",
+        "zero:1@layers:2/ffn",
+        "layer 2 is deleted by an earlier step, and nothing else is selected",
+    );
+    assert_mistake(
+        "skip@layers:2-3;skip@layers:2-3",
+        "skip@layers:2-3",
+        "layers 2 and 3 are deleted by an earlier step, and nothing else is selected",
+    );
+    assert_mistake(
+        "skip@layers:2;permute@layers:2-3",
+        "permute@layers:2-3",
+        "permute needs at least two layers to swap, but only one is selected",
+    );
 }
 
 #[test]

@@ -101,7 +101,11 @@ fn selection() -> impl Strategy<Value = Selection> {
 fn plan() -> impl Strategy<Value = Plan> {
     let step = (scheme(), selection()).prop_filter("refused by the grammar", |(scheme, selection)| {
         let is_plain = |part: &Part| part.is_negated || !part.place.is_outside_layers();
-        *scheme != Scheme::Permute || selection.heads().next().is_none() && selection.parts.iter().all(is_plain)
+        match scheme {
+            Scheme::Permute => selection.heads().next().is_none() && selection.parts.iter().all(is_plain),
+            Scheme::Skip => selection.components.is_empty() && selection.parts.iter().all(is_plain),
+            _ => true,
+        }
     });
     let step = step.prop_map(|(scheme, selection)| Step { scheme, selection, at: Typed(0) });
     proptest::collection::vec(step, 1..4).prop_map(|steps| Plan { steps, input: Typed(String::new()) })

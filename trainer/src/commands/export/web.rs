@@ -274,7 +274,12 @@ fn heal(draft: &mut Draft, args: &WebExport<'_>, run: &RunModels) -> anyhow::Res
     let (plan, seed) = run.damage()?;
     let bundle = Bundle::open(draft.manifest.clone(), draft.weights.clone(), &draft.tokenizer)?;
     let mut corrupted = bundle.parameters(&Device::Cpu)?;
-    corrupted.corrupt(&Plan::parse(plan)?.resolve(bundle.config().anatomy())?, seed)?;
+    let resolved = Plan::parse(plan)?.resolve(bundle.config().anatomy())?;
+    if !resolved.removed_layers().is_empty() {
+        let message = "a bundle keeps all layers, and this run deleted some (skip); export it --for hub";
+        return Err(bad_input(anyhow!(message)));
+    }
+    corrupted.corrupt(&resolved, seed)?;
     let (before, after) = (run.checkpoint(Condition::Corrupted)?, run.checkpoint(Condition::Healed)?);
     let moved = moved(&before.parameters, &after.parameters)?;
     let mix = args.flags.healed_bits.mix(args.flags.block);
