@@ -154,7 +154,8 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
         story: &[
             "Fine-tuning shows the damaged model labelled sentences and nudges its weights after every few of them. The \
              page does it here, on your machine, with sentences that the evaluation never uses.",
-            "Pin a sentence or two first, to see their predictions move. Then press “Heal it”.",
+            "Choose a sentence first: its answer is asked again every ten steps. Then press “Heal it here” in the column of the healed \
+             model.",
         ],
         question: "Will two minutes of this bring the held-out accuracy back?",
         guesses: &["Not at all", "Partly", "Completely"],

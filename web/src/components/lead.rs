@@ -1,5 +1,6 @@
 //! What the page is for, in two lines, and the way to be led through it.
 
+use super::plain_words::classes_in_words;
 use crate::lessons::LESSONS;
 use crate::state::{Panel, State, View};
 use crate::store::Store;
@@ -10,8 +11,12 @@ use leptos::prelude::*;
 pub(super) fn Lead() -> impl IntoView {
     let store = Store::get();
     let classes = Memo::new(move |_| match &store.labels.get()[..] {
+        [] => "says to which class it belongs".to_owned(),
         [a, b] => format!("says whether it is {a} or {b}"),
-        _ => "says to which class it belongs".to_owned(),
+        labels => match classes_in_words(labels) {
+            Some(words) => format!("says to which of {} classes it belongs: {words}", labels.len()),
+            None => format!("says to which of {} classes it belongs", labels.len()),
+        },
     });
     view! {
         <div class="lead">

@@ -52,7 +52,7 @@ pub(super) fn HealIt() -> impl IntoView {
     let lacks_rows = Memo::new(move |_| {
         !store.is_whole() && store.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_none()))
     });
-    let name = move || if store.healed_on_show().is_some() { "Heal it here" } else { "Heal it" };
+    let name = move || button_name(&store);
     view! {
         <Show when=move || is_shown.get()>
             <Show when=move || can_start.get()>
@@ -87,6 +87,11 @@ pub(super) fn HealIt() -> impl IntoView {
         </Show>
         <Show when=move || lacks_rows.get()><KnownHealing /></Show>
     }
+}
+
+/// What the button is called that heals: a model that was healed elsewhere may be on show already.
+pub(super) fn button_name(store: &Store) -> &'static str {
+    if store.healed_on_show().is_some() { "Heal it here" } else { "Heal it" }
 }
 
 /// The healed model that came with this one, which belongs to a damage of its own.
@@ -144,7 +149,8 @@ fn tale(store: &Store) -> String {
         None => {
             let n_rows = store.loaded.with(|loaded| loaded.as_ref()?.rows.map(|rows| rows.n_train));
             let rows = n_rows.map_or("labelled sentences".to_owned(), |n| format!("{n} labelled sentences"));
-            format!(" “Heal it” trains the model again on {rows}, here on your machine.")
+            let name = button_name(store);
+            format!(" “{name}” trains the broken model again on {rows}, here on your machine.")
         }
     };
     format!("Broken: {broken}. {}{next}", comparison(store))
@@ -176,6 +182,9 @@ fn healing_words(store: &Store) -> String {
         let asked = heal.steps.iter().rev().find(|step| step.pinned.is_some()).map_or(0, |step| step.step);
         let accuracy = heal.steps.iter().rev().find_map(|step| step.held_out);
         let accuracy = accuracy.map_or(String::new(), |held_out| format!(" {}.", store.held_out_words(&held_out)));
+        if step >= n_steps {
+            return format!("Step {step} of {n_steps}: it has learned. Now it answers all held-out sentences.");
+        }
         let state = if heal.phase == HealPhase::Paused { ", paused" } else { "" };
         if asked == 0 {
             format!(

@@ -1,6 +1,6 @@
 //! One model's answer to the sentence.
 
-use super::main_line::{BreakIt, HealIt};
+use super::main_line::{BreakIt, HealIt, button_name};
 use super::sign::{Sign, title};
 use crate::protocol::{Classification, HealedOrigin, ModelPrediction, is_same_damage};
 use crate::store::Store;
@@ -118,7 +118,12 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
             <Show when=is_other_damage>
                 <p class="notice">
                     "This model was healed from different damage than the one beside it has. "
-                    {move || store.why_no_healing().unwrap_or("“Heal it” heals the present damage.")}
+                    {move || {
+                        store.why_no_healing().map_or_else(
+                            || format!("“{}” heals the present damage.", button_name(&store)),
+                            str::to_owned,
+                        )
+                    }}
                 </p>
             </Show>
             <div class="acts stack">

@@ -1,4 +1,4 @@
-//! What a judgement says, for people who know no p-values.
+//! What a judgement says, for people who know no p-values, and what classes mean that are called by abbreviations.
 
 use shared::claims::{Judgement, Outcome};
 
@@ -24,6 +24,24 @@ pub(super) fn in_plain_words(judgement: &Judgement) -> Option<String> {
     })
 }
 
+/// What classes stand for whose names are abbreviations: those of TREC (Li & Roth 2002).
+const ABBREVIATED: [(&str, &str); 6] = [
+    ("ABBR", "an abbreviation"),
+    ("ENTY", "a thing"),
+    ("DESC", "a description"),
+    ("HUM", "a person"),
+    ("LOC", "a place"),
+    ("NUM", "a number"),
+];
+
+/// What all the classes stand for, where all their names are such abbreviations: `HUM asks for a person, …`.
+pub(super) fn classes_in_words(labels: &[String]) -> Option<String> {
+    let of = |label: &String| ABBREVIATED.iter().find(|(short, _)| short == label);
+    let words: Option<Vec<String>> =
+        labels.iter().map(|label| of(label).map(|(short, long)| format!("{short} ({long})"))).collect();
+    words.filter(|words| !words.is_empty()).map(|words| shared::words::listed(&words, "or"))
+}
+
 /// How often a thing of this probability happens.
 fn chance(p: f64) -> String {
     match 100.0 * p {
@@ -38,6 +56,14 @@ fn chance(p: f64) -> String {
 mod tests {
     use super::*;
     use wasm_bindgen_test::wasm_bindgen_test;
+
+    #[wasm_bindgen_test]
+    fn classes_with_short_names_are_said_in_words_and_others_are_left() {
+        let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(classes_in_words(&labels(&["HUM", "LOC"])).unwrap(), "HUM (a person) or LOC (a place)");
+        assert_eq!(classes_in_words(&labels(&["HUM", "sadness"])), None);
+        assert_eq!(classes_in_words(&[]), None);
+    }
 
     #[wasm_bindgen_test]
     fn a_probability_is_a_count_of_times() {

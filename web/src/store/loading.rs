@@ -17,19 +17,17 @@ use web_sys::File;
 /// Where the bundles lie, relative to the page.
 const BUNDLES: &str = "bundles";
 
-/// Whether a bundle that is opened brings its first sentence.
-#[derive(Clone, Copy, PartialEq)]
-enum Text {
-    OfBundle,
-    Kept,
-}
+/// The sentence that nobody has chosen, which a bundle that is opened may replace by its own first one; none when the visitor
+/// or the link has one.
+type Unchosen = Option<String>;
 
 impl Store {
     /// Opens the bundle that the address names, or the page's first.
     pub(super) fn open_first_bundle(&self) {
         let store = *self;
         let is_given = Given::by_hash(&location_hash().unwrap_or_default()).has("text");
-        let text = if is_given { Text::Kept } else { Text::OfBundle };
+        let text = State::default().text;
+        let unchosen = (!is_given && self.state.with_untracked(|state| state.text == text)).then_some(text);
         leptos::task::spawn_local(async move {
             let url = format!("{BUNDLES}/index.json");
             let index = match fetch::bytes(&address_of(&url)).await {
@@ -41,7 +39,7 @@ impl Store {
             match index {
                 Ok(index) => {
                     store.bundles.set(index.bundles);
-                    store.open_bundle(text).await;
+                    store.open_bundle(unchosen).await;
                 }
                 Err(reason) => {
                     store.is_opening.set(false);
@@ -51,19 +49,23 @@ impl Store {
         });
     }
 
-    /// Opens another of the page's bundles, whole: a plan need not fit it.
+    /// Opens another of the page's bundles, whole: a plan need not fit it, nor a sentence that came with the bundle before.
     pub fn switch_bundle(&self, name: &str) {
         let store = *self;
+        let text = self.state.with_untracked(|state| state.text.clone());
+        let is_sample =
+            self.preview.with_untracked(|preview| preview.as_ref().is_some_and(|of| of.sample(&text).is_some()));
+        let unchosen = (is_sample || text == State::default().text).then_some(text);
         self.choose(|state| {
             name.clone_into(&mut state.bundle);
             state.plan.clear();
         });
         self.preview.set(None);
         self.is_opening.set(true);
-        leptos::task::spawn_local(async move { store.open_bundle(Text::Kept).await });
+        leptos::task::spawn_local(async move { store.open_bundle(unchosen).await });
     }
 
-    async fn open_bundle(&self, text: Text) {
+    async fn open_bundle(&self, unchosen: Unchosen) {
         let wanted = self.state.with_untracked(|state| state.bundle.clone());
         let bundles = self.bundles.get_untracked();
         let entry = bundles.iter().find(|entry| entry.name == wanted).or(bundles.first());
@@ -82,7 +84,7 @@ impl Store {
         let manifest = manifest.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(manifest) = &manifest {
             match Preview::read(&entry.name, manifest.as_bytes()) {
-                Ok(preview) => self.show_preview(preview, text),
+                Ok(preview) => self.show_preview(preview, unchosen.as_ref()),
                 Err(reason) => self.fail(Failure::Transfer { file, reason }),
             }
         }
@@ -90,12 +92,11 @@ impl Store {
         self.load(turn, Load::Bundle { url, manifest }, &[]);
     }
 
-    fn show_preview(&self, preview: Preview, text: Text) {
+    fn show_preview(&self, preview: Preview, unchosen: Option<&String>) {
         let first = preview.samples.first().map(|sample| sample.text.clone());
-        let is_untouched = self
-            .state
-            .with_untracked(|state| state.text == State::default().text && preview.sample(&state.text).is_none());
-        if let Some(first) = first.filter(|_| text == Text::OfBundle && is_untouched) {
+        let is_foreign =
+            self.state.with_untracked(|state| Some(&state.text) == unchosen && preview.sample(&state.text).is_none());
+        if let Some(first) = first.filter(|_| is_foreign) {
             self.state.update(|state| state.text = first);
         }
         self.preview.set(Some(Arc::new(preview)));
