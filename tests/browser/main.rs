@@ -23,6 +23,7 @@ mod runs;
 mod server;
 mod session;
 mod site;
+mod surgery;
 mod team;
 mod words;
 

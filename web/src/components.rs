@@ -6,6 +6,8 @@
 mod app;
 mod attention;
 mod attribution;
+mod bit_picker;
+mod blame_panel;
 mod control;
 mod copy_link;
 mod damage_panel;
@@ -23,6 +25,7 @@ mod heat_map;
 mod history_panel;
 mod lead;
 mod lesson_card;
+mod long_measure;
 mod main_line;
 mod measure_view;
 mod model_card;
@@ -39,10 +42,13 @@ mod scrolling_table;
 mod sentence;
 mod sign;
 mod sliders;
+mod surgery_view;
 mod tensor_view;
 #[cfg(test)]
 mod tests;
 mod time_lapse;
 mod top_bar;
+mod transplant_panel;
+mod weights_back;
 
 pub use app::App;

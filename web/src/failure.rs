@@ -47,6 +47,12 @@ pub enum Failure {
         /// What the parser said.
         message: String,
     },
+    /// A selection of parts to transplant that is mistyped or does not fit the model.
+    #[error("These parts cannot be taken: {message}")]
+    BadTransplant {
+        /// What the parser said.
+        message: String,
+    },
     /// A setting that is out of its range.
     #[error("{setting} is {got}, but must be {expected}.")]
     BadSetting {

@@ -6,6 +6,7 @@
 
 mod component;
 mod damage;
+mod flip;
 mod part;
 #[cfg(test)]
 mod tests;
@@ -13,4 +14,5 @@ mod text;
 
 pub use component::Component;
 pub use damage::Damage;
+pub use flip::toggled_flip;
 pub use part::{Coverage, Group, Part};

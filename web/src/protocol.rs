@@ -24,6 +24,7 @@ mod message;
 mod model;
 mod request;
 mod runs;
+mod surgery;
 
 pub use damage::{Corrupted, DifferenceHistogram, TensorChange, TensorView, Tiles, is_same_damage};
 pub use evaluation::{
@@ -45,6 +46,10 @@ pub use request::{
     ViewTensor,
 };
 pub use runs::{ExportHealed, Exported, RecordRun, Recorded};
+pub use surgery::{
+    AskBlame, AskReturn, BlameView, FatalBit, FindFatalBit, ReturnView, Transplant, Transplanted, ViewWeight,
+    WeightView,
+};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,6 @@ mod choices;
 
 pub use address::Given;
 pub use choices::{
-    BATCH_SIZES, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
+    BATCH_SIZES, Graft, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
     Trained, View, Word, parse_seed,
 };

@@ -15,14 +15,17 @@ mod known_healing;
 mod loading;
 mod newest;
 mod on_show;
+mod operation;
 mod preview;
 mod runs;
 mod sentences;
 mod start;
 mod steps;
+mod surgery;
 
 pub use breaking::{FIRST_HEALING, FIRST_PLAN, FIRST_SEED};
 pub use handle::{MODELS, Store};
 pub use known_healing::{Heal, HealPhase};
 pub use on_show::Arrival;
+pub use operation::{LongCall, Surgery};
 pub use preview::Preview;

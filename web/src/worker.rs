@@ -16,6 +16,7 @@ mod control;
 mod damage;
 mod evaluate;
 mod export;
+mod graft;
 mod healing;
 mod inspect;
 mod known_control;
@@ -29,6 +30,7 @@ mod rows;
 mod run_draft;
 mod session;
 mod summary;
+mod surgery;
 mod task;
 mod team;
 #[cfg(test)]
@@ -164,6 +166,11 @@ impl Worker {
                 self.answer(id, &request, |session| inspect::attribution(session, text, *target, models));
             }
             Any::Fingerprint(request) => self.answer(id, &request, |session| session.fingerprint(request.model)),
+            Any::Transplant(request) => self.answer(id, &request, |session| surgery::graft(session, &request)),
+            Any::ViewWeight(request) => self.answer(id, &request, |session| surgery::view_weight(session, &request)),
+            Any::AskBlame(request) => surgery::start_blame(Task::new(&self.context, id, &request), &request),
+            Any::AskReturn(request) => surgery::start_return(Task::new(&self.context, id, &request), request),
+            Any::FindFatalBit(request) => surgery::start_fatal_bit(Task::new(&self.context, id, &request), request),
             Any::Evaluate(request) => evaluate::start(Task::new(&self.context, id, &request), &request.models),
             Any::Heal(settings) => healing::start(Task::new(&self.context, id, &settings), settings),
             Any::MakeControl(request) => control::start(Task::new(&self.context, id, &request)),

@@ -124,7 +124,19 @@ impl<'a> Mixture<'a> {
                 distinct = distinct.with(part);
             }
         }
-        Ok(Self { healthy: healthy.0, damaged: damaged.0, players, distinct })
+        Ok(Self::known(players, healthy.0, damaged.0, distinct))
+    }
+
+    /// Of two models of which it is known in which parts they differ.
+    #[must_use]
+    pub fn known(players: Players, healthy: &'a TextClassifier, damaged: &'a TextClassifier, distinct: Mix) -> Self {
+        Self { healthy, damaged, players, distinct }
+    }
+
+    /// The parts in which the models differ.
+    #[must_use]
+    pub fn distinct(&self) -> Mix {
+        self.distinct
     }
 
     /// The parts.
@@ -185,6 +197,30 @@ impl<'a> Mixture<'a> {
         Ok(Some(mixes.iter().map(of).collect()))
     }
 
+    /// Counts what the mixes get right of the rows of a batch; none when `may_go_on` says no.
+    ///
+    /// # Errors
+    /// As [`TextClassifier::forward`].
+    pub fn count_batch(
+        &self,
+        batch: &Batch,
+        mixes: &[Mix],
+        may_go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<MixCounts>> {
+        let mut counts = MixCounts::new(mixes);
+        let mixes: Vec<Mix> = counts.mixes.iter().map(|count| count.mix).collect();
+        let Some(logits) = self.logits(batch, &mixes, may_go_on)? else { return Ok(None) };
+        for (count, (_, logits)) in counts.mixes.iter_mut().zip(logits) {
+            for (logits, label) in logits.iter().zip(&batch.labels) {
+                let predicted = predicted_class(logits);
+                count.n_correct += u64::from(predicted == Some(*label));
+                count.n_non_finite += u64::from(predicted.is_none());
+            }
+        }
+        counts.n_rows = batch.n_rows as u64;
+        Ok(Some(counts))
+    }
+
     /// Counts what the mixes get right of some rows, a batch at a time; none when `may_go_on` says no. `on_batch` hears how
     /// many rows each batch had.
     ///
@@ -202,15 +238,8 @@ impl<'a> Mixture<'a> {
         let mixes: Vec<Mix> = counts.mixes.iter().map(|count| count.mix).collect();
         for indices in evaluation_batches(&lengths, rows.batch_size) {
             let batch = Batch::new(rows.examples, &indices, rows.pad_token_id);
-            let Some(logits) = self.logits(&batch, &mixes, may_go_on)? else { return Ok(None) };
-            for (count, (_, logits)) in counts.mixes.iter_mut().zip(logits) {
-                for (logits, label) in logits.iter().zip(&batch.labels) {
-                    let predicted = predicted_class(logits);
-                    count.n_correct += u64::from(predicted == Some(*label));
-                    count.n_non_finite += u64::from(predicted.is_none());
-                }
-            }
-            counts.n_rows += indices.len() as u64;
+            let Some(of_batch) = self.count_batch(&batch, &mixes, may_go_on)? else { return Ok(None) };
+            counts.add(&of_batch);
             on_batch(indices.len());
         }
         Ok(Some(counts))

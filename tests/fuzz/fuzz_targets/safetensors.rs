@@ -16,19 +16,19 @@ use trainer::open_model::ModelSource;
 const MAX_MIB: usize = 64;
 
 /// What the first byte of an input says of the rest.
-const KINDS: [u8; 4] = *b"fhia";
+const KINDS: [u8; 5] = *b"fhsia";
 
 /// A model's folder for each of [`KINDS`].
-static FOLDERS: OnceLock<[(PathBuf, ModelSource); 4]> = OnceLock::new();
+static FOLDERS: OnceLock<[(PathBuf, ModelSource); 5]> = OnceLock::new();
 
 fn folder_of(kind: u8) -> Option<&'static (PathBuf, ModelSource)> {
     let folders = FOLDERS.get_or_init(|| {
-        let [file, header, index, adapter] = ["file", "header", "index", "adapter"].map(fuzz::tiny_model::opened);
+        let [file, header, shapes, index, adapter] = ["file", "header", "shapes", "index", "adapter"].map(fuzz::tiny_model::opened);
         for name in ["first.safetensors", "second.bin"] {
             fuzz::write(&index.0.join(name), &fuzz::tiny_model::weights());
         }
         fuzz::write(&adapter.0.join("model.safetensors"), &fuzz::tiny_model::weights());
-        [file, header, index, adapter]
+        [file, header, shapes, index, adapter]
     });
     KINDS.iter().position(|known| *known == kind).map(|at| &folders[at])
 }
@@ -43,6 +43,11 @@ fn read(bytes: &[u8]) {
         b'h' => {
             let (header, data) = parts::at_nul(rest);
             fuzz::write(&folder.join("model.safetensors"), &parts::safetensors(header, data));
+        }
+        // Types and shapes, which are laid out, and numbers.
+        b's' => {
+            let (header, data) = parts::at_nul(rest);
+            fuzz::write(&folder.join("model.safetensors"), &parts::safetensors(&parts::laid_out(header), data));
         }
         // An index of shards.
         b'i' => fuzz::write(&folder.join("model.safetensors.index.json"), rest),
@@ -69,6 +74,10 @@ fn seeds() -> Vec<Vec<u8>> {
     let input = |kind: u8, parts: &[&[u8]]| [&[kind], parts.join(&0_u8).as_slice()].concat();
     let (header, data) = split();
     let text = header.to_string();
+    let mut without_places = header.clone();
+    for tensor in without_places.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        tensor.as_object_mut().map(|tensor| tensor.remove("data_offsets"));
+    }
     let mut seeds = vec![
         input(b'f', &[&fuzz::tiny_model::weights()]),
         input(b'f', &[b""]),
@@ -76,6 +85,7 @@ fn seeds() -> Vec<Vec<u8>> {
         input(b'f', &[b"version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n"]),
         input(b'h', &[text.as_bytes(), &data]),
         input(b'h', &[b"{}"]),
+        input(b's', &[without_places.to_string().as_bytes(), &data]),
         input(b'h', &[br#"{"__metadata__":{"format":"pt","bert_heal":"[]"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#]),
         input(b'i', &[br#"{"metadata":{},"weight_map":{"a":"first.safetensors"}}"#]),
         input(b'i', &[br#"{"weight_map":{"a":"first.safetensors","b":"second.bin","c":"missing.safetensors"}}"#]),

@@ -2,6 +2,7 @@
 
 use super::attention::AttentionPanel;
 use super::attribution::AttributionPanel;
+use super::bit_picker::BitPicker;
 use super::damage_panel::{DamageControls, DamagePanel, NetworkPanel};
 use super::dialogue::Failures;
 use super::drift::DriftPanel;
@@ -18,6 +19,7 @@ use super::model_status::ModelStatus;
 use super::model_view::ModelView;
 use super::more::More;
 use super::sentence::SentencePanel;
+use super::surgery_view::SurgeryView;
 use super::tensor_view::TensorPanel;
 use super::top_bar::{Tabs, TopBar};
 use crate::state::{Panel, Theme, View, Word as _};
@@ -59,6 +61,7 @@ pub fn App() -> impl IntoView {
             {move || match view_choice.get() {
                 View::Operate => view! { <OperateView /> }.into_any(),
                 View::Inside => view! { <InsideView /> }.into_any(),
+                View::Surgery => view! { <SurgeryView /> }.into_any(),
                 View::Measure => view! { <MeasureView /> }.into_any(),
                 View::Evidence => view! { <EvidenceView /> }.into_any(),
                 View::Model => view! { <ModelView /> }.into_any(),
@@ -112,6 +115,7 @@ fn InsideView() -> impl IntoView {
                 <AttentionPanel />
                 <AttributionPanel />
                 <TensorPanel />
+                <BitPicker />
             </div>
         </div>
     }

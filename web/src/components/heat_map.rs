@@ -19,7 +19,14 @@ const BROKEN: [u8; 3] = [0xe0, 0x00, 0x7a];
 
 /// Paints the tiles; colours are those of the theme when it is painted.
 #[component]
-pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl IntoView {
+pub(super) fn HeatMap(
+    name: String,
+    tiles: Tiles,
+    palette: Palette,
+    /// Hears where it is clicked, as shares of its height and width, 0 to 1.
+    #[prop(optional, into)]
+    pick: Option<Callback<(f64, f64)>>,
+) -> impl IntoView {
     let canvas = NodeRef::<leptos::html::Canvas>::new();
     let n_broken = tiles.means.iter().filter(|mean| mean.is_none()).count();
     let broken =
@@ -38,6 +45,15 @@ pub(super) fn HeatMap(name: String, tiles: Tiles, palette: Palette) -> impl Into
                 node_ref=canvas
                 role="img"
                 aria-label=label
+                class:can-pick=pick.is_some()
+                on:click=move |event| {
+                    let size = |pixels: i32| f64::from(pixels.max(1));
+                    if let (Some(pick), Some(canvas)) = (pick, canvas.get_untracked()) {
+                        let (width, height) = (size(canvas.client_width()), size(canvas.client_height()));
+                        let share = |at: i32, of: f64| (f64::from(at) / of).clamp(0.0, 1.0);
+                        pick.run((share(event.offset_y(), height), share(event.offset_x(), width)));
+                    }
+                }
                 width=width.to_string()
                 height=height.to_string()
             ></canvas>

@@ -37,7 +37,7 @@ pub(super) fn TensorPanel() -> impl IntoView {
     };
     let body = move || match store.tensor.get() {
         None => view! { <p class="waiting">{store.arrival().words()}</p> }.into_any(),
-        Some(tensor) => close_up(&tensor, store.compares_healed.get()).into_any(),
+        Some(tensor) => close_up(&store, &tensor, store.compares_healed.get()).into_any(),
     };
     view! {
         <section class="panel stack" aria-labelledby="tensor-title" data-testid="tensor">
@@ -73,7 +73,17 @@ pub(super) fn TensorPanel() -> impl IntoView {
     }
 }
 
-fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> {
+fn close_up(store: &Store, tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> {
+    // The weight in the middle of the tile that is clicked stands below with its bits.
+    let (place, sizes) = (store.surgery.place, tensor.shape.clone());
+    let pick = Callback::new(move |(down, across): (f64, f64)| {
+        let index = |share: f64, n: usize| ((share * n as f64) as usize).min(n.saturating_sub(1));
+        place.set(match sizes[..] {
+            [n_rows, n_columns] => (index(down, n_rows), index(across, n_columns)),
+            [n] => (index(across, n), 0),
+            _ => (0, 0),
+        });
+    });
     let other = if is_healed { "healed" } else { "corrupted" };
     let shape: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
     let largest = tensor.change.means.iter().flatten().copied().fold(0.0, f32::max);
@@ -96,8 +106,8 @@ fn close_up(tensor: &Arc<TensorView>, is_healed: bool) -> impl IntoView + use<> 
         </p>
         {warning}
         <div class="heats">
-            <HeatMap name="Healthy".to_owned() tiles=tensor.before.clone() palette=Palette::Signed(tensor.scale) />
-            <HeatMap name=capitalised(other) tiles=tensor.after.clone() palette=Palette::Signed(tensor.scale) />
+            <HeatMap name="Healthy".to_owned() tiles=tensor.before.clone() palette=Palette::Signed(tensor.scale) pick=pick />
+            <HeatMap name=capitalised(other) tiles=tensor.after.clone() palette=Palette::Signed(tensor.scale) pick=pick />
             <HeatMap
                 name=format!("Absolute difference, up to {}", number(f64::from(largest)))
                 tiles=tensor.change.clone()

@@ -6,9 +6,10 @@ use crate::state::{Panel, State, Theme, View};
 use crate::store::Store;
 use leptos::prelude::*;
 
-const VIEWS: [(View, &str); 5] = [
+const VIEWS: [(View, &str); 6] = [
     (View::Operate, "Damage and heal"),
     (View::Inside, "Look inside"),
+    (View::Surgery, "Surgery"),
     (View::Measure, "Measure"),
     (View::Evidence, "Evidence"),
     (View::Model, "Model"),

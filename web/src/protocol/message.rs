@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever a message changes its meaning or shape.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A request on its way to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

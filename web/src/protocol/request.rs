@@ -1,9 +1,10 @@
 //! Every request, each with the types of its progress and of its answer.
 
 use super::{
-    AttentionView, Attribution, Classification, Control, Corrupted, DriftSource, DriftView, Evaluation, ExportHealed,
-    Exported, FileEntry, HealProgress, HealSettings, HealSummary, Loaded, Moment, MomentId, Progress, Purge, RecordRun,
-    Recorded, RowsLoaded, Storage, TensorView,
+    AskBlame, AskReturn, AttentionView, Attribution, BlameView, Classification, Control, Corrupted, DriftSource,
+    DriftView, Evaluation, ExportHealed, Exported, FatalBit, FileEntry, FindFatalBit, HealProgress, HealSettings,
+    HealSummary, Loaded, Moment, MomentId, Progress, Purge, RecordRun, Recorded, ReturnView, RowsLoaded, Storage,
+    TensorView, Transplant, Transplanted, ViewWeight, WeightView,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::Condition;
@@ -66,6 +67,11 @@ requests! {
     ListMoments(ListMoments): Never => Vec<Moment>;
     SelectMoment(SelectMoment): Never => Moment;
     Fingerprint(Fingerprint): Never => String;
+    Transplant(Transplant): Never => Transplanted;
+    AskBlame(AskBlame): Progress => BlameView;
+    AskReturn(AskReturn): Progress => ReturnView;
+    ViewWeight(ViewWeight): Never => WeightView;
+    FindFatalBit(FindFatalBit): Progress => FatalBit;
     LookUpStorage(LookUpStorage): Never => Storage;
     Purge(Purge): Never => Storage;
     Cancel(Cancel): Never => ();

@@ -1,7 +1,7 @@
 //! The words of the address: one for each field of [`State`].
 
 use super::choices::{
-    BATCH_SIZES, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
+    BATCH_SIZES, Graft, Healing, LEARNING_RATES, MAX_PLAN_CHARS, MAX_TEXT_CHARS, N_LESSONS, Panel, STEPS, State, Theme,
     Trained, View, Word, parse_seed,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -37,6 +37,7 @@ impl State {
         let state = Self {
             plan: reader.text("plan", MAX_PLAN_CHARS).unwrap_or(default.plan),
             seed: reader.seed().unwrap_or(default.seed),
+            graft: reader.graft(),
             text: reader.text("text", MAX_TEXT_CHARS).unwrap_or(default.text),
             bundle: reader.name("bundle").unwrap_or_default(),
             view: reader.word::<View>("view").unwrap_or(default.view),
@@ -71,6 +72,7 @@ impl State {
                 write!(hash, "&{field}={}", encode(&value)).expect("writing to a String does not fail");
             }
         };
+        add("graft", self.graft.as_ref().map_or(String::new(), Graft::to_string), self.graft.is_none());
         add("bundle", self.bundle.clone(), self.bundle == default.bundle);
         add("view", self.view.word().to_owned(), self.view == default.view);
         add("lesson", self.lesson.unwrap_or(0).to_string(), self.lesson.is_none());
@@ -159,6 +161,15 @@ impl Reader {
             self.refuse("seed", &text, "is not a whole number from 0 to 18446744073709551615");
         }
         seed
+    }
+
+    fn graft(&mut self) -> Option<Graft> {
+        let text = self.fields.get("graft")?;
+        let graft = Graft::parse(&text);
+        if graft.is_none() {
+            self.refuse("graft", &text, "is no transplant such as corrupted:healthy:layers:0");
+        }
+        graft
     }
 
     fn word<T: Word>(&mut self, field: &str) -> Option<T> {

@@ -1,8 +1,10 @@
 //! Everything that can be chosen, its ranges and its defaults.
 
 use crate::failure::Failure;
+use shared::Condition;
 use shared::random::Seed;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// The most characters of a sentence that are kept: longer ones would not fit BERT's 512 positions anyway.
 pub const MAX_TEXT_CHARS: usize = 2_000;
@@ -29,6 +31,8 @@ pub struct State {
     pub plan: String,
     /// The seed of the corruption.
     pub seed: Seed,
+    /// Parts of one model that stand in another.
+    pub graft: Option<Graft>,
     /// The sentence under the models' eyes.
     pub text: String,
     /// The bundle's folder name; empty for the page's first.
@@ -51,6 +55,43 @@ pub struct State {
     pub healing: Healing,
     /// Light or dark.
     pub theme: Theme,
+}
+
+/// Parts of one model in the place of another's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graft {
+    /// Where they are.
+    pub to: Condition,
+    /// Whose they are.
+    pub from: Condition,
+    /// Which, as a selection of a plan.
+    pub parts: String,
+}
+
+impl fmt::Display for Graft {
+    /// As in the address: `corrupted:healthy:layers:0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.to, self.from, self.parts)
+    }
+}
+
+impl Graft {
+    /// Reads what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (to, rest) = text.split_once(':')?;
+        let (from, parts) = rest.split_once(':')?;
+        let (to, from): (Condition, Condition) = (to.parse().ok()?, from.parse().ok()?);
+        let is_shown = |condition| condition != Condition::Control;
+        let fits = to != from && is_shown(to) && is_shown(from) && !parts.trim().is_empty();
+        (fits && parts.len() <= MAX_PLAN_CHARS).then(|| Self { to, from, parts: parts.to_owned() })
+    }
+
+    /// For people: `layers:0 of the healthy model`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        format!("{} of the {} model", self.parts, self.from)
+    }
 }
 
 /// How the damaged model is fine-tuned.
@@ -79,6 +120,7 @@ impl Default for State {
         Self {
             plan: String::new(),
             seed: Seed(1),
+            graft: None,
             text: "A warm, funny and quietly moving film.".to_owned(),
             bundle: String::new(),
             view: View::Operate,
@@ -117,6 +159,8 @@ pub enum View {
     Operate,
     /// Weights, attention, drift and attribution.
     Inside,
+    /// Parts of one model in another, who is to blame, and whether weights came back.
+    Surgery,
     /// Held-out sentences and the history of tried ones.
     Measure,
     /// Charts of recorded runs.
@@ -129,6 +173,7 @@ impl Word for View {
     const WORDS: &'static [(Self, &'static str)] = &[
         (Self::Operate, "operate"),
         (Self::Inside, "inside"),
+        (Self::Surgery, "surgery"),
         (Self::Measure, "measure"),
         (Self::Evidence, "evidence"),
         (Self::Model, "model"),

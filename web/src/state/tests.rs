@@ -1,6 +1,6 @@
 //! The round trip of a state through the address, and what the address refuses.
 
-use super::super::{Given, Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
+use super::super::{Given, Graft, Healing, Panel, State, Theme, Trained, View, Word, parse_seed};
 use super::{Fields, encode};
 use crate::failure::Failure;
 use shared::random::Seed;
@@ -18,6 +18,7 @@ fn address_reads_back_every_field() {
         plan: "gaussian:0.3@all;zero:0.1@top:0.5/ffn".to_owned(),
         seed: Seed(u64::MAX),
         text: "Ümläute & \"quotes\" = 100 % + <b>#!</b> 😀".to_owned(),
+        graft: Graft::parse("corrupted:healthy:layers:0-1/attention.head:2,pooler"),
         bundle: "minilm-l6_trec.2".to_owned(),
         view: View::Inside,
         lesson: Some(3),
@@ -148,4 +149,12 @@ fn seed_that_is_no_whole_number_is_named_as_it_was_typed() {
         assert_eq!(parse_seed(text), Err(Failure::BadSeed { text: text.to_owned() }));
     }
     assert_eq!(parse_seed(" 12 "), Ok(Seed(12)));
+}
+
+#[wasm_bindgen_test]
+fn a_graft_of_a_model_in_itself_or_of_nothing_is_refused() {
+    for wrong in ["corrupted:corrupted:layers:0", "corrupted:healthy:", "corrupted:control:pooler", "corrupted", ""] {
+        let (state, refusals) = State::from_hash(&format!("#graft={wrong}"));
+        assert!(state.graft.is_none() && refusals.len() == 1, "{wrong}: {refusals:?}");
+    }
 }

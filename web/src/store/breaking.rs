@@ -28,7 +28,7 @@ impl Store {
     /// Breaks the model, as a first-time visitor does it.
     pub fn break_it(&self) {
         self.choose(|state| {
-            (state.plan, state.seed) = (FIRST_PLAN.to_owned(), FIRST_SEED);
+            (state.plan, state.seed, state.graft) = (FIRST_PLAN.to_owned(), FIRST_SEED, None);
             if state.healing == Healing::default() {
                 state.healing = FIRST_HEALING;
             }
@@ -42,7 +42,7 @@ impl Store {
 
     /// Takes all damage away.
     pub fn make_whole(&self) {
-        self.choose(|state| state.plan = String::new());
+        self.choose(|state| (state.plan, state.graft) = (String::new(), None));
     }
 
     /// Forgets what was healed here and takes all damage away, as the page opens.

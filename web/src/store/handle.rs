@@ -3,6 +3,7 @@
 use super::kept::kept;
 use super::known_healing::Heal;
 use super::newest::{Lane, Lanes, Newest};
+use super::operation::Surgery;
 use super::preview::Preview;
 use super::steps::Steps;
 use crate::bridge::{Bridge, Health};
@@ -79,6 +80,8 @@ pub struct Store {
     pub is_healing: Memo<bool>,
     /// The moments to go back to.
     pub moments: RwSignal<Vec<Moment>>,
+    /// What surgery came to.
+    pub surgery: Surgery,
     /// What is kept in the browser.
     pub storage: RwSignal<Option<Storage>>,
     /// SHA-256 of the corrupted model's weights, once asked for.
@@ -163,6 +166,7 @@ impl Store {
             heal,
             is_healing: Memo::new(move |_| heal.with(|heal| heal.phase.is_under_way())),
             moments: RwSignal::new(Vec::new()),
+            surgery: Surgery::default(),
             storage: RwSignal::new(None),
             fingerprint: RwSignal::new(None),
             history: RwSignal::new(history),
@@ -309,14 +313,18 @@ impl Store {
         self.revision.update(|revision| *revision += 1);
     }
 
-    /// The plan and seed of the damage that there is, as the history notes it.
+    /// The plan and seed of the damage that there is, and what was transplanted, as the history notes it.
     #[must_use]
     pub fn damage_name(&self) -> String {
-        self.damage.with(|damage| {
+        let damage = self.damage.with(|damage| {
             damage.as_ref().map_or(String::new(), |damage| match damage.plan.as_str() {
                 "" => "no damage".to_owned(),
                 plan => format!("{plan} seed {}", damage.seed.0),
             })
-        })
+        });
+        match self.graft_on_show() {
+            Some(graft) => format!("{damage}, {} with {}", graft.to, graft.in_words()),
+            None => damage,
+        }
     }
 }

@@ -203,7 +203,7 @@ impl Store {
         self.is_opening.set(true);
         self.bridge.with_value(crate::bridge::Bridge::restart);
         let store = *self;
-        leptos::task::spawn_local(async move { store.open_bundle(Text::Kept).await });
+        leptos::task::spawn_local(async move { store.open_bundle(None).await });
     }
 
     /// Looks up what is kept in the browser.

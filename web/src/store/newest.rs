@@ -14,6 +14,8 @@ pub(super) enum Lane {
     Drift,
     Attribution,
     Moment,
+    Graft,
+    Weight,
 }
 
 /// Says that a request has ended.

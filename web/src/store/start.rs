@@ -16,6 +16,8 @@ impl Store {
         store.keep_history();
         store.keep_runs();
         store.follow_damage();
+        store.follow_graft();
+        store.follow_weight();
         store.follow_sentence();
         store.follow_view();
         store.open_first_bundle();

@@ -243,7 +243,7 @@ fn encode(session: &Session, texts: &[String]) -> Result<Vec<Encoded>, Failure> 
     Ok(examples.collect())
 }
 
-fn encode_one(session: &Session, text: &str) -> Result<(EncodedExample, Vec<String>), Failure> {
+pub(super) fn encode_one(session: &Session, text: &str) -> Result<(EncodedExample, Vec<String>), Failure> {
     let Encoded { example, .. } = encode(session, &[text.to_owned()])?.remove(0);
     let tokens = session.tokenizer.pieces(&example.input_ids);
     Ok((example, tokens))

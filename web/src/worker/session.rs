@@ -3,6 +3,7 @@
 //! The three share every tensor that is the same in them ([`Parameters::fork`]): damage costs the tensors it touches,
 //! a healed model those that learned.
 
+use super::graft::Graft;
 use super::known_control::{Budget, KnownControl};
 use super::live_healing::Healing;
 pub(super) use super::model::Model;
@@ -71,6 +72,7 @@ pub(super) struct Session {
     pub(super) healed: Option<Healed>,
     /// The healed model that came along, for when a live healing is thrown away.
     pub(super) healed_natively: Option<Healed>,
+    pub(super) graft: Option<Graft>,
     pub(super) rows: Option<Rc<Rows>>,
     /// What goes on with a model that leaves the page.
     pub(super) origin: Origin,
@@ -119,6 +121,7 @@ impl Session {
             corrupted: None,
             healed: None,
             healed_natively: None,
+            graft: None,
             rows: rows.map(Rc::new),
             origin,
             run: None,
@@ -168,12 +171,23 @@ impl Session {
         Ok(())
     }
 
-    /// A model that does not change while it is used, if it exists. During a healing, the healed model is that of the
-    /// step which is done.
+    /// A model that does not change while it is used, if it exists, with what was transplanted into it. During a healing,
+    /// the healed model is that of the step which is done.
     ///
     /// # Errors
     /// When the healing's weights cannot be copied.
     pub(super) fn model(&self, condition: Condition) -> Result<Option<Rc<Model>>, Failure> {
+        let own = self.own_model(condition)?;
+        let grafted = self.graft.as_ref().zip(own.as_ref());
+        let now = |condition| self.own_model(condition).ok().flatten();
+        Ok(grafted.and_then(|(graft, own)| graft.of(condition, own, now)).or(own))
+    }
+
+    /// As [`Session::model`], without what was transplanted into it.
+    ///
+    /// # Errors
+    /// When the healing's weights cannot be copied.
+    fn own_model(&self, condition: Condition) -> Result<Option<Rc<Model>>, Failure> {
         Ok(match condition {
             Condition::Healthy => Some(Rc::clone(&self.healthy)),
             // Its answers are kept, its weights are not.

@@ -21,4 +21,4 @@ mod values;
 pub(super) use helper::{is_helper, serve};
 pub(super) use lead::{Team, wanted_workers};
 pub(super) use learner::{Learner, Recipe, micro_batches};
-pub(super) use share_rows::{BATCH_SIZE, encode, logits};
+pub(super) use share_rows::{BATCH_SIZE, Counting, count_mixes, encode, logits};

@@ -5,6 +5,7 @@ mod damage;
 mod healing;
 mod loading;
 mod runs;
+mod surgery;
 mod team;
 
 use super::*;

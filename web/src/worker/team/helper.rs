@@ -5,6 +5,7 @@ use super::super::model::Model;
 use super::learner::{Recipe, sent};
 use super::line::{message, read};
 use super::order::{Begin, Envelope, NAME, Order, Report};
+use super::share_rows::count;
 use super::values::{Filled, Read};
 use crate::failure::Failure;
 use crate::fetch::reason;
@@ -14,6 +15,7 @@ use js_sys::{Float32Array, Uint8Array};
 use shared::Parameters;
 use shared::dataset::{Batch, EncodedExample};
 use shared::model::{ForwardMode, ModelConfig};
+use shared::surgery::Mixture;
 use shared::training::{FineTuning, TrainingSeeds};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -137,6 +139,15 @@ impl Helper {
                 }
                 let is_saturated = outputs.iter().map(|output| output.is_saturated).collect();
                 return Ok((Report::Logits { is_saturated }, Some(filled.into_array())));
+            }
+            Order::Mix(order) => {
+                let (config, healthy) = self.healthy()?;
+                let batch = self.batch(config, order.rows, &order.indices)?;
+                let damaged = self.model(order.damaged)?;
+                let of = (&healthy.classifier, &damaged.classifier);
+                let mixture = Mixture::known(order.players, of.0, of.1, order.distinct);
+                let counts = count(&mixture, &batch, &order.mixes).map_err(text)?;
+                return Ok((Report::Mixed(counts), None));
             }
             Order::Encode { rows, indices } => {
                 let (config, healthy) = self.healthy()?;

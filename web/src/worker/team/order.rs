@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::random::Seed;
+use shared::surgery::{Mix, MixCounts, Players};
 use shared::training::{StepGradientHeader, TrainingArgs};
 
 /// The name of a worker that helps another.
@@ -28,6 +29,8 @@ pub(super) enum Order {
     Rows { id: u64, rows: Vec<(Vec<u32>, usize, u32)>, forget: Option<u64> },
     /// Answered by [`Report::Logits`] of some rows.
     Classify { model: u64, rows: u64, indices: Vec<usize> },
+    /// Answered by [`Report::Mixed`].
+    Mix(Box<MixOrder>),
     /// Answered by [`Report::Hidden`]: the healthy encoder's last hidden state for rows of equal length, which are not padded.
     Encode { rows: u64, indices: Vec<usize> },
     /// A replica of a training; its state as files' bytes where it has made steps.
@@ -38,6 +41,18 @@ pub(super) enum Order {
     Apply { training: u64, header: StepGradientHeader },
     /// A training has ended, and its memory is needed.
     End { training: u64 },
+}
+
+/// Mixes of the healthy model and another, and the rows of a batch.
+#[derive(Serialize, Deserialize)]
+pub(super) struct MixOrder {
+    pub(super) damaged: u64,
+    pub(super) players: Players,
+    /// The parts in which the two models differ.
+    pub(super) distinct: Mix,
+    pub(super) mixes: Vec<Mix>,
+    pub(super) rows: u64,
+    pub(super) indices: Vec<usize>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +75,8 @@ pub(super) enum Report {
     Ready,
     /// Logits as values, row by row.
     Logits { is_saturated: Vec<bool> },
+    /// What mixes get right.
+    Mixed(MixCounts),
     /// A hidden state as values.
     Hidden,
     /// A part of a step's gradient, as values; nothing where the step has no such micro-batches.
