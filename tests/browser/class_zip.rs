@@ -34,6 +34,19 @@ fn unpacked_zip_is_the_page_with_its_models_on_a_plain_server() {
         page.model_is_ready().await;
         page.press("break-it").await;
         page.text_with("prediction-corrupted", "differs from healthy").await;
+        // Another model brings a sentence of its own in the place of one that came with the first.
+        let film = page.address().await;
+        assert!(film.contains("film"), "{film}");
+        page.go_to(&format!("{film}&view=model")).await;
+        page.click("bundle-minilm-l3-trec6").await;
+        page.attribute_becomes("model", "data-name", "MiniLM, 3 layers: what a question asks for").await;
+        let question = page.address().await;
+        assert!(question.contains("Who%20baked"), "{question}");
+        // One of the visitor's own stays.
+        page.go_to("#text=Mine.&view=model&bundle=minilm-l3-trec6").await;
+        page.click("bundle-minilm-l3-rotten-tomatoes").await;
+        page.attribute_becomes("model", "data-name", "MiniLM, 3 layers: film reviews").await;
+        assert!(page.address().await.contains("text=Mine."), "{}", page.address().await);
         page.forget_expected_console_errors().await;
         drop(folder);
     });

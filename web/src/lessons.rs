@@ -157,7 +157,7 @@ pub const LESSONS: [Lesson; N_LESSONS] = [
             "Choose a sentence first: its answer is asked again every ten steps. Then press “Heal it here” in the column of the healed \
              model.",
         ],
-        question: "Will two minutes of this bring the held-out accuracy back?",
+        question: "Will a minute of this bring the held-out accuracy back?",
         guesses: &["Not at all", "Partly", "Completely"],
         reveal: &[
             "The curve of the accuracy on held-out sentences, under “More”, tells you. Slide the time-lapse back and forth: each snapshot is a real model.",

@@ -44,11 +44,8 @@ fn read(bytes: &[u8]) {
             let (header, data) = parts::at_nul(rest);
             fuzz::write(&folder.join("model.safetensors"), &parts::safetensors(header, data));
         }
-        // Types and shapes, which are laid out, and numbers.
-        b's' => {
-            let (header, data) = parts::at_nul(rest);
-            fuzz::write(&folder.join("model.safetensors"), &parts::safetensors(&parts::laid_out(header), data));
-        }
+        // The type and the shape of one tensor of a file that is laid out accordingly.
+        b's' => fuzz::write(&folder.join("model.safetensors"), &one_changed(rest)),
         // An index of shards.
         b'i' => fuzz::write(&folder.join("model.safetensors.index.json"), rest),
         // The config of an adapter, the header of its weights, and numbers.
@@ -60,6 +57,22 @@ fn read(bytes: &[u8]) {
         }
     }
     let _ = model.load(None, Seed(0), &Device::Cpu);
+}
+
+/// The tiny model's weights, of which one tensor has another type and shape: its place, its type, how many sizes, and these.
+fn one_changed(bytes: &[u8]) -> Vec<u8> {
+    const TYPES: [&str; 6] = ["F32", "F16", "BF16", "F64", "I64", "U8"];
+    let (mut header, data) = split();
+    let mut bytes = bytes.iter().map(|byte| usize::from(*byte));
+    let mut next = || bytes.next().unwrap_or_default();
+    if let Some(tensors) = header.as_object_mut().filter(|tensors| !tensors.is_empty()) {
+        let (place, dtype, n_sizes) = (next() % tensors.len(), TYPES[next() % TYPES.len()], next() % 4);
+        let shape: Vec<usize> = (0..n_sizes).map(|_| next()).collect();
+        if let Some(tensor) = tensors.values_mut().nth(place) {
+            *tensor = json!({"dtype": dtype, "shape": shape});
+        }
+    }
+    parts::safetensors(&parts::laid_out(header.to_string().as_bytes()), &data)
 }
 
 /// Header and data of the tiny model's weights.
@@ -74,10 +87,6 @@ fn seeds() -> Vec<Vec<u8>> {
     let input = |kind: u8, parts: &[&[u8]]| [&[kind], parts.join(&0_u8).as_slice()].concat();
     let (header, data) = split();
     let text = header.to_string();
-    let mut without_places = header.clone();
-    for tensor in without_places.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
-        tensor.as_object_mut().map(|tensor| tensor.remove("data_offsets"));
-    }
     let mut seeds = vec![
         input(b'f', &[&fuzz::tiny_model::weights()]),
         input(b'f', &[b""]),
@@ -85,7 +94,8 @@ fn seeds() -> Vec<Vec<u8>> {
         input(b'f', &[b"version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n"]),
         input(b'h', &[text.as_bytes(), &data]),
         input(b'h', &[b"{}"]),
-        input(b's', &[without_places.to_string().as_bytes(), &data]),
+        vec![b's', 1, 0, 1, 2],
+        vec![b's', 4, 1, 2, 2, 2],
         input(b'h', &[br#"{"__metadata__":{"format":"pt","bert_heal":"[]"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#]),
         input(b'i', &[br#"{"metadata":{},"weight_map":{"a":"first.safetensors"}}"#]),
         input(b'i', &[br#"{"weight_map":{"a":"first.safetensors","b":"second.bin","c":"missing.safetensors"}}"#]),

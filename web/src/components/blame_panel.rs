@@ -103,7 +103,7 @@ fn figure(view: &BlameView, label: Option<&str>) -> Figure {
     let worst = view.accuracy.parts.iter().max_by(|a, b| a.value.total_cmp(&b.value));
     let accuracy = &view.accuracy;
     let of_margin = label.zip(view.margin.as_ref()).map_or(String::new(), |(label, margin)| {
-        format!(" The sentence's margin of “{label}” falls from {:.2} to {:.2}.", margin.healthy, margin.damaged)
+        format!(" The sentence's margin of “{label}” goes from {:.2} to {:.2}.", margin.healthy, margin.damaged)
     });
     Figure {
         id: "blame".to_owned(),

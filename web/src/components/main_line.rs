@@ -6,6 +6,9 @@ use crate::state::Panel;
 use crate::store::{HealPhase, Store};
 use leptos::prelude::*;
 use shared::Condition;
+use std::cell::Cell;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlElement;
 
 /// Under the corrupted model's answer: “Break it”, and once that is done another way to do it.
 #[component]
@@ -19,7 +22,10 @@ pub(super) fn BreakIt() -> impl IntoView {
                 type="button"
                 class="primary large"
                 data-testid="break-it"
-                on:click=move |_| store.break_it()
+                on:click=move |_| {
+                    take_focus_on();
+                    store.break_it();
+                }
             >"Break it"</button>
         </Show>
         <Show when=move || !is_whole.get() && is_idle()>
@@ -53,6 +59,13 @@ pub(super) fn HealIt() -> impl IntoView {
         !store.is_whole() && store.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_none()))
     });
     let name = move || button_name(&store);
+    Effect::new(move |_| {
+        store.is_healing.track();
+        is_healed_here.track();
+        can_start.track();
+        let _ = store.is_whole();
+        leptos::task::spawn_local(hand_focus_on());
+    });
     view! {
         <Show when=move || is_shown.get()>
             <Show when=move || can_start.get()>
@@ -60,7 +73,10 @@ pub(super) fn HealIt() -> impl IntoView {
                     type="button"
                     class="primary large"
                     data-testid="heal-it"
-                    on:click=move |_| store.start_healing(HealState::Running)
+                    on:click=move |_| {
+                        take_focus_on();
+                        store.start_healing(HealState::Running);
+                    }
                 >{name}</button>
             </Show>
             <Show when=move || store.is_healing.get()>
@@ -73,7 +89,10 @@ pub(super) fn HealIt() -> impl IntoView {
                     type="button"
                     class="compact"
                     data-testid="heal-enough"
-                    on:click=move |_| store.steer_healing(SteerHealing::Stop)
+                    on:click=move |_| {
+                        take_focus_on();
+                        store.steer_healing(SteerHealing::Stop);
+                    }
                 >"That is enough"</button>
             </Show>
             <Show when=move || is_healed_here.get()>
@@ -81,12 +100,47 @@ pub(super) fn HealIt() -> impl IntoView {
                     type="button"
                     class="compact"
                     data-testid="start-again"
-                    on:click=move |_| store.start_again()
+                    on:click=move |_| {
+                        take_focus_on();
+                        store.start_again();
+                    }
                 >"Start again"</button>
             </Show>
         </Show>
         <Show when=move || lacks_rows.get()><KnownHealing /></Show>
     }
+}
+
+/// The buttons of the main line, of which one is there at a time, in the order in which one follows the other.
+const MAIN_LINE: [&str; 4] = ["heal-enough", "start-again", "heal-it", "break-it"];
+
+thread_local! {
+    /// Whether a button of the main line was pressed last, which goes away by that, and with it the focus.
+    static GOES_ON: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The next button of the main line takes the focus that the one that is pressed loses.
+fn take_focus_on() {
+    GOES_ON.set(true);
+}
+
+/// Gives the next button the focus, where pressing one left it nowhere: the keyboard would begin anew at the page's top.
+async fn hand_focus_on() {
+    if !GOES_ON.get() {
+        return;
+    }
+    // When the buttons have changed.
+    gloo_timers::future::TimeoutFuture::new(50).await;
+    let is_nowhere = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
+    if !is_nowhere {
+        return;
+    }
+    let there = MAIN_LINE.iter().find_map(|name| {
+        let found = document().query_selector(&format!("[data-testid={name}]")).ok().flatten()?;
+        found.dyn_into::<HtmlElement>().ok()
+    });
+    // An element that is gone needs no focus.
+    let _ = there.map(|button| button.focus());
 }
 
 /// What the button is called that heals: a model that was healed elsewhere may be on show already.
@@ -207,6 +261,15 @@ fn done_words(store: &Store) -> String {
         let accuracy = accuracy.map_or(String::new(), |held_out| {
             format!(" {}: {}.", title(Condition::Healed), store.held_out_words(&held_out))
         });
-        format!("Trained again for {step} steps, here on your machine.{accuracy} “Measure” compares all three.")
+        let before = store.healthy_accuracy().map_or(String::new(), |share| {
+            format!(" The healthy model was right on {:.1} % when this page was made.", 100.0 * share)
+        });
+        if step < heal.n_steps {
+            return format!(
+                "Stopped at step {step} of {}: it could still learn.{accuracy}{before} A run that is stopped leaves no record.",
+                heal.n_steps
+            );
+        }
+        format!("Trained again for {step} steps, here on your machine.{accuracy}{before} “Measure” compares all three.")
     })
 }

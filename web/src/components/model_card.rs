@@ -43,7 +43,9 @@ pub(super) fn ModelCard(model: Condition) -> impl IntoView {
     });
     let has_more = store.select(|state| state.more);
     let subtitle = move || match model {
-        Condition::Healthy | Condition::Control => "as it was trained".to_owned(),
+        Condition::Healthy | Condition::Control => store
+            .healthy_accuracy()
+            .map_or("as it was trained".to_owned(), |share| format!("as it was trained; {:.1} % right", 100.0 * share)),
         Condition::Corrupted => {
             store.broken_words().map_or("the same model, broken".to_owned(), |words| format!("broken: {words}"))
         }

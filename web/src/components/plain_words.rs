@@ -17,6 +17,11 @@ pub(super) fn in_plain_words(judgement: &Judgement) -> Option<String> {
             "In plain words: whatever difference there is, it is most likely smaller than {} points, which counts as none.",
             judgement.margin_points
         ),
+        Outcome::Undecided if judgement.p <= judgement.p_floor => format!(
+            "In plain words: all {} pairs point the same way, and with {} claims judged at once so few can never be called more \
+             than undecided. The interval says how large a difference was seen; more seeds could decide it.",
+            judgement.n_pairs, judgement.family_size
+        ),
         Outcome::Undecided => format!(
             "In plain words: if there were no difference, chance alone would show one like this {chance}; that is too often \
              to say anything."

@@ -80,7 +80,7 @@ pub(super) fn TransplantPanel() -> impl IntoView {
         } else if store.is_healing.get() {
             "The healing comes first: parts can be taken when it has ended."
         } else {
-            "Press a part; the answers above change at once. Press it again to give it back. A healing, its run and a saved model \
+            "Press a part; the answers change at once. Press it again to give it back. A healing, its run and a saved model \
              take the models as they are without this."
         }
     };

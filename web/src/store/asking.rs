@@ -3,12 +3,14 @@
 use super::handle::Store;
 use super::newest::Lane;
 use crate::protocol::{
-    Attribute, Classify, Corrupt, DriftSource, Evaluate, Fingerprint, MeasureDrift, Stage, ViewAttention, ViewTensor,
+    Attribute, Classification, Classify, Corrupt, DriftSource, Evaluate, Fingerprint, MeasureDrift, ModelPrediction,
+    Stage, ViewAttention, ViewTensor,
 };
 use crate::state::View;
 use leptos::prelude::*;
 use shared::Condition;
 use shared::random::Seed;
+use shared::words::capitalised;
 use std::sync::Arc;
 
 /// Tiles of a heat map in each direction: one or two pixels of a screen each.
@@ -83,10 +85,26 @@ impl Store {
                 if let Some(said) = said.pop() {
                     let damage = store.damage_name();
                     store.history.update(|history| history.update(vec![said.clone()], &damage));
+                    if said.models.len() > 1 {
+                        store.announcement.set(store.answers_in_words(&said));
+                    }
                     store.said.set(Some(said));
                 }
             });
         });
+    }
+
+    /// What each model says of a sentence, for those who cannot see it.
+    fn answers_in_words(&self, said: &Classification) -> String {
+        let labels = self.labels.get_untracked();
+        let answer = |answer: &ModelPrediction| {
+            let share = answer.label.and_then(|label| *answer.probabilities.get(label as usize)?);
+            match (answer.label.and_then(|label| labels.get(label as usize)), share) {
+                (Some(label), Some(share)) => format!("{}: {label}, {:.1} %", answer.model, 100.0 * share),
+                _ => format!("{}: no answer", answer.model),
+            }
+        };
+        capitalised(&format!("{}.", said.models.iter().map(answer).collect::<Vec<_>>().join("; ")))
     }
 
     /// Keeps the current sentence in the history.

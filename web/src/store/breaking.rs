@@ -92,6 +92,12 @@ impl Store {
         is_shown.then_some(healed)
     }
 
+    /// The share of held-out rows, 0–1, that the healthy model got right when its bundle was made; none without a bundle.
+    #[must_use]
+    pub fn healthy_accuracy(&self) -> Option<f64> {
+        self.loaded.with(|loaded| loaded.as_ref()?.bundle.as_ref()?.accuracy_quantized)
+    }
+
     /// The damage of the healed model that came with this one, unless it is chosen already.
     #[must_use]
     pub fn known_healing(&self) -> Option<(String, Seed)> {

@@ -111,7 +111,9 @@ impl Store {
                     let healing = summary.moment.as_ref().map(|moment| moment.healing.clone()).unwrap_or_default();
                     self.healed.set(Some(HealedOrigin::Live { plan, seed, healing, step }));
                 }
-                self.announcement.set(format!("Healing ended after {} steps.", summary.step));
+                let accuracy =
+                    summary.held_out.map_or(String::new(), |held_out| format!(" {}.", self.held_out_words(&held_out)));
+                self.announcement.set(format!("Healing ended after {} steps.{accuracy}", summary.step));
                 self.note_run(Ok(&summary));
                 self.heal.update(|heal| {
                     heal.phase = HealPhase::Done;
