@@ -96,7 +96,6 @@ pub(super) fn BitPicker() -> impl IntoView {
             }
         })
     };
-    let has_rows = move || store.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_some()));
     view! {
         <section class="panel stack" aria-labelledby="bits-title" data-testid="bits">
             <h2 id="bits-title">"One weight, 32 bits"</h2>
@@ -113,7 +112,7 @@ pub(super) fn BitPicker() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="find-fatal-bit"
-                    disabled=move || !has_rows() || store.is_healing.get() || store.surgery.searching.with(Option::is_some)
+                    disabled=move || !store.has_rows() || store.is_healing.get() || store.surgery.searching.with(Option::is_some)
                     on:click=move |_| store.find_fatal_bit(SEARCH_ROWS)
                 >"Find me a fatal bit"</button>
                 <LongBar call=store.surgery.searching label="Flips tried" testid="cancel-fatal-bit" />

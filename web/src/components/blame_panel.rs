@@ -16,8 +16,7 @@ pub(super) fn BlamePanel() -> impl IntoView {
     let (blame, blaming) = (store.surgery.blame, store.surgery.blaming);
     let max_rows = few_rows();
     let damaged = RwSignal::new(Condition::Corrupted);
-    let has_rows = move || store.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_some()));
-    let can_ask = move || has_rows() && !store.is_whole() && blaming.with(Option::is_none);
+    let can_ask = move || store.has_rows() && !store.is_whole() && blaming.with(Option::is_none);
     let found = move || {
         blame.get().map(|(view, _)| {
             let sum = view.accuracy.sum;

@@ -16,7 +16,6 @@ pub(super) fn WeightsBackPanel() -> impl IntoView {
     let store = Store::get();
     let (returned, returning) = (store.surgery.returned, store.surgery.returning);
     let max_rows = few_rows();
-    let has_rows = move || store.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_some()));
     let is_healed = move || store.healed_on_show().is_some() && !store.is_whole() && !store.is_healing.get();
     let found = move || {
         returned.get().map(|(view, _)| {
@@ -43,7 +42,7 @@ pub(super) fn WeightsBackPanel() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="ask-return"
-                    disabled=move || !(has_rows() && is_healed() && returning.with(Option::is_none))
+                    disabled=move || !(store.has_rows() && is_healed() && returning.with(Option::is_none))
                     on:click=move |_| store.ask_return(max_rows.get_untracked())
                 >"Find out"</button>
             </div>

@@ -322,7 +322,7 @@ impl Store {
                 plan => format!("{plan} seed {}", damage.seed.0),
             })
         });
-        match self.graft_on_show() {
+        match self.surgery.graft.get() {
             Some(graft) => format!("{damage}, {} with {}", graft.to, graft.in_words()),
             None => damage,
         }

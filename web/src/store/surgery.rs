@@ -45,10 +45,10 @@ impl Store {
         });
     }
 
-    /// The graft that the models on show have.
+    /// Whether there are held-out rows to measure on.
     #[must_use]
-    pub fn graft_on_show(&self) -> Option<Graft> {
-        self.surgery.graft.get()
+    pub fn has_rows(&self) -> bool {
+        self.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.rows.is_some()))
     }
 
     /// Puts parts of one model in another's place; no parts take everything back.
